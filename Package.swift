@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every Swift target: language mode 6, complete concurrency checking,
+/// explicit imports, strict memory safety, and no warning left standing.
+let rules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "lapse",
+    products: [
+        .library(name: "Lapse", targets: ["Lapse"]),
+        .library(name: "LeaderElection", targets: ["LeaderElection"]),
+        .executable(name: "lapse", targets: ["LapseCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: [.defaults, "CommandLineArguments", "YAML"]),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    ],
+    targets: [
+        // The house, ground floor first. An arrow only ever points to a row above.
+        .target(name: "CHiredisReader", linkerSettings: [.linkedLibrary("hiredis")]),
+        .target(name: "RESP", dependencies: ["CHiredisReader", nioCore], swiftSettings: rules),
+        .target(
+            name: "RedisClient", dependencies: ["RESP", nioCore, nioPosix, nioSSL, logging], swiftSettings: rules),
+        .target(
+            name: "LeaderElection", dependencies: ["RedisClient", "RESP", nioCore, nioPosix, logging],
+            swiftSettings: rules),
+        .target(
+            name: "Lapse",
+            dependencies: [
+                "LeaderElection", "RedisClient", "RESP", nioCore, nioPosix, logging, metrics, lifecycle,
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: rules),
+        .target(
+            name: "LapseAdmin",
+            dependencies: [
+                "Lapse", "LeaderElection", logging, metrics, lifecycle, nioCore,
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: rules),
+        .target(name: "ThrowawayRedis", swiftSettings: rules),
+        .executableTarget(
+            name: "LapseCommand",
+            dependencies: [
+                "Lapse", "LapseAdmin", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis",
+                nioCore, nioPosix, logging, metrics, lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: rules),
+
+        // Tests, a target a module.
+        .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
+        .testTarget(
+            name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
+            swiftSettings: rules),
+        .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .testTarget(
+            name: "LapseAdminTests",
+            dependencies: [
+                "LapseAdmin", metrics, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
+            swiftSettings: rules),
+    ]
+)

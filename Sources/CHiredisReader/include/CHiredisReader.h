@@ -1,0 +1,3 @@
+#ifndef LAPSE_CHIREDIS_READER_H
+#define LAPSE_CHIREDIS_READER_H
+#endif

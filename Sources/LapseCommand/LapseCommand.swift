@@ -1,0 +1,1 @@
+@main struct Lapse { static func main() {} }
