@@ -1,0 +1,70 @@
+internal import CHiredisReader
+
+/// What a subscriber connection says.
+package enum PushKind: Sendable, Equatable {
+    case message
+    /// A message that came through a pattern; the channel is the real one.
+    case patternMessage
+    case subscribed
+    case unsubscribed
+    case pong
+    /// An error reply; the payload is its text.
+    case error
+    /// Anything else, such as `+OK`; the payload is the text of a string.
+    case other
+}
+
+extension ReplyBatch {
+    /// Calls the body for each reply of a subscriber connection, in order, allocating nothing.
+    ///
+    /// The spans are valid inside the body. What a kind does not have is empty.
+    package func forEachPush(_ body: (_ kind: PushKind, _ channel: RawSpan, _ payload: RawSpan) -> Void) {
+        var index = 0
+        while index < nodeCount {
+            let head = node(index)
+            let next: Int
+            if head.kind == lapse_node_array {
+                next = pushArray(at: index, of: head.elements, body)
+            } else {
+                next = index + 1
+                let kind: PushKind =
+                    switch head.kind {
+                    case lapse_node_error: .error
+                    case lapse_node_simple where head.equals("PONG"): .pong
+                    default: .other
+                    }
+                head.withBytes { body(kind, RawSpan(), $0) }
+            }
+            index = next
+        }
+    }
+
+    /// Returns the index behind the array.
+    private func pushArray(
+        at index: Int, of elements: Int, _ body: (PushKind, RawSpan, RawSpan) -> Void
+    ) -> Int {
+        // A push has two to four plain elements; with nested ones the last would not be at this place.
+        guard (2...4).contains(elements), (1...elements).allSatisfy({ node(index + $0).elements == 0 }) else {
+            body(.other, RawSpan(), RawSpan())
+            return end(of: index)
+        }
+        let word = node(index + 1)
+        let second = node(index + 2)
+        let last = node(index + elements)
+        switch elements {
+        case 3 where word.equals("message"):
+            second.withBytes { channel in last.withBytes { body(.message, channel, $0) } }
+        case 4 where word.equals("pmessage"):
+            node(index + 3).withBytes { channel in last.withBytes { body(.patternMessage, channel, $0) } }
+        case 3 where word.equals("subscribe") || word.equals("psubscribe"):
+            second.withBytes { body(.subscribed, $0, RawSpan()) }
+        case 3 where word.equals("unsubscribe") || word.equals("punsubscribe"):
+            second.withBytes { body(.unsubscribed, $0, RawSpan()) }
+        case 2 where word.equals("pong"):
+            second.withBytes { body(.pong, RawSpan(), $0) }
+        default:
+            body(.other, RawSpan(), RawSpan())
+        }
+        return end(of: index)
+    }
+}
