@@ -1,0 +1,56 @@
+/// Who takes part in which election, and by which times.
+public struct ElectionConfiguration: Sendable {
+    /// Replicas with the same name form one group.
+    public var name: String
+    /// This replica. Two processes must never share one at the same time.
+    public var id: String
+    /// How long the lease lasts without a renewal; it is renewed every third of it.
+    public var leaseTTL: Duration
+    /// The rate by which two clocks may differ: the part of the lease that is given away for it.
+    public var clockDrift: Double
+    /// What is kept of the lease for the body to return in once its task was cancelled; nil: a tenth of the lease,
+    /// at least 50 ms and at most 1 s.
+    public var stopBudget: Duration?
+    /// How long a body may take to return after it was asked to drain; then its task is cancelled. Nil: as long as
+    /// it likes.
+    public var drainLimit: Duration?
+    /// Called once, on the elector's own thread, when a body has run on past the end of its lease (the number of its
+    /// term). Another replica may lead by then: the only safe answer is to exit the process. It is called even
+    /// when the body blocks every thread that Swift has for tasks.
+    public var onOverrun: (@Sendable (UInt64) -> Void)?
+
+    public init(
+        name: String, id: String = ElectionConfiguration.uniqueID(), leaseTTL: Duration = .seconds(8),
+        clockDrift: Double = 0.01, stopBudget: Duration? = nil, drainLimit: Duration? = nil,
+        onOverrun: (@Sendable (UInt64) -> Void)? = nil
+    ) {
+        self.name = name
+        self.id = id
+        self.leaseTTL = leaseTTL
+        self.clockDrift = clockDrift
+        self.stopBudget = stopBudget
+        self.drainLimit = drainLimit
+        self.onOverrun = onOverrun
+    }
+
+    /// `<host>-<pid>-<random>`: another one for every start, so that a restarted replica is not taken for the old.
+    public static func uniqueID() -> String {
+        let random = String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)
+        return "\(SystemClock.hostName)-\(SystemClock.processID)-\(random)"
+    }
+
+    /// Throws if the times do not fit together.
+    public func timing() throws(ElectionError) -> LeaseTiming {
+        try LeaseTiming(ttl: leaseTTL, clockDrift: clockDrift, stopBudget: stopBudget)
+    }
+
+    func settings(for store: any LeaseStore) throws(ElectionError) -> LeaseMachine.Settings {
+        guard !name.isEmpty else { throw .configuration("the election needs a name") }
+        guard !id.isEmpty else { throw .configuration("the replica needs an id") }
+        let count = store.registers.count
+        let milliseconds = leaseTTL.microseconds / 1000
+        return try LeaseMachine.Settings(
+            name: name, id: id, rules: "ttl=\(milliseconds)ms registers=\(count) naming=\(store.naming)",
+            registers: count, timing: timing(), push: store.capabilities.contains(.push), drainLimit: drainLimit)
+    }
+}

@@ -1,0 +1,42 @@
+import Logging
+
+/// What the elector writes to the log. Writing happens on the cooperative pool, never on the elector's own thread:
+/// a log that is read slowly must not cost the lease.
+enum JournalEntry: Sendable {
+    case becameLeader(LeaseMachine.TermInfo)
+    case renewed(took: Duration)
+    case ended(term: UInt64, TermEnd)
+    case bodyFailed(term: UInt64, String)
+    case note(LeaseMachine.Note)
+
+    func write(to logger: Logger) {
+        switch self {
+        case .becameLeader(let info):
+            logger.info(
+                "became leader",
+                metadata: [
+                    "term": "\(info.term)", "token": "\(info.token)", "took-ms": "\(info.took.microseconds / 1000)",
+                ])
+        case .renewed(let took):
+            logger.debug("lease renewed", metadata: ["took-ms": "\(took.microseconds / 1000)"])
+        case .ended(let term, let reason) where reason.isLoss:
+            logger.warning("leadership lost", metadata: ["term": "\(term)", "reason": "\(reason.rawValue)"])
+        case .ended(let term, let reason):
+            logger.info("term ended", metadata: ["term": "\(term)", "reason": "\(reason.rawValue)"])
+        case .bodyFailed(let term, let error):
+            logger.error("the work of the leader failed", metadata: ["term": "\(term)", "error": "\(error)"])
+        case .note(.suspect):
+            logger.warning("renewal failed, the lease still holds")
+        case .note(.recovered):
+            logger.info("renewal succeeded again")
+        case .note(.following(let leader)):
+            logger.info("following", metadata: ["leader": "\(leader)"])
+        case .note(.refused(let reason)):
+            logger.error("not campaigning", metadata: ["reason": "\(reason)"])
+        case .note(.released):
+            logger.info("leadership released")
+        case .note(.overran(let term)):
+            logger.critical("the work of the leader ran past its lease", metadata: ["term": "\(term)"])
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/// What happened to the leadership, as seen by one replica.
+public enum LeadershipChange: Sendable, Hashable {
+    /// This replica leads.
+    case leading(term: UInt64, token: FencingToken)
+    /// A renewal failed; the lease still holds.
+    case suspect
+    /// A later renewal succeeded.
+    case recovered
+    /// The term is over: no handler is called any more.
+    case ended(term: UInt64, TermEnd)
+    /// The lease was given back after the body had returned.
+    case released
+    /// Another replica leads.
+    case following(leader: String)
+    /// This replica does not campaign, and why.
+    case refused(String)
+    /// The body of a term ran on past the end of its lease.
+    case overran(term: UInt64)
+    /// The elector has stopped.
+    case stopped
+}
+
+/// One look at an elector, for metrics and status pages.
+public struct ElectorState: Sendable {
+    public enum Role: String, Sendable, Hashable, CaseIterable {
+        /// Neither leading nor knowing who does.
+        case waiting
+        case following
+        case campaigning
+        case leading
+        /// Leading, though the last renewal failed.
+        case suspect
+        /// The term is ending; its body has not returned yet.
+        case stopping
+        case releasing
+        case stopped
+    }
+
+    public var role: Role = .waiting
+    /// The term under way, or the last one of this replica; 0: none yet.
+    public var term: UInt64 = 0
+    public var token = FencingToken(rawValue: 0)
+    /// The replica that leads, as far as is known.
+    public var leader: String?
+    /// What is left until this replica must have stopped calling handlers; zero when it does not lead.
+    public var leaseRemaining: Duration = .zero
+    /// What every register said last, by its label.
+    public var registers: [(label: String, state: RegisterState)] = []
+    /// How long the last good renewal took.
+    public var lastRenewal: Duration?
+    /// On how many independent servers the registers sit, if known.
+    public var failureDomains: Int?
+
+    /// Handlers may be called now.
+    public var isLeader: Bool { leaseRemaining > .zero }
+}

@@ -1,0 +1,200 @@
+/// From a first request to the beginning of a term.
+extension LeaseMachine {
+    mutating func campaign(_ now: ClockReading) {
+        guard !stopRequested else { return finish(now) }
+        let claim = Claim(
+            name: settings.name, id: settings.id, value: "\(settings.id):\(random.hexadecimal())", ttl: timing.ttl,
+            rules: settings.rules)
+        wokenWhileVoting = false
+        let round = send(.acquire(claim), to: everyRegister, now)
+        state = .campaigning(Ballot(claim: claim, begun: now.monotonic, round: round))
+    }
+
+    // MARK: Votes
+
+    mutating func voted(_ ballot: Ballot, _ register: Int, _ outcome: Outcome, _ now: ClockReading) {
+        var ballot = ballot
+        guard ballot.round.take(outcome, from: register) else { return }
+        state = .campaigning(ballot)
+        let votes = ballot.round.votes
+        if votes.count >= majority {
+            confirm(ballot, votes, now)
+        } else if votes.count + ballot.round.unanswered < majority {
+            concludeVote(ballot, now)
+        }
+    }
+
+    /// No majority: look who leads, or why nobody does, and when it is worth trying again.
+    mutating func concludeVote(_ ballot: Ballot, _ now: ClockReading) {
+        let round = ballot.round
+        if let rules = round.foreignRules {
+            let text = "the replicas that hold the lease have other rules: \(rules), mine are \(settings.rules)"
+            effects.append(.note(.refused(text)))
+            return giveUp(ballot, wait: timing.mismatchRetry, now)
+        }
+        if let holder = round.holder(of: majority) {
+            follow(Claim.replica(of: holder))
+            contention = 0
+            let free = min(round.free(majority, unknown: timing.retryLimit), timing.ttl)
+            let patience = settings.push ? free : min(free, timing.retryLimit)
+            // Not at once even when woken: those who were just refused would ask in step.
+            return giveUp(
+                ballot, wait: patience + random.duration(in: timing.followJitter),
+                orWakeUpAfter: random.duration(in: timing.followJitter), now)
+        }
+        let mayBeMine = round.votes.count + round.unclear
+        if mayBeMine >= majority, ballot.tries < 2 {
+            // An answer was lost, perhaps not the vote: ask again with the same claim.
+            var again = ballot
+            again.tries += 1
+            again.round = send(.acquire(ballot.claim), to: everyRegister, now)
+            state = .campaigning(again)
+            return
+        }
+        // A split vote, a young server, or no majority in reach.
+        let pause = backoff()
+        giveUp(ballot, wait: max(pause, round.free(majority, unknown: pause)), now)
+    }
+
+    private mutating func follow(_ other: String) {
+        guard leader != other else { return }
+        leader = other
+        effects.append(.note(.following(leader: other)))
+    }
+
+    // MARK: Token
+
+    /// A majority voted: publish a token that none of the voters has seen a larger one than.
+    private mutating func confirm(_ ballot: Ballot, _ votes: [Int: Vote], _ now: ClockReading) {
+        var ballot = ballot
+        let won = Ballot.Won(
+            window: LeaseWindow(start: ballot.round.sentAt, timing: timing),
+            token: FencingToken(rawValue: votes.values.lazy.map(\.counter).max() ?? 0),
+            term: (votes.values.lazy.map(\.term).max() ?? 0) + 1,
+            voters: votes.keys.sorted())
+        // The votes may have come too late to be worth anything.
+        guard won.window.isOpen(at: now) else { return giveUp(ballot, wait: backoff(), now) }
+        ballot.won = won
+        ballot.tries = 1
+        ballot.round = send(.confirm(ballot.claim, token: won.token, term: won.term), to: won.voters, now)
+        state = .confirming(ballot)
+    }
+
+    mutating func confirmed(_ ballot: Ballot, _ register: Int, _ outcome: Outcome, _ now: ClockReading) {
+        var ballot = ballot
+        guard ballot.round.take(outcome, from: register), let won = ballot.won else { return }
+        state = .confirming(ballot)
+        let held = ballot.round.count { $0 == .confirmed(true) }
+        if held >= majority {
+            guard won.window.isOpen(at: now) else { return giveUp(ballot, wait: backoff(), now) }
+            lead(ballot, won, now)
+        } else if held + ballot.round.unanswered < majority {
+            confirmFailed(ballot, now)
+        }
+    }
+
+    mutating func confirmFailed(_ ballot: Ballot, _ now: ClockReading) {
+        guard let won = ballot.won else { return }
+        let mayHold = ballot.round.count { $0 == .confirmed(true) } + ballot.round.unclear
+        guard ballot.tries < 2, mayHold >= majority, won.window.isOpen(at: now) else {
+            return giveUp(ballot, wait: backoff(), now)
+        }
+        var again = ballot
+        again.tries += 1
+        again.round = send(.confirm(ballot.claim, token: won.token, term: won.term), to: won.voters, now)
+        state = .confirming(again)
+    }
+
+    private mutating func lead(_ ballot: Ballot, _ won: Ballot.Won, _ now: ClockReading) {
+        contention = 0
+        leader = settings.id
+        state = .leading(
+            Tenure(
+                claim: ballot.claim, token: won.token, term: won.term, begun: now.monotonic, window: won.window,
+                nextRound: won.window.start.monotonic + timing.renewInterval))
+        effects.append(
+            .beginTerm(
+                TermInfo(
+                    term: won.term, token: won.token, claim: ballot.claim, window: won.window,
+                    took: now.monotonic - ballot.begun)))
+    }
+
+    // MARK: Giving up
+
+    /// Gives back what votes there are or may be, and waits.
+    private mutating func giveUp(
+        _ ballot: Ballot, wait delay: Duration, orWakeUpAfter earliest: Duration? = nil, _ now: ClockReading
+    ) {
+        _ = giveBack(ballot, now)
+        // A wake-up during the vote may have told of a release that the vote did not see yet.
+        wait(wokenWhileVoting ? min(delay, earliest ?? delay) : delay, orWakeUpAfter: earliest, now)
+    }
+
+    /// Releases at every register that voted or may have, also at those that did not answer: their vote may
+    /// come all the same. Only a register that denied the vote is left alone.
+    mutating func giveBack(_ ballot: Ballot, _ now: ClockReading) -> Round? {
+        let denied = ballot.won == nil && ballot.tries == 1 ? ballot.round.denied : []
+        let targets = everyRegister.filter { !denied.contains($0) }
+        guard !targets.isEmpty else { return nil }
+        // Others slept only if a majority looked taken. To wake them for less would have the woken split the next
+        // vote, and wake the others again, for ever.
+        return send(.release(ballot.claim, wake: targets.count >= majority), to: targets, now)
+    }
+}
+
+extension LeaseMachine.Round {
+    /// The votes of this round, by register.
+    var votes: [Int: Vote] {
+        var votes: [Int: Vote] = [:]
+        for (register, answer) in answers.enumerated() {
+            if case .acquired(.granted(let vote)) = answer { votes[register] = vote }
+        }
+        return votes
+    }
+
+    /// Registers that answered, and did not vote.
+    var denied: Set<Int> {
+        Set(
+            answers.indices.filter { register in
+                switch answers[register] {
+                case .acquired(.held), .acquired(.refused), .acquired(.mismatch): true
+                default: false
+                }
+            })
+    }
+
+    /// Asked, and no answer or an error: what was asked may have been done.
+    var unclear: Int {
+        unanswered + count { if case .failed = $0 { true } else { false } }
+    }
+
+    var foreignRules: String? {
+        for case .acquired(.mismatch(let rules)) in answers { return rules }
+        return nil
+    }
+
+    /// The claim that holds at least `majority` registers.
+    func holder(of majority: Int) -> String? {
+        var count: [String: Int] = [:]
+        for case .acquired(.held(let holder, _)) in answers {
+            count[holder, default: 0] += 1
+        }
+        return count.first { $0.value >= majority }?.key
+    }
+
+    /// How long until a majority of the registers can vote, as far as they said.
+    func free(_ majority: Int, unknown: Duration) -> Duration {
+        let known = holder(of: majority)
+        let delays = answers.map { answer -> Duration in
+            switch answer {
+            case .acquired(.granted): .zero
+            case .acquired(.held(let holder, let ttl)) where holder == known: ttl ?? unknown
+            // A rival that did not win either gives its vote back soon.
+            case .acquired(.held): .zero
+            case .acquired(.refused(_, let retryAfter)): retryAfter ?? unknown
+            default: unknown
+            }
+        }
+        return delays.sorted()[majority - 1]
+    }
+}

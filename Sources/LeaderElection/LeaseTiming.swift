@@ -1,0 +1,58 @@
+/// Every duration of the election, all derived from the lease's length.
+public struct LeaseTiming: Sendable, Hashable {
+    /// How long a vote lasts.
+    public let ttl: Duration
+    /// What clocks of different machines may disagree on over one TTL: 1 % of it and 2 ms for the registers' rounding.
+    public let drift: Duration
+    /// What is kept of the lease for handlers to return in: between `leadUntil` and the deadline.
+    public let stopBudget: Duration
+    /// Renew so often.
+    public let renewInterval: Duration
+    /// After this long an answer is counted on no more.
+    public let operationTimeout: Duration
+
+    /// `clockDrift` is the rate by which two clocks may differ. `stopBudget` is a tenth of the TTL unless given,
+    /// at least 50 ms and at most 1 s. Throws if two retries of a renewal would not fit into the lease.
+    public init(ttl: Duration, clockDrift: Double = 0.01, stopBudget: Duration? = nil) throws(ElectionError) {
+        self.ttl = ttl
+        self.drift = ttl * clockDrift + .milliseconds(2)
+        self.stopBudget = stopBudget ?? min(max(ttl / 10, .milliseconds(50)), .seconds(1))
+        renewInterval = ttl / 3
+        operationTimeout = min(max(ttl / 16, .milliseconds(50)), .milliseconds(500))
+        guard clockDrift >= 0, self.stopBudget >= .zero else {
+            throw .configuration("clock drift and stop budget must not be negative")
+        }
+        let slowestSuccess = renewInterval + operationTimeout * 3 + renewRetry.upperBound * 2
+        guard slowestSuccess <= ttl - drift - self.stopBudget else {
+            throw .configuration("a lease of \(ttl) is too short for a renewal and two retries")
+        }
+    }
+
+    /// Between a failed renewal and the next try.
+    package var renewRetry: ClosedRange<Duration> {
+        let shortest = clamped(ttl / 64, .milliseconds(10), .milliseconds(125))
+        return shortest...(shortest * 2)
+    }
+
+    /// After the known TTL ran out, or a wake-up: spreads the candidates without costing the take-over much.
+    package var followJitter: ClosedRange<Duration> { .milliseconds(5) ... .milliseconds(50) }
+
+    /// After a vote was split or lost; grows with every one in a row, up to `retryLimit`.
+    package var contentionBackoff: ClosedRange<Duration> { .milliseconds(10) ... .milliseconds(60) }
+
+    /// No candidate that could lead waits longer between two tries.
+    package var retryLimit: Duration { clamped(ttl / 8, .milliseconds(60), .seconds(1)) }
+
+    /// The pause of a leader that gave up its term by itself, so that others may win.
+    package var resignPause: Duration { clamped(ttl / 4, .milliseconds(100), .seconds(2)) }
+
+    /// The longest pause of a replica whose body fails again and again.
+    package var failureLimit: Duration { max(ttl, .seconds(30)) }
+
+    /// How often a replica whose rules differ looks again.
+    package var mismatchRetry: Duration { max(ttl, .seconds(5)) }
+}
+
+private func clamped(_ duration: Duration, _ low: Duration, _ high: Duration) -> Duration {
+    min(max(duration, low), high)
+}

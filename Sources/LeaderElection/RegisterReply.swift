@@ -1,0 +1,75 @@
+/// A register's vote.
+public struct Vote: Sendable, Hashable {
+    /// The register's counter after this vote: larger than in every vote before.
+    public let counter: UInt64
+    /// The largest term that was ever confirmed here, 0 if none.
+    public let term: UInt64
+
+    public init(counter: UInt64, term: UInt64) {
+        self.counter = counter
+        self.term = term
+    }
+}
+
+/// A register's answer to ``LeaseRegister/acquire(_:)``.
+public enum AcquireReply: Sendable, Hashable {
+    case granted(Vote)
+    /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, if known.
+    case held(by: String, ttl: Duration?)
+    /// No vote now, though nobody holds the register: the server is younger than the lease, a lock delay runs.
+    case refused(reason: String, retryAfter: Duration?)
+    /// A group with other rules is at work here: `rules` are theirs.
+    case mismatch(rules: String)
+}
+
+/// A register's answer to ``LeaseRegister/renew(_:token:term:heal:)``.
+public enum RenewReply: Sendable, Hashable {
+    case renewed
+    /// The value is gone; `holder` is the value that took its place, if any.
+    case lost(holder: String?)
+}
+
+/// What a register knows of an election.
+public struct Observation: Sendable, Hashable {
+    /// The value of the claim that holds the register.
+    public let holder: String?
+    /// What is left of the claim.
+    public let ttl: Duration?
+    /// The largest confirmed term and the counter.
+    public let term: UInt64
+    public let token: FencingToken
+
+    public init(holder: String?, ttl: Duration?, term: UInt64, token: FencingToken) {
+        self.holder = holder
+        self.ttl = ttl
+        self.term = term
+        self.token = token
+    }
+
+    /// The replica that holds the register.
+    public var leader: String? { holder.map(Claim.replica(of:)) }
+}
+
+/// Why a register gave no answer. What it was asked may have been done all the same.
+public enum RegisterError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Not connected, cut off, moving, loading.
+    case unreachable(String)
+    /// No answer in time.
+    case timedOut
+    /// Authentication or permission refused: nothing but an operator can help.
+    case denied(String)
+    /// An answer that makes no sense.
+    case unexpected(String)
+    /// The task that asked was cancelled.
+    case cancelled
+
+    public var description: String {
+        switch self {
+        case .unreachable(let detail): "unreachable: \(detail)"
+        case .timedOut: "no answer in time"
+        case .denied(let detail): "refused: \(detail)"
+        case .unexpected(let detail): "unexpected answer: \(detail)"
+        case .cancelled: "cancelled"
+        }
+    }
+}
