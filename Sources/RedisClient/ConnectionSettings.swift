@@ -1,0 +1,29 @@
+/// What every connection of one kind shares: who logs in, how, and how long to wait.
+package struct ConnectionSettings: Sendable {
+    package var credentials: Credentials?
+    package var tls: TLSSettings?
+    /// `CLIENT SETNAME`; characters that Redis refuses become `-`.
+    package var clientName: String
+    package var database = 0
+    package var connectTimeout: Duration = .seconds(2)
+    /// The longest a command may take.
+    package var commandTimeout: Duration = .seconds(2)
+    /// Largest reply accepted, in bytes.
+    package var replyBytes = 64 << 20
+
+    package init(clientName: String, credentials: Credentials? = nil, tls: TLSSettings? = nil) {
+        self.clientName = String(
+            String.UnicodeScalarView(clientName.unicodeScalars.map { (33...126).contains($0.value) ? $0 : "-" }))
+        self.credentials = credentials
+        self.tls = tls
+    }
+
+    package func named(_ clientName: String) -> ConnectionSettings {
+        var copy = ConnectionSettings(clientName: clientName, credentials: credentials, tls: tls)
+        copy.database = database
+        copy.connectTimeout = connectTimeout
+        copy.commandTimeout = commandTimeout
+        copy.replyBytes = replyBytes
+        return copy
+    }
+}

@@ -1,0 +1,61 @@
+package import RESP
+
+/// One look at the servers, and what the nodes asked say of themselves.
+package struct TopologyPoll: Sendable {
+    package var topology: Topology
+    /// The role each answering node believes it has.
+    package var ownWord: [NodeAddress: Topology.Role]
+    /// Counts the looks; a later look has a larger number.
+    package var number = 0
+
+    /// Whether a node that was in doubt has answered, and agrees with the others about its role.
+    package func settles(_ address: NodeAddress) -> Bool {
+        guard let own = ownWord[address], let node = topology.node(at: address) else { return false }
+        return own == node.role
+    }
+}
+
+/// How a kind of deployment is looked at.
+protocol Discovery: Sendable {
+    /// Looks once. `known` is the last view; nodes in `doubts` are asked too, and a majority with them.
+    func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll
+}
+
+/// Asks several nodes the same at once; returns the answers that came, or throws the most telling error.
+func askAll(
+    _ addresses: [NodeAddress], _ nodes: NodeDirectory, _ command: RESPCommand, timeout: Duration
+) async throws(RedisError) -> [(NodeAddress, RESPValue)] {
+    let results = await withTaskGroup(of: (NodeAddress, Result<RESPValue, RedisError>).self) { group in
+        for address in addresses {
+            group.addTask {
+                do throws(RedisError) {
+                    return (address, .success(try await nodes[address].send(command, timeout: timeout)))
+                } catch {
+                    return (address, .failure(error))
+                }
+            }
+        }
+        return await group.reduce(into: []) { $0.append($1) }
+    }
+    var answers: [(NodeAddress, RESPValue)] = []
+    var failure: RedisError?
+    for (address, result) in results {
+        switch result {
+        case .success(let value): answers.append((address, value))
+        case .failure(let error) where failure == nil || error.isPermanent: failure = error
+        case .failure: break
+        }
+    }
+    if answers.isEmpty { throw failure ?? RedisError(.noNode, node: nil, "no Redis address is known") }
+    return answers.sorted { $0.0 < $1.0 }
+}
+
+/// The fields of an INFO reply.
+package func infoFields(_ value: RESPValue) -> [String: String] {
+    var fields: [String: String] = [:]
+    for line in (value.string ?? "").split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+        guard let colon = line.firstIndex(of: ":") else { continue }
+        fields[String(line[..<colon])] = String(line[line.index(after: colon)...])
+    }
+    return fields
+}

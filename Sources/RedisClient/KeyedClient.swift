@@ -1,0 +1,98 @@
+package import NIOCore
+package import RESP
+
+/// Commands for keys, sent to the node that owns the key's slot, following the cluster's redirections.
+///
+/// Works the same on a single Redis or a Sentinel group, where the one master owns every slot.
+package final class KeyedClient: Sendable {
+    private let nodes: NodeDirectory
+    private let watch: TopologyWatch
+    private let loop: any EventLoop
+
+    /// The pauses between attempts are kept by `loop`.
+    package init(nodes: NodeDirectory, watch: TopologyWatch, on loop: any EventLoop) {
+        self.nodes = nodes
+        self.watch = watch
+        self.loop = loop
+    }
+
+    /// Sends a command for `key`, within `timeout` all told. An error reply is thrown.
+    package func send(
+        _ command: RESPCommand, key: String, timeout: Duration = .seconds(2)
+    ) async throws(RedisError) -> RESPValue {
+        try await route(slot: HashSlot.of(key), timeout: timeout) { _ in [command] } finish: { $0.last ?? .null }
+    }
+
+    /// Runs a script whose keys share one slot, within `timeout` all told.
+    package func run(
+        _ script: Script, keys: [String], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2)
+    ) async throws(RedisError) -> RESPValue {
+        guard let first = keys.first else { preconditionFailure("a script without a key has no slot") }
+        return try await route(slot: HashSlot.of(first), timeout: timeout) { inFull in
+            script.commands(keys: keys, arguments: arguments, inFull: inFull)
+        } finish: {
+            script.learn(from: $0)
+        }
+    }
+
+    /// The node that would be asked for `key` now.
+    package func node(for key: String) -> NodeAddress? { watch.current?.owner(of: HashSlot.of(key))?.address }
+
+    private func route(
+        slot: UInt16, timeout: Duration, commands: (_ inFull: Bool) -> [RESPCommand],
+        finish: ([RESPValue]) -> RESPValue
+    ) async throws(RedisError) -> RESPValue {
+        let deadline = ContinuousClock.now + timeout
+        var target = watch.current?.owner(of: slot)?.address
+        var asking = false
+        var inFull = false
+        var backoff = Backoff(first: .milliseconds(10), cap: .milliseconds(200))
+        var last = RedisError(.noNode, node: nil, "no node is known to own slot \(slot)")
+        for _ in 0..<64 {
+            let left = deadline - .now
+            guard left > .zero else { break }
+            var pause: Duration?
+            if let address = target {
+                do throws(RedisError) {
+                    var batch = commands(inFull)
+                    if asking {
+                        batch = inFull ? batch : commands(true)
+                        batch.insert(RESPCommand("ASKING"), at: batch.count - 1)
+                    }
+                    var replies = try await nodes[address].send(batch, timeout: left)
+                    if asking { replies.remove(at: replies.count - 2) }
+                    let reply = finish(replies)
+                    guard case .error(let error) = reply else { return reply }
+                    last = RedisError(error, node: address)
+                    asking = false
+                    switch Redirection(error) {
+                    case .none: throw last
+                    case .sendScript: inFull = true
+                    case .moved(let moved):
+                        watch.surprise()
+                        target = moved.map { watch.reachable($0, announcedBy: address) } ?? address
+                    case .ask(let other):
+                        asking = true
+                        target = other.map { watch.reachable($0, announcedBy: address) } ?? address
+                    case .retry: pause = backoff.next()
+                    }
+                } catch {
+                    // A reply thrown above is the command's own error; after a timeout it may have been applied.
+                    if case .reply = error.kind { throw error }
+                    if error.kind == .timeout || error.isPermanent { throw error }
+                    last = error
+                    pause = backoff.next()
+                }
+            } else {
+                pause = backoff.next()
+            }
+            if let pause {
+                watch.surprise()
+                if case .cancelled = await Doorbell(on: loop).wait(upTo: min(pause, left)) { break }
+                target = watch.current?.owner(of: slot)?.address
+                asking = false
+            }
+        }
+        throw last
+    }
+}

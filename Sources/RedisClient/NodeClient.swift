@@ -1,0 +1,134 @@
+import Synchronization
+package import NIOCore
+package import RESP
+
+/// Commands to one node over one connection that is made when needed and made anew when it breaks.
+///
+/// While a reconnect waits its turn (exponential backoff), commands fail at once with the last error: callers decide
+/// when to try again, and nothing piles up.
+package final class NodeClient: Sendable {
+    private enum Link {
+        case idle(retryAt: NIODeadline, last: RedisError?)
+        case connecting(EventLoopFuture<RedisConnection>)
+        case connected(RedisConnection)
+        case shutDown
+    }
+
+    private struct State {
+        var link = Link.idle(retryAt: .uptimeNanoseconds(0), last: nil)
+        var backoff = Backoff()
+    }
+
+    package let address: NodeAddress
+    package let settings: ConnectionSettings
+    package let loop: any EventLoop
+    private let state: NIOLoopBoundBox<State>
+
+    package init(_ address: NodeAddress, settings: ConnectionSettings, on loop: any EventLoop) {
+        self.address = address
+        self.settings = settings
+        self.loop = loop
+        self.state = .makeBoxSendingValue(State(), eventLoop: loop)
+    }
+
+    /// Sends the commands in one write. Error replies are values; a connection's failure is thrown.
+    package func send(_ commands: [RESPCommand], timeout: Duration? = nil) async throws(RedisError) -> [RESPValue] {
+        do {
+            return try await loop.flatSubmit { self.connection().flatMap { $0.send(commands, timeout: timeout) } }.get()
+        } catch let error as RedisError {
+            throw error
+        } catch {
+            throw RedisError(.closed, node: address, "connection lost: \(error)")
+        }
+    }
+
+    /// Sends one command; an error reply is thrown.
+    package func send(_ command: RESPCommand, timeout: Duration? = nil) async throws(RedisError) -> RESPValue {
+        guard let reply = try await send([command], timeout: timeout).first else {
+            throw RedisError(.protocolViolation, node: address, "a reply is missing")
+        }
+        if case .error(let error) = reply { throw RedisError(error, node: address) }
+        return reply
+    }
+
+    /// Closes the connection for good.
+    package func shutDown() async {
+        let closing = loop.submit { () -> EventLoopFuture<Void>? in
+            defer { self.state.value.link = .shutDown }
+            switch self.state.value.link {
+            case .connected(let connection):
+                connection.close()
+                return connection.closed
+            case .connecting(let future):
+                future.whenSuccess { $0.close() }
+                return future.flatMap { $0.closed }
+            case .idle, .shutDown: return nil
+            }
+        }.flatMap { closed in closed ?? self.loop.makeSucceededVoidFuture() }
+        try? await closing.get()  // A connection that fails to open or close is closed too.
+    }
+
+    private func connection() -> EventLoopFuture<RedisConnection> {
+        switch state.value.link {
+        case .connected(let connection) where connection.isActive: return loop.makeSucceededFuture(connection)
+        case .connecting(let future): return future
+        case .shutDown: return loop.makeFailedFuture(RedisError(.closed, node: address, "the client is shut down"))
+        case .idle(let retryAt, let last?) where NIODeadline.now() < retryAt: return loop.makeFailedFuture(last)
+        case .idle, .connected: break
+        }
+        let future = RedisConnection.connect(to: address, settings: settings, on: loop)
+        state.value.link = .connecting(future)
+        future.assumeIsolated().whenComplete { result in self.connected(result) }
+        return future
+    }
+
+    private func connected(_ result: Result<RedisConnection, any Error>) {
+        guard case .connecting = state.value.link else { return }  // Shut down meanwhile.
+        switch result {
+        case .success(let connection):
+            state.value.link = .connected(connection)
+            state.value.backoff.reset()
+            connection.closed.assumeIsolated().whenComplete { _ in
+                if case .connected(let current) = self.state.value.link, current === connection {
+                    self.state.value.link = .idle(retryAt: .now(), last: nil)
+                }
+            }
+        case .failure(let error):
+            let wait = TimeAmount(state.value.backoff.next())
+            state.value.link = .idle(retryAt: .now() + wait, last: RedisConnection.unreachable(address, error))
+        }
+    }
+}
+
+/// The node clients of one purpose, one for each address, made on first use.
+package final class NodeDirectory: Sendable {
+    private let settings: ConnectionSettings
+    private let loops: any EventLoopGroup
+    private let clients = Mutex<[NodeAddress: NodeClient]>([:])
+
+    package init(settings: ConnectionSettings, on loops: any EventLoopGroup) {
+        self.settings = settings
+        self.loops = loops
+    }
+
+    package subscript(_ address: NodeAddress) -> NodeClient {
+        clients.withLock { clients in
+            if let client = clients[address] { return client }
+            let client = NodeClient(address, settings: settings, on: loops.next())
+            clients[address] = client
+            return client
+        }
+    }
+
+    /// Closes and forgets the clients of nodes that have left.
+    package func keep(only addresses: Set<NodeAddress>) async {
+        let gone = clients.withLock { clients in
+            let gone = clients.filter { !addresses.contains($0.key) }
+            for address in gone.keys { clients[address] = nil }
+            return gone.values
+        }
+        for client in gone { await client.shutDown() }
+    }
+
+    package func shutDown() async { await keep(only: []) }
+}

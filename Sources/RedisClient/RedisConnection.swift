@@ -1,0 +1,133 @@
+package import NIOCore
+import NIOPosix
+package import RESP
+
+/// One pipelined connection to one node, logged in and named.
+package final class RedisConnection: Sendable {
+    package let address: NodeAddress
+    let channel: any Channel
+    let handler: NIOLoopBound<CommandHandler>
+    private let commandTimeout: Duration
+
+    private init(address: NodeAddress, channel: any Channel, handler: NIOLoopBound<CommandHandler>, timeout: Duration) {
+        self.address = address
+        self.channel = channel
+        self.handler = handler
+        self.commandTimeout = timeout
+    }
+
+    /// Connects, logs in and names the connection. Fails with ``RedisError``.
+    package static func connect(
+        to address: NodeAddress, settings: ConnectionSettings, on loop: any EventLoop
+    ) -> EventLoopFuture<RedisConnection> {
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(TimeAmount(settings.connectTimeout))
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls = settings.tls {
+                        try channel.pipeline.syncOperations.addHandler(tls.handler(for: address.host))
+                    }
+                    let handler = CommandHandler(node: address, replyBytes: settings.replyBytes)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+        return bootstrap.connect(host: address.host, port: address.port)
+            .flatMapErrorThrowing { error in throw unreachable(address, error) }
+            .flatMap { channel in
+                do {
+                    let handler = try channel.pipeline.syncOperations.handler(type: CommandHandler.self)
+                    let connection = RedisConnection(
+                        address: address, channel: channel, handler: NIOLoopBound(handler, eventLoop: loop),
+                        timeout: settings.commandTimeout)
+                    return connection.logIn(settings).map { connection }
+                        .flatMapError { error in
+                            channel.close(promise: nil)
+                            return loop.makeFailedFuture(error)
+                        }
+                } catch {
+                    return loop.makeFailedFuture(unreachable(address, error))
+                }
+            }
+    }
+
+    /// Sends the commands in one write; the replies come in order. Error replies are values, not thrown.
+    package func send(_ commands: [RESPCommand], timeout: Duration? = nil) -> EventLoopFuture<[RESPValue]> {
+        let timeout = timeout ?? commandTimeout
+        return channel.eventLoop.flatSubmit { self.handler.value.send(commands, timeout: timeout) }
+    }
+
+    package var isActive: Bool { channel.isActive }
+    package var closed: EventLoopFuture<Void> { channel.closeFuture }
+
+    package func close() { channel.close(promise: nil) }
+
+    private func logIn(_ settings: ConnectionSettings) -> EventLoopFuture<Void> {
+        let commands = Handshake.commands(settings)
+        return handler.value.send(commands, timeout: settings.connectTimeout).flatMapThrowing { replies in
+            try Handshake.check(replies, node: self.address)
+        }
+    }
+
+    static func unreachable(_ address: NodeAddress, _ error: any Error) -> RedisError {
+        if let error = error as? RedisError { return error }
+        if let explained = TLSSettings.explain(error) { return RedisError(.tls, node: address, explained) }
+        let text =
+            switch error {
+            case let error as NIOConnectionError:
+                if error.dnsAError != nil || error.dnsAAAAError != nil, error.connectionErrors.isEmpty {
+                    "the host name cannot be resolved"
+                } else {
+                    error.connectionErrors.first.map { "cannot connect: \(Self.reason($0.error))" } ?? "cannot connect"
+                }
+            case is ChannelError: "cannot connect: no answer in time"
+            default: "cannot connect: \(reason(error))"
+            }
+        return RedisError(.unreachable, node: address, text)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else {
+            return error is ChannelError ? "no answer in time" : String(describing: error)
+        }
+        return switch error.errnoCode {
+        case 111: "connection refused (is Redis running there?)"
+        case 110: "no answer in time"
+        case 113, 101: "no route to the host"
+        default: error.localizedReason
+        }
+    }
+}
+
+extension IOError {
+    fileprivate var localizedReason: String { "error \(errnoCode)" }
+}
+
+/// What a new connection says before anything else.
+enum Handshake {
+    static func commands(_ settings: ConnectionSettings) -> [RESPCommand] {
+        var commands: [RESPCommand] = []
+        if let credentials = settings.credentials {
+            let password = credentials.password.reveal
+            commands.append(credentials.user.map { RESPCommand("AUTH", $0, password) } ?? RESPCommand("AUTH", password))
+        }
+        // Naming is a courtesy to the operator: a refusal is no reason to stop. PING tells whether we may speak at all.
+        commands.append(RESPCommand("CLIENT", "SETNAME", settings.clientName))
+        commands.append(settings.database == 0 ? RESPCommand("PING") : RESPCommand("SELECT", "\(settings.database)"))
+        return commands
+    }
+
+    static func check(_ replies: [RESPValue], node: NodeAddress) throws {
+        for (index, reply) in replies.enumerated() {
+            guard case .error(let error) = reply else { continue }
+            if index == replies.count - 2 && error.code != "NOAUTH" { continue }  // CLIENT SETNAME
+            if error.code == "LOADING" || error.code == "MASTERDOWN" || error.code == "BUSY" { continue }
+            if error.text.contains("without any password configured") {
+                throw RedisError(
+                    .denied, node: node, "a password is given but the server has none: remove it, or set requirepass")
+            }
+            throw RedisError(error, node: node)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package import RESP
+import Synchronization
+
+/// A Lua script, sent by its digest once a server has told it, and in full where a server does not know it.
+///
+/// The digest comes from the first server's own `SCRIPT LOAD`, so no hash function is needed here.
+package final class Script: Sendable {
+    private let source: String
+    private let digest = Mutex<String?>(nil)
+
+    package init(_ source: String) { self.source = source }
+
+    /// The commands for one call; the last reply is the script's.
+    package func commands(keys: [String], arguments: [[UInt8]], inFull: Bool) -> [RESPCommand] {
+        let known = digest.withLock { $0 }
+        if let known, !inFull { return [call("EVALSHA", known, keys, arguments)] }
+        return [RESPCommand("SCRIPT", "LOAD", source), call("EVAL", source, keys, arguments)]
+    }
+
+    /// Learns the digest from the replies; returns the script's own reply.
+    package func learn(from replies: [RESPValue]) -> RESPValue {
+        if replies.count == 2, let told = replies[0].string, told.utf8.count == 40 { digest.withLock { $0 = told } }
+        return replies.last ?? .null
+    }
+
+    private func call(_ verb: String, _ body: String, _ keys: [String], _ arguments: [[UInt8]]) -> RESPCommand {
+        var command = RESPCommand(verb, body, "\(keys.count)")
+        for key in keys { command.append(key) }
+        for argument in arguments { command.append(argument) }
+        return command
+    }
+}

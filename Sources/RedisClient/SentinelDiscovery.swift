@@ -1,0 +1,61 @@
+import RESP
+
+/// Looks at a Sentinel group: the sentinels name the master and its replicas; of differing answers the latest
+/// configuration epoch counts.
+struct SentinelDiscovery: Discovery {
+    let sentinels: [NodeAddress]
+    let masterName: String
+    let sentinelNodes: NodeDirectory
+    let nodes: NodeDirectory
+    let map: AddressMap
+
+    func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
+        let answers = try await askAll(
+            sentinels, sentinelNodes, RESPCommand("SENTINEL", "MASTER", masterName), timeout: .seconds(1))
+        let views = answers.compactMap { sentinel, value -> (NodeAddress, NodeAddress, UInt64)? in
+            let fields = Self.fields(value)
+            guard let address = Self.address(fields) else { return nil }
+            return (sentinel, map(address), UInt64(fields["config-epoch"] ?? "") ?? 0)
+        }
+        guard let latest = views.max(by: { $0.2 < $1.2 }) else {
+            throw RedisError(.noNode, node: answers.first?.0, "the Sentinel knows no master named '\(masterName)'")
+        }
+        let master = latest.1
+        var found: Set<NodeAddress> = [master]
+        let replicas = try await sentinelNodes[latest.0].send(
+            RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: .seconds(1))
+        for replica in replicas.array ?? [] {
+            if let address = Self.address(Self.fields(replica)) { found.insert(map(address)) }
+        }
+        var ownWord: [NodeAddress: Topology.Role] = [:]
+        if let answers = try? await askAll(
+            found.union(doubts).sorted(), nodes, RESPCommand("INFO", "replication"), timeout: .seconds(1))
+        {
+            for (address, value) in answers {
+                ownWord[address] = infoFields(value)["role"] == "master" ? .master : .replica
+            }
+        }
+        let list = found.map { address in
+            var node = Topology.Node(
+                id: address.description, address: address, role: address == master ? .master : .replica)
+            node.isFailing = ownWord[address] == nil
+            node.masterID = address == master ? nil : master.description
+            return node
+        }
+        return TopologyPoll(topology: Topology(mode: .sentinel, nodes: list), ownWord: ownWord)
+    }
+
+    private static func fields(_ value: RESPValue) -> [String: String] {
+        let flat = value.array ?? []
+        var fields: [String: String] = [:]
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            if let name = flat[index].string, let value = flat[index + 1].string { fields[name] = value }
+        }
+        return fields
+    }
+
+    private static func address(_ fields: [String: String]) -> NodeAddress? {
+        guard let host = fields["ip"], let port = fields["port"].flatMap(Int.init), !host.isEmpty else { return nil }
+        return NodeAddress(host: host, port: port)
+    }
+}

@@ -1,0 +1,215 @@
+package import NIOCore
+package import RESP
+
+/// Takes what a subscription hears, on the subscription's event loop.
+package protocol PushReceiver: AnyObject, Sendable {
+    /// One read's worth of pushes, in order.
+    func receive(_ batch: borrowing ReplyBatch)
+
+    /// The node has left a ping unanswered (true): it may be frozen, and may lose its role without knowing.
+    /// Or it answers again (false); what came with the answer has been received before.
+    func silenceChanged(_ silent: Bool)
+}
+
+/// A connection that listens on channels of one node.
+///
+/// RESP2: once subscribed it can only (un)subscribe and ping. It pings every second; the socket of a frozen node looks
+/// alive to keepalive and TCP_USER_TIMEOUT, only an unanswered ping tells. A silent subscription is reported, not
+/// closed: when the node wakes, everything it has to say is still heard. Whoever learns that the node answers
+/// elsewhere closes it.
+package final class Subscription: Sendable {
+    package let address: NodeAddress
+    /// Identifies the server process; a restart changes it.
+    package let runID: String
+    private let channel: any Channel
+
+    private init(address: NodeAddress, runID: String, channel: any Channel) {
+        self.address = address
+        self.runID = runID
+        self.channel = channel
+    }
+
+    /// Connects, logs in, learns the run ID, asks for the receiver of that server's pushes, and subscribes.
+    package static func open(
+        to address: NodeAddress, settings: ConnectionSettings, channels: [String], on loop: any EventLoop,
+        receiver: @escaping @Sendable (_ runID: String) -> any PushReceiver
+    ) async throws(RedisError) -> Subscription {
+        do {
+            return try await RedisConnection.connect(to: address, settings: settings, on: loop)
+                .flatMap { connection in
+                    connection.send([RESPCommand("INFO", "server")]).flatMapThrowing { replies in
+                        if case .error(let error) = replies[0] { throw RedisError(error, node: address) }
+                        guard let runID = infoFields(replies[0])["run_id"] else {
+                            throw RedisError(.protocolViolation, node: address, "INFO server names no run_id")
+                        }
+                        return runID
+                    }.flatMap { runID in
+                        connection.becomeSubscriber(channels: channels, receiver: receiver(runID), settings: settings)
+                            .map { Subscription(address: address, runID: runID, channel: $0) }
+                    }.flatMapErrorThrowing { error in
+                        connection.close()
+                        throw error
+                    }
+                }.get()
+        } catch let error as RedisError {
+            throw error
+        } catch {
+            throw RedisConnection.unreachable(address, error)
+        }
+    }
+
+    /// Completes when the connection is gone; never fails.
+    package var closed: EventLoopFuture<Void> { channel.closeFuture }
+
+    package func close() { channel.close(promise: nil) }
+}
+
+extension RedisConnection {
+    /// Swaps the command handler for a subscriber; completes when every channel is confirmed.
+    func becomeSubscriber(
+        channels: [String], receiver: any PushReceiver, settings: ConnectionSettings
+    ) -> EventLoopFuture<any Channel> {
+        channel.eventLoop.flatSubmit {
+            let confirmed = self.channel.eventLoop.makePromise(of: Void.self)
+            let subscriber = SubscriberHandler(
+                node: self.address, channels: channels, receiver: receiver, confirmed: confirmed,
+                timeout: settings.connectTimeout)
+            let pipeline = self.channel.pipeline.syncOperations
+            return pipeline.removeHandler(self.handler.value).assumeIsolated().flatMapThrowing { _ in
+                try pipeline.addHandler(subscriber)
+            }.nonisolated().flatMap { confirmed.futureResult }.map { self.channel }
+        }
+    }
+}
+
+/// The listening end of a subscription.
+private final class SubscriberHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let node: NodeAddress
+    private let channels: [String]
+    private let receiver: any PushReceiver
+    private let confirmed: EventLoopPromise<Void>
+    private let timeout: Duration
+    private var reader = ReplyReader(limits: ReplyLimits())
+    private var awaiting: Int
+    private var failure: RedisError?
+    private var tick: RepeatedTask?
+    private var ticksSincePing = 0
+    private var pingOutstanding = false
+    private var silent = false
+    private static let ping = RESPCommand("PING")
+
+    init(
+        node: NodeAddress, channels: [String], receiver: any PushReceiver, confirmed: EventLoopPromise<Void>,
+        timeout: Duration
+    ) {
+        self.node = node
+        self.channels = channels
+        self.receiver = receiver
+        self.confirmed = confirmed
+        self.timeout = timeout
+        self.awaiting = channels.count
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        guard context.channel.isActive else {
+            return confirmed.fail(RedisError(.closed, node: node, "the server closed the connection"))
+        }
+        var command = RESPCommand("SUBSCRIBE")
+        for channel in channels { command.append(channel) }
+        write(command, context)
+        let loop = context.eventLoop.assumeIsolated()
+        let channel = context.channel
+        loop.scheduleTask(in: TimeAmount(timeout)) {
+            guard self.awaiting > 0 else { return }
+            self.fail(RedisError(.timeout, node: self.node, "SUBSCRIBE was not confirmed in time"), channel)
+        }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        tick = context.eventLoop.scheduleRepeatedTask(
+            initialDelay: .milliseconds(500), delay: .milliseconds(500)
+        ) { _ in handler.value.ticked(bound.value) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        tick?.cancel()
+        tick = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        do {
+            try reader.read(unwrapInboundIn(data)) { batch in
+                if awaiting > 0 || pingOutstanding { hearControl(batch, context.channel) }
+                receiver.receive(batch)
+            }
+        } catch {
+            let text = "not a Redis reply (\(error)): closing the connection"
+            fail(RedisError(.protocolViolation, node: node, text), context.channel)
+        }
+        if silent, !pingOutstanding {
+            silent = false
+            receiver.silenceChanged(false)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        tick?.cancel()
+        confirmed.fail(failure ?? RedisError(.closed, node: node, "the server closed the connection"))
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(RedisConnection.unreachable(node, error), context.channel)
+    }
+
+    private func hearControl(_ batch: borrowing ReplyBatch, _ channel: any Channel) {
+        batch.forEachPush { kind, _, payload in
+            switch kind {
+            case .pong: pingOutstanding = false
+            case .subscribed:
+                awaiting -= 1
+                if awaiting == 0 { confirmed.succeed(()) }
+            case .error:
+                let text = Self.copy(payload)
+                fail(RedisError(RESPError(String(buffer: text)), node: node), channel)
+            case .message, .patternMessage, .unsubscribed, .other: break
+            }
+        }
+    }
+
+    /// Every half second: a ping each second, and a look whether the last one was answered. Counting ticks, not time,
+    /// keeps a stall of this process from passing for the node's.
+    private func ticked(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        ticksSincePing += 1
+        if pingOutstanding {
+            guard ticksSincePing >= 2, !silent else { return }
+            silent = true
+            receiver.silenceChanged(true)
+        } else if ticksSincePing >= 2, awaiting == 0 {
+            ticksSincePing = 0
+            pingOutstanding = true
+            write(Self.ping, context)
+        }
+    }
+
+    private static func copy(_ span: RawSpan) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.writeBytes(span)
+        return buffer
+    }
+
+    private func write(_ command: RESPCommand, _ context: ChannelHandlerContext) {
+        var bytes = context.channel.allocator.buffer(capacity: 64)
+        command.encode(into: &bytes)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func fail(_ error: RedisError, _ channel: any Channel) {
+        if failure == nil { failure = error }
+        confirmed.fail(error)
+        channel.close(promise: nil)
+    }
+}

@@ -1,0 +1,72 @@
+import NIOCore
+import NIOSSL
+
+/// How connections are encrypted: whom to trust, and which certificate to show (mutual TLS).
+package struct TLSSettings: Sendable {
+    private let context: NIOSSLContext
+
+    /// Reads the files once.
+    ///
+    /// - Parameters:
+    ///   - authorityFile: PEM file with the authorities to trust; nil trusts the system's.
+    ///   - certificateFile: PEM chain this client shows, with `keyFile` as its key.
+    /// - Throws: ``RedisError`` of kind `tls`, naming the file.
+    package init(authorityFile: String?, certificateFile: String?, keyFile: String?) throws(RedisError) {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        do {
+            if let authorityFile {
+                configuration.trustRoots = .certificates(
+                    try Self.read(authorityFile, "--tls-ca") { try NIOSSLCertificate.fromPEMFile($0) })
+            }
+            switch (certificateFile, keyFile) {
+            case (let certificateFile?, let keyFile?):
+                let chain = try Self.read(certificateFile, "--tls-cert") { try NIOSSLCertificate.fromPEMFile($0) }
+                configuration.certificateChain = chain.map { .certificate($0) }
+                let key = try Self.read(keyFile, "--tls-key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+                configuration.privateKey = .privateKey(key)
+            case (nil, nil): break
+            default: throw RedisError(.tls, node: nil, "--tls-cert and --tls-key belong together: give both or none")
+            }
+            context = try NIOSSLContext(configuration: configuration)
+        } catch let error as RedisError {
+            throw error
+        } catch {
+            throw RedisError(.tls, node: nil, "the TLS settings cannot be used: \(error)")
+        }
+    }
+
+    private static func read<Value>(
+        _ file: String, _ option: String, _ body: (String) throws -> Value
+    ) throws(RedisError) -> Value {
+        do { return try body(file) } catch {
+            throw RedisError(.tls, node: nil, "\(option): \(file) cannot be read as PEM")
+        }
+    }
+
+    func handler(for host: String) throws -> NIOSSLClientHandler {
+        // Server name indication takes names only; an address is verified against the certificate all the same.
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
+    }
+
+    /// One line that says what to mend, for the errors users meet most.
+    static func explain(_ error: any Error) -> String? {
+        let text = String(describing: error)
+        if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("certificate verify failed") {
+            return "the server's certificate is not trusted (expired, or of an unknown authority): check --tls-ca"
+        }
+        if text.contains("unableToValidateCertificate") || text.contains("hostname") || text.contains("Hostname") {
+            return "the server's certificate is for another name: connect by a name it lists"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("wrong version number") {
+            return "the server does not speak TLS on this port: use redis:// or its TLS port"
+        }
+        if text.contains("CERTIFICATE_REQUIRED") || text.contains("certificate required") {
+            return "the server wants a client certificate: give --tls-cert and --tls-key"
+        }
+        if error is NIOSSLError || text.contains("sslError") || text.contains("BoringSSL") {
+            return "the TLS handshake failed: \(text)"
+        }
+        return nil
+    }
+}

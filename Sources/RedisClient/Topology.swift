@@ -1,0 +1,79 @@
+/// One view of the servers: who is there, in which role, and who owns which slot. Immutable; a new view replaces it.
+package struct Topology: Sendable {
+    package enum Mode: String, Sendable { case standalone, cluster, sentinel }
+    package enum Role: String, Sendable { case master, replica }
+
+    package struct Node: Sendable, Equatable {
+        /// The cluster's node ID; the address where there is no cluster.
+        package var id: String
+        package var address: NodeAddress
+        package var role: Role
+        package var masterID: String?
+        /// The cluster thinks it is failing (`fail` or `fail?`).
+        package var isFailing = false
+        package var configEpoch: UInt64 = 0
+        /// Slots it is importing, known only from its own view.
+        package var importing: Set<UInt16> = []
+        package var slotCount = 0
+    }
+
+    package var mode: Mode
+    /// Sorted by address.
+    package private(set) var nodes: [Node]
+    /// For each slot the index in `nodes` of its owner, or `noOwner`. Empty where the one master owns everything.
+    private var owners: [UInt16]
+    private var soleMaster: Int?
+    private var indexes: [NodeAddress: Int] = [:]
+    private static let noOwner = UInt16.max
+    package static let slotCount = 16384
+
+    /// A cluster: `owner` names for each slot the node ID that owns it.
+    package init(cluster nodes: [Node], owner: [String?]) {
+        mode = .cluster
+        self.nodes = nodes.sorted { $0.address < $1.address }
+        let byID = Dictionary(self.nodes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+        owners = owner.map { id in id.flatMap { byID[$0] }.map(UInt16.init) ?? Self.noOwner }
+        for index in owners where index != Self.noOwner { self.nodes[Int(index)].slotCount += 1 }
+        indexAddresses()
+    }
+
+    /// One master, which owns every slot, and its replicas.
+    package init(mode: Mode, nodes: [Node]) {
+        self.mode = mode
+        self.nodes = nodes.sorted { $0.address < $1.address }
+        owners = []
+        soleMaster = self.nodes.firstIndex { $0.role == .master }
+        if let soleMaster { self.nodes[soleMaster].slotCount = Self.slotCount }
+        indexAddresses()
+    }
+
+    private mutating func indexAddresses() {
+        for (index, node) in nodes.enumerated() { indexes[node.address] = index }
+    }
+
+    package func owner(of slot: UInt16) -> Node? {
+        guard !owners.isEmpty else { return soleMaster.map { nodes[$0] } }
+        let index = owners[Int(slot)]
+        return index == Self.noOwner ? nil : nodes[Int(index)]
+    }
+
+    package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
+
+    /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
+    package func countsExpirations(of slot: UInt16, at address: NodeAddress) -> Bool {
+        guard let index = indexes[address] else { return false }
+        guard !owners.isEmpty else { return index == soleMaster }
+        return owners[Int(slot)] == UInt16(index) || nodes[index].importing.contains(slot)
+    }
+
+    /// Nodes that own slots.
+    package var masters: [Node] { nodes.filter { $0.role == .master && ($0.slotCount > 0 || mode != .cluster) } }
+
+    /// Slots that nobody owns.
+    package var uncoveredSlots: Int { owners.count { $0 == Self.noOwner } }
+
+    /// Same nodes in the same roles owning the same slots.
+    package func isSame(as other: Topology) -> Bool {
+        mode == other.mode && nodes == other.nodes && owners == other.owners
+    }
+}

@@ -1,0 +1,170 @@
+package import Logging
+package import NIOCore
+import RESP
+import Synchronization
+
+/// Keeps the view of the servers fresh: it looks about every second, and at once after a surprise.
+///
+/// A demoted master keeps its subscribers' sockets open and falls silent, so the topology is polled, not inferred
+/// from errors.
+package final class TopologyWatch: Sendable {
+    private struct State {
+        var poll: TopologyPoll?
+        var discovery: (any Discovery)?
+        var doubts: Set<NodeAddress> = []
+        var waiters: [CheckedContinuation<TopologyPoll?, Never>] = []
+        var looks = 0
+        var ended = false
+    }
+
+    package let seeds: RedisSeeds
+    private let nodes: NodeDirectory
+    private let sentinels: NodeDirectory
+    private let bell: Doorbell
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let interval: Duration
+    private let onLook = Mutex<(@Sendable (TopologyPoll) -> Void)?>(nil)
+
+    package init(
+        seeds: RedisSeeds, nodes: NodeDirectory, sentinels: NodeDirectory, interval: Duration = .seconds(1),
+        on loop: any EventLoop, logger: Logger
+    ) {
+        self.seeds = seeds
+        self.nodes = nodes
+        self.sentinels = sentinels
+        self.interval = interval
+        self.bell = Doorbell(on: loop)
+        self.logger = logger
+    }
+
+    /// The last view; nil before the first look succeeded.
+    package var current: Topology? { state.withLock { $0.poll?.topology } }
+
+    /// The number of the last look.
+    package var looks: Int { state.withLock { $0.looks } }
+
+    /// Tells one listener of every look that succeeded, before anybody who waits for it.
+    package func tell(_ listener: @escaping @Sendable (TopologyPoll) -> Void) { onLook.withLock { $0 = listener } }
+
+    /// Asks for a look soon: something did not fit the view.
+    package func surprise() { bell.ring() }
+
+    /// The same, and the next look asks this node too.
+    package func surprise(doubting doubted: NodeAddress) {
+        state.withLock { _ = $0.doubts.insert(doubted) }
+        bell.ring()
+    }
+
+    /// Looks until cancelled. ``discover()`` comes first.
+    package func run() async {
+        while await bell.wait(upTo: interval * Double.random(in: 0.9..<1.1)) != .cancelled {
+            do throws(RedisError) {
+                try await look()
+            } catch {
+                logger.debug("topology unknown", metadata: ["error": "\(error)"])
+            }
+            // A storm of surprises costs one look each 20 ms, no more.
+            if await Doorbell(on: bell.loop).wait(upTo: .milliseconds(20)) == .cancelled { break }
+        }
+        let left = state.withLock { state in
+            defer { state.waiters = [] }
+            state.ended = true
+            return state.waiters
+        }
+        answer(left, nil)
+    }
+
+    /// A look that begins after this call, with `doubted` and a majority asked. Nil when it fails.
+    package func refresh(doubting doubted: NodeAddress? = nil) async -> TopologyPoll? {
+        await withCheckedContinuation { continuation in
+            let ended = state.withLock { state in
+                if !state.ended { state.waiters.append(continuation) }
+                if let doubted { state.doubts.insert(doubted) }
+                return state.ended
+            }
+            if ended { continuation.resume(returning: nil) } else { bell.ring() }
+        }
+    }
+
+    /// The first look, which also finds out what is there when the mode is `auto`.
+    @discardableResult
+    package func discover() async throws(RedisError) -> Topology {
+        let mode = try await findMode()
+        let discovery: any Discovery =
+            switch mode {
+            case .cluster:
+                ClusterDiscovery(
+                    seeds: seeds.addresses, nodes: nodes, map: seeds.map, useHostNames: seeds.useHostNames)
+            case .standalone: StandaloneDiscovery(seeds: seeds.addresses, nodes: nodes, map: seeds.map)
+            case .sentinel:
+                SentinelDiscovery(
+                    sentinels: seeds.addresses, masterName: seeds.masterName, sentinelNodes: sentinels, nodes: nodes,
+                    map: seeds.map)
+            }
+        state.withLock { $0.discovery = discovery }
+        return try await look()
+    }
+
+    /// An address that a redirection names, made reachable.
+    func reachable(_ address: NodeAddress, announcedBy source: NodeAddress) -> NodeAddress {
+        seeds.map(address.host.isEmpty ? NodeAddress(host: source.host, port: address.port) : address)
+    }
+
+    private func findMode() async throws(RedisError) -> Topology.Mode {
+        if let mode = seeds.mode { return mode }
+        let answers = try await askAll(seeds.addresses, nodes, RESPCommand("INFO", "server"), timeout: .seconds(2))
+        switch infoFields(answers[0].1)["redis_mode"] {
+        case "cluster": return .cluster
+        case "sentinel":
+            throw RedisError(
+                .protocolViolation, node: answers[0].0,
+                "this is a Sentinel: use redis+sentinel://\(answers[0].0)/mymaster")
+        default: return .standalone
+        }
+    }
+
+    @discardableResult
+    private func look() async throws(RedisError) -> Topology {
+        let (discovery, known, doubts, waiters, turn) = state.withLock { state in
+            defer {
+                state.doubts = []
+                state.waiters = []
+                state.looks += 1
+            }
+            return (state.discovery, state.poll?.topology, state.doubts, state.waiters, state.looks)
+        }
+        guard let discovery else { throw RedisError(.noNode, node: nil, "the servers have not been discovered yet") }
+        do throws(RedisError) {
+            var poll = try await discovery.look(known: known, doubts: doubts, turn: turn)
+            poll.number = turn
+            state.withLock { $0.poll = poll }
+            onLook.withLock { $0 }?(poll)
+            answer(waiters, poll)
+            return poll.topology
+        } catch {
+            answer(waiters, nil)
+            throw error
+        }
+    }
+
+    private func answer(_ waiters: [CheckedContinuation<TopologyPoll?, Never>], _ poll: TopologyPoll?) {
+        for waiter in waiters { waiter.resume(returning: poll) }
+    }
+}
+
+/// Where to begin looking.
+package struct RedisSeeds: Sendable {
+    package var addresses: [NodeAddress]
+    /// Nil finds out.
+    package var mode: Topology.Mode?
+    package var masterName = "mymaster"
+    package var map = AddressMap()
+    /// Connect by announced host names: certificates carry names.
+    package var useHostNames = false
+
+    package init(addresses: [NodeAddress], mode: Topology.Mode? = nil) {
+        self.addresses = addresses
+        self.mode = mode
+    }
+}
