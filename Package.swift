@@ -56,6 +56,7 @@ let package = Package(
             dependencies: [
                 "LeaderElection", "RedisClient", "RESP", nioCore, nioPosix, logging, metrics, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: rules),
         .target(

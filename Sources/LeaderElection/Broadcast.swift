@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Tells every listener, each at its own pace. A listener that does not keep up misses the oldest.
-final class Broadcast<Element: Sendable>: Sendable {
+package final class Broadcast<Element: Sendable>: Sendable {
     private struct State {
         var lastListener: UInt64 = 0
         var listeners: [UInt64: AsyncStream<Element>.Continuation] = [:]
@@ -10,7 +10,9 @@ final class Broadcast<Element: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    func listen() -> AsyncStream<Element> {
+    package init() {}
+
+    package func listen() -> AsyncStream<Element> {
         let (stream, continuation) = AsyncStream.makeStream(of: Element.self, bufferingPolicy: .bufferingNewest(256))
         let id: UInt64? = state.withLock { state in
             guard !state.isFinished else { return nil }
@@ -28,11 +30,11 @@ final class Broadcast<Element: Sendable>: Sendable {
         return stream
     }
 
-    func send(_ element: Element) {
+    package func send(_ element: Element) {
         for listener in state.withLock({ Array($0.listeners.values) }) { listener.yield(element) }
     }
 
-    func finish() {
+    package func finish() {
         let listeners = state.withLock { state in
             state.isFinished = true
             return Array(state.listeners.values)

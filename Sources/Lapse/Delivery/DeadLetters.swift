@@ -1,0 +1,38 @@
+import LeaderElection
+import Logging
+import RESP
+import RedisClient
+
+/// Where expirations go that no attempt could handle: a stream, or the log.
+struct DeadLetters: Sendable {
+    var stream: String?
+    var client: KeyedClient
+    var logger: Logger
+
+    /// Returns false when the stream could not be written.
+    func bury(_ work: Work, error: String, term: Term) async -> Bool {
+        let metadata: Logger.Metadata = [
+            "key": "\(work.key)", "node": "\(work.node)", "position": "\(work.runID):\(work.ordinal)",
+            "attempts": "\(work.attempt)", "error": "\(error)",
+        ]
+        guard let stream else {
+            logger.error("dead-lettered", metadata: metadata)
+            return true
+        }
+        var command = RESPCommand("XADD", stream, "*", "key")
+        command.append(work.key.bytes)
+        for word in [
+            "database", "\(work.database)", "node", work.node, "runId", work.runID, "ordinal", "\(work.ordinal)",
+            "origin", work.origin.rawValue, "attempts", "\(work.attempt)", "error", error, "term", "\(term.number)",
+            "token", "\(term.token)",
+        ] { command.append(word) }
+        do throws(RedisError) {
+            _ = try await client.send(command, key: stream)
+            logger.error("dead-lettered", metadata: metadata)
+            return true
+        } catch {
+            logger.error("dead letter not written", metadata: ["stream": "\(stream)", "error": "\(error)"])
+            return false
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import DequeModule
+import HeapModule
+
+/// Which expirations may be handled now: the cursors, the order of each key, and the retries. A pure value.
+package struct DispatchMachine {
+    /// Expirations that must be handled one after the other.
+    package struct Line: Hashable, Sendable {
+        var key: ExpirationKey
+        var database: UInt16
+    }
+
+    private struct Delayed: Comparable {
+        var due: Duration
+        var sequence: Int
+        var work: Work
+
+        static func == (left: Delayed, right: Delayed) -> Bool { left.sequence == right.sequence }
+        static func < (left: Delayed, right: Delayed) -> Bool {
+            (left.due, left.sequence) < (right.due, right.sequence)
+        }
+    }
+
+    package private(set) var cursors: [String: Cursor] = [:]
+    /// A key is here while one of its expirations is on its way; behind it wait the later ones.
+    private var lines: [Line: Deque<Work>] = [:]
+    private var ready: Deque<Work> = []
+    private var delayed = Heap<Delayed>()
+    private var sequence = 0
+    /// Taken up and not finished.
+    package private(set) var pendingCount = 0
+
+    package init(cursors: [String: Cursor] = [:]) {
+        self.cursors = cursors
+        // What the last leader left pending is not taken up here yet.
+    }
+
+    package var readyCount: Int { ready.count }
+
+    /// Begins a log, or goes on where its cursor stands.
+    package mutating func open(_ runID: String, at cursor: Cursor) {
+        if cursors[runID] == nil { cursors[runID] = cursor }
+    }
+
+    package mutating func close(_ runID: String) { cursors[runID] = nil }
+
+    /// Passes over ordinals that need no handling.
+    package mutating func skip(_ runID: String, through ordinal: UInt64) { cursors[runID]?.skip(through: ordinal) }
+
+    /// A pending ordinal that cannot be handled any more: the log has lost it, or nobody wants it.
+    package mutating func drop(_ runID: String, _ ordinal: UInt64) { cursors[runID]?.finish(ordinal) }
+
+    /// Takes up an expiration: to be handled, behind the others of its key.
+    package mutating func admit(_ work: Work) {
+        cursors[work.runID, default: Cursor(through: 0)].take(work.ordinal)
+        pendingCount += 1
+        if lines[work.line]?.append(work) == nil {
+            lines[work.line] = []
+            ready.append(work)
+        }
+    }
+
+    /// Hands out up to `limit` expirations that may be handled now.
+    package mutating func take(_ limit: Int) -> [Work] {
+        let count = min(limit, ready.count)
+        let taken = Array(ready.prefix(count))
+        ready.removeFirst(count)
+        return taken
+    }
+
+    /// Takes back what was handed out and not begun.
+    package mutating func giveBack(_ work: ArraySlice<Work>) { ready.insert(contentsOf: work, at: 0) }
+
+    /// Handled, or given up for good: the next one of its key may go.
+    package mutating func finish(_ work: Work) {
+        cursors[work.runID]?.finish(work.ordinal)
+        pendingCount -= 1
+        if let next = lines[work.line]?.popFirst() {
+            ready.append(next)
+        } else {
+            lines[work.line] = nil
+        }
+    }
+
+    /// To be tried again at `due`; its key waits.
+    package mutating func retry(_ work: Work, at due: Duration) {
+        var next = work
+        next.attempt += 1
+        sequence += 1
+        delayed.insert(Delayed(due: due, sequence: sequence, work: next))
+    }
+
+    /// Makes the retries ready whose time has come; returns when the next one comes.
+    package mutating func wake(now: Duration) -> Duration? {
+        while let first = delayed.min, first.due <= now {
+            ready.append(delayed.removeMin().work)
+        }
+        return delayed.min?.due
+    }
+}

@@ -1,0 +1,338 @@
+package import LeaderElection
+package import RedisClient
+import Synchronization
+
+/// Moves the leader's cursors: takes expirations from the logs, hands them to the lanes, keeps account of what was finished.
+///
+/// There is no queue besides the logs. A follower's dispatcher stands still; leading is nothing but moving its cursors.
+package final class Dispatcher: Sendable {
+    /// What happened, for metrics and observers. Called without a lock held.
+    package struct Listeners: Sendable {
+        package var gap: @Sendable (Gap) -> Void
+        package var ignored: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
+        /// A node announces for slots it is not known to own: look again.
+        package var doubtful: @Sendable (NodeAddress) -> Void
+    }
+
+    private enum Phase { case idle, running, draining }
+
+    private struct State {
+        var phase = Phase.idle
+        var machine = DispatchMachine()
+        var ownership = Ownership()
+        var progress: [String: Progress] = [:]
+        /// Milliseconds since 1970.
+        var termBegan: UInt64 = 0
+        var token: UInt64 = 0
+        var writes: UInt64 = 0
+        var handedOut = 0
+        var waiters: [CheckedContinuation<Void, Never>] = []
+        var drained: CheckedContinuation<Void, Never>?
+        var rotation = 0
+        var news = News()
+    }
+
+    /// What the listeners are to be told once the lock is released.
+    private struct News {
+        var gaps: [Gap] = []
+        var ignored: [NodeAddress: UInt64] = [:]
+        var doubtful: Set<NodeAddress> = []
+    }
+
+    private let logs: LogBook
+    private let filter: KeyFilter
+    private let lanes: Int
+    private let listeners: Listeners
+    private let state = Mutex(State())
+    /// Rung when a retry has been scheduled.
+    package let retryBell: Doorbell
+    /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
+    private let pendingLimit: Int
+    private static let batchLimit = 64
+
+    package init(logs: LogBook, filter: KeyFilter, lanes: Int, retryBell: Doorbell, listeners: Listeners) {
+        self.logs = logs
+        self.filter = filter
+        self.lanes = lanes
+        self.retryBell = retryBell
+        self.listeners = listeners
+        pendingLimit = max(1024, lanes * 16)
+    }
+
+    // MARK: - The term
+
+    /// Starts to move the cursors from where the last leader left them.
+    ///
+    /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
+    package func begin(token: FencingToken, progress: [String: Progress], now: UInt64) {
+        state.withLock { state in
+            state.machine = DispatchMachine()
+            state.progress = progress
+            state.termBegan = now
+            state.token = token.rawValue
+            state.writes = 0
+            state.handedOut = 0
+            state.phase = .running
+        }
+    }
+
+    /// Nothing new is handed out from now on.
+    package func stopIntake() {
+        let waiters = state.withLock { state in
+            if state.phase == .running { state.phase = .draining }
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Waits until everything handed out has come back. After ``stopIntake()``.
+    package func drained() async {
+        await withCheckedContinuation { continuation in
+            let isDone = state.withLock { state in
+                guard state.handedOut > 0 else { return true }
+                state.drained = continuation
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    /// The wait of ``drained()`` is over, whatever is still under way.
+    package func stopWaiting() { resumeDrained() }
+
+    /// The term is over; every lane has returned.
+    package func end() {
+        state.withLock { state in
+            state.phase = .idle
+            state.machine = DispatchMachine()
+            state.progress = [:]
+        }
+    }
+
+    // MARK: - What comes in
+
+    /// Expirations have been logged.
+    package func appended(_ count: Int) { wake(count) }
+
+    package func note(_ poll: TopologyPoll) {
+        state.withLock { $0.ownership.note(poll) }
+        wake(1)
+    }
+
+    /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
+    package func wakeRetries(now: Duration) -> Duration? {
+        let next = state.withLock { $0.machine.wake(now: now) }
+        wake(1)
+        return next
+    }
+
+    private func wake(_ count: Int) {
+        let waiters = state.withLock { state in
+            let woken = state.waiters.suffix(count)
+            state.waiters.removeLast(woken.count)
+            return woken
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: - The lanes' side
+
+    /// The next expirations for a lane, in order; empty when the term is over.
+    package func next() async -> [Work] {
+        while true {
+            var news = News()
+            let (work, isOver) = state.withLock { state -> ([Work], Bool) in
+                guard state.phase == .running else { return ([], true) }
+                let work = take(&state)
+                news = state.news
+                state.news = News()
+                return (work, false)
+            }
+            tell(news)
+            if isOver || !work.isEmpty { return work }
+            await withCheckedContinuation { continuation in
+                let mayWait = state.withLock { state in
+                    guard state.phase == .running, !hasWork(&state) else { return false }
+                    state.waiters.append(continuation)
+                    return true
+                }
+                if !mayWait { continuation.resume() }
+            }
+        }
+    }
+
+    package func finish(_ work: Work) {
+        let more = state.withLock { state in
+            state.machine.finish(work)
+            state.handedOut -= 1
+            return state.machine.readyCount > 0
+        }
+        if more { wake(1) }
+        resumeDrained(ifDone: true)
+    }
+
+    package func retry(_ work: Work, at due: Duration) {
+        state.withLock { state in
+            state.machine.retry(work, at: due)
+            state.handedOut -= 1
+        }
+        retryBell.ring()
+        resumeDrained(ifDone: true)
+    }
+
+    /// Handed out, and not to be begun any more: it stays pending for the next leader.
+    package func giveBack(_ work: ArraySlice<Work>) {
+        guard !work.isEmpty else { return }
+        state.withLock { state in
+            state.machine.giveBack(work)
+            state.handedOut -= work.count
+        }
+        resumeDrained(ifDone: true)
+    }
+
+    private func resumeDrained(ifDone: Bool = false) {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !ifDone || state.handedOut == 0 else { return nil }
+            defer { state.drained = nil }
+            return state.drained
+        }
+        waiter?.resume()
+    }
+
+    private func take(_ state: inout State) -> [Work] {
+        if state.machine.readyCount < lanes { fill(&state) }
+        // Few waiting: one each, so that no lane holds what another could begin. Many: enough to make the locking cheap.
+        let share = max(1, min(Self.batchLimit, state.machine.readyCount / lanes))
+        let work = state.machine.take(share)
+        state.handedOut += work.count
+        return work
+    }
+
+    private func hasWork(_ state: inout State) -> Bool {
+        if state.machine.readyCount == 0 { fill(&state) }
+        return state.machine.readyCount > 0
+    }
+
+    private func tell(_ news: News) {
+        for gap in news.gaps { listeners.gap(gap) }
+        for (node, count) in news.ignored { listeners.ignored(node, count) }
+        for node in news.doubtful { listeners.doubtful(node) }
+    }
+
+    // MARK: - From the logs
+
+    /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
+    private func fill(_ state: inout State) {
+        let all = logs.all
+        guard !all.isEmpty else { return }
+        state.rotation = (state.rotation + 1) % all.count
+        for offset in 0..<all.count {
+            guard state.machine.pendingCount < pendingLimit else { return }
+            read(all[(state.rotation + offset) % all.count], &state)
+        }
+    }
+
+    private func read(_ log: NodeLog, _ state: inout State) {
+        if state.machine.cursors[log.runID] == nil, !open(log, &state) { return }
+        while let cursor = state.machine.cursors[log.runID], state.machine.pendingCount < pendingLimit {
+            let limit = min(pendingLimit - state.machine.pendingCount, 4096)
+            var taken = 0
+            var isStuck = false
+            let next = log.read(after: cursor.through) { entry in
+                switch verdict(entry, log, state.ownership) {
+                case .unknown:
+                    state.news.doubtful.insert(log.address)
+                    isStuck = true
+                    return false
+                case .ignored:
+                    state.news.ignored[log.address, default: 0] += 1
+                    state.machine.skip(log.runID, through: entry.ordinal)
+                case .counts:
+                    let origin: Origin = entry.receivedAt < state.termBegan ? .takeover : .live
+                    state.machine.admit(work(entry, log, origin))
+                }
+                taken += 1
+                return taken < limit
+            }
+            switch next {
+            case .none: return
+            case .entries: if isStuck || taken < limit { return }
+            case .hole(let ordinals):
+                state.machine.skip(log.runID, through: ordinals.upperBound)
+                state.news.gaps.append(
+                    Gap(node: "\(log.address)", runID: log.runID, ordinals: ordinals, repaired: 0))
+            }
+        }
+    }
+
+    /// Sets the cursor where the last leader left it, and takes up what it left pending. False before the first mark.
+    private func open(_ log: NodeLog, _ state: inout State) -> Bool {
+        guard let baseline = log.baseline else { return false }
+        guard let progress = state.progress[log.runID] else {
+            state.machine.open(log.runID, at: Cursor(through: baseline))
+            return true
+        }
+        state.machine.open(log.runID, at: progress.cursor)
+        for ordinal in progress.cursor.pending.sorted() {
+            if let entry = log.entry(ordinal) {
+                let key = ExpirationKey(bytes: entry.key)
+                state.machine.admit(
+                    Work(
+                        runID: log.runID, node: "\(log.address)", ordinal: ordinal, key: key, database: entry.database,
+                        receivedAt: entry.receivedAt, origin: .takeover))
+            } else {
+                state.machine.drop(log.runID, ordinal)
+                state.news.gaps.append(
+                    Gap(node: "\(log.address)", runID: log.runID, ordinals: ordinal...ordinal, repaired: 0))
+            }
+        }
+        return true
+    }
+
+    private func verdict(
+        _ entry: ExpirationLog.Entry, _ log: NodeLog, _ ownership: Ownership
+    ) -> Ownership.Verdict {
+        guard filter.wants(entry.key, database: entry.database) else { return .ignored }
+        let slot = ownership.needsSlot ? entry.slot : 0
+        return ownership.verdict(slot: slot, at: log.address, entry.provenance)
+    }
+
+    private func work(_ entry: ExpirationLog.Entry, _ log: NodeLog, _ origin: Origin) -> Work {
+        Work(
+            runID: log.runID, node: "\(log.address)", ordinal: entry.ordinal,
+            key: ExpirationKey(bytes: Array(entry.key)), database: entry.database, receivedAt: entry.receivedAt,
+            origin: origin)
+    }
+
+    // MARK: - Progress
+
+    /// The cursors as they stand, for the registers.
+    package func progress() -> [Progress] {
+        state.withLock { state in
+            guard state.phase != .idle else { return [] }
+            state.writes += 1
+            return logs.all.compactMap { log in
+                state.machine.cursors[log.runID].map {
+                    Progress(
+                        runID: log.runID, node: "\(log.address)", base: log.base, cursor: $0, token: state.token,
+                        write: state.writes)
+                }
+            }
+        }
+    }
+
+    /// Expirations waiting or under way, by log; only the leader knows.
+    package func backlog() -> [String: UInt64] {
+        state.withLock { state in
+            Dictionary(
+                logs.all.compactMap { log in
+                    guard let cursor = state.machine.cursors[log.runID] else { return nil }
+                    let last = max(log.counts.last ?? 0, cursor.through)
+                    return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
+                }, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
+    package var inFlight: Int { state.withLock { $0.handedOut } }
+}

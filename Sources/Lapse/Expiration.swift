@@ -1,0 +1,91 @@
+public import FoundationEssentials
+
+/// One key that Redis expired.
+public struct Expiration: Sendable, Hashable {
+    /// The key, byte for byte.
+    public let key: ExpirationKey
+    /// The logical database, 0 in a cluster.
+    public let database: Int
+    /// The address of the node that announced it, `host:port`.
+    public let node: String
+    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key.
+    public let position: Position
+    /// Why it is handled now.
+    public let origin: Origin
+    /// When this replica heard of it, by the wall clock, to the millisecond.
+    public let receivedAt: Date
+    /// The companion's value; nil without a companion rule.
+    public let value: [UInt8]?
+
+    package init(
+        key: ExpirationKey, database: Int, node: String, position: Position, origin: Origin, receivedAt: Date,
+        value: [UInt8]? = nil
+    ) {
+        self.key = key
+        self.database = database
+        self.node = node
+        self.position = position
+        self.origin = origin
+        self.receivedAt = receivedAt
+        self.value = value
+    }
+}
+
+/// A key's bytes, with a `String` view for the keys that are UTF-8.
+public struct ExpirationKey: Sendable, Hashable, CustomStringConvertible {
+    public let bytes: [UInt8]
+
+    public init(bytes: [UInt8]) { self.bytes = bytes }
+
+    public init(_ text: String) { bytes = Array(text.utf8) }
+
+    /// The key as text; nil when its bytes are not UTF-8.
+    public var string: String? { String(validating: bytes, as: UTF8.self) }
+
+    /// The key as text, with a replacement character where bytes are not UTF-8.
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// The exact number of an expiration on its node: the node's run ID and how many it had expired by then.
+///
+/// Redis publishes the event in the step that raises `expired_keys`, so every subscriber counts the same.
+public struct Position: Sendable, Hashable, CustomStringConvertible {
+    /// Identifies the server process; a restart begins a new count.
+    public let runID: String
+    /// 1 for the first expiration of that process.
+    public let ordinal: UInt64
+
+    public init(runID: String, ordinal: UInt64) {
+        self.runID = runID
+        self.ordinal = ordinal
+    }
+
+    public var description: String { "\(runID):\(ordinal)" }
+}
+
+/// Why an expiration is handled.
+public enum Origin: String, Sendable, Hashable, CaseIterable, Codable {
+    /// Heard while leading.
+    case live
+    /// Heard before this replica led, left by the leader before it.
+    case takeover
+    /// Not heard by this replica, brought in from a peer.
+    case repair
+    /// Not announced at all, found by its companion.
+    case reconcile
+}
+
+/// A stretch of one node's expirations that this replica did not hear.
+public struct Gap: Sendable, Hashable {
+    /// The node's address, `host:port`.
+    public let node: String
+    /// The node's run ID.
+    public let runID: String
+    /// The ordinals that are missing.
+    public let ordinals: ClosedRange<UInt64>
+    /// How many of them were brought in from a peer.
+    public let repaired: UInt64
+
+    /// How many are lost for good.
+    public var lost: UInt64 { UInt64(ordinals.count) - repaired }
+}

@@ -1,0 +1,114 @@
+public import LeaderElection
+public import Logging
+import NIOCore
+import NIOPosix
+import RedisClient
+public import ServiceLifecycle
+import Synchronization
+
+/// Handles Redis key expirations: every one, on time, by one leader among the replicas, with nothing lost silently.
+///
+/// ```swift
+/// let processor = ExpirationProcessor(
+///     configuration: .init(redis: ["redis://10.0.0.1:6379"], name: "sessions", match: ["session:*"])
+/// ) { expiration, context in
+///     try await carts.release(expiration.key, token: context.fencingToken)
+/// }
+/// try await processor.run()
+/// ```
+///
+/// Each expiration that Redis announced while one replica listened is handled at least once. It is handled twice only across a
+/// crash. A processor runs once.
+public final class ExpirationProcessor: Service {
+    public typealias Configuration = ProcessorConfiguration
+
+    let configuration: Configuration
+    let handler: ExpirationHandler
+    let logger: Logger
+    private let changes = Broadcast<LeadershipChange>()
+    private let gapsHeard = Broadcast<Gap>()
+    private let running = Mutex<RunningProcessor?>(nil)
+    private let started = Atomic(false)
+
+    /// - Parameter handler: handles one expiration; may be async and throw (a throw is retried). Its task is cancelled
+    ///   at the handler timeout and when the term ends.
+    public init(
+        configuration: Configuration, logger: Logger = Logger(label: "lapse"), handler: @escaping ExpirationHandler
+    ) {
+        self.configuration = configuration
+        self.handler = handler
+        self.logger = logger
+    }
+
+    /// Runs until graceful shutdown or ``stop()``, which drain and hand over, or until its task is cancelled.
+    ///
+    /// - Throws: ``LapseError``.
+    @concurrent
+    public func run() async throws {
+        guard !started.exchange(true, ordering: .relaxed) else {
+            throw LapseError.configuration("this processor has run already; a processor runs once")
+        }
+        defer {
+            changes.finish()
+            gapsHeard.finish()
+        }
+        try configuration.validate()
+        let deployment = try Deployment(configuration)
+        let threads = ProcessorThreads()
+        do {
+            let run = RunningProcessor(
+                configuration, deployment, threads, changes: changes, gaps: gapsHeard, logger: logger, handler: handler)
+            try await withTaskExecutorPreference(threads.executor) {
+                try await withGracefulShutdownHandler {
+                    try await run.discover()
+                    running.withLock { $0 = run }
+                    try await run.serve()
+                } onGracefulShutdown: {
+                    run.stop()
+                }
+            }
+            await threads.shutDown()
+        } catch {
+            await threads.shutDown()
+            throw error
+        }
+    }
+
+    /// Drains, hands over, and lets ``run()`` return. May be called at any time, more than once.
+    public func stop() {
+        let run = running.withLock { $0 }
+        run?.stop()
+    }
+
+    /// What becomes of this replica's leadership, from now on. Every call gives a sequence of its own.
+    public var leadership: AsyncStream<LeadershipChange> { changes.listen() }
+
+    /// The stretches of expirations that were lost, from now on. Every call gives a sequence of its own.
+    public var gaps: AsyncStream<Gap> { gapsHeard.listen() }
+
+    /// How things stand; nil before Redis was first reached.
+    public var status: ProcessorStatus? { running.withLock { $0 }?.status }
+
+    /// Nil while the process works, else why it should be restarted.
+    package func liveness() -> String? { running.withLock { $0 }?.liveness() }
+
+    /// Empty when ready, else the reasons.
+    package func readiness() -> [String] { running.withLock { $0 }?.readiness() ?? ["Redis has not been reached yet"] }
+
+    /// Brings the gauges up to date.
+    package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
+}
+
+/// The threads of one processor: feeds, everything else, and the election, which nothing may ever delay.
+struct ProcessorThreads: Sendable {
+    let feeds = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let election = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let executor: EventLoopTaskExecutor
+
+    init() { executor = EventLoopTaskExecutor(control.any()) }
+
+    func shutDown() async {
+        for group in [election, feeds, control] { try? await group.shutdownGracefully() }
+    }
+}

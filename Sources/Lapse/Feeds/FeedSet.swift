@@ -1,0 +1,64 @@
+import NIOCore
+import RedisClient
+import Synchronization
+
+/// One feed for every node of the deployment, replicas included: they come, go, and change roles at run time.
+///
+/// A replica announces nothing until it is promoted, and then at once: who listens beforehand misses nothing.
+final class FeedSet: Sendable {
+    private struct Member {
+        let feed: NodeFeed
+        var absentSince: UInt64?
+    }
+
+    private let around: FeedSurroundings
+    private let members = Mutex<[NodeAddress: Member]>([:])
+    /// How long a node may be missing from the topology before its feed is given up, in milliseconds.
+    private static let patience: UInt64 = 10_000
+
+    init(_ around: FeedSurroundings) { self.around = around }
+
+    /// The feeds' states, by address.
+    var statuses: [NodeAddress: NodeFeed.Status] { members.withLock { $0.mapValues { $0.feed.status } } }
+
+    /// Keeps the feeds in step with the topology until cancelled.
+    func run() async {
+        let bell = Doorbell(on: around.loops.next())
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let now = WallClock.milliseconds()
+                for feed in reconcile(now: now) { group.addTask { await feed.run() } }
+                around.logs.tidy(now: now)
+                if await bell.wait(upTo: .milliseconds(100)) == .cancelled { break }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Returns the feeds to start.
+    private func reconcile(now: UInt64) -> [NodeFeed] {
+        guard let topology = around.watch.current else { return [] }
+        let present = Set(topology.nodes.map(\.address))
+        return members.withLock { members in
+            for (address, member) in members where !present.contains(address) {
+                guard let since = member.absentSince else {
+                    members[address]?.absentSince = now
+                    continue
+                }
+                if now > since + Self.patience {
+                    member.feed.stop()
+                    members[address] = nil
+                }
+            }
+            var fresh: [NodeFeed] = []
+            for address in present {
+                members[address]?.absentSince = nil
+                guard members[address] == nil else { continue }
+                let feed = NodeFeed(address: address, around: around)
+                members[address] = Member(feed: feed)
+                fresh.append(feed)
+            }
+            return fresh
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import LeaderElection
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// What a feed hears goes here, on its event loop: expirations into the log, marks and releases to whom they concern.
+final class FeedSink: PushReceiver {
+    /// Whom the sink tells.
+    struct Listeners: Sendable {
+        /// Expirations have been added to the log.
+        var appended: @Sendable (_ count: Int) -> Void
+        /// The lease may be free: a release message, or the lock's own expiration.
+        var leaseFreed: @Sendable (WakeUp) -> Void
+        /// How many looks at the topology have begun.
+        var look: @Sendable () -> Int
+    }
+
+    private struct Mark {
+        var nonce: [UInt8]
+        var arrived = false
+    }
+
+    private static let released = Array("released".utf8)
+    private static let lockSuffix = Array(":lock".utf8)
+
+    let log: NodeLog
+    private let listeners: Listeners
+    private let bell: Doorbell
+    private let mark = Mutex<Mark?>(nil)
+    private let silence = Mutex(false)
+
+    init(log: NodeLog, listeners: Listeners, bell: Doorbell) {
+        self.log = log
+        self.listeners = listeners
+        self.bell = bell
+    }
+
+    /// The mark to listen for.
+    func expect(_ nonce: String) { mark.withLock { $0 = Mark(nonce: Array(nonce.utf8)) } }
+
+    /// Whether the expected mark has arrived.
+    var markArrived: Bool { mark.withLock { $0?.arrived ?? false } }
+
+    func markDone() { mark.withLock { $0 = nil } }
+
+    var isSilent: Bool { silence.withLock { $0 } }
+
+    func receive(_ batch: borrowing ReplyBatch) {
+        let now = WallClock.milliseconds()
+        var freed: WakeUp?
+        var rings = false
+        let count = log.receive(batch, now: now, look: listeners.look()) { _, payload, numbering in
+            if payload.equals(Self.released) { freed = .released }
+            mark.withLock { mark in
+                guard let nonce = mark?.nonce, payload.equals(nonce) else { return }
+                mark?.arrived = true
+                numbering.pin()
+                rings = true
+            }
+        } ownKey: { key in
+            if key.ends(with: Self.lockSuffix) { freed = .lapsed }
+        }
+        if let freed { listeners.leaseFreed(freed) }
+        if rings { bell.ring() }
+        if count > 0 { listeners.appended(count) }
+    }
+
+    func silenceChanged(_ silent: Bool) {
+        silence.withLock { $0 = silent }
+        if silent { log.doubt() }
+        bell.ring()
+    }
+}
+
+/// The wall clock, read at the edge.
+package enum WallClock {
+    /// Milliseconds since 1970.
+    package static func milliseconds() -> UInt64 {
+        let wall = SystemClock.read().wall.components
+        return UInt64(max(0, wall.seconds * 1000 + wall.attoseconds / 1_000_000_000_000_000))
+    }
+}

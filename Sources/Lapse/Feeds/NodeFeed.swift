@@ -1,0 +1,281 @@
+import LeaderElection
+import Logging
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// What all feeds share.
+struct FeedSurroundings: Sendable {
+    var name: String
+    var id: String
+    var settings: ConnectionSettings
+    var loops: any EventLoopGroup
+    var commands: NodeDirectory
+    var watch: TopologyWatch
+    var logs: LogBook
+    var listeners: FeedSink.Listeners
+    var notifications: Notifications.Policy
+    /// The leader's word on a node's numbering, see ``Numbering/adopt(base:)``.
+    var base: @Sendable (_ runID: String) -> Int64?
+    /// A look has settled what was in doubt: the dispatcher may go on.
+    var settled: @Sendable (TopologyPoll) -> Void
+    /// How long a node that answers elsewhere may leave the feed's ping unanswered.
+    var idleTimeout: Duration = .seconds(3)
+    var metrics: ProcessorMetrics
+    var logger: Logger
+}
+
+/// The subscription to one node, kept alive as long as the node belongs to the deployment.
+///
+/// It listens, marks, verifies, and watches the node's settings; what it hears goes to the ``FeedSink``. Nothing here
+/// waits for a handler: a feed is never held back.
+final class NodeFeed: Sendable {
+    struct Status: Sendable {
+        var isSubscribed = false
+        var isSilent = false
+        /// Nil while unknown (CONFIG refused).
+        var notifications: String?
+        var configRefused = false
+        var error: String?
+        var runID: String?
+    }
+
+    let address: NodeAddress
+    private let around: FeedSurroundings
+    private let bell: Doorbell
+    private let command: NodeClient
+    private let current = Mutex(Status())
+    private let stopped = Mutex(false)
+    private var logger: Logger { around.logger }
+
+    init(address: NodeAddress, around: FeedSurroundings) {
+        self.address = address
+        self.around = around
+        self.bell = Doorbell(on: around.loops.next())
+        self.command = around.commands[address]
+    }
+
+    var status: Status { current.withLock { $0 } }
+
+    /// Ends ``run()`` soon.
+    func stop() {
+        stopped.withLock { $0 = true }
+        bell.ring()
+    }
+
+    func run() async {
+        var backoff = Backoff()
+        var told: String?
+        while !isOver {
+            do throws(RedisError) {
+                let (subscription, sink) = try await subscribe()
+                backoff.reset()
+                told = nil
+                let reason = await listen(subscription, sink)
+                subscription.close()
+                try? await subscription.closed.get()
+                ended(sink, reason)
+                if sink.isSilent { await settle(sink, attempts: 3) }
+            } catch {
+                current.withLock { $0.error = error.description }
+                if told != error.text {
+                    told = error.text
+                    logger.warning("subscription lost", metadata: ["node": "\(address)", "reason": "\(error.text)"])
+                }
+            }
+            if isOver { break }
+            if await bell.wait(upTo: backoff.next()) == .cancelled { break }
+        }
+    }
+
+    private var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
+
+    // MARK: - Subscribing
+
+    private func subscribe() async throws(RedisError) -> (Subscription, FeedSink) {
+        let channels = try await databases().map(EventChannel.name) + [ElectionKeys.channel(around.name)]
+        let made = Mutex<FeedSink?>(nil)
+        let subscription = try await Subscription.open(
+            to: address, settings: around.settings, channels: channels, on: around.loops.next()
+        ) { [around, address, bell] runID in
+            let log = around.logs.log(of: runID, at: address)
+            log.subscriptionBegan()
+            let sink = FeedSink(log: log, listeners: around.listeners, bell: bell)
+            made.withLock { $0 = sink }
+            return sink
+        }
+        guard let sink = made.withLock({ $0 }) else {
+            throw RedisError(.closed, node: address, "the subscription ended at once")
+        }
+        subscription.closed.whenComplete { [bell] _ in bell.ring() }
+        if let base = around.base(subscription.runID) { sink.log.adopt(base: base) }
+        current.withLock { status in
+            status = Status(isSubscribed: true, runID: subscription.runID)
+        }
+        around.metrics.subscription(address, up: true)
+        logger.info("subscribed", metadata: ["node": "\(address)", "run-id": "\(subscription.runID)"])
+        return (subscription, sink)
+    }
+
+    /// The counter covers every database, so every database is listened to. In a cluster there is one.
+    private func databases() async throws(RedisError) -> [Int] {
+        guard around.watch.current?.mode != .cluster else { return [0] }
+        let reply = try await command.send([RESPCommand("CONFIG", "GET", "databases")]).first
+        let count = reply?.array?.last?.string.flatMap { Int($0) } ?? 16
+        return Array(0..<min(max(count, 1), 1024))
+    }
+
+    private func ended(_ sink: FeedSink, _ reason: String) {
+        sink.log.subscriptionEnded(now: WallClock.milliseconds())
+        current.withLock { status in
+            status.isSubscribed = false
+            status.error = reason
+        }
+        around.metrics.subscription(address, up: false)
+        logger.warning("subscription lost", metadata: ["node": "\(address)", "reason": "\(reason)"])
+    }
+
+    // MARK: - Listening
+
+    /// Watches over the subscription until it must end; returns why.
+    private func listen(_ subscription: Subscription, _ sink: FeedSink) async -> String {
+        let isGone = Mutex(false)
+        subscription.closed.whenComplete { [bell] _ in
+            isGone.withLock { $0 = true }
+            bell.ring()
+        }
+        var sinceMark = 0
+        var isMarked = false
+        var wasSilent = false
+        var silentTicks = 0
+        var mendedNotifications = false
+        while true {
+            if isGone.withLock({ $0 }) { return "the server closed the connection" }
+            if isOver { return "the node has left" }
+            if !isMarked || sinceMark >= 60 || mendedNotifications {
+                isMarked = await mark(sink, isFirst: !isMarked)
+                mendedNotifications = false
+                sinceMark = isMarked ? 0 : 59
+            }
+            if isGone.withLock({ $0 }) { continue }
+            let isSilent = sink.isSilent
+            current.withLock { $0.isSilent = isSilent }
+            if isSilent != wasSilent {
+                wasSilent = isSilent
+                silentTicks = 0
+                logger.notice(
+                    isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
+                around.metrics.subscription(address, up: !isSilent)
+                if !isSilent { await settle(sink, attempts: 50) }
+            }
+            let (answered, mended) = await inspect()
+            mendedNotifications = mended
+            if isSilent, answered {
+                silentTicks += 1
+                // The node is well, only this connection is dead: nothing more will come from it.
+                if silentTicks >= Int(around.idleTimeout.components.seconds) { return "no answer to a ping" }
+            }
+            sinceMark += 1
+            if await bell.wait(upTo: .seconds(1)) == .cancelled { return "shutting down" }
+        }
+    }
+
+    /// Marks the stream; true when the numbering is known.
+    private func mark(_ sink: FeedSink, isFirst: Bool) async -> Bool {
+        let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
+        sink.expect(nonce)
+        defer { sink.markDone() }
+        do throws(RedisError) {
+            let counter = try await Mark.take(nonce: nonce, channel: ElectionKeys.channel(around.name), on: command)
+            let deadline = ContinuousClock.now + .seconds(2)
+            while !sink.markArrived, ContinuousClock.now < deadline, !isOver {
+                if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
+            }
+            guard sink.markArrived, let finding = sink.log.resolve(counter: counter) else { return !isFirst }
+            report(finding, counter)
+            around.listeners.appended(1)
+            current.withLock { $0.error = nil }
+            return true
+        } catch {
+            current.withLock { $0.error = error.description }
+            logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"])
+            return !isFirst
+        }
+    }
+
+    private func report(_ finding: Numbering.Finding, _ counter: UInt64) {
+        var metadata: Logger.Metadata = ["node": "\(address)", "counter": "\(counter)"]
+        switch finding {
+        case .numbered(_, nil), .confirmed: logger.debug("numbering known", metadata: metadata)
+        case .numbered(_, let missed?), .missed(let missed):
+            metadata["count"] = "\(missed.count)"
+            logger.warning("expirations missed", metadata: metadata)
+        case .surplus(let count):
+            metadata["count"] = "\(count)"
+            around.metrics.surplus(address, count)
+            logger.warning("forged expirations heard", metadata: metadata)
+        case .reset: logger.notice("expiration counter was reset", metadata: metadata)
+        }
+    }
+
+    /// After a silence: the node's events count only from when it and a majority agree about its role.
+    private func settle(_ sink: FeedSink, attempts: Int) async {
+        var last: TopologyPoll?
+        for attempt in 0..<attempts where !isOver {
+            if let poll = await around.watch.refresh(doubting: address) {
+                last = poll
+                if poll.settles(address) { break }
+            }
+            let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
+            if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
+        }
+        guard let last else { return }
+        sink.log.decide(look: last.number)
+        around.settled(last)
+    }
+
+    // MARK: - The node's settings
+
+    /// Looks whether expirations are announced at all. This also tells whether the node answers.
+    private func inspect() async -> (answered: Bool, mended: Bool) {
+        guard around.notifications != .off, !current.withLock({ $0.configRefused }) else {
+            return ((try? await command.send(RESPCommand("PING"))) != nil, false)
+        }
+        do throws(RedisError) {
+            let reply = try await command.send(RESPCommand("CONFIG", "GET", "notify-keyspace-events"))
+            let flags = reply.array?.last?.string ?? ""
+            let before = current.withLock { status in
+                defer { status.notifications = flags }
+                return status.notifications
+            }
+            if Notifications.suffice(flags) { return (true, before.map { !Notifications.suffice($0) } ?? false) }
+            if before != flags { tellMissing(flags) }
+            guard around.notifications == .set else { return (true, false) }
+            let merged = Notifications.merged(flags)
+            _ = try await command.send(RESPCommand("CONFIG", "SET", "notify-keyspace-events", merged))
+            logger.notice("notifications set", metadata: ["node": "\(address)", "value": "\(merged)"])
+            return (true, false)
+        } catch {
+            let refused = error.kind == .denied || error.text.contains("unknown command")
+            guard refused else { return (false, false) }
+            current.withLock { $0.configRefused = true }
+            logger.warning(
+                "notifications unknown",
+                metadata: [
+                    "node": "\(address)", "error": "\(error.text)",
+                    "fix": "set notify-keyspace-events to Ex on the server, then run with --notifications off",
+                ])
+            return (true, false)
+        }
+    }
+
+    private func tellMissing(_ flags: String) {
+        logger.error(
+            "notifications missing",
+            metadata: [
+                "node": "\(address)", "has": "\"\(flags)\"", "needs": "Ex",
+                "command": "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags))",
+            ])
+    }
+}

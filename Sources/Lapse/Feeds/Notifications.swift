@@ -1,0 +1,20 @@
+/// What `notify-keyspace-events` must hold for expirations to be announced: `E` and one of `x`, `A`.
+package enum Notifications {
+    /// What to do about a node that does not announce expirations.
+    package enum Policy: String, Sendable, CaseIterable { case verify, set, off }
+
+    package static func suffice(_ flags: String) -> Bool {
+        flags.contains("E") && (flags.contains("x") || flags.contains("A"))
+    }
+
+    /// The flags with what is missing added; what others need stays.
+    package static func merged(_ flags: String) -> String {
+        var merged = flags
+        if !merged.contains("E") { merged += "E" }
+        if !merged.contains("x"), !merged.contains("A") { merged += "x" }
+        return merged
+    }
+
+    /// What an operator types on the node.
+    package static func command(_ flags: String) -> String { "CONFIG SET notify-keyspace-events \(merged(flags))" }
+}

@@ -1,0 +1,58 @@
+package import RedisClient
+
+/// Who owned which slot when, as far back as it matters, and what that says about an expiration.
+///
+/// An expiration counts only from the node that owns its slot, or is importing it, in the current configuration. A node that
+/// answered its pings is believed for slots it owned lately: its last events may reach us behind the news of a move. One that was
+/// silent is believed only after it has agreed with a majority about its role: a master that was frozen while its
+/// replica took over emits its whole backlog again before it learns of it.
+package struct Ownership: Sendable {
+    package enum Verdict: Sendable, Equatable {
+        case counts
+        /// Announced by a node that does not own the slot: a duplicate, or forged.
+        case ignored
+        /// The next look will tell.
+        case unknown
+    }
+
+    private struct Period: Sendable {
+        var since: Int
+        var topology: Topology
+    }
+
+    private var periods: [Period] = []
+    private var answered: [NodeAddress: Int] = [:]
+    private var lastLook = -1
+    /// How many looks back a slot's former owner is believed, about a minute.
+    private static let memory = 60
+
+    package init() {}
+
+    package mutating func note(_ poll: TopologyPoll) {
+        lastLook = max(lastLook, poll.number)
+        for address in poll.ownWord.keys { answered[address] = poll.number }
+        if let last = periods.last, last.topology.isSame(as: poll.topology) { return }
+        periods.append(Period(since: poll.number, topology: poll.topology))
+        while periods.count > 1, periods[1].since < lastLook - Self.memory { periods.removeFirst() }
+    }
+
+    /// Whether slots matter at all: with one master the key need not be hashed.
+    package var needsSlot: Bool { periods.last.map { $0.topology.mode == .cluster } ?? true }
+
+    package func verdict(slot: UInt16, at node: NodeAddress, _ provenance: ExpirationLog.Provenance) -> Verdict {
+        switch provenance {
+        case .doubted: return .unknown
+        case .decided(let look):
+            let period = periods.last { $0.since <= look } ?? periods.first
+            guard let period else { return .unknown }
+            return period.topology.countsExpirations(of: slot, at: node) ? .counts : .ignored
+        case .trusted(let look):
+            for index in periods.indices.reversed() {
+                if periods[index].topology.countsExpirations(of: slot, at: node) { return .counts }
+                if periods[index].since < look - Self.memory { break }
+            }
+            // Not its owner as far as we know. A look that began later, and asked the node itself, decides.
+            return answered[node, default: -1] >= look || lastLook >= look + 10 ? .ignored : .unknown
+        }
+    }
+}

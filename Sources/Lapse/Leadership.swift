@@ -1,0 +1,88 @@
+import LeaderElection
+import Logging
+import NIOCore
+import RedisClient
+
+/// What a replica does while it leads: read where the last leader stood, move the cursors, write progress, drain.
+struct Leadership: Sendable {
+    let dispatcher: Dispatcher
+    let keeper: ProgressKeeper
+    let logs: LogBook
+    let lanes: Int
+    let drain: Duration
+    /// Everything but the handlers runs here, so that a handler that blocks its thread delays nothing else.
+    let executor: EventLoopTaskExecutor
+    let loop: any EventLoop
+    let lane: Lane.Surroundings
+    let resign: @Sendable () -> Void
+    let logger: Logger
+    /// How often progress is written when it has moved.
+    var progressInterval: Duration = .milliseconds(250)
+
+    func lead(_ term: Term) async {
+        guard let progress = await lastProgress(term) else { return }
+        dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<lanes { group.addTask { await Lane(around: lane, term: term).serve() } }
+            group.addTask(executorPreference: executor) { await writeProgress(term) }
+            group.addTask(executorPreference: executor) { await wakeRetries() }
+            await term.drainRequested()
+            dispatcher.stopIntake()
+            if term.lease.isValid { await waitUntilDrained() }
+            group.cancelAll()
+        }
+        let final = dispatcher.progress()
+        dispatcher.end()
+        // Whoever reads it next finds everything finished that was; a lease that has lapsed writes no more.
+        if term.lease.isValid { _ = await keeper.write(final, token: term.token) }
+    }
+
+    /// A majority's word on where the last leader stood; nil when the term ends before it is had.
+    private func lastProgress(_ term: Term) async -> [String: Progress]? {
+        let bell = Doorbell(on: loop)
+        while term.lease.isValid, !Task.isCancelled, !term.isDrainRequested {
+            if let read = await keeper.read() { return Progress.newest([read, keeper.latest]) }
+            if await bell.wait(upTo: .milliseconds(50)) == .cancelled { break }
+        }
+        return nil
+    }
+
+    private func waitUntilDrained() async {
+        let timer = loop.scheduleTask(in: TimeAmount(drain)) { dispatcher.stopWaiting() }
+        await withTaskCancellationHandler {
+            await dispatcher.drained()
+        } onCancel: {
+            dispatcher.stopWaiting()
+        }
+        timer.cancel()
+    }
+
+    private func writeProgress(_ term: Term) async {
+        let bell = Doorbell(on: loop)
+        var written: [String: Cursor] = [:]
+        while await bell.wait(upTo: progressInterval) != .cancelled {
+            let progress = dispatcher.progress()
+            let moved = progress.filter { written[$0.runID] != $0.cursor }
+            for entry in progress { logs[entry.runID]?.trim(through: entry.cursor.settled) }
+            guard !moved.isEmpty, term.lease.isValid else { continue }
+            switch await keeper.write(moved, token: term.token) {
+            case .written: for entry in moved { written[entry.runID] = entry.cursor }
+            case .failed: logger.debug("progress not written", metadata: ["logs": "\(moved.count)"])
+            case .fenced:
+                logger.error("progress refused: a later term has begun", metadata: ["term": "\(term.number)"])
+                resign()
+                return
+            }
+        }
+    }
+
+    private func wakeRetries() async {
+        var next: Duration?
+        while true {
+            let now = SystemClock.read().monotonic
+            let wait = next.map { max($0 - now, .milliseconds(1)) }
+            if await dispatcher.retryBell.wait(upTo: wait) == .cancelled { return }
+            next = dispatcher.wakeRetries(now: SystemClock.read().monotonic)
+        }
+    }
+}

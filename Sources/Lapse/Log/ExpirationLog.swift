@@ -1,0 +1,190 @@
+import DequeModule
+package import NIOCore
+import RESP
+
+/// The expirations received from one node process, in order: the queue, the buffer and the journal in one.
+///
+/// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only when a chunk is
+/// full. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
+package struct ExpirationLog {
+    /// Why the entries of a chunk may be believed to come from the owner of their slots.
+    package enum Provenance: Equatable {
+        /// The node answered its pings; `look` looks at the topology had begun when the entries came.
+        case trusted(look: Int)
+        /// The node had been silent: it may have lost its slots while frozen. To be decided.
+        case doubted
+        /// The doubt ended with the look of this number.
+        case decided(look: Int)
+    }
+
+    /// One expiration as the log keeps it. The key is a slice of the log's memory.
+    package struct Entry {
+        package var ordinal: UInt64
+        package var key: ByteBufferView
+        package var database: UInt16
+        /// Milliseconds since 1970.
+        package var receivedAt: UInt64
+        package var provenance: Provenance
+
+        /// The key's hash slot in a cluster.
+        package var slot: UInt16 { HashSlot.of(Array(key)) }
+    }
+
+    private struct Slot {
+        var end: UInt32
+        var sinceChunk: UInt32
+        var database: UInt16
+    }
+
+    private struct Chunk {
+        /// The ordinal of the first entry; while unnumbered, its index in the subscription.
+        var first: UInt64
+        var isNumbered: Bool
+        var provenance: Provenance
+        let began: UInt64
+        var slots: [Slot] = []
+        var keys: ByteBuffer
+
+        var last: UInt64 { first + UInt64(slots.count) - 1 }
+        var bytes: Int { keys.writerIndex + slots.count * MemoryLayout<Slot>.stride }
+    }
+
+    private var chunks: Deque<Chunk> = []
+    private let chunkBytes: Int
+    /// Bytes of keys and entries kept.
+    package private(set) var bytes = 0
+    /// Entries kept.
+    package private(set) var count = 0
+
+    /// - Parameter chunkBytes: how many bytes of keys share a chunk; the log is trimmed by whole chunks.
+    package init(chunkBytes: Int = 32 << 10) { self.chunkBytes = chunkBytes }
+
+    /// The first and last ordinal kept, of those that have one.
+    package var firstOrdinal: UInt64? { chunks.first { $0.isNumbered }?.first }
+    package var lastOrdinal: UInt64? { chunks.last { $0.isNumbered }?.last }
+
+    /// Adds an entry.
+    ///
+    /// - Parameters:
+    ///   - number: its ordinal, or while the subscription has no mark yet its index in the subscription.
+    ///   - now: milliseconds since 1970.
+    package mutating func append(
+        _ key: RawSpan, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64, provenance: Provenance
+    ) {
+        let fits: Bool =
+            if let tail = chunks.last {
+                tail.isNumbered == isNumbered && tail.last + 1 == number && tail.provenance == provenance
+                    && tail.keys.writerIndex + key.byteCount <= chunkBytes && now >= tail.began
+                    && now - tail.began < UInt64(UInt32.max)
+            } else { false }
+        if !fits {
+            var chunk = Chunk(
+                first: number, isNumbered: isNumbered, provenance: provenance, began: now, keys: ByteBuffer())
+            chunk.keys.reserveCapacity(key.byteCount > chunkBytes ? key.byteCount : min(chunkBytes, 4 << 10))
+            chunks.append(chunk)
+        }
+        let tail = chunks.index(before: chunks.endIndex)
+        chunks[tail].keys.writeBytes(key)
+        chunks[tail].slots.append(
+            Slot(
+                end: UInt32(chunks[tail].keys.writerIndex), sinceChunk: UInt32(now - chunks[tail].began),
+                database: database))
+        bytes += key.byteCount + MemoryLayout<Slot>.stride
+        count += 1
+    }
+
+    /// Gives the unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
+    package mutating func number(from offset: UInt64) {
+        for index in chunks.indices where !chunks[index].isNumbered {
+            chunks[index].first += offset
+            chunks[index].isNumbered = true
+        }
+    }
+
+    /// Drops what was never numbered: the subscription broke before its first mark.
+    ///
+    /// - Returns: how many entries; they reappear in the gap that the next mark shows.
+    package mutating func dropUnnumbered() -> Int {
+        var dropped = 0
+        while let tail = chunks.last, !tail.isNumbered {
+            dropped += tail.slots.count
+            bytes -= tail.bytes
+            chunks.removeLast()
+        }
+        count -= dropped
+        return dropped
+    }
+
+    /// Ends the doubt about entries that came after a silence.
+    package mutating func decide(look: Int) {
+        for index in chunks.indices where chunks[index].provenance == .doubted {
+            chunks[index].provenance = .decided(look: look)
+        }
+    }
+
+    /// Visits the numbered entries after `ordinal` in order, until the body returns false.
+    package func forEach(after ordinal: UInt64, _ body: (Entry) -> Bool) {
+        var index = firstChunk(after: ordinal)
+        while index < chunks.count, chunks[index].isNumbered {
+            let chunk = chunks[index]
+            let skip = ordinal >= chunk.first ? Int(ordinal - chunk.first) + 1 : 0
+            for slot in skip..<chunk.slots.count where !body(entry(slot, in: chunk)) { return }
+            index += 1
+        }
+    }
+
+    /// The entry with this ordinal, if it is kept.
+    package func entry(_ ordinal: UInt64) -> Entry? {
+        let index = ordinal == 0 ? chunks.count : firstChunk(after: ordinal - 1)
+        guard index < chunks.count, chunks[index].isNumbered, chunks[index].first <= ordinal else { return nil }
+        return entry(Int(ordinal - chunks[index].first), in: chunks[index])
+    }
+
+    /// Drops whole chunks that end at or before `ordinal`.
+    package mutating func trim(through ordinal: UInt64) {
+        while let head = chunks.first, head.isNumbered, head.last <= ordinal { dropFirst() }
+    }
+
+    /// Drops whole chunks from the front until the bounds hold; the newest chunk stays.
+    ///
+    /// - Parameters:
+    ///   - bytes: the most to keep, in bytes.
+    ///   - oldest: drop what came before, in milliseconds since 1970.
+    /// - Returns: the ordinals of what was dropped; empty if nothing was.
+    package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
+        var dropped: [ClosedRange<UInt64>] = []
+        while let head = chunks.first, head.isNumbered,
+            (bytes > limit && chunks.count > 1) || head.began + UInt64(head.slots.last?.sinceChunk ?? 0) < oldest
+        {
+            dropped.append(head.first...head.last)
+            dropFirst()
+        }
+        return dropped
+    }
+
+    private mutating func dropFirst() {
+        let head = chunks.removeFirst()
+        bytes -= head.bytes
+        count -= head.slots.count
+    }
+
+    private func entry(_ index: Int, in chunk: Chunk) -> Entry {
+        let start = index == 0 ? 0 : Int(chunk.slots[index - 1].end)
+        let slot = chunk.slots[index]
+        return Entry(
+            ordinal: chunk.first + UInt64(index),
+            key: chunk.keys.viewBytes(at: start, length: Int(slot.end) - start) ?? ByteBufferView(ByteBuffer()),
+            database: slot.database, receivedAt: chunk.began + UInt64(slot.sinceChunk), provenance: chunk.provenance)
+    }
+
+    /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.
+    private func firstChunk(after ordinal: UInt64) -> Int {
+        var low = 0
+        var high = chunks.count
+        while low < high {
+            let middle = (low + high) / 2
+            if chunks[middle].isNumbered, chunks[middle].last <= ordinal { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

@@ -1,0 +1,36 @@
+package import RedisClient
+import Synchronization
+
+/// All logs of this replica, one for each node process it has heard.
+package final class LogBook: Sendable {
+    private let logs = Mutex<[NodeLog]>([])
+    private let limitBytes: Int
+    private let limitAge: Duration
+
+    package init(limitBytes: Int, limitAge: Duration) {
+        self.limitBytes = limitBytes
+        self.limitAge = limitAge
+    }
+
+    /// In the order in which their nodes were met.
+    package var all: [NodeLog] { logs.withLock { $0 } }
+
+    package subscript(runID: String) -> NodeLog? { logs.withLock { $0.first { $0.runID == runID } } }
+
+    /// The log of a node process, begun when it is new.
+    package func log(of runID: String, at address: NodeAddress) -> NodeLog {
+        logs.withLock { logs in
+            if let log = logs.first(where: { $0.runID == runID && $0.address == address }) { return log }
+            let log = NodeLog(runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge)
+            logs.append(log)
+            return log
+        }
+    }
+
+    /// Drops what is too old, and the empty logs of processes that are gone.
+    package func tidy(now: UInt64) {
+        for log in all { log.trimAged(now: now) }
+        let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
+        logs.withLock { logs in logs.removeAll { $0.isOver(now: now, after: age) } }
+    }
+}

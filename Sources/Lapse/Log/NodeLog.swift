@@ -1,0 +1,219 @@
+package import RESP
+package import RedisClient
+import Synchronization
+
+/// The log of one node process, shared between the feed that fills it and the dispatcher that empties it.
+package final class NodeLog: Sendable {
+    /// What the feed counted.
+    package struct Counts: Sendable {
+        /// Messages on the event channels.
+        package var received: UInt64 = 0
+        /// Messages that Redis did not count: forged.
+        package var surplus: UInt64 = 0
+        package var entries = 0
+        package var bytes = 0
+        /// Announced and known to be the last.
+        package var last: UInt64?
+    }
+
+    private struct State: ~Copyable {
+        var log: ExpirationLog
+        var numbering = Numbering()
+        var provenanceIsDoubted = false
+        var received: UInt64 = 0
+        var surplus: UInt64 = 0
+        /// The ordinal before the first one heard.
+        var baseline: UInt64?
+        var subscribed = false
+        /// When the last subscription ended, in milliseconds since 1970.
+        var endedAt: UInt64?
+    }
+
+    package let runID: String
+    package let address: NodeAddress
+    private let state: Mutex<State>
+    private let limitBytes: Int
+    private let limitAge: Duration
+
+    package init(runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration) {
+        self.runID = runID
+        self.address = address
+        self.limitBytes = limitBytes
+        self.limitAge = limitAge
+        let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
+        state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
+    }
+
+    package var counts: Counts {
+        state.withLock { state in
+            Counts(
+                received: state.received, surplus: state.surplus, entries: state.log.count, bytes: state.log.bytes,
+                last: state.numbering.last)
+        }
+    }
+
+    /// Whether a feed is filling it now.
+    package var isSubscribed: Bool { state.withLock { $0.subscribed } }
+
+    /// Whether nothing is left of it, and nobody has filled it for `age` milliseconds.
+    package func isOver(now: UInt64, after age: UInt64) -> Bool {
+        state.withLock { state in
+            guard let endedAt = state.endedAt, !state.subscribed else { return false }
+            return state.log.count == 0 && now > endedAt + age
+        }
+    }
+
+    /// What the leader adds to the node's counter (see ``Numbering``).
+    package var base: Int64 { state.withLock { $0.numbering.base } }
+
+    /// Where a leader without anybody's progress begins: before the first expiration heard. Nil before the first mark.
+    package var baseline: UInt64? { state.withLock { $0.baseline } }
+
+    // MARK: - The feed's side
+
+    package func subscriptionBegan() {
+        state.withLock { state in
+            state.subscribed = true
+            state.endedAt = nil
+            state.numbering.begin()
+        }
+    }
+
+    package func subscriptionEnded(now: UInt64) {
+        state.withLock { state in
+            state.subscribed = false
+            state.endedAt = now
+            // They come again as part of the gap that the next mark shows.
+            _ = state.log.dropUnnumbered()
+            if state.numbering.isNumbered { state.numbering.begin() }
+        }
+    }
+
+    package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
+
+    /// The node has gone silent: what comes next is in doubt until ``decide(look:)``.
+    package func doubt() { state.withLock { $0.provenanceIsDoubted = true } }
+
+    package func decide(look: Int) {
+        state.withLock { state in
+            state.provenanceIsDoubted = false
+            state.log.decide(look: look)
+        }
+    }
+
+    /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
+    ///
+    /// - Returns: how many expirations there were.
+    package func receive(
+        _ batch: borrowing ReplyBatch, now: UInt64, look: Int,
+        other: (_ channel: RawSpan, _ payload: RawSpan, inout Numbering) -> Void,
+        ownKey: (RawSpan) -> Void
+    ) -> Int {
+        state.withLock { state in
+            var count = 0
+            let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
+            batch.forEachPush { kind, channel, payload in
+                guard kind == .message else { return }
+                guard let database = EventChannel.database(of: channel) else {
+                    return other(channel, payload, &state.numbering)
+                }
+                let isNumbered = state.numbering.isNumbered
+                let number = state.numbering.next()
+                state.log.append(
+                    payload, database: database, number: number, isNumbered: isNumbered, now: now,
+                    provenance: provenance)
+                count += 1
+                if payload.starts(with: EventChannel.ownKeyPrefix) { ownKey(payload) }
+            }
+            state.received += UInt64(count)
+            if state.log.bytes > limitBytes { trim(&state, now: now) }
+            return count
+        }
+    }
+
+    /// The counter of the pinned mark is known.
+    package func resolve(counter: UInt64) -> Numbering.Finding? {
+        state.withLock { state in
+            let finding = state.numbering.resolve(counter: counter)
+            switch finding {
+            case .numbered(let offset, _):
+                state.log.number(from: offset)
+                if state.baseline == nil { state.baseline = offset }
+            case .surplus(let count): state.surplus += count
+            case .confirmed, .missed, .reset, nil: break
+            }
+            return finding
+        }
+    }
+
+    /// Drops what is older than the log's age.
+    package func trimAged(now: UInt64) { state.withLock { trim(&$0, now: now) } }
+
+    private func trim(_ state: inout State, now: UInt64) {
+        let age = UInt64(limitAge.components.seconds) * 1000
+        _ = state.log.trim(toBytes: limitBytes, oldest: now > age ? now - age : 0)
+    }
+
+    // MARK: - The dispatcher's side
+
+    /// What lies after an ordinal: the entries, and the hole before them.
+    package enum Next: Sendable {
+        /// Nothing new.
+        case none
+        /// These ordinals were announced, but are not in this log.
+        case hole(ClosedRange<UInt64>)
+        case entries
+    }
+
+    /// Visits the entries after `ordinal` until the body returns false or a hole comes.
+    package func read(after ordinal: UInt64, _ body: (ExpirationLog.Entry) -> Bool) -> Next {
+        state.withLock { state in
+            var expected = ordinal + 1
+            var hole: ClosedRange<UInt64>?
+            var visited = false
+            state.log.forEach(after: ordinal) { entry in
+                guard entry.ordinal == expected else {
+                    if !visited { hole = expected...entry.ordinal - 1 }
+                    return false
+                }
+                visited = true
+                expected += 1
+                return body(entry)
+            }
+            if let hole { return .hole(hole) }
+            if visited { return .entries }
+            if let last = state.numbering.last, last > ordinal { return .hole(expected...last) }
+            return .none
+        }
+    }
+
+    package func entry(_ ordinal: UInt64) -> (key: [UInt8], database: UInt16, receivedAt: UInt64)? {
+        state.withLock { state in
+            state.log.entry(ordinal).map { (Array($0.key), $0.database, $0.receivedAt) }
+        }
+    }
+
+    /// Forgets what is finished.
+    package func trim(through ordinal: UInt64) { state.withLock { $0.log.trim(through: ordinal) } }
+}
+
+/// The channels on which Redis announces expirations.
+package enum EventChannel {
+    private static let prefix = Array("__keyevent@".utf8)
+    package static let ownKeyPrefix = Array("{lapse-".utf8)
+
+    /// The exact channel of a database: its frames are shorter than a pattern's.
+    package static func name(_ database: Int) -> String { "__keyevent@\(database)__:expired" }
+
+    /// The database of an event channel; nil for any other channel.
+    package static func database(of channel: RawSpan) -> UInt16? {
+        guard channel.starts(with: prefix) else { return nil }
+        var database: UInt16 = 0
+        for index in prefix.count..<channel.byteCount {
+            let byte = channel.byte(at: index)
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return database }
+            database = database &* 10 &+ UInt16(byte - UInt8(ascii: "0"))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,98 @@
+/// Counts one node process's expirations exactly, from marks in its stream.
+///
+/// A *mark* is a nonce published in the same transaction that reads `expired_keys`; it arrives in the feed behind exactly
+/// that many expirations. One mark after each subscription gives every entry its ordinal; later marks verify.
+/// A counter that falls was reset (`CONFIG RESETSTAT`); one that lags behind what was heard met forged messages. Either way
+/// the ordinals go on without a break: ordinal = counter + `base`.
+package struct Numbering: Sendable, Equatable {
+    /// What a mark showed.
+    package enum Finding: Sendable, Equatable {
+        /// The subscription's entries get their ordinals: entry i is number `offset + i`. `missed` are those announced
+        /// while nobody here listened.
+        case numbered(offset: UInt64, missed: ClosedRange<UInt64>?)
+        /// As many as were heard.
+        case confirmed
+        /// This many, at the end of what was heard so far, were announced but not heard.
+        case missed(ClosedRange<UInt64>)
+        /// This many messages were heard that Redis did not count: forged by PUBLISH.
+        case surplus(UInt64)
+        /// The counter was reset; the ordinals go on.
+        case reset
+    }
+
+    /// What to add to the node's counter to get an ordinal.
+    package private(set) var base: Int64 = 0
+    /// The ordinal of the last expiration known, in whatever subscription.
+    package private(set) var last: UInt64?
+    /// Heard in this subscription.
+    private var heard: UInt64 = 0
+    private var offset: UInt64?
+    private var counter: UInt64 = 0
+    private var pinned: UInt64?
+
+    package init() {}
+
+    /// True once the subscription's entries have ordinals.
+    package var isNumbered: Bool { offset != nil }
+
+    /// A subscription begins.
+    package mutating func begin() {
+        heard = 0
+        offset = nil
+        pinned = nil
+    }
+
+    /// The leader's word on `base`, for a replica that came after a reset. Before the first mark only.
+    package mutating func adopt(base: Int64) {
+        if last == nil, offset == nil { self.base = base }
+    }
+
+    /// An expiration was heard: its ordinal, or while unnumbered its index in the subscription (from 1).
+    package mutating func next() -> UInt64 {
+        heard += 1
+        guard let offset else { return heard }
+        last = offset + heard
+        return offset + heard
+    }
+
+    /// The nonce arrived in the stream.
+    package mutating func pin() { pinned = heard }
+
+    /// The counter that belongs to the pinned nonce has become known. Nil if nothing is pinned.
+    package mutating func resolve(counter now: UInt64) -> Finding? {
+        guard let pinned else { return nil }
+        self.pinned = nil
+        defer { counter = now }
+        guard let offset else { return firstMark(now, pinned) }
+        let announced = Int64(now) + base
+        let known = Int64(offset + pinned)
+        if announced == known { return .confirmed }
+        if announced > known {
+            let missed = UInt64(announced - known)
+            self.offset = offset + missed
+            let end = offset + heard
+            last = end + missed
+            return .missed(end + 1...end + missed)
+        }
+        base += known - announced
+        return now < counter ? .reset : .surplus(UInt64(known - announced))
+    }
+
+    private mutating func firstMark(_ now: UInt64, _ pinned: UInt64) -> Finding {
+        var offset = Int64(now) + base - Int64(pinned)
+        if let last, offset < Int64(last) {
+            // Fewer than known before: reset (or forged) while nobody listened. Those since the reset count as missed.
+            base += Int64(last) - offset
+            if now < counter, now > pinned { base += Int64(now - pinned) }
+            offset = Int64(now) + base - Int64(pinned)
+        } else if offset < 0 {
+            base -= offset
+            offset = 0
+        }
+        let start = UInt64(offset)
+        self.offset = start
+        let missed = last.flatMap { start > $0 ? $0 + 1...start : nil }
+        last = start + heard
+        return .numbered(offset: start, missed: missed)
+    }
+}

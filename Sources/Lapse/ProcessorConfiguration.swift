@@ -1,0 +1,100 @@
+public import LeaderElection
+import RedisClient
+
+/// How an ``ExpirationProcessor`` runs. Every value has a default; each is named as the option of `lapse run`.
+public struct ProcessorConfiguration: Sendable {
+    /// What runs on the servers.
+    public enum TopologyMode: String, Sendable, CaseIterable { case auto, standalone, cluster, sentinel }
+
+    /// What to do about nodes that do not announce expirations.
+    public enum NotificationPolicy: String, Sendable, CaseIterable {
+        /// Tell, with the command that mends it.
+        case verify
+        /// Set what is missing.
+        case set
+        /// Do not look (CONFIG is forbidden).
+        case off
+    }
+
+    /// `redis://`, `rediss://` or `redis+sentinel://` URLs; one suffices, more help when that one is down.
+    public var redis: [String]
+    /// The election's name: replicas with the same name form one group.
+    public var name: String
+    /// This replica; unique in its group.
+    public var id: String
+    /// Keys wanted, as Redis globs; empty for all.
+    public var match: [String]
+    /// Keys not wanted, as Redis globs.
+    public var ignore: [String] = []
+    /// Databases wanted; empty for the one the URL names, else 0.
+    public var databases: [Int] = []
+    /// The password, if it is not in the URL.
+    public var password: String?
+    /// PEM files: authorities to trust, and for mutual TLS the client's certificate and key.
+    public var tlsAuthorityFile: String?
+    public var tlsCertificateFile: String?
+    public var tlsKeyFile: String?
+    public var topology: TopologyMode = .auto
+    /// `FROM=TO`, for nodes announced behind NAT.
+    public var addressMap: [String] = []
+    public var connectTimeout: Duration = .seconds(2)
+    /// How long to wait for Redis at the start; nil keeps trying.
+    public var startupTimeout: Duration?
+    /// The lease's length; it is renewed every third of it.
+    public var leaseTTL: Duration = .seconds(8)
+    /// URLs of independent servers that vote on the lease, for a classic Redlock; empty for lock keys in `redis`.
+    public var lockServers: [String] = []
+    /// Lock keys; nil for 3 in a cluster, else 1.
+    public var registers: Int?
+    public var notifications: NotificationPolicy = .verify
+    /// Handlers at once.
+    public var concurrency = 64
+    public var handlerTimeout: Duration = .seconds(30)
+    /// Attempts after the first.
+    public var retries = 5
+    /// A stream for expirations that no attempt could handle; nil logs them.
+    public var deadLetter: String?
+    /// Bounds of each node's log: bytes, and age.
+    public var logBytes = 64 << 20
+    public var logAge: Duration = .seconds(60)
+    /// How long handlers may take to finish at shutdown.
+    public var drain: Duration = .seconds(10)
+    /// Called when a handler ignores its cancellation past the end of the lease: exit the process there.
+    public var onOverrun: (@Sendable (_ term: UInt64) -> Void)?
+
+    public init(
+        redis: [String] = ["redis://127.0.0.1:6379"], name: String = "default",
+        id: String = ElectionConfiguration.uniqueID(), match: [String] = []
+    ) {
+        self.redis = redis
+        self.name = name
+        self.id = id
+        self.match = match
+    }
+
+    /// Throws ``LapseError/configuration(_:)`` for values that make no sense.
+    public func validate() throws(LapseError) {
+        func check(_ isFine: Bool, _ text: String) throws(LapseError) {
+            if !isFine { throw .configuration(text) }
+        }
+        try check(!redis.isEmpty, "--redis: name at least one server")
+        try check(!name.isEmpty && !name.contains(where: { "{}: \n\r".contains($0) }), "--name: no spaces, ':' or braces")
+        try check(!id.isEmpty && !id.contains(where: \.isWhitespace), "--id: no spaces")
+        try check(concurrency > 0 && concurrency <= 65_536, "--concurrency: 1 to 65536")
+        try check(retries >= 0, "--retries: not below 0")
+        try check(handlerTimeout > .zero, "--handler-timeout: longer than zero")
+        try check(logBytes >= 64 << 10, "--log-bytes: at least 65536")
+        try check(logAge >= .seconds(1), "--log-age: at least 1s")
+        try check(drain >= .zero, "--drain: not below zero")
+        try check(connectTimeout > .zero, "--connect-timeout: longer than zero")
+        try check(databases.allSatisfy { (0...65_535).contains($0) }, "--database: 0 to 65535")
+        try check(registers.map { $0 > 0 && $0 % 2 == 1 && $0 <= 15 } ?? true, "--registers: an odd number up to 15")
+        try check(
+            lockServers.isEmpty || lockServers.count % 2 == 1, "--lock-servers: an odd number of servers can form a majority")
+        do throws(ElectionError) {
+            _ = try ElectionConfiguration(name: name, id: id, leaseTTL: leaseTTL).timing()
+        } catch {
+            throw .configuration("--lease-ttl: \(error)")
+        }
+    }
+}

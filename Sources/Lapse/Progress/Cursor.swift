@@ -1,0 +1,26 @@
+/// How far one log is finished: everything through an ordinal, except a short list of pending ones.
+package struct Cursor: Sendable, Equatable {
+    /// The last ordinal taken up.
+    package private(set) var through: UInt64
+    /// Taken up and not finished.
+    package private(set) var pending: Set<UInt64>
+
+    package init(through: UInt64, pending: Set<UInt64> = []) {
+        self.through = through
+        self.pending = pending
+    }
+
+    /// Takes up the next ordinal to be handled.
+    package mutating func take(_ ordinal: UInt64) {
+        through = max(through, ordinal)
+        pending.insert(ordinal)
+    }
+
+    /// Passes over everything through an ordinal that needs no handling: not wanted, or lost.
+    package mutating func skip(through ordinal: UInt64) { through = max(through, ordinal) }
+
+    package mutating func finish(_ ordinal: UInt64) { pending.remove(ordinal) }
+
+    /// Everything through this ordinal is finished: a log needs to keep only what comes after.
+    package var settled: UInt64 { pending.min().map { $0 - 1 } ?? through }
+}

@@ -1,0 +1,73 @@
+/// The leader's cursor in one log, as published beside the lock.
+package struct Progress: Sendable, Equatable {
+    package var runID: String
+    package var node: String
+    /// What the leader adds to the node's counter (see ``Numbering``).
+    package var base: Int64
+    package var cursor: Cursor
+    /// The token of the term that wrote it, and the number of the write in that term: of two, the larger pair counts.
+    package var token: UInt64
+    package var write: UInt64
+
+    package init(runID: String, node: String, base: Int64, cursor: Cursor, token: UInt64, write: UInt64) {
+        self.runID = runID
+        self.node = node
+        self.base = base
+        self.cursor = cursor
+        self.token = token
+        self.write = write
+    }
+
+    /// The field's name in the progress hash.
+    package var field: String { "log:\(runID)" }
+
+    /// `token write through base node pending`, pending as `3,7-9` or `-`.
+    package var text: String {
+        "\(token) \(write) \(cursor.through) \(base) \(node) \(Self.ranges(cursor.pending))"
+    }
+
+    package init?(field: String, text: String) {
+        guard field.hasPrefix("log:") else { return nil }
+        let parts = text.split(separator: " ")
+        guard parts.count == 6, let token = UInt64(parts[0]), let write = UInt64(parts[1]),
+            let through = UInt64(parts[2]), let base = Int64(parts[3]), let pending = Self.set(parts[5])
+        else { return nil }
+        self.init(
+            runID: String(field.dropFirst(4)), node: String(parts[4]), base: base,
+            cursor: Cursor(through: through, pending: pending), token: token, write: write)
+    }
+
+    func isNewer(than other: Progress) -> Bool { (token, write) > (other.token, other.write) }
+
+    /// Of several registers' progress the newest for each log.
+    package static func newest(_ all: [[String: Progress]]) -> [String: Progress] {
+        all.reduce(into: [:]) { newest, register in
+            newest.merge(register) { $1.isNewer(than: $0) ? $1 : $0 }
+        }
+    }
+
+    private static func ranges(_ ordinals: Set<UInt64>) -> String {
+        guard !ordinals.isEmpty else { return "-" }
+        var ranges: [ClosedRange<UInt64>] = []
+        for ordinal in ordinals.sorted() {
+            if let last = ranges.last, last.upperBound + 1 == ordinal {
+                ranges[ranges.count - 1] = last.lowerBound...ordinal
+            } else {
+                ranges.append(ordinal...ordinal)
+            }
+        }
+        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+            .joined(separator: ",")
+    }
+
+    private static func set(_ text: Substring) -> Set<UInt64>? {
+        guard text != "-" else { return [] }
+        var ordinals: Set<UInt64> = []
+        for part in text.split(separator: ",") {
+            let ends = part.split(separator: "-").compactMap { UInt64($0) }
+            guard let low = ends.first, let high = ends.last, low <= high, high - low < 1 << 20 else { return nil }
+            ordinals.formUnion(low...high)
+        }
+        return ordinals
+    }
+}

@@ -1,0 +1,136 @@
+package import LeaderElection
+import RESP
+import RedisClient
+import Synchronization
+
+/// Keeps the leader's progress beside the lock: written by the leader to all registers, read by followers and by the next one.
+package final class ProgressKeeper: Sendable {
+    /// One register's keys and how to reach them.
+    package struct Place: Sendable {
+        package var keys: ElectionKeys
+        package var runner: any ScriptRunner
+
+        package init(keys: ElectionKeys, runner: any ScriptRunner) {
+            self.keys = keys
+            self.runner = runner
+        }
+    }
+
+    package enum Outcome: Sendable, Equatable {
+        case written
+        /// A later term has written: this one is over.
+        case fenced
+        /// Fewer than a majority answered.
+        case failed
+    }
+
+    private let places: [Place]
+    private let id: String
+    private let timeout: Duration
+    private let known = Mutex<[String: Progress]>([:])
+
+    /// - Parameter timeout: for one write or read on one register.
+    package init(places: [Place], id: String, timeout: Duration = .milliseconds(500)) {
+        self.places = places
+        self.id = id
+        self.timeout = timeout
+    }
+
+    /// What was last read, by run ID.
+    package var latest: [String: Progress] { known.withLock { $0 } }
+
+    private var majority: Int { places.count / 2 + 1 }
+
+    /// Writes the cursors; a register that has seen a larger token refuses.
+    package func write(_ progress: [Progress], token: FencingToken) async -> Outcome {
+        var arguments = [Array("\(token)".utf8)]
+        for entry in progress {
+            arguments.append(Array(entry.field.utf8))
+            arguments.append(Array(entry.text.utf8))
+        }
+        let replies = await onAll(ProgressScripts.write, arguments) { [$0.progress] }
+        let accepted = replies.count { $0?.int == 1 }
+        if accepted >= majority {
+            known.withLock { known in
+                for entry in progress { known[entry.runID] = entry }
+            }
+            return .written
+        }
+        return replies.contains { $0?.int == 0 } ? .fenced : .failed
+    }
+
+    /// Reads the newest progress of every log, and tells the registers that this replica is alive.
+    ///
+    /// - Returns: nil when fewer than a majority answered.
+    package func read() async -> [String: Progress]? {
+        let replies = await onAll(ProgressScripts.read, [Array(id.utf8)]) { [$0.progress, $0.members] }
+        let tables = replies.compactMap { $0?.array }.map(Self.table)
+        let newest = Progress.newest(tables)
+        // A minority's word still serves to trim: it was written by some leader.
+        if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0, newest]) } }
+        return tables.count >= majority ? newest : nil
+    }
+
+    /// Forgets the progress of processes that are gone.
+    package func remove(_ runIDs: [String], token: FencingToken) async {
+        guard !runIDs.isEmpty else { return }
+        known.withLock { known in
+            for runID in runIDs { known[runID] = nil }
+        }
+        let arguments = [Array("\(token)".utf8)] + runIDs.map { Array("log:\($0)".utf8) }
+        _ = await onAll(ProgressScripts.remove, arguments) { [$0.progress] }
+    }
+
+    private static func table(_ flat: [RESPValue]) -> [String: Progress] {
+        var table: [String: Progress] = [:]
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            guard let field = flat[index].string, let text = flat[index + 1].string,
+                let progress = Progress(field: field, text: text)
+            else { continue }
+            table[progress.runID] = progress
+        }
+        return table
+    }
+
+    private func onAll(
+        _ script: Script, _ arguments: [[UInt8]], _ keys: @Sendable @escaping (ElectionKeys) -> [String]
+    ) async -> [RESPValue?] {
+        await withTaskGroup(of: RESPValue?.self) { group in
+            for place in places {
+                group.addTask { [timeout] in
+                    try? await place.runner.run(script, keys: keys(place.keys), arguments: arguments, timeout: timeout)
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+}
+
+/// KEYS: progress (and members). A write counts only with the largest token seen so far.
+private enum ProgressScripts {
+    /// ARGV: token, then field and text in turn.
+    static let write = Script(
+        """
+        if tonumber(redis.call('HGET', KEYS[1], 'token') or '0') > tonumber(ARGV[1]) then return 0 end
+        redis.call('HSET', KEYS[1], 'token', ARGV[1], unpack(ARGV, 2))
+        return 1
+        """)
+
+    /// ARGV: this replica's id. Members not seen for 30 s are dropped.
+    static let read = Script(
+        """
+        local now = redis.call('TIME')
+        local seconds = tonumber(now[1])
+        redis.call('ZADD', KEYS[2], seconds, ARGV[1])
+        redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
+        return redis.call('HGETALL', KEYS[1])
+        """)
+
+    /// ARGV: token, then fields.
+    static let remove = Script(
+        """
+        if tonumber(redis.call('HGET', KEYS[1], 'token') or '0') > tonumber(ARGV[1]) then return 0 end
+        redis.call('HDEL', KEYS[1], unpack(ARGV, 2))
+        return 1
+        """)
+}

@@ -1,0 +1,85 @@
+import RedisClient
+
+/// What a Redis register does, each operation one script: atomic, and safe to repeat.
+///
+/// Source: "Distributed Locks with Redis" (redis.io): random value, compare before extend and delete. Beyond it: the
+/// counter for fencing tokens, the refusal of a server younger than the lease, the rules beside the lock.
+/// KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
+enum LeaseScripts {
+    private static let raise = """
+        local function raise(token, term)
+          if tonumber(redis.call('GET', KEYS[2]) or '0') < tonumber(token) then redis.call('SET', KEYS[2], token) end
+          if tonumber(redis.call('HGET', KEYS[3], 'term') or '0') < tonumber(term) then
+            local now = redis.call('TIME')
+            redis.call('HSET', KEYS[3], 'term', term, 'since', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+          end
+        end
+        """
+
+    /// ARGV: value, TTL in ms, rules. Answers granted (counter, term), held (value, ms), refused (ms), mismatch (rules).
+    static let acquire = Script(
+        """
+        local holder = redis.call('GET', KEYS[1])
+        local term = redis.call('HGET', KEYS[3], 'term') or '0'
+        if holder == ARGV[1] then
+          redis.call('PEXPIRE', KEYS[1], ARGV[2])
+          return {'granted', redis.call('GET', KEYS[2]) or '0', term}
+        end
+        if holder then
+          local rules = redis.call('HGET', KEYS[3], 'rules')
+          if rules and rules ~= ARGV[3] then return {'mismatch', rules} end
+          return {'held', holder, redis.call('PTTL', KEYS[1])}
+        end
+        local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000
+        if uptime < tonumber(ARGV[2]) then return {'refused', tonumber(ARGV[2]) - uptime} end
+        local now = redis.call('TIME')
+        local counter = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+        counter = string.format('%.0f', counter)
+        redis.call('SET', KEYS[2], counter)
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        redis.call('HSET', KEYS[3], 'rules', ARGV[3])
+        return {'granted', counter, term}
+        """)
+
+    /// ARGV: value, token, term. Answers 1 if the value still holds the register.
+    static let confirm = Script(
+        raise + """
+
+            if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+            raise(ARGV[2], ARGV[3])
+            return 1
+            """)
+
+    /// ARGV: value, token, term, TTL in ms, rules, heal (1 or 0). Answers {1} or {0, holder}.
+    static let renew = Script(
+        raise + """
+
+            local holder = redis.call('GET', KEYS[1])
+            if holder == ARGV[1] then
+              redis.call('PEXPIRE', KEYS[1], ARGV[4])
+            elseif not holder and ARGV[6] == '1' then
+              redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
+              redis.call('HSET', KEYS[3], 'rules', ARGV[5])
+            else
+              return {0, holder or ''}
+            end
+            raise(ARGV[2], ARGV[3])
+            return {1}
+            """)
+
+    /// ARGV: value, channel to wake (empty for none). Answers the number of locks deleted.
+    static let release = Script(
+        """
+        if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+        redis.call('DEL', KEYS[1])
+        if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], 'released') end
+        return 1
+        """)
+
+    /// Answers {holder or '', ms left, term, token}.
+    static let observe = Script(
+        """
+        return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]),
+          redis.call('HGET', KEYS[3], 'term') or '0', redis.call('GET', KEYS[2]) or '0'}
+        """)
+}

@@ -1,0 +1,94 @@
+package import RESP
+package import RedisClient
+
+/// Whoever can run a script where a key lives: a whole deployment, or one server.
+package protocol ScriptRunner: Sendable {
+    func run(_ script: Script, keys: [String], arguments: [[UInt8]], timeout: Duration) async throws(RedisError)
+        -> RESPValue
+    func node(for key: String) -> NodeAddress?
+}
+
+extension KeyedClient: ScriptRunner {}
+
+/// One lock key in one slot, or on one server: a vote on the lease.
+struct RedisLeaseRegister: LeaseRegister {
+    let keys: ElectionKeys
+    let runner: any ScriptRunner
+    /// The longest an operation may take; the elector stops counting on it sooner.
+    let timeout: Duration
+
+    var label: String { runner.node(for: keys.lock).map { "\($0)/\(keys.lock)" } ?? keys.lock }
+
+    func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
+        let reply = try await run(LeaseScripts.acquire, claim.value, milliseconds(claim.ttl), claim.rules)
+        let fields = reply.array ?? []
+        switch fields.first?.string {
+        case "granted":
+            return .granted(Vote(counter: try number(fields, 1), term: try number(fields, 2)))
+        case "held":
+            guard fields.count > 1, let holder = fields[1].string else { throw unexpected(reply) }
+            let left = fields.count > 2 ? fields[2].int : nil
+            return .held(by: holder, ttl: left.flatMap { $0 >= 0 ? .milliseconds($0) : nil })
+        case "refused":
+            let wait = Duration.milliseconds(Int64(try number(fields, 1)))
+            return .refused(reason: "the server is younger than the lease", retryAfter: wait)
+        case "mismatch": return .mismatch(rules: fields.count > 1 ? fields[1].string ?? "" : "")
+        default: throw unexpected(reply)
+        }
+    }
+
+    func confirm(_ claim: Claim, token: FencingToken, term: UInt64) async throws(RegisterError) -> Bool {
+        try await run(LeaseScripts.confirm, claim.value, "\(token)", "\(term)").int == 1
+    }
+
+    func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply {
+        let reply = try await run(
+            LeaseScripts.renew, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl), claim.rules,
+            heal ? "1" : "0")
+        let fields = reply.array ?? []
+        if fields.first?.int == 1 { return .renewed }
+        guard fields.count > 1, let holder = fields[1].string else { throw unexpected(reply) }
+        return .lost(holder: holder.isEmpty ? nil : holder)
+    }
+
+    func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
+        _ = try await run(LeaseScripts.release, claim.value, wake ? ElectionKeys.channel(keys.name) : "")
+    }
+
+    func observe(_ name: String) async throws(RegisterError) -> Observation {
+        let reply = try await run(LeaseScripts.observe)
+        let fields = reply.array ?? []
+        guard fields.count == 4, let holder = fields[0].string, let left = fields[1].int else { throw unexpected(reply) }
+        return Observation(
+            holder: holder.isEmpty ? nil : holder, ttl: left >= 0 ? .milliseconds(left) : nil,
+            term: try number(fields, 2), token: FencingToken(rawValue: try number(fields, 3)))
+    }
+
+    private func run(_ script: Script, _ arguments: String...) async throws(RegisterError) -> RESPValue {
+        do {
+            return try await runner.run(
+                script, keys: [keys.lock, keys.token, keys.progress], arguments: arguments.map { Array($0.utf8) },
+                timeout: timeout)
+        } catch {
+            switch error.kind {
+            case .timeout: throw .timedOut
+            case .denied, .tls: throw .denied(error.description)
+            case .protocolViolation: throw .unexpected(error.description)
+            case .reply(let reply) where Redirection(reply) == .none: throw .unexpected(error.description)
+            default: throw .unreachable(error.description)
+            }
+        }
+    }
+
+    private func number(_ fields: [RESPValue], _ index: Int) throws(RegisterError) -> UInt64 {
+        guard index < fields.count, let number = fields[index].string.flatMap({ UInt64($0) }) ?? fields[index].int.flatMap({ UInt64(exactly: $0) })
+        else { throw .unexpected("a number is missing in \(fields)") }
+        return number
+    }
+
+    private func unexpected(_ reply: RESPValue) -> RegisterError { .unexpected("\(reply)") }
+
+    private func milliseconds(_ duration: Duration) -> String {
+        "\(duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000)"
+    }
+}

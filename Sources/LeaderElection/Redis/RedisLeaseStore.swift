@@ -1,0 +1,48 @@
+import RedisClient
+import Synchronization
+
+/// The lease over Redis: N lock keys with fixed tags in one deployment, or one lock key on each of N servers.
+///
+/// Source: "Distributed Locks with Redis" (the Redlock algorithm).
+package final class RedisLeaseStore: LeaseStore {
+    package let registers: [any LeaseRegister]
+    package let keys: [ElectionKeys]
+    private let runners: [any ScriptRunner]
+    private let listener = Mutex<AsyncStream<WakeUp>.Continuation?>(nil)
+
+    /// N lock keys in one deployment.
+    package init(name: String, count: Int, client: any ScriptRunner, timeout: Duration) {
+        keys = ElectionKeys.registers(count, name: name)
+        runners = keys.map { _ in client }
+        registers = keys.map { RedisLeaseRegister(keys: $0, runner: client, timeout: timeout) }
+    }
+
+    /// One lock key on each of several independent servers: the classic Redlock.
+    package init(name: String, servers: [any ScriptRunner], timeout: Duration) {
+        let key = ElectionKeys(tag: LockTags.tags(1)[0], name: name)
+        keys = servers.map { _ in key }
+        runners = servers
+        registers = servers.map { RedisLeaseRegister(keys: key, runner: $0, timeout: timeout) }
+    }
+
+    package var capabilities: StoreCapabilities { [.fencing, .serverTime, .push] }
+
+    package var naming: String { keys.map(\.tag).joined(separator: ",") }
+
+    package var failureDomains: Int? {
+        let nodes = zip(runners, keys).map { runner, keys in runner.node(for: keys.lock) }
+        return nodes.contains(nil) ? nil : Set(nodes.compactMap(\.self)).count
+    }
+
+    package func wakeUps() -> AsyncStream<WakeUp> {
+        let (stream, continuation) = AsyncStream.makeStream(of: WakeUp.self, bufferingPolicy: .bufferingNewest(1))
+        listener.withLock { $0 = continuation }
+        return stream
+    }
+
+    /// Passes on what the feeds hear: a release message, or the lock's own expiration.
+    package func wake(_ wakeUp: WakeUp) {
+        let continuation = listener.withLock { $0 }
+        continuation?.yield(wakeUp)
+    }
+}
