@@ -113,7 +113,7 @@ private func posixSpawn(
     var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
     var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
     defer {
-        for unsafe pointer in unsafe arguments + variables { unsafe free(pointer) }
+        unsafe (arguments + variables).forEach { unsafe free($0) }
     }
     var pid: pid_t = 0
     let failure = unsafe posix_spawn(&pid, words[0], &actions, &attributes, &arguments, &variables)

@@ -16,12 +16,19 @@ package struct ClusterOptions: Sendable {
         options.port = nil
         var lines = [
             "cluster-enabled yes", "cluster-config-file nodes.conf",
-            "cluster-node-timeout \(nodeTimeout.components.seconds * 1000 + nodeTimeout.components.attoseconds / 1_000_000_000_000_000)",
+            "cluster-node-timeout \(nodeTimeout.milliseconds)",
         ]
         if let announcedHostname {
             lines += ["cluster-announce-hostname \(announcedHostname)", "cluster-preferred-endpoint-type hostname"]
         }
         options.extra = lines + server.extra
         return options
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, as Redis takes them.
+    var milliseconds: Int {
+        Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
     }
 }

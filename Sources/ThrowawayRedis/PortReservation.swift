@@ -83,7 +83,9 @@ final class PortReservation: Sendable {
 
     private static func bound<Address>(_ descriptor: Int32, _ address: inout Address, _ length: socklen_t) -> Bool {
         unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor, $0, length) == 0 }
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, length) == 0
+            }
         }
     }
 }

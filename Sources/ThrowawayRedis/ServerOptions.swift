@@ -68,7 +68,7 @@ package struct ServerOptions: Sendable {
         } else {
             lines.append("port \(port)")
         }
-        if let password { lines += ["requirepass \"\(password)\"", "masterauth \"\(password)\""] }
+        if let word = password?.quotedForRedis { lines += ["requirepass \(word)", "masterauth \(word)"] }
         return (lines + users + extra).joined(separator: "\n") + "\n"
     }
 }

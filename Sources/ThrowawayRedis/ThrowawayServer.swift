@@ -83,7 +83,8 @@ package final class ThrowawayServer: Sendable {
 
     /// The last lines of the server's own log.
     package var logText: String {
-        log(from: 0).split(separator: "\n").suffix(20).joined(separator: "\n")
+        let printed = (try? String(contentsOf: outputFile, encoding: .utf8)) ?? ""
+        return (log(from: 0) + printed).split(separator: "\n").suffix(20).joined(separator: "\n")
     }
 
     /// Starts the process and returns once it accepts connections. Does nothing when it runs.
@@ -93,7 +94,12 @@ package final class ThrowawayServer: Sendable {
             throw ThrowawayRedisError("redis \(address) was shut down: start another one")
         }
         let logStart = logSize
-        let child = try await ChildProcess.spawn("redis-server", [configurationFile.path] + arguments)
+        // A mistake in the configuration is reported there, before there is a log.
+        try Data().write(to: outputFile)
+        let output = try FileHandle(forWritingTo: outputFile)
+        defer { try? output.close() }
+        let child = try await ChildProcess.spawn(
+            "redis-server", [configurationFile.path] + arguments, output: output.fileDescriptor)
         Leftovers.add(child)
         state.withLock {
             $0.child = child
@@ -179,6 +185,8 @@ package final class ThrowawayServer: Sendable {
             state.isFrozen = false
         }
     }
+
+    private var outputFile: URL { directory.appending(path: "output") }
 
     private var logFile: URL { directory.appending(path: "redis.log") }
 
