@@ -1,0 +1,124 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A child process that dies with this one, even when this one is killed.
+final class ChildProcess: Sendable {
+    let pid: Int32
+    /// Set once the child was reaped. From then on its pid may belong to a stranger: no signal is sent any more.
+    private let exit = Mutex<Int32?>(nil)
+
+    private init(pid: Int32) { self.pid = pid }
+
+    /// Starts `command` with nothing but the three standard descriptors, in a process group of its own: an
+    /// interrupt typed at the terminal reaches the parent, which then ends its children in order.
+    static func spawn(
+        _ command: String, _ arguments: [String], environment: [String: String] = [:],
+        input: Int32? = nil, output: Int32? = nil
+    ) async throws -> ChildProcess {
+        var line = [try Executable.find(command)] + arguments
+        if let setpriv = Executable.search("setpriv") { line = [setpriv, "--pdeathsig", "KILL", "--"] + line }
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        let words = line
+        let pid = try await SpawningThread.shared.run {
+            try posixSpawn(words, environment: variables, input: input, output: output)
+        }
+        return ChildProcess(pid: pid)
+    }
+
+    /// Whether the child has not ended yet; a frozen child runs.
+    var isRunning: Bool { exitStatus == nil }
+
+    /// The wait status, once the child has ended.
+    var exitStatus: Int32? {
+        exit.withLock { status in
+            if let status { return status }
+            var raw: Int32 = 0
+            guard unsafe waitpid(pid, &raw, WNOHANG) != 0 else { return nil }
+            status = raw
+            return raw
+        }
+    }
+
+    /// Sends a signal unless the child has ended.
+    func signal(_ number: Int32) {
+        exit.withLock { status in
+            guard status == nil else { return }
+            _ = Glibc.kill(pid, number)
+        }
+    }
+
+    func waitForExit(within limit: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while isRunning {
+            guard ContinuousClock.now < deadline else { return false }
+            // A cancelled task still has to see its child end, so the pause may be cut short but not the wait.
+            do { try await Task.sleep(for: .milliseconds(2)) } catch { await Task.yield() }
+        }
+        return true
+    }
+
+    /// Kills and reaps at once, for places that cannot await.
+    func killNow() {
+        exit.withLock { status in
+            guard status == nil else { return }
+            _ = Glibc.kill(pid, SIGKILL)
+            var raw: Int32 = 0
+            _ = unsafe waitpid(pid, &raw, 0)
+            status = raw
+        }
+    }
+}
+
+private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+
+/// glibc has it since 2.34, but Swift's module of glibc does not show the calls beyond POSIX.
+private let closeFrom: CloseFrom? = unsafe dlsym(
+    nil, "posix_spawn_file_actions_addclosefrom_np"
+).map { unsafe unsafeBitCast($0, to: CloseFrom.self) }
+
+private func posixSpawn(
+    _ words: [String], environment: [String], input: Int32?, output: Int32?
+) throws -> Int32 {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    if let input {
+        unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
+    } else {
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    }
+    if let output {
+        unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
+    } else {
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    }
+    unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // Sockets of the parent must not live on in a server.
+    if let closeFrom = unsafe closeFrom { _ = unsafe closeFrom(&actions, 3) }
+
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    var all = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe sigfillset(&all)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &all)
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
+    unsafe posix_spawnattr_setflags(
+        &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+
+    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+    var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
+    defer {
+        unsafe (arguments + variables).forEach { unsafe free($0) }
+    }
+    var pid: pid_t = 0
+    let failure = unsafe posix_spawn(&pid, words[0], &actions, &attributes, &arguments, &variables)
+    guard failure == 0 else {
+        throw ThrowawayRedisError("cannot start \(words[0]): \(unsafe String(cString: strerror(failure)))")
+    }
+    return pid
+}

@@ -1,0 +1,22 @@
+import Foundation
+
+/// A command looked up on PATH.
+enum Executable {
+    /// Debian package that brings each command, for the error message.
+    private static let packages = [
+        "redis-server": "redis-server", "redis-cli": "redis-tools", "openssl": "openssl", "setpriv": "util-linux",
+    ]
+
+    static func find(_ name: String) throws -> String {
+        guard let path = search(name) else {
+            throw ThrowawayRedisError("\(name) not found: apt-get install \(packages[name] ?? name)")
+        }
+        return path
+    }
+
+    static func search(_ name: String) -> String? {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        return path.split(separator: ":").map { "\($0)/\(name)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}
