@@ -48,7 +48,8 @@ package struct AdminServer: Service {
         } catch let error as IOError {
             throw CannotListen(error, at: address)
         } catch is SocketAddressError.UnknownHost {
-            throw CannotListen(description: "admin port \(address): no such host: choose another with --admin HOST:PORT")
+            throw CannotListen(
+                description: "admin port \(address): no such host: choose another with --admin HOST:PORT")
         }
     }
 
