@@ -1,0 +1,94 @@
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import ServiceLifecycle
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// The admin port: health, metrics and status over HTTP, until the service is told to stop.
+package struct AdminServer: Service {
+    /// The port could not be opened; the description says what to do about it.
+    package struct CannotListen: Error, Hashable, CustomStringConvertible {
+        package let description: String
+    }
+
+    private let address: AdminAddress
+    private let source: any AdminSource
+    private let registry: PrometheusRegistry
+    private let logger: Logger
+    private let onListening: @Sendable (Int) -> Void
+
+    /// - Parameter onListening: gets the bound port, which for port 0 is known only then.
+    package init(
+        address: AdminAddress, source: any AdminSource, registry: PrometheusRegistry, logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.address = address
+        self.source = source
+        self.registry = registry
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    package func run() async throws {
+        guard case .listen(let host, let port) = address else {
+            // A service that returns would end its group.
+            try? await gracefulShutdown()
+            return
+        }
+        do {
+            try await application(host: host, port: port).run()
+        } catch let error as IOError {
+            throw CannotListen(error, at: address)
+        } catch is SocketAddressError.UnknownHost {
+            throw CannotListen(
+                description: "admin port \(address): no such host: choose another with --admin HOST:PORT")
+        }
+    }
+
+    private func application(host: String, port: Int) -> some ApplicationProtocol {
+        // The requests of probes and collectors are small, and they come back soon or not at all.
+        let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64)
+        let logger = logger
+        let onListening = onListening
+        var quiet = logger
+        // The framework greets at info; the line below says it in our words.
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return Application(
+            responder: AdminResponder(source: source, registry: registry),
+            server: .http1(configuration: .init(idleTimeout: .seconds(90), httpDecoderConfiguration: decoder)),
+            configuration: .init(
+                address: .hostname(host, port: port), backlog: 128,
+                availableConnectionsDelegate: MaximumAvailableConnections(256, logger: quiet)),
+            onServerRunning: { channel in
+                let bound = AdminAddress.listen(host: host, port: channel.localAddress?.port ?? port)
+                logger.info("admin port open", metadata: ["address": "\(bound)"])
+                onListening(channel.localAddress?.port ?? port)
+            },
+            logger: quiet)
+    }
+}
+
+extension AdminServer.CannotListen {
+    fileprivate init(_ error: IOError, at address: AdminAddress) {
+        self.description =
+            switch error.errnoCode {
+            case EADDRINUSE:
+                "admin port \(address) is already in use: choose another with --admin HOST:PORT or --admin off"
+            case EADDRNOTAVAIL:
+                "admin port \(address): this machine has no such address: choose another with --admin HOST:PORT"
+            case EACCES:
+                "admin port \(address): permission denied: choose a port above 1023 with --admin HOST:PORT"
+            default:
+                "admin port \(address): \(error)"
+            }
+    }
+}

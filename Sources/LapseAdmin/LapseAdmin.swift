@@ -1,1 +1,0 @@
-// Grows with the first commit of this module.

@@ -1,0 +1,54 @@
+/// Every metric that Lapse exports: the one place where a name, its meaning and its buckets are fixed.
+package enum LapseMetrics {
+    package static let all: [MetricDeclaration] = leadership + delivery + feeds
+
+    static let leadership: [MetricDeclaration] = [
+        .gauge("lapse_leader", "1 while this replica leads, else 0."),
+        .gauge("lapse_term", "Number of the newest term that this replica knows."),
+        .counter(
+            "lapse_leadership_transitions_total", by: "reason",
+            "Changes of this replica's role, by what caused them."),
+        .gauge(
+            "lapse_lease_remaining_seconds", "Time left on the lease that this replica holds; 0 when it holds none."),
+        .histogram(
+            "lapse_lease_renew_seconds",
+            buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+            "Time that one renewal of the lease took, over all registers."),
+        .gauge("lapse_lease_registers", by: "state", "Registers of the lease, by what this replica knows of them."),
+        .gauge(
+            "lapse_failure_domains",
+            "Distinct servers that hold the lease's registers; fewer than registers means fewer failures survived."),
+    ]
+
+    static let delivery: [MetricDeclaration] = [
+        .counter(
+            "lapse_expirations_handled_total", by: "origin", of: ["live", "takeover", "repair", "reconcile"],
+            "Expirations whose handler succeeded, by why they were handled."),
+        .counter("lapse_expirations_failed_total", "Handler attempts that threw or ran out of time."),
+        .counter("lapse_expirations_retried_total", "Handler attempts after a failed one."),
+        .counter("lapse_expirations_dead_lettered_total", "Expirations given up after the last retry."),
+        .gauge("lapse_in_flight", "Handlers running now."),
+        .histogram("lapse_handler_seconds", "Time that one handler attempt took."),
+        .histogram(
+            "lapse_lag_seconds", buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+            "Time from a key's deadline to the start of its handler, where the deadline is known."),
+    ]
+
+    static let feeds: [MetricDeclaration] = [
+        .gauge("lapse_subscription_up", by: "node", "1 while the feed of this node is subscribed, else 0."),
+        .counter("lapse_expirations_received_total", by: "node", "Expirations received from this node."),
+        .counter(
+            "lapse_expirations_lost_total", by: "node",
+            "Expirations of this node that no replica saw or that were trimmed before they were handled."),
+        .counter("lapse_expirations_repaired_total", by: "node", "Missed expirations of this node had from a peer."),
+        .counter(
+            "lapse_expirations_surplus_total", by: "node",
+            "Messages beyond what this node counts as expired: forged, or its statistics were reset."),
+        .gauge("lapse_log_entries", by: "node", "Expirations kept in the log of this node."),
+        .gauge("lapse_log_bytes", by: "node", "Bytes kept in the log of this node."),
+        .gauge("lapse_backlog", by: "node", "Expirations of this node in the log that are not yet finished."),
+        .gauge(
+            "lapse_predicted_lag_seconds", by: "node",
+            "Median delay of expiration events that this node's settings and volatile keys predict."),
+    ]
+}

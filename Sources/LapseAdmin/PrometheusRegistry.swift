@@ -1,0 +1,138 @@
+package import CoreMetrics
+import Synchronization
+
+/// The metrics backend: keeps every series in memory and renders them as Prometheus text.
+///
+/// Making a series takes a lock, once; writing to it is atomic and takes none. Two makers that name the same
+/// metric and labels, in whatever order, get the same series.
+package final class PrometheusRegistry: MetricsFactory {
+    private let families: Mutex<[String: Family]>
+
+    package init(_ declarations: [MetricDeclaration] = LapseMetrics.all) {
+        var families: [String: Family] = [:]
+        for declaration in declarations {
+            var family = Family(declaration)
+            if declaration.labels.isEmpty {
+                _ = family.series(LabelSet([]))
+            } else if let label = declaration.labels.first {
+                for value in declaration.knownValues { _ = family.series(LabelSet([(label, value)])) }
+            }
+            families[declaration.name] = family
+        }
+        self.families = Mutex(families)
+    }
+
+    /// The whole page, in an order that depends on nothing but the names.
+    package func render() -> String {
+        let snapshot = families.withLock { $0 }
+        var text = PrometheusText()
+        for (_, family) in snapshot.sorted(by: { $0.key < $1.key }) { family.render(into: &text) }
+        return text.text
+    }
+
+    /// Starts the counters of a label value just learnt, such as a new node, at zero, so that their first
+    /// increment is seen as a rise. Gauges wait for a value: a zero would be a claim.
+    package func prepare(label: String, value: String) {
+        let labels = LabelSet([(label, value)])
+        families.withLock { families in
+            for (name, family) in families where family.isCounter(by: label) {
+                _ = families[name]?.series(labels)
+            }
+        }
+    }
+
+    /// Drops every series with this label value, such as those of a node that left for good.
+    package func forget(label: String, value: String) {
+        let labels = LabelSet([(label, value)])
+        families.withLock { families in
+            for name in Array(families.keys) { families[name]?.remove { $0.contains(labels) } }
+        }
+    }
+
+    private func series(_ label: String, _ kind: MetricDeclaration.Kind, _ dimensions: [(String, String)]) -> Series {
+        let name = PrometheusText.metricName(label)
+        let labels = LabelSet(dimensions)
+        return families.withLock { families in
+            var family = families[name] ?? Family(name: name, kind: kind)
+            defer { families[name] = family }
+            return family.series(labels, as: kind)
+        }
+    }
+
+    private func remove(_ place: SeriesPlace) {
+        families.withLock { $0[place.family]?.remove { $0 == place.labels } }
+    }
+
+    // MARK: - MetricsFactory
+
+    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        counter(label, dimensions)
+    }
+
+    package func makeFloatingPointCounter(
+        label: String, dimensions: [(String, String)]
+    ) -> any FloatingPointCounterHandler {
+        counter(label, dimensions)
+    }
+
+    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+        gauge(label, dimensions)
+    }
+
+    package func makeRecorder(
+        label: String, dimensions: [(String, String)], aggregate: Bool
+    ) -> any RecorderHandler {
+        aggregate ? histogram(label, dimensions) : gauge(label, dimensions)
+    }
+
+    /// Times are exported in seconds, and say so at the end of their name.
+    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+        histogram(label.hasSuffix("_seconds") ? label : label + "_seconds", dimensions)
+    }
+
+    package func destroyCounter(_ handler: any CounterHandler) {
+        if let series = handler as? CounterSeries { remove(series.place) }
+    }
+
+    package func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {
+        if let series = handler as? CounterSeries { remove(series.place) }
+    }
+
+    package func destroyMeter(_ handler: any MeterHandler) {
+        if let series = handler as? GaugeSeries { remove(series.place) }
+    }
+
+    package func destroyRecorder(_ handler: any RecorderHandler) {
+        if let series = handler as? GaugeSeries { remove(series.place) }
+        if let series = handler as? HistogramSeries { remove(series.place) }
+    }
+
+    package func destroyTimer(_ handler: any TimerHandler) {
+        if let series = handler as? HistogramSeries { remove(series.place) }
+    }
+
+    // MARK: - Typed series
+
+    // `series` returns the kind it was asked for, so the second branches below are never taken.
+
+    private func counter(_ label: String, _ dimensions: [(String, String)]) -> CounterSeries {
+        guard case .counter(let series) = series(label, .counter, dimensions) else {
+            preconditionFailure("asked for a counter")
+        }
+        return series
+    }
+
+    private func gauge(_ label: String, _ dimensions: [(String, String)]) -> GaugeSeries {
+        guard case .gauge(let series) = series(label, .gauge, dimensions) else {
+            preconditionFailure("asked for a gauge")
+        }
+        return series
+    }
+
+    private func histogram(_ label: String, _ dimensions: [(String, String)]) -> HistogramSeries {
+        guard case .histogram(let series) = series(label, .histogram, dimensions) else {
+            preconditionFailure("asked for a histogram")
+        }
+        return series
+    }
+}
