@@ -44,7 +44,7 @@ public struct ElectionConfiguration: Sendable {
         try LeaseTiming(ttl: leaseTTL, clockDrift: clockDrift, stopBudget: stopBudget)
     }
 
-    func settings(for store: any LeaseStore) throws(ElectionError) -> LeaseMachine.Settings {
+    package func settings(for store: any LeaseStore) throws(ElectionError) -> LeaseMachine.Settings {
         guard !name.isEmpty else { throw .configuration("the election needs a name") }
         guard !id.isEmpty else { throw .configuration("the replica needs an id") }
         let count = store.registers.count

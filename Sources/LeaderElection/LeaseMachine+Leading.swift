@@ -80,7 +80,7 @@ extension LeaseMachine {
             renewalSucceeded(tenure, round, now)
         } else if gone > settings.registers - majority {
             end(tenure, .lost)
-        } else if good + round.unanswered < majority {
+        } else if good + round.unanswered < majority, gone + round.unanswered <= settings.registers - majority {
             renewalFailed(tenure, now)
         }
         return true

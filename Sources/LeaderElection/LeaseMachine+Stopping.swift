@@ -79,7 +79,10 @@ extension LeaseMachine {
     private mutating func leave(_ tenure: Tenure, _ reason: TermEnd, _ now: ClockReading) {
         leader = nil
         let lived = now.monotonic - tenure.begun
-        guard tenure.window.isHeld(at: now) else { return afterTerm(reason, lived: lived, now) }
+        guard tenure.window.isHeld(at: now) else {
+            lapsed = tenure.claim.value
+            return afterTerm(reason, lived: lived, now)
+        }
         let round = send(.release(tenure.claim, wake: true), to: everyRegister, now)
         state = .releasing(Release(claim: tenure.claim, term: reason, lived: lived, round: round))
     }

@@ -56,6 +56,8 @@ package struct LeaseMachine: Sendable {
     var stopRequested = false
     /// A wake-up came while a vote was under way: its result may be stale.
     var wokenWhileVoting = false
+    /// The last claim that ran out by itself: it is left to do so, nothing is sent for it any more.
+    var lapsed: String?
     /// Votes lost in a row without anyone having won, and bodies failed in a row.
     var contention = 0
     var failures = 0
@@ -178,7 +180,7 @@ package struct LeaseMachine: Sendable {
         default: return
         }
         let claim = request.operation.claim
-        guard claim.value != currentClaim?.value else { return }
+        guard claim.value != currentClaim?.value, claim.value != lapsed else { return }
         // Where one register decides, the late vote looked like a leader to all others.
         _ = send(.release(claim, wake: majority == 1), to: [request.register], now)
     }

@@ -1,0 +1,133 @@
+import LeaderElection
+import Testing
+
+/// Rows 2, 3 and 4: votes that were applied though nobody heard of it in time.
+@Suite struct LostMessageTests {
+    /// Row 2. The operation timeout is 500 ms with a lease of 8 s.
+    @Test(arguments: [1, 3])
+    func aSlowVoteIsNotCountedAndIsGivenBack(registers: Int) throws {
+        var world = World(registers: registers)
+        world.network = { _, _, request in
+            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            if case .acquire = request.operation { trip.back = .milliseconds(700) }
+            return trip
+        }
+        world.join(try .replica("a", registers: registers))
+        world.run(for: .seconds(10))
+        #expect(world.candidates[0].terms.isEmpty)
+        world.network = World.quietNetwork
+        // Its own late votes do not stand in its way: it leads long before they could have lapsed.
+        #expect(world.run(for: .seconds(3)) { $0.leader == 0 })
+        #expect(world.violations.isEmpty)
+    }
+
+    @Test func aLateVoteIsGivenBack() throws {
+        var world = World(registers: 3)
+        // The requests are slow, and overtaken by the releases of the attempt that gave up on them.
+        world.network = { _, _, request in
+            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            if case .acquire = request.operation { trip.there = .seconds(2) }
+            return trip
+        }
+        world.join(try .replica("a"))
+        world.run(for: .milliseconds(1100))
+        world.send(.stop, to: 0)
+        world.run(for: .seconds(3))
+        #expect(world.candidates[0].stoppedClean == true)
+        #expect(world.votes(of: 0) == 0)
+        #expect(world.violations.isEmpty)
+    }
+
+    /// Row 3, acquire.
+    @Test(arguments: [1, 3])
+    func aVoteWhoseAnswerWasCutOffIsGrantedAgain(registers: Int) throws {
+        var world = World(registers: registers)
+        world.network = { _, _, request in
+            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            trip.isCut = request.round == 1
+            return trip
+        }
+        world.join(try .replica("a", registers: registers))
+        #expect(world.run(for: .milliseconds(10)) { $0.leader == 0 })
+        let values = Set(world.registers.map { $0.lock?.value })
+        #expect(values == [world.candidates[0].terms.first?.claim.value])
+        #expect(world.candidates[0].acquires == 2 * registers)
+        #expect(world.violations.isEmpty)
+    }
+
+    /// Row 3, renew: applied everywhere, heard of nowhere.
+    @Test func theDeadlineMovesOnlyWithAGoodRound() throws {
+        var world = try World.led(followers: 1)
+        let window = try #require(world.candidates[0].leadership?.window)
+        world.network = { _, _, request in
+            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            if case .renew = request.operation { trip.isCut = true }
+            return trip
+        }
+        world.run(for: .seconds(4))
+        #expect(world.leader == 0)
+        #expect(world.candidates[0].leadership?.window == window)
+        world.network = World.quietNetwork
+        world.run(for: .seconds(1))
+        let renewed = try #require(world.candidates[0].leadership?.window)
+        #expect(renewed.start.monotonic > window.start.monotonic + .seconds(3))
+        #expect(world.violations.isEmpty)
+    }
+
+    /// Row 3, release: whether it was applied or not, a follower leads within the lease.
+    @Test(arguments: [true, false])
+    func aReleaseThatNobodyConfirms(applied: Bool) throws {
+        var world = try World.led(followers: 1)
+        world.wakeUpDelay = nil
+        world.network = { random, candidate, request in
+            var trip = World.quietNetwork(&random, candidate, request)
+            if case .release = request.operation {
+                trip.isCut = applied
+                trip.isLost = !applied
+            }
+            return trip
+        }
+        world.send(.stop, to: 0)
+        #expect(world.run(for: .milliseconds(8250)) { $0.leader == 1 })
+        #expect(world.candidates[0].stoppedClean == true)
+        #expect(world.violations.isEmpty)
+    }
+
+    /// Row 4: the machine was paused while its votes came in, and only the wall clock knows.
+    @Test func aMajorityThatComesTooLateIsWorthNothing() throws {
+        var world = World(registers: 3)
+        world.join(try .replica("a"))
+        world.after(.microseconds(50)) { $0.candidates[0].wallOffset += .seconds(9) }
+        #expect(world.run(for: .milliseconds(9)) { !$0.candidates[0].terms.isEmpty } == false)
+        #expect(world.votes(of: 0) == 0)
+        // Later, with the clocks as they are now, it may lead.
+        #expect(world.run(for: .seconds(1)) { $0.leader == 0 })
+        #expect(world.violations.isEmpty)
+    }
+
+    /// Row 4, for a confirmation.
+    @Test func aConfirmationThatComesTooLateIsWorthNothing() throws {
+        var world = World(registers: 3)
+        world.network = { _, _, _ in World.Trip(there: .milliseconds(1), back: .milliseconds(1)) }
+        world.join(try .replica("a"))
+        world.after(.milliseconds(3)) { $0.candidates[0].wallOffset += .seconds(9) }
+        #expect(world.run(for: .milliseconds(10)) { !$0.candidates[0].terms.isEmpty } == false)
+        #expect(world.votes(of: 0) == 0)
+        #expect(world.violations.isEmpty)
+    }
+
+    @Test func doubledAnswersCountOnce() throws {
+        var world = World(registers: 3)
+        world.registers[1].isBlackHole = true
+        world.registers[2].isBlackHole = true
+        world.network = { _, _, _ in
+            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            trip.isDoubled = true
+            return trip
+        }
+        world.join(try .replica("a"))
+        world.run(for: .seconds(5))
+        #expect(world.candidates[0].terms.isEmpty)
+        #expect(world.violations.isEmpty)
+    }
+}
