@@ -15,8 +15,8 @@ enum {
     BITE = 4096,
     /// No server sends a longer simple string or error; only bulk strings are long.
     LINE_BYTES = 1 << 16,
-    /// hiredis 0.14 stops here by itself, 1.x much later or never.
-    NESTED_ARRAYS = 8,
+    /// One less than hiredis 0.14 can hold; 1.x goes much deeper.
+    NESTED_ARRAYS = 7,
     /// hiredis never shrinks its buffer; past this size of a reply it gets a new one.
     LARGE_REPLY = 1 << 20,
 };

@@ -13,7 +13,7 @@ extension ReplyBatch {
         return values
     }
 
-    /// Recursion is safe: the C side refuses arrays nested deeper than eight.
+    /// Recursion is safe: the C side refuses arrays nested deeper than seven.
     private func value(at index: inout Int) -> RESPValue {
         let node = node(index)
         index += 1

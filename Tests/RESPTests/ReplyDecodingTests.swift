@@ -23,7 +23,7 @@ import Testing
             "*3\r\n*1\r\n+a\r\n*0\r\n*2\r\n$-1\r\n*1\r\n-E x\r\n",
             .array([.array([.simple("a")]), .array([]), .array([.null, .array([.error(RESPError("E x"))])])])
         ),
-        ("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:8\r\n", nested(8, .integer(8))),
+        ("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:7\r\n", nested(7, .integer(7))),
         // A long line of digits is no length.
         ("+99999999999999999999999999\r\n", .simple("99999999999999999999999999")),
     ]
