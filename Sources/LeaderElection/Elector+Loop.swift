@@ -80,7 +80,6 @@ extension Elector {
                         guard let ended = active else { break }
                         // First the lease, which every thread sees at once, then the task.
                         ended.term.lease.end()
-                        ended.term.drain.open()
                         ended.end.open()
                         active = nil
                         changes.send(.ended(term: ended.term.number, reason))
