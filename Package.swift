@@ -27,6 +27,7 @@ let package = Package(
         .library(name: "Lapse", targets: ["Lapse"]),
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
+        .executable(name: "lapse-chaos", targets: ["ChaosCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -40,7 +41,6 @@ let package = Package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: [.defaults, "CommandLineArguments", "YAML"]),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // The house, ground floor first. An arrow only ever points to a row above.
@@ -74,6 +74,15 @@ let package = Package(
                 nioCore, nioPosix, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: rules),
+
+        // The fault table: real faults against real clusters, and the account.
+        .target(name: "Chaos", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .executableTarget(
+            name: "ChaosCommand",
+            dependencies: [
+                "Chaos", "ThrowawayRedis", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
 
