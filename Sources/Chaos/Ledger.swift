@@ -15,6 +15,8 @@ package struct Ledger: Sendable {
     package var gap: Double
     /// Handled by the replica that was frozen, in its old term, after it woke.
     package var afterWaking: Int?
+    /// Pairs of terms in which handlers were called at the same time: two leaders.
+    package var overlaps: Int
     package var note = ""
 
     package init(
@@ -27,16 +29,28 @@ package struct Ledger: Sendable {
         lost = keys.count { counts[$0] == nil }
         twice = counts.values.reduce(0) { $0 + $1 - 1 }
         let times = handled.map(\.time).filter { window.contains($0) }.sorted()
+        let terms = Dictionary(grouping: handled, by: \.token).values.compactMap { lines -> ClosedRange<Double>? in
+            let times = lines.map(\.time)
+            guard let first = times.min(), let last = times.max() else { return nil }
+            return first...last
+        }.sorted { $0.lowerBound < $1.lowerBound }
+        // A millisecond is what the lines resolve.
+        overlaps = zip(terms, terms.dropFirst()).count { $0.upperBound > $1.lowerBound + 0.001 }
         gap = zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? window.upperBound - window.lowerBound
     }
 
-    package static let header = "scenario                              emitted  handled  lost  twice  seconds without  note"
+    package static let header =
+        "scenario                              emitted  handled  lost  twice  seconds without  note"
 
     package var row: String {
-        func left(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
-        func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        func left(_ text: String, _ width: Int) -> String {
+            text + String(repeating: " ", count: max(0, width - text.count))
+        }
+        func right(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(0, width - text.count)) + text
+        }
         let seconds = "\((gap * 100).rounded() / 100)"
         return left(scenario, 36) + right("\(emitted)", 9) + right("\(handled)", 9) + right("\(lost)", 6)
-            + right("\(twice)", 7) + right(seconds, 17) + "  " + note
+            + right("\(twice)", 7) + right(seconds, 17) + "  " + (overlaps > 0 ? "TWO LEADERS AT ONCE " : "") + note
     }
 }

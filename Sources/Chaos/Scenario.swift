@@ -1,6 +1,16 @@
 import Foundation
 import ThrowawayRedis
 
+/// How long faults and traffic last: for the table, or for a test.
+package enum Pace: Sendable {
+    case full, short
+
+    /// Steady traffic before the fault, in seconds.
+    var before: Double { self == .full ? 5 : 2 }
+    /// How long the leader stays stopped: longer than any lease used.
+    var freeze: Duration { self == .full ? .seconds(20) : .seconds(6) }
+}
+
 /// A fault, and how it is done to a running group.
 package enum Scenario: String, CaseIterable, Sendable {
     case none
@@ -13,13 +23,15 @@ package enum Scenario: String, CaseIterable, Sendable {
     case failover
     case newMaster = "new-master"
 
-    /// How long the traffic runs, in seconds; the fault comes after five.
-    var seconds: Double {
-        switch self {
-        case .sigstop: 34
-        case .rolling: 30
-        case .masterKilled, .masterFrozen: 28
-        default: 22
+    /// How long the traffic runs, in seconds.
+    func seconds(_ pace: Pace) -> Double {
+        switch (self, pace) {
+        case (.sigstop, .full): 34
+        case (.rolling, .full): 30
+        case (.masterKilled, .full), (.masterFrozen, .full): 28
+        case (_, .full): 22
+        case (.sigstop, .short), (.rolling, .short), (.masterKilled, .short), (.masterFrozen, .short): 16
+        case (_, .short): 10
         }
     }
 
@@ -31,7 +43,9 @@ package enum Scenario: String, CaseIterable, Sendable {
     }
 
     /// Does the fault, and returns when the last part of it is done.
-    func strike(_ cluster: ThrowawayCluster, _ group: ReplicaGroup, _ witness: ExpirationWitness) async throws -> Trace {
+    func strike(
+        _ cluster: ThrowawayCluster, _ group: ReplicaGroup, _ witness: ExpirationWitness, _ pace: Pace
+    ) async throws -> Trace {
         var trace = Trace()
         switch self {
         case .none: break
@@ -43,7 +57,7 @@ package enum Scenario: String, CaseIterable, Sendable {
             let leader = try await group.leader()
             let term = leader.handled.last?.term ?? 0
             leader.freeze()
-            try await Task.sleep(for: .seconds(20))  // The fault itself.
+            try await Task.sleep(for: pace.freeze)  // The fault itself.
             leader.resume()
             trace.woke = (leader.id, term, Date().timeIntervalSince1970)
         case .rolling:

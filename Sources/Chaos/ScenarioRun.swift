@@ -10,15 +10,18 @@ package struct ScenarioRun: Sendable {
     package var nodeTimeout: Duration
     /// Path of the `lapse` executable.
     package var binary: String
+    package var pace: Pace
 
     package init(
-        _ scenario: Scenario, leaseTTL: Duration, rate: Double, nodeTimeout: Duration = .seconds(5), binary: String
+        _ scenario: Scenario, leaseTTL: Duration, rate: Double, nodeTimeout: Duration = .seconds(5), pace: Pace = .full,
+        binary: String
     ) {
         self.scenario = scenario
         self.leaseTTL = leaseTTL
         self.rate = rate
         self.nodeTimeout = nodeTimeout
         self.binary = binary
+        self.pace = pace
     }
 
     package func run() async throws -> Ledger {
@@ -43,9 +46,9 @@ package struct ScenarioRun: Sendable {
         let began = Date().timeIntervalSince1970
         let traffic = ArmedKeys(cluster: cluster)
         async let account = traffic.run(
-            rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(scenario.seconds))
-        try await Task.sleep(for: .seconds(5))  // Steady traffic before the fault.
-        let trace = try await scenario.strike(cluster, group, witness)
+            rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(scenario.seconds(pace)))
+        try await Task.sleep(for: .seconds(pace.before))  // Steady traffic before the fault.
+        let trace = try await scenario.strike(cluster, group, witness, pace)
         let armed = try await account
         let ended = Date().timeIntervalSince1970
         // What a dead master had acknowledged and not replicated never expires: what was announced is owed, no more.
@@ -60,7 +63,7 @@ package struct ScenarioRun: Sendable {
         let handled = group.handled
         var ledger = Ledger(
             scenario: "\(scenario.rawValue), lease \(leaseTTL)", emitted: owed, handled: handled,
-            window: began + 3...ended)
+            window: began + min(3, pace.before)...ended)
         ledger.note = trace.note
         if let woke = trace.woke {
             let late = handled.count { $0.replica == woke.replica && $0.term == woke.term && $0.time > woke.at }

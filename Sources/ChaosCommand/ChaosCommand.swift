@@ -31,17 +31,20 @@ struct ChaosCommand: AsyncParsableCommand {
         }
         let here = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         let binary = binary ?? here.appending(path: "lapse").path
-        print(Ledger.header)
+        Self.show(Ledger.header)
         var failures = 0
         for ttl in leaseTTL.isEmpty ? [8, 2] : leaseTTL {
             for scenario in chosen.isEmpty ? Scenario.allCases.filter({ $0 != .none }) : chosen {
                 let run = ScenarioRun(
                     scenario, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout), binary: binary)
                 let ledger = try await run.run()
-                print(ledger.row)
-                if ledger.lost > 0 { failures += 1 }
+                Self.show(ledger.row)
+                if ledger.lost > 0 || ledger.overlaps > 0 { failures += 1 }
             }
         }
         if failures > 0 { throw ExitCode(1) }
     }
+
+    /// At once, also into a file: a row is minutes of work.
+    private static func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 }

@@ -189,10 +189,18 @@ final class RunningProcessor: Sendable {
         _ = await parts.keeper.read()
         let news = parts.elector.leadership
         let failure = await withTaskGroup(of: LapseError?.self) { group in
-            group.addTask { await self.watch.run(); return nil }
-            group.addTask { await parts.feeds.run(); return nil }
-            group.addTask { await self.follow(parts); return nil }
-            group.addTask { await self.announce(news); return nil }
+            group.addTask {
+                await self.watch.run(); return nil
+            }
+            group.addTask {
+                await parts.feeds.run(); return nil
+            }
+            group.addTask {
+                await self.follow(parts); return nil
+            }
+            group.addTask {
+                await self.announce(news); return nil
+            }
             if isStopped.withLock({ $0 }) { parts.elector.stop() }
             let failure = await self.elect(parts)
             group.cancelAll()

@@ -83,7 +83,8 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if failure == nil {
             let explained = TLSSettings.explain(error)
-            failure = RedisError(explained == nil ? .closed : .tls, node: node, explained ?? "connection lost: \(error)")
+            failure = RedisError(
+                explained == nil ? .closed : .tls, node: node, explained ?? "connection lost: \(error)")
         }
         context.close(promise: nil)
     }
