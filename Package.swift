@@ -92,6 +92,8 @@ let package = Package(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
             swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .testTarget(name: "EndToEndTests", dependencies: ["Chaos", "ThrowawayRedis", "LapseCommand"], swiftSettings: rules),
+        .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(
             name: "LapseAdminTests",
             dependencies: [

@@ -17,6 +17,10 @@ package struct Ledger: Sendable {
     package var afterWaking: Int?
     /// Pairs of terms in which handlers were called at the same time: two leaders.
     package var overlaps: Int
+    /// How many terms handled something.
+    package var terms: Int
+    /// Announcements beyond the first of a key: the servers' own repetition.
+    package var announcedAgain = 0
     package var note = ""
 
     package init(
@@ -35,6 +39,7 @@ package struct Ledger: Sendable {
             return first...last
         }.sorted { $0.lowerBound < $1.lowerBound }
         // A millisecond is what the lines resolve.
+        self.terms = terms.count
         overlaps = zip(terms, terms.dropFirst()).count { $0.upperBound > $1.lowerBound + 0.001 }
         gap = zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? window.upperBound - window.lowerBound
     }

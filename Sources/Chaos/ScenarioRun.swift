@@ -73,6 +73,7 @@ package struct ScenarioRun: Sendable {
         let unannounced = armed.acknowledged.count - owed.intersection(armed.acknowledged.keys).count
         if unannounced > 0 { ledger.note += " never announced: \(unannounced)" }
         let again = witness.counts.filter { owed.contains($0.key) }.values.reduce(0) { $0 + $1 - 1 }
+        ledger.announcedAgain = again
         if again > 0 { ledger.note += " announced again: \(again)" }
         await group.shutDown()
         try await witness.stop()
