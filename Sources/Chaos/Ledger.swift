@@ -41,7 +41,8 @@ package struct Ledger: Sendable {
         // A millisecond is what the lines resolve.
         self.terms = terms.count
         overlaps = zip(terms, terms.dropFirst()).count { $0.upperBound > $1.lowerBound + 0.001 }
-        gap = zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? window.upperBound - window.lowerBound
+        let edges = [window.lowerBound] + times + [window.upperBound]
+        gap = zip(edges, edges.dropFirst()).map { $1 - $0 }.max() ?? 0
     }
 
     package static let header =

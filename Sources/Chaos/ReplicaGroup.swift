@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 package import ThrowawayRedis
 
 /// The replicas of one election.
@@ -66,6 +66,14 @@ package final class ReplicaGroup: Sendable {
     /// Everything handled by anybody, by time.
     package var handled: [ThrowawayReplica.Handled] {
         replicas.flatMap(\.handled).map { ($0.time, $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
+    /// Copies every replica's log and output into a folder.
+    package func copyLogs(to folder: URL) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for replica in replicas {
+            try Data(replica.log.utf8).write(to: folder.appending(path: "\(replica.id).log"))
+        }
     }
 
     package func shutDown() async {

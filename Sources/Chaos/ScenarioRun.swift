@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import ThrowawayRedis
 
 /// One scenario against a fresh cluster and three fresh replicas, under steady traffic; ends with its ledger.
@@ -11,6 +11,9 @@ package struct ScenarioRun: Sendable {
     /// Path of the `lapse` executable.
     package var binary: String
     package var pace: Pace
+    /// Where to put the replicas' logs; nil throws them away.
+    package var logs: URL?
+    package var replicaOptions: [String] = []
 
     package init(
         _ scenario: Scenario, leaseTTL: Duration, rate: Double, nodeTimeout: Duration = .seconds(5), pace: Pace = .full,
@@ -41,7 +44,8 @@ package struct ScenarioRun: Sendable {
     private func run(on cluster: ThrowawayCluster) async throws -> Ledger {
         let witness = try await ExpirationWitness.watching(cluster.nodes)
         let group = try await ReplicaGroup.start(
-            binary: binary, redis: cluster.nodes[0].url, name: "chaos", leaseTTL: leaseTTL, nodes: cluster.nodes.count)
+            binary: binary, redis: cluster.nodes[0].url, name: "chaos", leaseTTL: leaseTTL, nodes: cluster.nodes.count,
+            extra: replicaOptions)
         _ = try await group.leader()
         let began = Date().timeIntervalSince1970
         let traffic = ArmedKeys(cluster: cluster)
@@ -76,6 +80,7 @@ package struct ScenarioRun: Sendable {
         ledger.announcedAgain = again
         if again > 0 { ledger.note += " announced again: \(again)" }
         await group.shutDown()
+        if let logs { try group.copyLogs(to: logs.appending(path: ledger.scenario)) }
         try await witness.stop()
         return ledger
     }

@@ -24,6 +24,12 @@ struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "The lapse executable; by default the one built beside this.")
     var binary: String?
 
+    @Option(help: "A folder for the replicas' logs.")
+    var logs: String?
+
+    @Option(help: "Further options for the replicas, one string.")
+    var replicaOptions: String?
+
     func run() async throws {
         let chosen = try scenario.map { name in
             guard let scenario = Scenario(rawValue: name) else { throw ValidationError("no scenario '\(name)'") }
@@ -35,8 +41,10 @@ struct ChaosCommand: AsyncParsableCommand {
         var failures = 0
         for ttl in leaseTTL.isEmpty ? [8, 2] : leaseTTL {
             for scenario in chosen.isEmpty ? Scenario.allCases.filter({ $0 != .none }) : chosen {
-                let run = ScenarioRun(
+                var run = ScenarioRun(
                     scenario, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout), binary: binary)
+                run.logs = logs.map { URL(filePath: $0) }
+                run.replicaOptions = replicaOptions?.split(separator: " ").map(String.init) ?? []
                 let ledger = try await run.run()
                 Self.show(ledger.row)
                 if ledger.lost > 0 || ledger.overlaps > 0 { failures += 1 }
