@@ -44,6 +44,9 @@ package enum LapseMetrics {
         .counter(
             "lapse_expirations_surplus_total", by: "node",
             "Messages beyond what this node counts as expired: forged, or its statistics were reset."),
+        .counter(
+            "lapse_expirations_ignored_total", by: "node",
+            "Expirations passed over: this node did not own the slot any more, or the key is not wanted."),
         .gauge("lapse_log_entries", by: "node", "Expirations kept in the log of this node."),
         .gauge("lapse_log_bytes", by: "node", "Bytes kept in the log of this node."),
         .gauge("lapse_backlog", by: "node", "Expirations of this node in the log that are not yet finished."),

@@ -1,1 +1,61 @@
-@main struct Lapse { static func main() {} }
+import ArgumentParser
+import Glibc
+import Lapse
+
+/// The `lapse` executable.
+@main
+struct LapseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lapse",
+        abstract: "Handles Redis key expirations: every one, on time, by one leader, with nothing lost silently.",
+        discussion: """
+            Every option is also read from the environment (--lease-ttl is LAPSE_LEASE_TTL) and from a YAML or JSON file \
+            (--config FILE; there it is leaseTtl). A flag counts before the environment, that before the file.
+            """,
+        version: Version.text, subcommands: [RunCommand.self, TailCommand.self])
+
+    static func main() async {
+        // A reader that has gone away is an error of the write, not the end of the process.
+        _ = signal(SIGPIPE, SIG_IGN)
+        Glibc.exit(await end(of: Array(CommandLine.arguments.dropFirst())))
+    }
+
+    /// Runs a command line to its end; returns the exit code. Off the main actor, which has nothing to do with it.
+    @concurrent
+    private static func end(of arguments: [String]) async -> Int32 {
+        do {
+            var command = try parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch let code as ExitCode {
+            return code.rawValue
+        } catch let error where exitCode(for: error) == .success {
+            // Help, or the version.
+            print(fullMessage(for: error))
+            return 0
+        } catch let error where exitCode(for: error) == .validationFailure {
+            return report(.usage(usage(message(for: error), arguments)))
+        } catch {
+            return report(Failure(error))
+        }
+    }
+
+    private static func report(_ failure: Failure) -> Int32 {
+        StandardError.write("lapse: \(failure)")
+        return failure.code.rawValue
+    }
+
+    /// The parser's message as one line, with where to look further.
+    private static func usage(_ message: String, _ arguments: [String]) -> String {
+        let subcommand = arguments.first { name in
+            configuration.subcommands.contains { $0.configuration.commandName == name }
+        }
+        let help = (["lapse"] + [subcommand].compactMap(\.self) + ["--help"]).joined(separator: " ")
+        let text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return "\(text) (\(help) lists the options)"
+    }
+}

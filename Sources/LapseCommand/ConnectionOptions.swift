@@ -1,0 +1,93 @@
+import FoundationEssentials
+import Lapse
+import RedisClient
+
+/// The options that say where Redis is and how to get in; every subcommand that talks to Redis has them.
+///
+/// ```swift
+/// @OptionGroup var connection: ConnectionOptions
+/// …
+/// let values = try await OptionValues(given: connection.values)
+/// var configuration = ProcessorConfiguration()
+/// try configuration.connect(values)
+/// ```
+typealias ConnectionOptions = GivenOptions<Connection>
+
+enum Connection: OptionGroupTable {
+    static let redis = Setting<String>(
+        row: OptionRow(
+            name: "redis", arity: .list, value: "url,…",
+            help: """
+                Servers to begin with: redis://, rediss:// (TLS) or redis+sentinel://HOST:PORT/MASTER, with user, \
+                password and database in the URL.
+                """,
+            standard: "redis://127.0.0.1:6379", isSecret: true), read: url)
+    static let passwordFile = Setting.text(
+        OptionRow(name: "redis-password-file", value: "file", help: "File that holds the password."))
+    static let tlsAuthority = Setting.text(
+        OptionRow(
+            name: "tls-ca", value: "file", help: "PEM file with the authorities to trust.", standardHelp: "the system's"))
+    static let tlsCertificate = Setting.text(
+        OptionRow(name: "tls-cert", value: "file", help: "PEM file with this client's certificate (mutual TLS)."))
+    static let tlsKey = Setting.text(
+        OptionRow(name: "tls-key", value: "file", help: "PEM file with the key of --tls-cert."))
+    static let topology = Setting<ProcessorConfiguration.TopologyMode>.choice(
+        OptionRow(name: "topology", help: "What runs on the servers.", standard: "auto"))
+    static let connectTimeout = Setting.duration(
+        OptionRow(
+            name: "connect-timeout", value: "duration", help: "Longest wait for one connection.", standard: "2s"))
+    static let startupTimeout = Setting.duration(
+        OptionRow(
+            name: "startup-timeout", value: "duration", help: "Give up when Redis is not reached within this time.",
+            standardHelp: "run and tail keep trying, the others 5s"))
+    static let addressMap = Setting.text(
+        OptionRow(
+            name: "address-map", arity: .many, value: "from=to",
+            help: "Rewrites an address that nodes announce, behind NAT: host:port=host:port or host=host."))
+    static let config = Setting.text(
+        OptionRow(
+            name: "config", value: "file",
+            help: "YAML or JSON file with any of these options: --lease-ttl is leaseTtl there."))
+
+    static let rows = [
+        redis.row, passwordFile.row, tlsAuthority.row, tlsCertificate.row, tlsKey.row, topology.row,
+        connectTimeout.row, startupTimeout.row, addressMap.row, config.row,
+    ]
+
+    /// Checks a server's URL; an error never shows what may be a part of a password.
+    @Sendable static func url(_ text: String) throws(Malformed) -> String {
+        do throws(RedisURLError) { _ = try RedisURL(text) } catch {
+            guard text.contains("@") else { throw Malformed("cannot be used: \(error)") }
+            throw Malformed("cannot be used: write redis://user:password@host:port, with %40 for @, %2F for / and %3A for :")
+        }
+        return text
+    }
+}
+
+extension ProcessorConfiguration {
+    /// Takes over the options for the connection.
+    mutating func connect(_ values: OptionValues) throws(Failure) {
+        redis = try values.all(Connection.redis)
+        if let path = try values(Connection.passwordFile) { password = try Self.password(in: path) }
+        tlsAuthorityFile = try values(Connection.tlsAuthority)
+        tlsCertificateFile = try values(Connection.tlsCertificate)
+        tlsKeyFile = try values(Connection.tlsKey)
+        if let value = try values(Connection.topology) { topology = value }
+        if let value = try values(Connection.connectTimeout) { connectTimeout = value }
+        startupTimeout = try values(Connection.startupTimeout)
+        addressMap = try values.all(Connection.addressMap)
+    }
+
+    /// Editors end a file with a newline; a password has none.
+    private static func password(in path: String) throws(Failure) -> String {
+        let flag = Connection.passwordFile.row.flag
+        let data: Data
+        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
+            throw .usage("\(flag): \(path) cannot be read: check that it exists and that this user may read it")
+        }
+        var text = String(decoding: data, as: UTF8.self)
+        while text.last?.isNewline ?? false { text.removeLast() }
+        guard !text.isEmpty else { throw .usage("\(flag): \(path) is empty") }
+        return text
+    }
+}

@@ -1,0 +1,44 @@
+import Lapse
+import RedisClient
+
+/// Why the command ends: one line for whoever started it, and the exit code.
+struct Failure: Error, Sendable, CustomStringConvertible {
+    /// Exit codes; scripts and service managers rely on them (the first four are of sysexits.h).
+    enum Code: Int32, Sendable {
+        case usage = 64
+        case unreachable = 69
+        case `internal` = 70
+        case denied = 77
+        /// The answer is no: `status` without a leader, `doctor` with findings.
+        case negative = 1
+    }
+
+    let code: Code
+    let description: String
+
+    init(_ code: Code, _ text: String) {
+        self.code = code
+        // One line, whatever a server or a file put into its message.
+        description = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    static func usage(_ text: String) -> Failure { Failure(.usage, text) }
+
+    /// Any error, as the contract's exit codes see it.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as LapseError:
+            let code: Code =
+                switch error {
+                case .configuration: .usage
+                case .unreachable: .unreachable
+                case .denied: .denied
+                case .handlerOverran: .internal
+                }
+            self.init(code, error.description)
+        case let error as RedisError: self.init(LapseError(error))
+        default: self.init(.internal, "\(error)")
+        }
+    }
+}

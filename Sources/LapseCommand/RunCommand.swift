@@ -1,0 +1,126 @@
+import ArgumentParser
+import Glibc
+import Lapse
+import LapseAdmin
+import Logging
+import Metrics
+import ServiceLifecycle
+import Synchronization
+
+/// `lapse run`: the service.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "The service: subscribe to every node, elect a leader, handle expirations.",
+        discussion: """
+            Replicas with the same --name form one group: one of them leads and handles, the others stand by with the \
+            same log. SIGTERM drains, hands over and exits with 0; a second signal exits at once. Exit codes: 64 usage, \
+            69 Redis not reached within --startup-timeout, 77 authentication or permission refused, 70 internal.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
+    @OptionGroup(title: "Service") var running: GivenOptions<Running>
+    @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
+
+    func run() async throws {
+        let values = try await OptionValues(given: connection, election, wanted, running, logLines)
+        let logger = try values.bootstrapLogging()
+        let service = RunningService(
+            try ProcessorConfiguration(values), handler: try values(Running.handler) ?? .log,
+            admin: try values(Running.admin) ?? .off, logger: logger)
+        try await service.run()
+    }
+}
+
+/// A processor and its admin port, until a signal or a failure ends them.
+struct RunningService {
+    private let configuration: ProcessorConfiguration
+    private let handler: Running.Handler
+    private let admin: AdminAddress
+    private let logger: Logger
+
+    init(_ configuration: ProcessorConfiguration, handler: Running.Handler, admin: AdminAddress, logger: Logger) {
+        var configuration = configuration
+        configuration.onOverrun = { term in
+            StandardError.write("lapse: \(LapseError.handlerOverran(term: term)): ending, so that it cannot go on")
+            _exit(Failure.Code.internal.rawValue)
+        }
+        self.configuration = configuration
+        self.handler = handler
+        self.admin = admin
+        self.logger = logger
+    }
+
+    func run() async throws {
+        let registry = PrometheusRegistry()
+        if admin != .off { MetricsSystem.bootstrap(registry) }
+        let ending = Ending()
+        let processor = ExpirationProcessor(configuration: configuration, logger: logger, handler: expirationHandler(ending))
+        // The last one stops first: while the processor drains, its metrics can still be read.
+        var services = [ServiceGroupConfiguration.ServiceConfiguration]()
+        if admin != .off {
+            let server = AdminServer(
+                address: admin, source: ProcessorAdminSource(processor), registry: registry, logger: logger)
+            services.append(.init(service: server, serviceName: "admin port"))
+        }
+        services.append(
+            .init(service: processor, successTerminationBehavior: .gracefullyShutdownGroup, serviceName: "processor"))
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let group = ServiceGroup(configuration: .init(services: services, logger: quiet))
+        ending.attach {
+            // At once, even if handlers have taken every thread that tasks run on; and before Redis was reached.
+            processor.stop()
+            Task { await group.triggerGracefulShutdown() }
+        }
+        let trap = SignalTrap { _ in ending.begin() }
+        logger.info(
+            "lapse starts",
+            metadata: ["name": "\(configuration.name)", "id": "\(configuration.id)", "version": "\(Version.text)"])
+        do {
+            try await group.run()
+        } catch is CancellationError where trap.signal != nil {
+            // Stopped in the middle of a wait, as asked.
+        } catch LapseError.unreachable where trap.signal != nil {
+            // Stopped before Redis was ever reached: there is nothing to hand over.
+        }
+        if let failure = ending.failure { throw failure }
+        logger.info("lapse has ended")
+    }
+
+    private func expirationHandler(_ ending: Ending) -> ExpirationHandler {
+        switch handler {
+        case .none: return { _, _ in }
+        case .log:
+            let handler = LoggingHandler()
+            return { try await handler($0, $1) }
+        case .ndjson:
+            let output = LineOutput { broken in ending.begin(because: Failure(.internal, broken.description)) }
+            let handler = NDJSONHandler(replica: configuration.id, output: output)
+            return { try await handler($0, $1) }
+        }
+    }
+}
+
+/// How the service is brought to its end from wherever the reason appears.
+private final class Ending: Sendable {
+    private struct State {
+        var stop: (@Sendable () -> Void)?
+        var failure: Failure?
+    }
+
+    private let state = Mutex(State())
+
+    var failure: Failure? { state.withLock { $0.failure } }
+
+    func attach(_ stop: @escaping @Sendable () -> Void) { state.withLock { $0.stop = stop } }
+
+    func begin(because failure: Failure? = nil) {
+        let stop = state.withLock { state in
+            state.failure = state.failure ?? failure
+            return state.stop
+        }
+        stop?()
+    }
+}

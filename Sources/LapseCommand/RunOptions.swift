@@ -1,0 +1,131 @@
+import Lapse
+import LapseAdmin
+import LeaderElection
+import Logging
+
+/// Which election, and where it is held.
+enum Election: OptionGroupTable {
+    static let name = Setting.text(
+        OptionRow(
+            name: "name", value: "name", help: "Election: replicas with the same name form one group.",
+            standard: "default"))
+    static let registers = Setting.number(
+        OptionRow(
+            name: "registers", value: "n", help: "Lock keys, an odd number.", standardHelp: "3 in a cluster, else 1"),
+        1...15)
+    static let lockServers = Setting<String>(
+        row: OptionRow(
+            name: "lock-servers", arity: .list, value: "url,…",
+            help: "Independent servers that vote on the lease instead (classic Redlock), an odd number.",
+            isSecret: true), read: Connection.url)
+
+    static let rows = [name.row, registers.row, lockServers.row]
+}
+
+/// Which expirations are wanted.
+enum Wanted: OptionGroupTable {
+    static let match = Setting.text(
+        OptionRow(
+            name: "match", arity: .many, value: "glob", help: "Keys wanted, a Redis glob.", standardHelp: "all"))
+    static let ignore = Setting.text(
+        OptionRow(name: "ignore", arity: .many, value: "glob", help: "Keys not wanted, a Redis glob."))
+    static let database = Setting.number(
+        OptionRow(
+            name: "database", arity: .many, value: "n", help: "Database wanted.",
+            standardHelp: "the one the URL names, else 0"), 0...65_535)
+
+    static let rows = [match.row, ignore.row, database.row]
+}
+
+/// How much is logged, and how.
+enum LogLines: OptionGroupTable {
+    enum Format: String, CaseIterable, Sendable { case text, json }
+
+    static let level = Setting<Logger.Level>.choice(
+        OptionRow(name: "log-level", help: "Least important log lines to print.", standard: "info"))
+    static let format = Setting<Format>.choice(
+        OptionRow(name: "log-format", help: "How log lines look, on stderr.", standard: "text"))
+
+    static let rows = [level.row, format.row]
+}
+
+/// The options of `lapse run` that no other subcommand has.
+enum Running: OptionGroupTable {
+    enum Handler: String, CaseIterable, Sendable { case log, ndjson, none }
+    enum Store: String, CaseIterable, Sendable { case redis }
+
+    static let id = Setting.text(
+        OptionRow(
+            name: "id", value: "id", help: "This replica; another one for each.", standardHelp: "host-pid-random"))
+    static let leaseTTL = Setting.duration(
+        OptionRow(
+            name: "lease-ttl", value: "duration", help: "Lease length; renewed every third of it.", standard: "8s"))
+    static let store = Setting<Store>.choice(
+        OptionRow(name: "store", help: "Where the election is held.", standard: "redis"))
+    static let notifications = Setting<ProcessorConfiguration.NotificationPolicy>.choice(
+        OptionRow(
+            name: "notifications", help: "notify-keyspace-events: check it, add what is missing, or do not look.",
+            standard: "verify"))
+    static let handler = Setting<Handler>.choice(
+        OptionRow(
+            name: "handler", help: "What to do with an expiration: log it, print a line of JSON, or only count it.",
+            standard: "log"))
+    static let concurrency = Setting.number(
+        OptionRow(name: "concurrency", value: "n", help: "Handlers at once.", standard: "64"), 1...65_536)
+    static let handlerTimeout = Setting.duration(
+        OptionRow(
+            name: "handler-timeout", value: "duration", help: "Longest run of a handler.", standard: "30s"))
+    static let retries = Setting.number(
+        OptionRow(name: "retries", value: "n", help: "Attempts after the first.", standard: "5"), 0...1_000_000)
+    static let deadLetter = Setting.text(
+        OptionRow(
+            name: "dead-letter", value: "key", help: "Stream for expirations that no attempt could handle.",
+            standardHelp: "they are logged"))
+    static let logBytes = Setting.size(
+        OptionRow(
+            name: "log-bytes", value: "size", help: "Bound of the expiration log, per node.", standard: "64MiB"))
+    static let logAge = Setting.duration(
+        OptionRow(name: "log-age", value: "duration", help: "Bound of the expiration log.", standard: "1m"))
+    static let drain = Setting.duration(
+        OptionRow(
+            name: "drain", value: "duration", help: "Time for handlers to finish at shutdown.", standard: "10s"))
+    static let admin = Setting<AdminAddress>(
+        row: OptionRow(
+            name: "admin", value: "host:port", help: "Health, metrics and status over HTTP; or off.",
+            standard: "127.0.0.1:9464")
+    ) { text throws(Malformed) in
+        do throws(AdminAddress.Malformed) { return try AdminAddress(parsing: text) } catch {
+            throw Malformed("cannot be used: \(error.reason); write HOST:PORT, [IPv6]:PORT or off")
+        }
+    }
+
+    static let rows = [
+        id.row, leaseTTL.row, store.row, notifications.row, handler.row, concurrency.row, handlerTimeout.row,
+        retries.row, deadLetter.row, logBytes.row, logAge.row, drain.row, admin.row,
+    ]
+}
+
+extension ProcessorConfiguration {
+    /// Everything that `lapse run` was told about the processor.
+    init(_ values: OptionValues) throws(Failure) {
+        self.init(
+            name: try values(Election.name) ?? "default", id: try values(Running.id) ?? ElectionConfiguration.uniqueID(),
+            match: try values.all(Wanted.match))
+        try connect(values)
+        registers = try values(Election.registers)
+        lockServers = try values.all(Election.lockServers)
+        ignore = try values.all(Wanted.ignore)
+        databases = try values.all(Wanted.database)
+        deadLetter = try values(Running.deadLetter)
+        if let value = try values(Running.leaseTTL) { leaseTTL = value }
+        if let value = try values(Running.notifications) { notifications = value }
+        if let value = try values(Running.concurrency) { concurrency = value }
+        if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
+        if let value = try values(Running.retries) { retries = value }
+        if let value = try values(Running.logBytes) { logBytes = value }
+        if let value = try values(Running.logAge) { logAge = value }
+        if let value = try values(Running.drain) { drain = value }
+        _ = try values(Running.store)
+        do { try validate() } catch { throw Failure(error) }
+    }
+}

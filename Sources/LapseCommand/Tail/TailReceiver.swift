@@ -1,0 +1,43 @@
+import Lapse
+import RESP
+import RedisClient
+
+/// Turns what one node announces into lines, a whole read at a time.
+final class TailReceiver: PushReceiver {
+    private static let prefix = Array("__keyevent@".utf8)
+    private static let suffix = Array("__:expired".utf8)
+
+    private let node: String
+    private let filter: KeyFilter
+    private let format: TailLine.Format
+    private let put: @Sendable ([UInt8]) -> Void
+
+    init(node: String, filter: KeyFilter, format: TailLine.Format, put: @escaping @Sendable ([UInt8]) -> Void) {
+        self.node = node
+        self.filter = filter
+        self.format = format
+        self.put = put
+    }
+
+    func receive(_ batch: borrowing ReplyBatch) {
+        let time = UTCTime(milliseconds: Int64(WallClock.milliseconds()))
+        var lines: [UInt8] = []
+        batch.forEachPush { kind, channel, payload in
+            guard kind == .message, let database = Self.database(channel) else { return }
+            let key = (0..<payload.byteCount).map { payload.byte(at: $0) }
+            guard filter.wants(key, database: database) else { return }
+            lines += TailLine(time: time, node: node, database: database, key: key).bytes(format)
+        }
+        if !lines.isEmpty { put(lines) }
+    }
+
+    func silenceChanged(_ silent: Bool) {}
+
+    private static func database(_ channel: RawSpan) -> UInt16? {
+        guard channel.byteCount > prefix.count + suffix.count, channel.starts(with: prefix),
+            channel.ends(with: suffix)
+        else { return nil }
+        let digits = (prefix.count..<channel.byteCount - suffix.count).map { channel.byte(at: $0) }
+        return UInt16(String(decoding: digits, as: UTF8.self))
+    }
+}
