@@ -91,6 +91,12 @@ let package = Package(
         .testTarget(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
             swiftSettings: rules),
+        .testTarget(
+            name: "LapseTests",
+            dependencies: [
+                "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(name: "EndToEndTests", dependencies: ["Chaos", "ThrowawayRedis", "LapseCommand"], swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
