@@ -82,6 +82,16 @@ let package = Package(
         .testTarget(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
             swiftSettings: rules),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, nioSSL, logging],
+            swiftSettings: rules),
+        .testTarget(
+            name: "LapseTests",
+            dependencies: [
+                "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
             name: "LapseAdminTests",
