@@ -92,6 +92,10 @@ let package = Package(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
             swiftSettings: rules),
         .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, nioSSL, logging],
+            swiftSettings: rules),
+        .testTarget(
             name: "LapseTests",
             dependencies: [
                 "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, logging,
