@@ -200,6 +200,7 @@ extension LeadershipChange {
         case .suspect: self = .suspect
         case .recovered: self = .recovered
         case .following(let leader): self = .following(leader: leader)
+        case .waiting(let reason): self = .waiting(reason)
         case .refused(let reason): self = .refused(reason)
         case .released: self = .released
         case .overran(let term): self = .overran(term: term)
