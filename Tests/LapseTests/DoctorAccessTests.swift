@@ -186,6 +186,14 @@ struct DoctorAccessTests {
         await server.shutDown()
     }
 
+    @Test func theLineForAnyTopologyIsTakenByASingleServer() async throws {
+        let server = try await ThrowawayServer.start()
+        let line = AccessRights(user: nil, name: Self.name).line
+        let answer = try await server.cli(line.split(separator: " ").map(String.init))
+        await server.shutDown()
+        #expect(answer == "OK" && line.contains("+cluster|nodes"))
+    }
+
     @Test func namesAreEscapedInPatterns() {
         let rights = AccessRights(user: "svc", name: "a*b", mode: .standalone)
         #expect(rights.line.contains(#" ~{lapse-*}:a\*b:* "#) && rights.line.contains(#" &lapse:a\*b "#))
