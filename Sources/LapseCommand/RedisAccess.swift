@@ -7,7 +7,9 @@ import RedisClient
 /// The way into Redis for subcommands that look and take no part in the election.
 final class RedisAccess: Sendable {
     let deployment: Deployment
-    let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    /// Keeps time for whoever waits.
+    var loop: any EventLoop { loops.any() }
     /// Connections for commands, one for each node.
     let nodes: NodeDirectory
     let watch: TopologyWatch

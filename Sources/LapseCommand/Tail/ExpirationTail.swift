@@ -62,7 +62,7 @@ final class ExpirationTail: Sendable {
         _ = try await access.discover(within: nil)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.access.watch.run() }
-            let bell = Doorbell(on: access.loops.any())
+            let bell = Doorbell(on: access.loop)
             while !Task.isCancelled {
                 for address in newcomers() { group.addTask { await self.follow(address) } }
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { break }
@@ -79,7 +79,7 @@ final class ExpirationTail: Sendable {
     /// Listens to one node for as long as it belongs to the deployment.
     private func follow(_ address: NodeAddress) async {
         defer { members.withLock { _ = $0.remove(address) } }
-        let bell = Doorbell(on: access.loops.any())
+        let bell = Doorbell(on: access.loop)
         var backoff = Backoff()
         var told: String?
         while !Task.isCancelled, access.watch.current?.node(at: address) != nil {
@@ -103,7 +103,7 @@ final class ExpirationTail: Sendable {
     private func subscribe(to address: NodeAddress) async throws(RedisError) -> Subscription {
         let channels = databases.map { "__keyevent@\($0)__:expired" }
         let subscription = try await Subscription.open(
-            to: address, settings: access.deployment.settings, channels: channels, on: access.loops.any()
+            to: address, settings: access.deployment.settings, channels: channels, on: access.loop
         ) { [sink, filter, format, logger] _ in
             TailReceiver(node: "\(address)", filter: filter, format: format) { batch in
                 if case .dropped = sink.yield(batch) {

@@ -1,0 +1,110 @@
+import Lapse
+import LeaderElection
+import RESP
+import RedisClient
+
+/// Reads an election group's state from Redis, changing nothing.
+struct GroupObserver: Sendable {
+    /// What one register says.
+    private struct Word: Sendable {
+        var register: GroupReport.Register
+        var holder: String?
+        var left: Duration?
+        var term: UInt64 = 0
+        var since: UInt64?
+        var token: UInt64 = 0
+    }
+
+    private let access: RedisAccess
+    private let configuration: ProcessorConfiguration
+
+    init(_ access: RedisAccess, _ configuration: ProcessorConfiguration) {
+        self.access = access
+        self.configuration = configuration
+    }
+
+    @concurrent
+    func look() async throws(Failure) -> GroupReport {
+        let topology = try await access.discover()
+        let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
+        let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
+        let places = ElectionKeys.registers(count, name: configuration.name)
+        let voters = try voters(places, client)
+        async let words = ask(voters)
+        async let journal = ProgressJournal.read(places, client)
+        async let counters = NodeCounter.read(topology.nodes, access.nodes)
+        return report(topology, await words, await journal, await counters)
+    }
+
+    /// The registers of the lease: keys in this deployment, or independent servers.
+    private func voters(
+        _ places: [ElectionKeys], _ client: KeyedClient
+    ) throws(Failure) -> [(keys: ElectionKeys, runner: any ScriptRunner)] {
+        guard !configuration.lockServers.isEmpty else { return places.map { ($0, client) } }
+        let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
+        return try configuration.lockServers.map { text throws(Failure) in
+            guard let url = try? RedisURL(text) else { throw .usage("--lock-servers: not a Redis URL") }
+            var settings = access.deployment.settings
+            if let credentials = url.credentials { settings.credentials = credentials }
+            if !url.usesTLS { settings.tls = nil }
+            return (keys, SingleServer(NodeClient(url.address, settings: settings, on: access.loop)))
+        }
+    }
+
+    private func ask(_ voters: [(keys: ElectionKeys, runner: any ScriptRunner)]) async -> [Word] {
+        await withTaskGroup(of: (Int, Word).self) { group in
+            for (index, voter) in voters.enumerated() {
+                group.addTask { (index, await Self.word(voter.keys, voter.runner)) }
+            }
+            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    private static func word(_ keys: ElectionKeys, _ runner: any ScriptRunner) async -> Word {
+        var word = Word(register: .init(key: keys.lock, node: runner.node(for: keys.lock).map { "\($0)" }))
+        do throws(RedisError) {
+            let reply = try await runner.run(
+                lease, keys: [keys.lock, keys.token, keys.progress], arguments: [], timeout: .seconds(2))
+            let fields = reply.array ?? []
+            guard fields.count == 5 else { throw RedisError(.protocolViolation, node: nil, "unexpected answer") }
+            word.holder = fields[0].string.flatMap { $0.isEmpty ? nil : $0 }
+            word.left = fields[1].int.flatMap { $0 >= 0 ? .milliseconds($0) : nil }
+            word.token = fields[2].string.flatMap { UInt64($0) } ?? 0
+            word.term = fields[3].string.flatMap { UInt64($0) } ?? 0
+            word.since = fields[4].string.flatMap { UInt64($0) }
+            word.register.holder = word.holder.map(Claim.replica(of:))
+            word.register.leaseLeftSeconds = word.left.map { $0 / .seconds(1) }
+        } catch {
+            word.register.error = error.description
+        }
+        return word
+    }
+
+    private static let lease = Script(
+        """
+        return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]) or '0',
+          redis.call('HGET', KEYS[3], 'term') or '0', redis.call('HGET', KEYS[3], 'since') or ''}
+        """)
+
+    private func report(
+        _ topology: Topology, _ words: [Word], _ journal: ProgressJournal, _ counters: [NodeCounter]
+    ) -> GroupReport {
+        let majority = words.count / 2 + 1
+        let holders = Dictionary(grouping: words.filter { $0.holder != nil }) { $0.holder ?? "" }
+        let leading = holders.values.first { $0.count >= majority }
+        let last = words.max { $0.term < $1.term }
+        // The lease is over when so many votes have run out that the rest is no majority.
+        let left = leading.map { $0.compactMap(\.left).sorted(by: >) }
+            .flatMap { $0.indices.contains(majority - 1) ? $0[majority - 1] : nil }
+        let since = leading == nil ? nil : last?.since
+        return GroupReport(
+            name: configuration.name, topology: topology.mode.rawValue,
+            leader: leading?.first?.holder.map(Claim.replica(of:)),
+            since: since.map { UTCTime(milliseconds: Int64($0)).text },
+            sinceSeconds: since.map { max(0, Double(WallClock.milliseconds()) - Double($0)) / 1000 },
+            term: last?.term ?? 0, token: words.map(\.token).max() ?? 0, leaseLeftSeconds: left.map { $0 / .seconds(1) },
+            registers: words.map(\.register),
+            replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
+            nodes: counters.map { $0.entry(journal.progress) })
+    }
+}

@@ -1,0 +1,92 @@
+import Lapse
+
+/// How an election group stands, as read from Redis: what `lapse status` prints.
+struct GroupReport: Sendable, Codable {
+    /// One vote on the lease.
+    struct Register: Sendable, Codable {
+        var key: String
+        var node: String?
+        var holder: String?
+        var leaseLeftSeconds: Double?
+        var error: String?
+    }
+
+    /// A replica that told the registers of itself in the last half minute.
+    struct Replica: Sendable, Codable {
+        var id: String
+        var seenSecondsAgo: Int
+    }
+
+    struct Node: Sendable, Codable {
+        var address: String
+        var role: String
+        var runId: String?
+        /// Expirations that this process has announced.
+        var expired: UInt64?
+        /// How far the leader has taken them up; nil when it has not been here yet.
+        var through: UInt64?
+        /// Of these, taken up and not finished.
+        var pending: Int?
+        var backlog: UInt64?
+        var error: String?
+    }
+
+    var name: String
+    var topology: String
+    var leader: String?
+    /// When the term began, in UTC.
+    var since: String?
+    var sinceSeconds: Double?
+    var term: UInt64
+    var token: UInt64
+    /// Until the majority is lost, unless renewed.
+    var leaseLeftSeconds: Double?
+    var registers: [Register]
+    var replicas: [Replica]
+    var nodes: [Node]
+}
+
+extension GroupReport {
+    /// The report for people.
+    var lines: [String] {
+        var lines = ["election  \(name) (\(topology))"]
+        let votes = registers.count { $0.holder != nil && $0.holder == leader }
+        if let leader {
+            lines += [
+                "leader    \(Printable.text(leader))", "term      \(term), token \(token)",
+                "since     \(since ?? "unknown")\(sinceSeconds.map { " (\(Self.span($0)))" } ?? "")",
+                "lease     \(Self.seconds(leaseLeftSeconds)) left, held by \(votes) of \(registers.count) registers",
+            ]
+        } else {
+            lines.append("leader    none\(term > 0 ? " (the last term was \(term), token \(token))" : "")")
+        }
+        for register in registers {
+            if let error = register.error { lines.append("register  \(register.key): \(error)") }
+        }
+        lines.append("")
+        var seen = TextTable("replica", "seen")
+        for replica in replicas { seen.add(Printable.text(replica.id), "\(replica.seenSecondsAgo) s ago") }
+        lines += replicas.isEmpty ? ["no replica was seen in the last 30 s"] : seen.lines
+        lines.append("")
+        var table = TextTable("node", "role", "expired", "through", "pending", "backlog")
+        for node in nodes {
+            table.add(
+                node.address, node.role, Self.number(node.expired), Self.number(node.through),
+                Self.number(node.pending), node.error ?? Self.number(node.backlog))
+        }
+        return lines + table.lines
+    }
+
+    private static func number(_ number: (some BinaryInteger)?) -> String { number.map { "\($0)" } ?? "-" }
+
+    private static func seconds(_ seconds: Double?) -> String {
+        seconds.map { "\(Double(Int($0 * 10)) / 10) s" } ?? "unknown"
+    }
+
+    private static func span(_ seconds: Double) -> String {
+        let total = Int(seconds)
+        let parts = [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")]
+        let shown = parts.drop { $0.0 == 0 }.prefix(2)
+        return shown.isEmpty ? "0 s" : shown.map { "\($0.0) \($0.1)" }.joined(separator: " ")
+    }
+}

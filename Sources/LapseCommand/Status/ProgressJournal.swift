@@ -1,0 +1,53 @@
+import Lapse
+import LeaderElection
+import RESP
+import RedisClient
+
+/// What lies beside the lock: the leader's progress, and which replicas were seen when.
+struct ProgressJournal: Sendable {
+    /// By run ID.
+    var progress: [String: Progress] = [:]
+    /// Seconds since each was seen, by id.
+    var replicas: [String: Int] = [:]
+
+    /// The newest of what the registers hold. One that does not answer is left out.
+    static func read(_ places: [ElectionKeys], _ client: KeyedClient) async -> ProgressJournal {
+        await withTaskGroup(of: ProgressJournal.self) { group in
+            for place in places {
+                group.addTask {
+                    let reply = try? await client.run(script, keys: [place.progress, place.members])
+                    return reply?.array.map(ProgressJournal.init) ?? ProgressJournal()
+                }
+            }
+            var all = ProgressJournal()
+            for await one in group {
+                all.progress = Progress.newest([all.progress, one.progress])
+                all.replicas.merge(one.replicas, uniquingKeysWith: min)
+            }
+            return all
+        }
+    }
+
+    private static let script = Script(
+        """
+        return {redis.call('TIME')[1], redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')}
+        """)
+
+    private init() {}
+
+    private init(_ reply: [RESPValue]) {
+        guard reply.count == 3, let now = reply[0].string.flatMap({ Int($0) }) else { return }
+        for (field, text) in Self.pairs(reply[1]) {
+            if let entry = Progress(field: field, text: text) { progress[entry.runID] = entry }
+        }
+        for (id, seconds) in Self.pairs(reply[2]) {
+            // Nobody may have been there to remove those that are gone.
+            if let seconds = Double(seconds), now - Int(seconds) <= 30 { replicas[id] = max(0, now - Int(seconds)) }
+        }
+    }
+
+    private static func pairs(_ value: RESPValue) -> [(String, String)] {
+        let flat = (value.array ?? []).map { $0.string ?? "" }
+        return stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }
+    }
+}

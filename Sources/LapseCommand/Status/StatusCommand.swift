@@ -1,0 +1,37 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Lapse
+import Logging
+
+/// `lapse status`: who leads, and how far the leader is.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Read from Redis who leads, since when, and how far the leader is on every node.",
+        discussion: "Exit code 0 when there is a leader, 1 when there is none.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup var results: GivenOptions<Results>
+
+    func run() async throws {
+        let values = try await OptionValues(given: connection, election, results)
+        var configuration = ProcessorConfiguration(name: try values(Election.name) ?? "default")
+        try configuration.connect(values)
+        configuration.registers = try values(Election.registers)
+        configuration.lockServers = try values.all(Election.lockServers)
+        do { try configuration.validate() } catch { throw Failure(error) }
+        let access = try RedisAccess(configuration, logger: Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() })
+        let report = try await GroupObserver(access, configuration).look()
+        await access.shutDown()
+        if try values(Results.json) == true {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print(report.lines.joined(separator: "\n"))
+        }
+        if report.leader == nil { throw ExitCode(Failure.Code.negative.rawValue) }
+    }
+}
