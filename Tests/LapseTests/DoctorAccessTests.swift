@@ -165,7 +165,8 @@ struct DoctorAccessTests {
         ("+multi", "no right to mark the stream"), ("+exec", "no right to mark the stream"),
         ("+publish", "no right to mark the stream"), ("+config|get", "Lapse may not read notify-keyspace-events"),
         ("+hset", "no right to all the lease needs"), ("+pexpire", "no right to all the lease needs"),
-        ("+zadd", "no right to all the lease needs"), ("+eval", "no right to all the lease needs"),
+        ("+zrange", "no right to all the lease needs"), ("+zadd", "no right to all the lease needs"),
+        ("+eval", "no right to all the lease needs"),
         ("~{lapse-*}:rights:*", "no right to all the lease needs"),
     ])
     func whatIsTakenAwayIsNamed(_ word: String, _ title: String) async throws {
@@ -184,6 +185,14 @@ struct DoctorAccessTests {
             throw error
         }
         await server.shutDown()
+    }
+
+    @Test func theLineForAnyTopologyIsTakenByASingleServer() async throws {
+        let server = try await ThrowawayServer.start()
+        let line = AccessRights(user: nil, name: Self.name).line
+        let answer = try await server.cli(line.split(separator: " ").map(String.init))
+        await server.shutDown()
+        #expect(answer == "OK" && line.contains("+cluster|nodes"))
     }
 
     @Test func namesAreEscapedInPatterns() {

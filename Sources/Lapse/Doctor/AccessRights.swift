@@ -37,7 +37,7 @@ package struct AccessRights: Sendable {
     /// What runs scripts, and what they call.
     static let scriptCommands = [
         "+eval", "+evalsha", "+script|load", "+get", "+set", "+del", "+pexpire", "+pttl", "+hget", "+hset", "+hgetall",
-        "+hdel", "+zadd", "+zremrangebyscore", "+time", "+info", "+publish",
+        "+hdel", "+zadd", "+zremrangebyscore", "+zrange", "+time", "+info", "+publish",
     ]
 
     /// The line for every Redis server, replicas too: rights are kept per server.

@@ -33,8 +33,13 @@ package struct Finding: Sendable, Equatable {
         self.check = check
         self.severity = severity
         self.node = node
-        self.title = title
-        self.detail = detail
-        self.fix = fix
+        self.title = Self.line(title)
+        self.detail = Self.line(detail)
+        self.fix = fix.map(Self.line)
+    }
+
+    /// Servers' words are in it: nothing of them may end the line or steer a terminal.
+    private static func line(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
     }
 }

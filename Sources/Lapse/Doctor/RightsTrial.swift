@@ -129,6 +129,7 @@ private enum RightsScript {
         need('HDEL', KEYS[3], 'term')
         need('ZADD', KEYS[4], '1', 'id')
         need('ZREMRANGEBYSCORE', KEYS[4], '0', '1')
+        need('ZRANGE', KEYS[4], '0', '-1')
         need('TIME')
         need('INFO', 'server')
         need('PUBLISH', ARGV[1], 'released')
