@@ -36,7 +36,7 @@ struct LapseCommand: AsyncParsableCommand {
             return code.rawValue
         } catch let error where exitCode(for: error) == .success {
             // Help, or the version.
-            print(fullMessage(for: error))
+            StandardStream.output.write(fullMessage(for: error))
             return 0
         } catch let error where exitCode(for: error) == .validationFailure {
             return report(.usage(usage(message(for: error), arguments)))
@@ -46,7 +46,7 @@ struct LapseCommand: AsyncParsableCommand {
     }
 
     private static func report(_ failure: Failure) -> Int32 {
-        StandardError.write("lapse: \(failure)")
+        StandardStream.errors.write("lapse: \(failure)")
         return failure.code.rawValue
     }
 

@@ -43,7 +43,7 @@ struct RunningService {
     init(_ configuration: ProcessorConfiguration, handler: Running.Handler, admin: AdminAddress, logger: Logger) {
         var configuration = configuration
         configuration.onOverrun = { term in
-            StandardError.write("lapse: \(LapseError.handlerOverran(term: term)): ending, so that it cannot go on")
+            StandardStream.errors.write("lapse: \(LapseError.handlerOverran(term: term)): ending, so that it cannot go on")
             _exit(Failure.Code.internal.rawValue)
         }
         self.configuration = configuration

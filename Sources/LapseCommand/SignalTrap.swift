@@ -27,7 +27,7 @@ final class SignalTrap {
                     return signal == nil
                 }
                 guard isFirst else {
-                    StandardError.write("lapse: second signal: ending at once")
+                    StandardStream.errors.write("lapse: second signal: ending at once")
                     _exit(128 + number)
                 }
                 onFirst(number)

@@ -21,7 +21,7 @@ struct DemoCommand: AsyncParsableCommand {
             guard account.lost.isEmpty else { throw ExitCode(Failure.Code.negative.rawValue) }
         } catch let error where trap.signal != nil {
             guard error is CancellationError || error is ThrowawayRedisError else { throw error }
-            print("interrupted; everything is cleaned up")
+            StandardStream.output.write("interrupted; everything is cleaned up")
             throw ExitCode(128 + (trap.signal ?? SIGINT))
         }
     }

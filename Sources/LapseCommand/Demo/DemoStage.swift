@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 /// What is seen of the demonstration: lines that the replicas print, and what is told about them.
@@ -94,7 +95,9 @@ final class DemoStage: Sendable {
 
     func print(_ lines: [String]) {
         // One write, so that lines said by different threads stay whole.
-        FileHandle.standardOutput.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+        guard !StandardStream.output.write(lines.joined(separator: "\n")) else { return }
+        // Nobody watches any more: the same as an interrupt.
+        _ = kill(getpid(), SIGINT)
     }
 
     /// Settles: every announced key must have been handled.

@@ -1,4 +1,3 @@
-import Glibc
 import Lapse
 import Logging
 
@@ -12,7 +11,7 @@ struct LineLogHandler: LogHandler {
 
     init(
         format: LogLines.Format, level: Logger.Level,
-        put: @escaping @Sendable ([UInt8]) -> Void = { StandardError.write($0) }
+        put: @escaping @Sendable ([UInt8]) -> Void = { StandardStream.errors.write($0) }
     ) {
         self.format = format
         self.logLevel = level
@@ -36,17 +35,4 @@ struct LineLogHandler: LogHandler {
         case .json: put(line.json)
         }
     }
-}
-
-/// Where errors and logs go. What cannot be written there cannot be told anywhere.
-enum StandardError {
-    static func write(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return }
-        }
-    }
-
-    static func write(_ line: String) { write(Array(line.utf8) + [UInt8(ascii: "\n")]) }
 }

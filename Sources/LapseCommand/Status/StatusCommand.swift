@@ -28,9 +28,9 @@ struct StatusCommand: AsyncParsableCommand {
         if try values(Results.json) == true {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            StandardStream.output.write(String(decoding: try encoder.encode(report), as: UTF8.self))
         } else {
-            print(report.lines.joined(separator: "\n"))
+            StandardStream.output.write(report.lines.joined(separator: "\n"))
         }
         if report.leader == nil { throw ExitCode(Failure.Code.negative.rawValue) }
     }
