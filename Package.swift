@@ -102,7 +102,8 @@ let package = Package(
             ],
             swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
-        .testTarget(name: "EndToEndTests", dependencies: ["Chaos", "ThrowawayRedis", "LapseCommand"], swiftSettings: rules),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["Chaos", "ThrowawayRedis", "LapseCommand"], swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(
             name: "LapseAdminTests",

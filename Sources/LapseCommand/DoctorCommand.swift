@@ -79,12 +79,12 @@ struct DoctorCommand: AsyncParsableCommand {
             user: deployment.settings.credentials?.user, name: configuration.name, mode: deployment.seeds.mode)
         rights.setsNotifications = mayFix || configuration.notifications == .set
         rights.deadLetter = configuration.deadLetter
-        StandardError.write(
+        StandardStream.errors.write(
             "lapse: on every Redis server, replicas too, with a password of yours for \(AccessRights.passwordPlace); "
                 + "then ACL SAVE or CONFIG REWRITE")
         var lines = rights.line + "\n"
         if let sentinel = rights.sentinelLine {
-            StandardError.write("lapse: the second line is for every Sentinel")
+            StandardStream.errors.write("lapse: the second line is for every Sentinel")
             lines += sentinel + "\n"
         }
         try await LineOutput().write(Array(lines.utf8))
