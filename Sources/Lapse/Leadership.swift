@@ -64,7 +64,9 @@ struct Leadership: Sendable {
             let progress = dispatcher.progress()
             let moved = progress.filter { written[$0.runID] != $0.cursor }
             for entry in progress { logs[entry.runID]?.trim(through: entry.cursor.settled) }
-            guard !moved.isEmpty, term.lease.isValid else { continue }
+            guard term.lease.isValid else { continue }
+            await keeper.remove(logs.replaced(keeper.latest), token: term.token)
+            guard !moved.isEmpty else { continue }
             switch await keeper.write(moved, token: term.token) {
             case .written: for entry in moved { written[entry.runID] = entry.cursor }
             case .failed: logger.debug("progress not written", metadata: ["logs": "\(moved.count)"])

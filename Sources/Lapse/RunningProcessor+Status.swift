@@ -46,6 +46,8 @@ extension RunningProcessor {
                 reasons.append("\(node.address): not subscribed\(node.error.map { " (\($0))" } ?? "")")
             } else if node.isSilent {
                 reasons.append("\(node.address): does not answer")
+            } else if let error = node.error {
+                reasons.append("\(node.address): expirations cannot be numbered (\(error))")
             } else if configuration.notifications != .off, let flags = node.notifications,
                 !Notifications.suffice(flags)
             {

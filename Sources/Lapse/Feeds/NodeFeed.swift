@@ -28,7 +28,7 @@ struct FeedSurroundings: Sendable {
 
 /// The subscription to one node, kept alive as long as the node belongs to the deployment.
 ///
-/// It listens, marks, verifies, and watches the node's settings; what it hears goes to the ``FeedSink``. Nothing here
+/// It listens, marks and verifies; what it hears goes to the ``FeedSink``. Nothing here
 /// waits for a handler: a feed is never held back.
 final class NodeFeed: Sendable {
     struct Status: Sendable {
@@ -36,7 +36,6 @@ final class NodeFeed: Sendable {
         var isSilent = false
         /// Nil while unknown (CONFIG refused).
         var notifications: String?
-        var configRefused = false
         var error: String?
         var runID: String?
     }
@@ -45,6 +44,7 @@ final class NodeFeed: Sendable {
     private let around: FeedSurroundings
     private let bell: Doorbell
     private let command: NodeClient
+    private let inspector: NodeInspector
     private let current = Mutex(Status())
     private let stopped = Mutex(false)
     private var logger: Logger { around.logger }
@@ -54,6 +54,8 @@ final class NodeFeed: Sendable {
         self.around = around
         self.bell = Doorbell(on: around.loops.next())
         self.command = around.commands[address]
+        self.inspector = NodeInspector(
+            address: address, command: command, policy: around.notifications, logger: around.logger)
     }
 
     var status: Status { current.withLock { $0 } }
@@ -145,18 +147,17 @@ final class NodeFeed: Sendable {
             isGone.withLock { $0 = true }
             bell.ring()
         }
-        var sinceMark = 0
+        var check = CounterCheck()
         var isMarked = false
+        var isMarkDue = true
         var wasSilent = false
         var silentTicks = 0
-        var mendedNotifications = false
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
-            if !isMarked || sinceMark >= 60 || mendedNotifications {
+            if isMarkDue {
                 isMarked = await mark(sink, isFirst: !isMarked)
-                mendedNotifications = false
-                sinceMark = isMarked ? 0 : 59
+                check.settled()
             }
             if isGone.withLock({ $0 }) { continue }
             let isSilent = sink.isSilent
@@ -169,14 +170,19 @@ final class NodeFeed: Sendable {
                 around.metrics.subscription(address, up: !isSilent)
                 if !isSilent { await settle(sink, attempts: 50) }
             }
-            let (answered, mended) = await inspect()
-            mendedNotifications = mended
-            if isSilent, answered {
+            let before = sink.log.counts.last
+            let finding = await inspector.look()
+            current.withLock { $0.notifications = finding.notifications }
+            isMarkDue = !isMarked || finding.mended
+            if let counter = finding.counter, let before, let now = sink.log.counts.last, !isSilent {
+                let announced = Int64(counter) + sink.log.base
+                if check.look(announced: announced, before: before, now: now) { isMarkDue = true }
+            }
+            if isSilent, finding.answered {
                 silentTicks += 1
                 // The node is well, only this connection is dead: nothing more will come from it.
                 if silentTicks >= Int(around.idleTimeout.components.seconds) { return "no answer to a ping" }
             }
-            sinceMark += 1
             if await bell.wait(upTo: .seconds(1)) == .cancelled { return "shutting down" }
         }
     }
@@ -198,8 +204,11 @@ final class NodeFeed: Sendable {
             current.withLock { $0.error = nil }
             return true
         } catch {
-            current.withLock { $0.error = error.description }
-            logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"])
+            let isNews = current.withLock { status in
+                defer { status.error = error.description }
+                return status.error != error.description
+            }
+            if isNews { logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"]) }
             return !isFirst
         }
     }
@@ -233,49 +242,5 @@ final class NodeFeed: Sendable {
         guard let last else { return }
         sink.log.decide(look: last.number)
         around.settled(last)
-    }
-
-    // MARK: - The node's settings
-
-    /// Looks whether expirations are announced at all. This also tells whether the node answers.
-    private func inspect() async -> (answered: Bool, mended: Bool) {
-        guard around.notifications != .off, !current.withLock({ $0.configRefused }) else {
-            return ((try? await command.send(RESPCommand("PING"))) != nil, false)
-        }
-        do throws(RedisError) {
-            let reply = try await command.send(RESPCommand("CONFIG", "GET", "notify-keyspace-events"))
-            let flags = reply.array?.last?.string ?? ""
-            let before = current.withLock { status in
-                defer { status.notifications = flags }
-                return status.notifications
-            }
-            if Notifications.suffice(flags) { return (true, before.map { !Notifications.suffice($0) } ?? false) }
-            if before != flags { tellMissing(flags) }
-            guard around.notifications == .set else { return (true, false) }
-            let merged = Notifications.merged(flags)
-            _ = try await command.send(RESPCommand("CONFIG", "SET", "notify-keyspace-events", merged))
-            logger.notice("notifications set", metadata: ["node": "\(address)", "value": "\(merged)"])
-            return (true, false)
-        } catch {
-            let refused = error.kind == .denied || error.text.contains("unknown command")
-            guard refused else { return (false, false) }
-            current.withLock { $0.configRefused = true }
-            logger.warning(
-                "notifications unknown",
-                metadata: [
-                    "node": "\(address)", "error": "\(error.text)",
-                    "fix": "set notify-keyspace-events to Ex on the server, then run with --notifications off",
-                ])
-            return (true, false)
-        }
-    }
-
-    private func tellMissing(_ flags: String) {
-        logger.error(
-            "notifications missing",
-            metadata: [
-                "node": "\(address)", "has": "\"\(flags)\"", "needs": "Ex",
-                "command": "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags))",
-            ])
     }
 }

@@ -27,6 +27,15 @@ package final class LogBook: Sendable {
         }
     }
 
+    /// The processes whose progress nobody needs any more: this replica has nothing of theirs, and listens to their
+    /// successor at the same address.
+    package func replaced(_ progress: [String: Progress]) -> [String] {
+        let all = all
+        let known = Set(all.map(\.runID))
+        let listening = Set(all.filter(\.isSubscribed).map { "\($0.address)" })
+        return progress.values.filter { !known.contains($0.runID) && listening.contains($0.node) }.map(\.runID)
+    }
+
     /// Drops what is too old, and the empty logs of processes that are gone.
     package func tidy(now: UInt64) {
         for log in all { log.trimAged(now: now) }

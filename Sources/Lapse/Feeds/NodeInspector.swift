@@ -1,0 +1,94 @@
+import Logging
+import RESP
+import RedisClient
+import Synchronization
+
+/// Looks every second whether a node answers, whether it announces expirations at all, and how many it has counted.
+final class NodeInspector: Sendable {
+    struct Finding: Sendable {
+        var answered = false
+        /// Expirations are announced again, after they were not.
+        var mended = false
+        /// `notify-keyspace-events`; nil while unknown.
+        var notifications: String?
+        /// The node's count of expirations; nil while unknown.
+        var counter: UInt64?
+    }
+
+    private struct State {
+        var flags: String?
+        var configRefused = false
+    }
+
+    private let address: NodeAddress
+    private let command: NodeClient
+    private let policy: Notifications.Policy
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(address: NodeAddress, command: NodeClient, policy: Notifications.Policy, logger: Logger) {
+        self.address = address
+        self.command = command
+        self.policy = policy
+        self.logger = logger
+    }
+
+    func look() async -> Finding {
+        var finding = Finding()
+        let asksConfig = policy != .off && !state.withLock { $0.configRefused }
+        var commands = [RESPCommand("INFO", "stats")]
+        if asksConfig { commands.append(RESPCommand("CONFIG", "GET", "notify-keyspace-events")) }
+        guard let replies = try? await command.send(commands) else { return finding }
+        finding.answered = true
+        finding.counter = infoFields(replies[0])["expired_keys"].flatMap { UInt64($0) }
+        guard asksConfig, replies.count > 1 else { return finding }
+        if case .error(let error) = replies[1] {
+            tellRefused(RedisError(error, node: address))
+            return finding
+        }
+        let flags = replies[1].array?.last?.string ?? ""
+        let before = state.withLock { state in
+            defer { state.flags = flags }
+            return state.flags
+        }
+        finding.notifications = flags
+        if Notifications.suffice(flags) {
+            finding.mended = before.map { !Notifications.suffice($0) } ?? false
+        } else {
+            if before != flags { tellMissing(flags) }
+            if policy == .set { await set(flags) }
+        }
+        return finding
+    }
+
+    private func set(_ flags: String) async {
+        let merged = Notifications.merged(flags)
+        do throws(RedisError) {
+            _ = try await command.send(RESPCommand("CONFIG", "SET", "notify-keyspace-events", merged))
+            logger.notice("notifications set", metadata: ["node": "\(address)", "value": "\(merged)"])
+        } catch {
+            logger.error("notifications not set", metadata: ["node": "\(address)", "error": "\(error.text)"])
+        }
+    }
+
+    /// CONFIG is forbidden or renamed away, as managed services do.
+    private func tellRefused(_ error: RedisError) {
+        guard error.kind == .denied || error.text.contains("unknown command") else { return }
+        state.withLock { $0.configRefused = true }
+        logger.warning(
+            "notifications unknown",
+            metadata: [
+                "node": "\(address)", "error": "\(error.text)",
+                "fix": "set notify-keyspace-events to Ex on the server, then run with --notifications off",
+            ])
+    }
+
+    private func tellMissing(_ flags: String) {
+        logger.error(
+            "notifications missing",
+            metadata: [
+                "node": "\(address)", "has": "\"\(flags)\"", "needs": "Ex",
+                "command": "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags))",
+            ])
+    }
+}
