@@ -29,7 +29,8 @@ package final class RedisConnection: Sendable {
                     if let tls = settings.tls {
                         try channel.pipeline.syncOperations.addHandler(tls.handler(for: address.host))
                     }
-                    let handler = CommandHandler(node: address, replyBytes: settings.replyBytes)
+                    let handler = CommandHandler(
+                        node: address, replyBytes: settings.replyBytes, on: channel.eventLoop)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
