@@ -24,6 +24,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let loop: any EventLoop
     private var context: ChannelHandlerContext?
     private var failure: RedisError?
+    private var isProbing = false
     private var heardSinceProbe = true
 
     init(node: NodeAddress, replyBytes: Int, on loop: any EventLoop) {
@@ -106,12 +107,19 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         waiting[position].promise = nil
         // Last: whoever waits may close the connection on the spot, and with it empty the queue.
         defer { promise?.fail(RedisError(.timeout, node: node, "\(name) was not answered within \(timeout)")) }
-        guard index == 0 else { return }
+        probe(context)
+    }
+
+    /// Closes the connection unless the server says anything at all from now on.
+    private func probe(_ context: ChannelHandlerContext) {
+        guard !isProbing else { return }
+        isProbing = true
         heardSinceProbe = false
-        waiting[position].timer = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
-            guard !self.heardSinceProbe else { return }
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
+            self.isProbing = false
+            guard !self.heardSinceProbe, let context = self.context, context.channel.isActive else { return }
             self.failure = RedisError(.timeout, node: self.node, "the server has gone silent: closing the connection")
-            self.context?.close(promise: nil)
+            context.close(promise: nil)
         }
     }
 }
