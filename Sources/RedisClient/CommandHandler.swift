@@ -21,12 +21,15 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var waiting: CircularBuffer<Waiting> = []
     /// How many have left the front, so that a timer finds its command by number.
     private var departed = 0
+    private let loop: any EventLoop
     private var context: ChannelHandlerContext?
     private var failure: RedisError?
+    private var isProbing = false
     private var heardSinceProbe = true
 
-    init(node: NodeAddress, replyBytes: Int) {
+    init(node: NodeAddress, replyBytes: Int, on loop: any EventLoop) {
         self.node = node
+        self.loop = loop
         self.reader = ReplyReader(limits: ReplyLimits(bulkBytes: replyBytes, replyBytes: replyBytes))
     }
 
@@ -36,7 +39,8 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func send(_ commands: [RESPCommand], timeout: Duration) -> EventLoopFuture<[RESPValue]> {
         guard let context, context.channel.isActive else {
-            return failedFuture(failure ?? RedisError(.closed, node: node, "the connection is closed"))
+            // Once closed, the handler is out of its pipeline and has no context.
+            return loop.makeFailedFuture(failure ?? RedisError(.closed, node: node, "the connection is closed"))
         }
         var bytes = context.channel.allocator.buffer(capacity: 64 * commands.count)
         var futures: [EventLoopFuture<RESPValue>] = []
@@ -102,21 +106,21 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         let position = waiting.index(waiting.startIndex, offsetBy: index)
         let promise = waiting[position].promise
         waiting[position].promise = nil
-        if index == 0 {
-            heardSinceProbe = false
-            waiting[position].timer = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
-                guard !self.heardSinceProbe else { return }
-                self.failure = RedisError(
-                    .timeout, node: self.node, "the server has gone silent: closing the connection")
-                self.context?.close(promise: nil)
-            }
-        }
-        // Last: whoever hears of it may send again at once, and move everything in the queue.
-        promise?.fail(RedisError(.timeout, node: node, "\(name) was not answered within \(timeout)"))
+        // Last: whoever waits may close the connection on the spot, and with it empty the queue.
+        defer { promise?.fail(RedisError(.timeout, node: node, "\(name) was not answered within \(timeout)")) }
+        probe(context)
     }
 
-    private func failedFuture(_ error: RedisError) -> EventLoopFuture<[RESPValue]> {
-        guard let context else { preconditionFailure("a handler without a channel is never asked to send") }
-        return context.eventLoop.makeFailedFuture(error)
+    /// Closes the connection unless the server says anything at all from now on.
+    private func probe(_ context: ChannelHandlerContext) {
+        guard !isProbing else { return }
+        isProbing = true
+        heardSinceProbe = false
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
+            self.isProbing = false
+            guard !self.heardSinceProbe, let context = self.context, context.channel.isActive else { return }
+            self.failure = RedisError(.timeout, node: self.node, "the server has gone silent: closing the connection")
+            context.close(promise: nil)
+        }
     }
 }

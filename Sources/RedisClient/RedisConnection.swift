@@ -20,6 +20,14 @@ package final class RedisConnection: Sendable {
     package static func connect(
         to address: NodeAddress, settings: ConnectionSettings, on loop: any EventLoop
     ) -> EventLoopFuture<RedisConnection> {
+        open(address, settings, on: loop).flatMapError { error in
+            WrongPort.explain(error, address, settings, on: loop).flatMapThrowing { throw $0 }
+        }
+    }
+
+    static func open(
+        _ address: NodeAddress, _ settings: ConnectionSettings, on loop: any EventLoop
+    ) -> EventLoopFuture<RedisConnection> {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(TimeAmount(settings.connectTimeout))
             .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -29,7 +37,8 @@ package final class RedisConnection: Sendable {
                     if let tls = settings.tls {
                         try channel.pipeline.syncOperations.addHandler(tls.handler(for: address.host))
                     }
-                    let handler = CommandHandler(node: address, replyBytes: settings.replyBytes)
+                    let handler = CommandHandler(
+                        node: address, replyBytes: settings.replyBytes, on: channel.eventLoop)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
