@@ -89,5 +89,14 @@ let package = Package(
                 "LapseAdmin", metrics, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: rules),
+        .testTarget(
+            name: "LapseCommandTests",
+            dependencies: [
+                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: rules),
+        // Asks the command for its help.
+        .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
     ]
 )
