@@ -27,6 +27,7 @@ let package = Package(
         .library(name: "Lapse", targets: ["Lapse"]),
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
+        .executable(name: "lapse-chaos", targets: ["ChaosCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -40,7 +41,6 @@ let package = Package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: [.defaults, "CommandLineArguments", "YAML"]),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // The house, ground floor first. An arrow only ever points to a row above.
@@ -77,12 +77,34 @@ let package = Package(
             ],
             swiftSettings: rules),
 
+        // The fault table: real faults against real clusters, and the account.
+        .target(name: "Chaos", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .executableTarget(
+            name: "ChaosCommand",
+            dependencies: [
+                "Chaos", "ThrowawayRedis", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: rules),
+
         // Tests, a target a module.
         .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
         .testTarget(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
             swiftSettings: rules),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, nioSSL, logging],
+            swiftSettings: rules),
+        .testTarget(
+            name: "LapseTests",
+            dependencies: [
+                "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["Chaos", "ThrowawayRedis", "LapseCommand"], swiftSettings: rules),
+        .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(
             name: "LapseAdminTests",
             dependencies: [

@@ -78,7 +78,8 @@ public struct ProcessorConfiguration: Sendable {
             if !isFine { throw .configuration(text) }
         }
         try check(!redis.isEmpty, "--redis: name at least one server")
-        try check(!name.isEmpty && !name.contains(where: { "{}: \n\r".contains($0) }), "--name: no spaces, ':' or braces")
+        try check(
+            !name.isEmpty && !name.contains(where: { "{}: \n\r".contains($0) }), "--name: no spaces, ':' or braces")
         try check(!id.isEmpty && !id.contains(where: \.isWhitespace), "--id: no spaces")
         try check(concurrency > 0 && concurrency <= 65_536, "--concurrency: 1 to 65536")
         try check(retries >= 0, "--retries: not below 0")
@@ -90,7 +91,8 @@ public struct ProcessorConfiguration: Sendable {
         try check(databases.allSatisfy { (0...65_535).contains($0) }, "--database: 0 to 65535")
         try check(registers.map { $0 > 0 && $0 % 2 == 1 && $0 <= 15 } ?? true, "--registers: an odd number up to 15")
         try check(
-            lockServers.isEmpty || lockServers.count % 2 == 1, "--lock-servers: an odd number of servers can form a majority")
+            lockServers.isEmpty || lockServers.count % 2 == 1,
+            "--lock-servers: an odd number of servers can form a majority")
         do throws(ElectionError) {
             _ = try ElectionConfiguration(name: name, id: id, leaseTTL: leaseTTL).timing()
         } catch {

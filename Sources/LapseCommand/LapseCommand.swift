@@ -12,7 +12,8 @@ struct LapseCommand: AsyncParsableCommand {
             Every option is also read from the environment (--lease-ttl is LAPSE_LEASE_TTL) and from a YAML or JSON file \
             (--config FILE; there it is leaseTtl). A flag counts before the environment, that before the file.
             """,
-        version: Version.text, subcommands: [RunCommand.self, TailCommand.self, StatusCommand.self, DemoCommand.self])
+        version: Version.text,
+        subcommands: [RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, DemoCommand.self])
 
     static func main() async {
         // A reader that has gone away is an error of the write, not the end of the process.

@@ -80,7 +80,6 @@ extension Elector {
                         guard let ended = active else { break }
                         // First the lease, which every thread sees at once, then the task.
                         ended.term.lease.end()
-                        ended.term.drain.open()
                         ended.end.open()
                         active = nil
                         changes.send(.ended(term: ended.term.number, reason))
@@ -201,6 +200,7 @@ extension LeadershipChange {
         case .suspect: self = .suspect
         case .recovered: self = .recovered
         case .following(let leader): self = .following(leader: leader)
+        case .waiting(let reason): self = .waiting(reason)
         case .refused(let reason): self = .refused(reason)
         case .released: self = .released
         case .overran(let term): self = .overran(term: term)

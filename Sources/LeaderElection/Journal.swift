@@ -31,6 +31,8 @@ enum JournalEntry: Sendable {
             logger.info("renewal succeeded again")
         case .note(.following(let leader)):
             logger.info("following", metadata: ["leader": "\(leader)"])
+        case .note(.waiting(let reason)):
+            logger.notice("no leader yet", metadata: ["reason": "\(reason)"])
         case .note(.refused(let reason)):
             logger.error("not campaigning", metadata: ["reason": "\(reason)"])
         case .note(.released):

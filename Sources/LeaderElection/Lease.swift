@@ -41,6 +41,9 @@ public final class Lease: Sendable {
         guard isValid else { throw LeaseLapsed() }
     }
 
+    /// The term is over, for whatever reason.
+    var isEnded: Bool { state.withLock { $0.ended } }
+
     package func extend(_ window: LeaseWindow) {
         state.withLock { $0.window = window }
     }

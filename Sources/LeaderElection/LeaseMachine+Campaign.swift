@@ -52,11 +52,16 @@ extension LeaseMachine {
             return
         }
         // A split vote, a young server, or no majority in reach.
+        if let text = round.obstacle(of: majority), text != obstacle {
+            obstacle = text
+            effects.append(.note(.waiting(text)))
+        }
         let pause = backoff()
         giveUp(ballot, wait: max(pause, round.free(majority, unknown: pause)), now)
     }
 
     private mutating func follow(_ other: String) {
+        obstacle = nil
         guard leader != other else { return }
         leader = other
         effects.append(.note(.following(leader: other)))
@@ -107,6 +112,7 @@ extension LeaseMachine {
 
     private mutating func lead(_ ballot: Ballot, _ won: Ballot.Won, _ now: ClockReading) {
         contention = 0
+        obstacle = nil
         leader = settings.id
         state = .leading(
             Tenure(
@@ -180,6 +186,24 @@ extension LeaseMachine.Round {
             count[holder, default: 0] += 1
         }
         return count.first { $0.value >= majority }?.key
+    }
+
+    /// What keeps every candidate from a majority; nil for a split vote, which ends by itself.
+    func obstacle(of majority: Int) -> String? {
+        var silent = 0
+        var reason: String?
+        for answer in answers {
+            switch answer {
+            case .acquired(.refused(let text, _)): reason = reason ?? text
+            case .failed(let error):
+                silent += 1
+                reason = reason ?? "\(error)"
+            default: break
+            }
+        }
+        let refused = count { if case .acquired(.refused) = $0 { true } else { false } }
+        guard let reason, silent + refused > answers.count - majority else { return nil }
+        return "\(silent + refused) of \(answers.count) registers give no vote: \(reason)"
     }
 
     /// How long until a majority of the registers can vote, as far as they said.

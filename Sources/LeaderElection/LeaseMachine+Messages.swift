@@ -93,6 +93,8 @@ extension LeaseMachine {
         case recovered
         /// Another replica holds a majority.
         case following(leader: String)
+        /// Nobody can lead now; the text says why.
+        case waiting(String)
         /// This replica must not campaign; the text says why.
         case refused(String)
         /// The leadership was given back to a majority of the registers.

@@ -47,6 +47,8 @@ package struct LeaseMachine: Sendable {
     package internal(set) var registers: [RegisterState]
     /// The replica that holds a majority, as far as is known.
     package internal(set) var leader: String?
+    /// Why nobody leads, as last said.
+    var obstacle: String?
 
     var random: RandomSource
     var effects: [Effect] = []

@@ -15,8 +15,8 @@ public struct Term: Sendable {
 
     let drain: Gate
 
-    /// Whether the body was asked to finish.
-    public var isDrainRequested: Bool { drain.isOpen }
+    /// Whether the body was asked to finish, or must have.
+    public var isDrainRequested: Bool { drain.isOpen || lease.isEnded }
 
     /// Returns when the body shall finish what it does and return, or when its task is cancelled.
     public func drainRequested() async {

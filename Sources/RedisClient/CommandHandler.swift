@@ -83,7 +83,8 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if failure == nil {
             let explained = TLSSettings.explain(error)
-            failure = RedisError(explained == nil ? .closed : .tls, node: node, explained ?? "connection lost: \(error)")
+            failure = RedisError(
+                explained == nil ? .closed : .tls, node: node, explained ?? "connection lost: \(error)")
         }
         context.close(promise: nil)
     }
@@ -99,15 +100,19 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         let index = number - departed
         guard index >= 0, index < waiting.count, let context else { return }
         let position = waiting.index(waiting.startIndex, offsetBy: index)
-        waiting[position].promise?.fail(RedisError(.timeout, node: node, "\(name) was not answered within \(timeout)"))
+        let promise = waiting[position].promise
         waiting[position].promise = nil
-        guard index == 0 else { return }
-        heardSinceProbe = false
-        waiting[position].timer = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
-            guard !self.heardSinceProbe else { return }
-            self.failure = RedisError(.timeout, node: self.node, "the server has gone silent: closing the connection")
-            self.context?.close(promise: nil)
+        if index == 0 {
+            heardSinceProbe = false
+            waiting[position].timer = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(2)) {
+                guard !self.heardSinceProbe else { return }
+                self.failure = RedisError(
+                    .timeout, node: self.node, "the server has gone silent: closing the connection")
+                self.context?.close(promise: nil)
+            }
         }
+        // Last: whoever hears of it may send again at once, and move everything in the queue.
+        promise?.fail(RedisError(.timeout, node: node, "\(name) was not answered within \(timeout)"))
     }
 
     private func failedFuture(_ error: RedisError) -> EventLoopFuture<[RESPValue]> {

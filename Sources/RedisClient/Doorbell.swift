@@ -12,6 +12,8 @@ package final class Doorbell: Sendable {
         var rung = false
         var waiter: CheckedContinuation<Answer, Never>?
         var visit = 0
+        /// The visit whose time was over before its waiter stood there.
+        var overdue = 0
     }
 
     package let loop: any EventLoop
@@ -49,6 +51,7 @@ package final class Doorbell: Sendable {
                         return .rung
                     }
                     if Task.isCancelled { return .cancelled }
+                    if state.overdue == visit { return .timeout }
                     precondition(state.waiter == nil, "a doorbell has one waiter")
                     state.waiter = continuation
                     return nil
@@ -62,7 +65,11 @@ package final class Doorbell: Sendable {
 
     private func finish(_ visit: Int, _ answer: Answer) {
         let waiter = state.withLock { state -> CheckedContinuation<Answer, Never>? in
-            guard state.visit == visit, let waiter = state.waiter else { return nil }
+            guard state.visit == visit else { return nil }
+            guard let waiter = state.waiter else {
+                state.overdue = visit
+                return nil
+            }
             state.waiter = nil
             return waiter
         }

@@ -20,7 +20,11 @@ package final class KeyedClient: Sendable {
     package func send(
         _ command: RESPCommand, key: String, timeout: Duration = .seconds(2)
     ) async throws(RedisError) -> RESPValue {
-        try await route(slot: HashSlot.of(key), timeout: timeout) { _ in [command] } finish: { $0.last ?? .null }
+        try await route(slot: HashSlot.of(key), timeout: timeout) { _ in
+            [command]
+        } finish: {
+            $0.last ?? .null
+        }
     }
 
     /// Runs a script whose keys share one slot, within `timeout` all told.

@@ -41,11 +41,16 @@ package struct AddressMap: Sendable, Equatable {
         if let from = NodeAddress(parts[0]), let to = NodeAddress(parts[1]) {
             exact[from] = to
         } else if NodeAddress(parts[0]) == nil, NodeAddress(parts[1]) == nil {
-            hosts[parts[0]] = parts[1]
+            hosts[Self.bare(parts[0])] = Self.bare(parts[1])
         } else {
             return false
         }
         return true
+    }
+
+    /// An IPv6 address stands in brackets in a rule, and without them in an address.
+    private static func bare(_ host: String) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     }
 
     package func callAsFunction(_ announced: NodeAddress) -> NodeAddress {

@@ -1,6 +1,6 @@
-import Synchronization
 package import NIOCore
 package import RESP
+import Synchronization
 
 /// Commands to one node over one connection that is made when needed and made anew when it breaks.
 ///

@@ -14,7 +14,7 @@ package struct RedisURL: Sendable, Equatable {
     package var usesTLS: Bool { scheme == .tls || scheme == .sentinelTLS }
     package var isSentinel: Bool { scheme == .sentinel || scheme == .sentinelTLS }
 
-    /// Reads one URL. The error names what is wrong, never the password.
+    /// Reads one URL. The error says what is wrong and repeats nothing: a URL with a mistake has its password anywhere.
     package init(_ text: String) throws(RedisURLError) {
         guard let separator = text.firstRange(of: "://") else {
             throw RedisURLError("a Redis URL starts with redis://, rediss:// or redis+sentinel://")
@@ -35,6 +35,9 @@ package struct RedisURL: Sendable, Equatable {
             path = rest[rest.index(after: slash)...].split(separator: "/")
             rest = rest[..<slash]
         }
+        guard !path.contains(where: { $0.contains("@") }) else {
+            throw RedisURLError("a '/' in user or password is written %2F")
+        }
         if let at = rest.lastIndex(of: "@") {
             credentials = try Self.credentials(rest[..<at])
             rest = rest[rest.index(after: at)...]
@@ -46,7 +49,7 @@ package struct RedisURL: Sendable, Equatable {
         guard databasePath.count <= 1 else { throw RedisURLError("the path has too many parts") }
         if let number = databasePath.first {
             guard let database = Int(number), (0...65535).contains(database) else {
-                throw RedisURLError("the database '\(number)' is not a number")
+                throw RedisURLError("the database in the path is not a number of 0 to 65535")
             }
             self.database = database
         }
@@ -67,9 +70,13 @@ package struct RedisURL: Sendable, Equatable {
         if text.hasPrefix("["), text.hasSuffix("]") {
             return NodeAddress(host: String(text.dropFirst().dropLast()), port: defaultPort)
         }
-        if !text.contains(":") { return NodeAddress(host: String(text), port: defaultPort) }
-        guard let address = NodeAddress(text), !address.host.isEmpty else {
-            throw RedisURLError("'\(text)' is not host:port with a port of 1 to 65535")
+        if text.contains(",") { throw RedisURLError("several servers are several URLs: write each in full") }
+        guard text.hasPrefix("[") || text.count(where: { $0 == ":" }) < 2 else {
+            throw RedisURLError("an IPv6 address stands in brackets, as in redis://[::1]:6379")
+        }
+        if !text.contains(where: { ":[".contains($0) }) { return NodeAddress(host: String(text), port: defaultPort) }
+        guard let address = NodeAddress(text), !address.host.isEmpty, !address.host.hasPrefix("[") else {
+            throw RedisURLError("behind '://' and '@' stands host:port with a port of 1 to 65535")
         }
         return address
     }
@@ -84,13 +91,16 @@ package struct RedisURL: Sendable, Equatable {
                 continue
             }
             let pair = String(decoding: rest.prefix(2), as: UTF8.self)
-            guard pair.utf8.count == 2, let value = UInt8(pair, radix: 16) else {
+            guard pair.utf8.count == 2, pair.allSatisfy(\.isHexDigit), let value = UInt8(pair, radix: 16) else {
                 throw RedisURLError("a '%' in user or password is written %25")
             }
             bytes.append(value)
             rest = rest.dropFirst(2)
         }
-        return String(decoding: bytes, as: UTF8.self)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw RedisURLError("user and password are UTF-8")
+        }
+        return text
     }
 }
 

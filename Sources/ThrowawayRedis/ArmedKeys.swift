@@ -26,7 +26,7 @@ package final class ArmedKeys: Sendable {
     }
 
     let nodes: @Sendable () -> [ThrowawayServer]
-    let prefix: String
+    package let prefix: String
     let replicasToWaitFor: Int
     let sequence = Atomic(0)
     let acknowledgements = Atomic(0)

@@ -14,14 +14,14 @@ final class ChildProcess: Sendable {
     /// interrupt typed at the terminal reaches the parent, which then ends its children in order.
     static func spawn(
         _ command: String, _ arguments: [String], environment: [String: String] = [:],
-        input: Int32? = nil, output: Int32? = nil
+        input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil
     ) async throws -> ChildProcess {
         var line = [try Executable.find(command)] + arguments
         if let setpriv = Executable.search("setpriv") { line = [setpriv, "--pdeathsig", "KILL", "--"] + line }
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
         let words = line
         let pid = try await SpawningThread.shared.run {
-            try posixSpawn(words, environment: variables, input: input, output: output)
+            try posixSpawn(words, environment: variables, input: input, output: output, errors: errors)
         }
         return ChildProcess(pid: pid)
     }
@@ -78,7 +78,7 @@ private let closeFrom: CloseFrom? = unsafe dlsym(
 ).map { unsafe unsafeBitCast($0, to: CloseFrom.self) }
 
 private func posixSpawn(
-    _ words: [String], environment: [String], input: Int32?, output: Int32?
+    _ words: [String], environment: [String], input: Int32?, output: Int32?, errors: Int32?
 ) throws -> Int32 {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -93,7 +93,7 @@ private func posixSpawn(
     } else {
         unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
     }
-    unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    unsafe posix_spawn_file_actions_adddup2(&actions, errors ?? 1, 2)
     // Sockets of the parent must not live on in a server.
     if let closeFrom = unsafe closeFrom { _ = unsafe closeFrom(&actions, 3) }
 

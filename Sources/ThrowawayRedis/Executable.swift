@@ -9,12 +9,14 @@ enum Executable {
 
     static func find(_ name: String) throws -> String {
         guard let path = search(name) else {
-            throw ThrowawayRedisError("\(name) not found: apt-get install \(packages[name] ?? name)")
+            let fix = name.contains("/") ? "build it, or name another" : "apt-get install \(packages[name] ?? name)"
+            throw ThrowawayRedisError("\(name) not found: \(fix)")
         }
         return path
     }
 
     static func search(_ name: String) -> String? {
+        if name.contains("/") { return FileManager.default.isExecutableFile(atPath: name) ? name : nil }
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         return path.split(separator: ":").map { "\($0)/\(name)" }
             .first { FileManager.default.isExecutableFile(atPath: $0) }

@@ -15,6 +15,8 @@ import Testing
         "lapse_log_entries{node}": "gauge", "lapse_log_bytes{node}": "gauge", "lapse_backlog{node}": "gauge",
         "lapse_handler_seconds": "histogram", "lapse_lag_seconds": "histogram",
         "lapse_predicted_lag_seconds{node}": "gauge",
+        // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
+        "lapse_expirations_ignored_total{node}": "counter",
     ]
 
     @Test func theContractIsKept() {

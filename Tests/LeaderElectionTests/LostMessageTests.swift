@@ -74,6 +74,22 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
+    @Test func aLeaseCountsFromTheSendingOfItsRound() throws {
+        var world = World(registers: 3)
+        world.network = { _, _, _ in World.Trip(there: .milliseconds(1), back: .milliseconds(400)) }
+        world.join(try .replica("a"))
+        #expect(world.run(for: .seconds(1)) { $0.leader == 0 })
+        var window = try #require(world.candidates[0].leadership?.window)
+        #expect(window.start == world.candidates[0].clock(.zero))
+        for _ in 0..<3 {
+            let last = window
+            #expect(world.run(for: .seconds(4)) { $0.candidates[0].leadership?.window != last })
+            window = try #require(world.candidates[0].leadership?.window)
+            let answered = world.candidates[0].clock(world.now).monotonic
+            #expect(answered - window.start.monotonic == .milliseconds(401))
+        }
+    }
+
     /// Row 3, release: whether it was applied or not, a follower leads within the lease.
     @Test(arguments: [true, false])
     func aReleaseThatNobodyConfirms(applied: Bool) throws {
@@ -96,10 +112,16 @@ import Testing
     /// Row 4: the machine was paused while its votes came in, and only the wall clock knows.
     @Test func aMajorityThatComesTooLateIsWorthNothing() throws {
         var world = World(registers: 3)
+        let confirmations = Recorder(0)
+        world.network = { random, candidate, request in
+            if case .confirm = request.operation { confirmations.value += 1 }
+            return World.quietNetwork(&random, candidate, request)
+        }
         world.join(try .replica("a"))
         world.after(.microseconds(50)) { $0.candidates[0].wallOffset += .seconds(9) }
         #expect(world.run(for: .milliseconds(9)) { !$0.candidates[0].terms.isEmpty } == false)
         #expect(world.votes(of: 0) == 0)
+        #expect(confirmations.value == 0)
         // Later, with the clocks as they are now, it may lead.
         #expect(world.run(for: .seconds(1)) { $0.leader == 0 })
         #expect(world.violations.isEmpty)

@@ -52,7 +52,7 @@ import Testing
 
     @Test(arguments: 0..<8)
     func theInvariantsHold(batch: Int) throws {
-        for seed in UInt64(batch * 40 + 1)...UInt64(batch * 40 + 40) {
+        for seed in UInt64(batch * 30 + 1)...UInt64(batch * 30 + 30) {
             let count = seed % 4 == 0 ? 5 : 3
             var world = World(registers: count, seed: seed)
             for id in ["a", "b", "c"] {

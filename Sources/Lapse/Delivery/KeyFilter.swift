@@ -63,9 +63,11 @@ package struct Glob: Sendable, Hashable {
             negated = true
             rest.removeFirst()
         }
-        while var low = rest.popFirst(), low != UInt8(ascii: "]") {
-            if low == UInt8(ascii: "\\"), let escaped = rest.popFirst() { low = escaped }
-            if rest.first == UInt8(ascii: "-"), let high = rest.dropFirst().first, high != UInt8(ascii: "]") {
+        while let low = rest.popFirst(), low != UInt8(ascii: "]") {
+            if low == UInt8(ascii: "\\"), let escaped = rest.popFirst() {
+                // Redis begins no range with an escaped byte, and ends one with whatever stands behind the dash.
+                ranges.append(escaped...escaped)
+            } else if rest.first == UInt8(ascii: "-"), let high = rest.dropFirst().first {
                 rest = rest.dropFirst(2)
                 ranges.append(min(low, high)...max(low, high))
             } else {

@@ -150,13 +150,13 @@ package struct ExpirationLog {
     /// - Parameters:
     ///   - bytes: the most to keep, in bytes.
     ///   - oldest: drop what came before, in milliseconds since 1970.
-    /// - Returns: the ordinals of what was dropped; empty if nothing was.
+    /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap once numbered.
     package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
         var dropped: [ClosedRange<UInt64>] = []
-        while let head = chunks.first, head.isNumbered,
+        while let head = chunks.first,
             (bytes > limit && chunks.count > 1) || head.began + UInt64(head.slots.last?.sinceChunk ?? 0) < oldest
         {
-            dropped.append(head.first...head.last)
+            if head.isNumbered { dropped.append(head.first...head.last) }
             dropFirst()
         }
         return dropped

@@ -42,9 +42,10 @@ package struct Numbering: Sendable, Equatable {
         pinned = nil
     }
 
-    /// The leader's word on `base`, for a replica that came after a reset. Before the first mark only.
+    /// The leader's word on `base`, for a replica that was not there at a reset. Before a subscription's first mark only.
+    /// A base never falls: an older word says nothing.
     package mutating func adopt(base: Int64) {
-        if last == nil, offset == nil { self.base = base }
+        if offset == nil { self.base = max(self.base, base) }
     }
 
     /// An expiration was heard: its ordinal, or while unnumbered its index in the subscription (from 1).

@@ -2,4 +2,5 @@
 enum OptionCatalog {
     static let rows =
         Connection.rows + Election.rows + Wanted.rows + LogLines.rows + Running.rows + Results.rows
+        + Examination.own
 }

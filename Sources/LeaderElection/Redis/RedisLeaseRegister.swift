@@ -41,7 +41,8 @@ struct RedisLeaseRegister: LeaseRegister {
         try await run(LeaseScripts.confirm, claim.value, "\(token)", "\(term)").int == 1
     }
 
-    func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply {
+    func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply
+    {
         let reply = try await run(
             LeaseScripts.renew, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl), claim.rules,
             heal ? "1" : "0")
@@ -58,7 +59,9 @@ struct RedisLeaseRegister: LeaseRegister {
     func observe(_ name: String) async throws(RegisterError) -> Observation {
         let reply = try await run(LeaseScripts.observe)
         let fields = reply.array ?? []
-        guard fields.count == 4, let holder = fields[0].string, let left = fields[1].int else { throw unexpected(reply) }
+        guard fields.count == 4, let holder = fields[0].string, let left = fields[1].int else {
+            throw unexpected(reply)
+        }
         return Observation(
             holder: holder.isEmpty ? nil : holder, ttl: left >= 0 ? .milliseconds(left) : nil,
             term: try number(fields, 2), token: FencingToken(rawValue: try number(fields, 3)))
@@ -81,7 +84,9 @@ struct RedisLeaseRegister: LeaseRegister {
     }
 
     private func number(_ fields: [RESPValue], _ index: Int) throws(RegisterError) -> UInt64 {
-        guard index < fields.count, let number = fields[index].string.flatMap({ UInt64($0) }) ?? fields[index].int.flatMap({ UInt64(exactly: $0) })
+        guard index < fields.count,
+            let number = fields[index].string.flatMap({ UInt64($0) })
+                ?? fields[index].int.flatMap({ UInt64(exactly: $0) })
         else { throw .unexpected("a number is missing in \(fields)") }
         return number
     }

@@ -1,0 +1,67 @@
+import LeaderElection
+package import RedisClient
+
+/// The smallest ACL user that can do all that Lapse does, as the lines that create it.
+///
+/// Since Redis 7.0 a new user has no channels, and the commands inside scripts are checked one by one. `client|setinfo` is never
+/// sent: on 7.0 its mere mention would refuse the whole line.
+package struct AccessRights: Sendable {
+    package var user: String
+    package var name: String
+    /// Standalone and Sentinel need no cluster commands; nil grants them.
+    package var mode: Topology.Mode?
+    /// Lapse may set `notify-keyspace-events` (`--notifications set`, `doctor --fix`). CONFIG SET cannot be granted for
+    /// one setting alone: such a user can change them all.
+    package var setsNotifications = false
+    /// The stream for dead letters, if there is one.
+    package var deadLetter: String?
+
+    package init(user: String?, name: String, mode: Topology.Mode? = nil) {
+        self.user = user ?? "lapse"
+        self.name = name
+        self.mode = mode
+    }
+
+    /// What stands where the password belongs.
+    package static let passwordPlace = "PASSWORD"
+
+    /// One channel each database.
+    static let eventChannels = "&__keyevent@*__:expired"
+
+    /// Every key that Lapse writes under this name.
+    static func keyPattern(_ name: String) -> String { "~{lapse-*}:\(escaped(name)):*" }
+
+    /// Where marks and releases are announced.
+    static func controlChannel(_ name: String) -> String { "&\(escaped(ElectionKeys.channel(name)))" }
+
+    /// What runs scripts, and what they call.
+    static let scriptCommands = [
+        "+eval", "+evalsha", "+script|load", "+get", "+set", "+del", "+pexpire", "+pttl", "+hget", "+hset", "+hgetall",
+        "+hdel", "+zadd", "+zremrangebyscore", "+zrange", "+time", "+info", "+publish",
+    ]
+
+    /// The line for every Redis server, replicas too: rights are kept per server.
+    package var line: String {
+        var words = ["ACL", "SETUSER", user, "on", ">\(Self.passwordPlace)", "resetkeys", Self.keyPattern(name)]
+        if let deadLetter { words.append("~\(Self.escaped(deadLetter))") }
+        words += ["resetchannels", Self.eventChannels, Self.controlChannel(name), "-@all"]
+        words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
+        if deadLetter != nil { words.append("+xadd") }
+        if mode == nil || mode == .cluster { words += ["+cluster|nodes", "+asking"] }
+        words.append("+config|get")
+        if setsNotifications { words.append("+config|set") }
+        return words.joined(separator: " ")
+    }
+
+    /// The line for every Sentinel; nil where there is none.
+    package var sentinelLine: String? {
+        guard mode == .sentinel else { return nil }
+        return
+            "ACL SETUSER \(user) on >\(Self.passwordPlace) -@all +ping +client|setname +sentinel|master +sentinel|replicas"
+    }
+
+    /// A name as part of an ACL pattern, which is a glob.
+    private static func escaped(_ name: String) -> String {
+        String(name.flatMap { #"*?[]\^"#.contains($0) ? ["\\", $0] : [$0] })
+    }
+}

@@ -1,0 +1,20 @@
+/// One rule about a deployment: facts in, findings out, no I/O. What is not known is not found fault with.
+package protocol Check: Sendable {
+    func findings(_ facts: DeploymentFacts) -> [Finding]
+}
+
+/// Every rule, in the order in which findings of the same weight are told.
+package enum Checkup {
+    package static let checks: [any Check] = [
+        ReachabilityCheck(), SlotsCheck(), RoleCheck(), VersionCheck(), NotificationsCheck(), PermissionsCheck(),
+        RegistersCheck(), EvictionCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(), AgeCheck(),
+        ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
+    ]
+
+    /// The findings of all rules, worst first.
+    package static func findings(_ facts: DeploymentFacts) -> [Finding] {
+        let found = checks.flatMap { $0.findings(facts) }
+        // Sorted by weight alone, keeping the order of the rules: `sort` does not promise that.
+        return Finding.Severity.allCases.flatMap { severity in found.filter { $0.severity == severity } }
+    }
+}

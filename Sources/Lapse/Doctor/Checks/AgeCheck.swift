@@ -1,0 +1,12 @@
+/// A server younger than the lease gives no vote: it may have forgotten one.
+struct AgeCheck: Check {
+    func findings(_ facts: DeploymentFacts) -> [Finding] {
+        facts.registerNodes.compactMap { node in
+            guard let uptime = node.uptime, uptime < facts.leaseTTL else { return nil }
+            return Finding(
+                .notes, "age", at: node.address, "younger than the lease",
+                "It started \(Reading.duration(uptime)) ago and gives its vote after \(Reading.duration(facts.leaseTTL)): "
+                    + "it may have forgotten one. This passes.")
+        }
+    }
+}

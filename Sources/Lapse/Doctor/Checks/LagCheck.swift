@@ -1,0 +1,26 @@
+/// How late Redis will announce expirations by itself.
+struct LagCheck: Check {
+    private static let noticeable = Duration.seconds(1)
+    private static let long = Duration.seconds(10)
+
+    func findings(_ facts: DeploymentFacts) -> [Finding] {
+        facts.nodes.compactMap { node in
+            guard let lag = PredictedLag.median(node), lag > Self.noticeable, let keys = node.volatileKeys else {
+                return nil
+            }
+            let effort = node.setting("active-expire-effort").flatMap { Int($0) } ?? 1
+            let eager = PredictedLag.median(
+                volatileKeys: keys, hz: node.info["hz"].flatMap { Int($0) } ?? 10, effort: 10)
+            let cheaper =
+                effort < 10
+                ? " active-expire-effort 10 would make it \(Reading.duration(eager)), at some cost of the server's time."
+                : ""
+            return Finding(
+                lag > Self.long ? .warns : .notes, "lag", at: node.address,
+                "expirations come about \(Reading.duration(lag)) late",
+                "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper) Lapse can have them expire on "
+                    + "time.",
+                fix: "lapse run --punctual sweep (or track)")
+        }
+    }
+}

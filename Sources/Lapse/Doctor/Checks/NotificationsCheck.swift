@@ -1,0 +1,43 @@
+import RedisClient
+
+/// `notify-keyspace-events` announces expirations on every node: a replica takes over with its own setting.
+struct NotificationsCheck: Check {
+    func findings(_ facts: DeploymentFacts) -> [Finding] {
+        facts.answering.filter { !$0.isLockServer }.compactMap { node in
+            switch node.settings {
+            case .forbidden(let text):
+                return unknown(
+                    node, "Lapse may not read notify-keyspace-events", "The server says: \(text).",
+                    fix: facts.command(on: node.address, "ACL", "SETUSER", facts.user, "+config|get")
+                        + " (or run with --notifications off)")
+            case .renamed:
+                return unknown(
+                    node, "CONFIG is not available", "It has been renamed away, as managed services do.",
+                    fix: "set notify-keyspace-events to Ex in the service's settings, then run with --notifications off"
+                )
+            case .unknown: return nil
+            case .read: return missing(node, facts)
+            }
+        }
+    }
+
+    private func unknown(_ node: NodeFacts, _ title: String, _ detail: String, fix: String) -> Finding {
+        Finding(
+            .warns, "notifications", at: node.address, title,
+            "\(detail) Whether expirations are announced cannot be told.", fix: fix)
+    }
+
+    private func missing(_ node: NodeFacts, _ facts: DeploymentFacts) -> Finding? {
+        let flags = node.notifications ?? ""
+        guard !Notifications.suffice(flags) else { return nil }
+        let effect =
+            node.role == .master
+            ? "Every expiration here is lost." : "Once promoted, it announces nothing: every expiration there is lost."
+        return Finding(
+            .breaks, "notifications", at: node.address, "expirations are not announced",
+            "notify-keyspace-events is \"\(flags)\"; it needs E and x. \(effect) CONFIG SET does not survive a restart: "
+                + "follow it with CONFIG REWRITE, or put it in redis.conf.",
+            fix: facts.command(
+                on: node.address, "CONFIG", "SET", "notify-keyspace-events", Notifications.merged(flags)))
+    }
+}

@@ -1,0 +1,50 @@
+import LeaderElection
+
+/// The user may do what Lapse does.
+struct PermissionsCheck: Check {
+    func findings(_ facts: DeploymentFacts) -> [Finding] {
+        facts.answering.flatMap { node in node.refusals.map { finding($0, node, facts) } }
+    }
+
+    private func finding(_ refusal: Refusal, _ node: NodeFacts, _ facts: DeploymentFacts) -> Finding {
+        let control = ElectionKeys.channel(facts.name)
+        let (title, effect, rights): (String, String, String) =
+            switch refusal.right {
+            case .info:
+                (
+                    "no right to INFO", "Without it expirations cannot be numbered, and the server's age is unknown.",
+                    "+info"
+                )
+            case .events:
+                (
+                    "no right to subscribe to expired events", "Nothing this server announces is heard.",
+                    "+subscribe \(AccessRights.eventChannels)"
+                )
+            case .control:
+                (
+                    "no right to subscribe to the channel \(control)",
+                    "Expirations cannot be numbered, so gaps go unseen, and hand-overs wait for the lease to run out.",
+                    "+subscribe \(AccessRights.controlChannel(facts.name))"
+                )
+            case .marks:
+                (
+                    "no right to mark the stream", "Expirations cannot be numbered, so gaps go unseen.",
+                    "+multi +info +publish +exec \(AccessRights.controlChannel(facts.name))"
+                )
+            case .topology:
+                ("no right to CLUSTER NODES", "A failover or a move of slots goes unseen.", "+cluster|nodes")
+            case .registers:
+                (
+                    "no right to all the lease needs", "Nobody can lead, or progress is not kept.",
+                    ([AccessRights.keyPattern(facts.name), AccessRights.controlChannel(facts.name)]
+                        + AccessRights.scriptCommands).joined(separator: " ")
+                )
+            }
+        return Finding(
+            .breaks, "permissions", at: node.address, title,
+            "Refused: \(refusal.text). \(effect) Rights are kept per server: grant them on every one.",
+            fix: facts.command(
+                on: node.address, words: ["ACL", "SETUSER", facts.user] + rights.split(separator: " ").map(String.init))
+        )
+    }
+}

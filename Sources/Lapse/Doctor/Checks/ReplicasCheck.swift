@@ -1,0 +1,18 @@
+import RedisClient
+
+/// Somebody can take over from every master.
+struct ReplicasCheck: Check {
+    func findings(_ facts: DeploymentFacts) -> [Finding] {
+        facts.nodes.compactMap { node in
+            guard node.isDataMaster, node.slotCount > 0, facts.replicas(of: node).isEmpty else { return nil }
+            let isLoneServer = facts.mode == .standalone
+            return Finding(
+                isLoneServer ? .notes : .warns, "replicas", at: node.address, "no replica",
+                "While this server is down nothing of it expires and nobody replaces it"
+                    + (isLoneServer ? "; the lease is held here alone." : "."),
+                fix: facts.mode == .cluster
+                    ? "redis-cli --cluster add-node <new host:port> \(node.address) --cluster-slave --cluster-master-id \(node.id)"
+                    : "on another server: REPLICAOF \(node.address.host) \(node.address.port)")
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import LeaderElection
+package import RedisClient
+
+/// Everything the checks judge: the servers, and how Lapse is going to use them.
+package struct DeploymentFacts: Sendable {
+    /// One register of the lease and where it lives now.
+    package struct Register: Sendable, Equatable {
+        package var key: String
+        package var node: NodeAddress?
+
+        package init(key: String, node: NodeAddress?) {
+            self.key = key
+            self.node = node
+        }
+    }
+
+    package var mode: Topology.Mode
+    package var nodes: [NodeFacts]
+    package var registers: [Register]
+    package var uncoveredSlots = 0
+    package var name = "default"
+    package var leaseTTL: Duration = .seconds(8)
+    /// Whom Lapse logs in as.
+    package var user = "default"
+    package var usesTLS = false
+    /// How long a master must be silent before Sentinel replaces it.
+    package var sentinelPatience: Duration?
+    /// Addresses given that do not answer and are not among the nodes: seeds, Sentinels.
+    package var silentSeeds: [String] = []
+
+    package init(mode: Topology.Mode, nodes: [NodeFacts], registers: [Register]) {
+        self.mode = mode
+        self.nodes = nodes
+        self.registers = registers
+    }
+
+    /// Servers that answered.
+    package var answering: [NodeFacts] { nodes.filter(\.isAnswering) }
+
+    /// Answering servers on which a register lives.
+    package var registerNodes: [NodeFacts] {
+        let places = Set(registers.compactMap(\.node))
+        return answering.filter { places.contains($0.address) }
+    }
+
+    /// The server that holds a majority of the registers by itself, if one does: losing it is losing the lease.
+    package var soleDomain: NodeFacts? {
+        nodes.first { facts in registers.count { $0.node == facts.address } > registers.count / 2 }
+    }
+
+    package func replicas(of master: NodeFacts) -> [NodeFacts] {
+        nodes.filter { $0.masterID == master.id && $0.role == .replica }
+    }
+
+    /// What an operator types to run a command on one server.
+    package func command(on node: NodeAddress, _ words: String...) -> String { command(on: node, words: words) }
+
+    package func command(on node: NodeAddress, words: [String]) -> String {
+        RedisCommandLine(node: node, usesTLS: usesTLS, words: words).text
+    }
+
+    /// The clock difference that the lease allows for over one TTL.
+    var drift: Duration { leaseTTL * 0.01 + .milliseconds(2) }
+}

@@ -1,0 +1,158 @@
+import LeaderElection
+import Logging
+import NIOCore
+import NIOPosix
+import RESP
+import RedisClient
+
+/// Looks at every server of a deployment the way Lapse would use it, and tells what is wrong and how to mend it.
+package final class Doctor: Sendable {
+    private let configuration: ProcessorConfiguration
+    private let deployment: Deployment
+    private let lockServers: [LockServer]
+    private let group: MultiThreadedEventLoopGroup
+    private let nodes: NodeDirectory
+    private let watch: TopologyWatch
+    /// How many servers are examined at once.
+    private static let breadth = 32
+
+    private struct LockServer: Sendable {
+        var client: NodeClient
+        var facts: NodeFacts
+    }
+
+    /// Throws ``LapseError/configuration(_:)``. End with ``shutDown()``.
+    package init(_ configuration: ProcessorConfiguration) throws(LapseError) {
+        try configuration.validate()
+        self.configuration = configuration
+        deployment = try Deployment(configuration)
+        let settings = deployment.settings(for: "doctor", configuration)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.group = group
+        nodes = NodeDirectory(settings: settings, on: group)
+        watch = TopologyWatch(
+            seeds: deployment.seeds, nodes: nodes, sentinels: nodes, on: group.any(), logger: Logger(label: "doctor"))
+        var servers: [LockServer] = []
+        for text in configuration.lockServers {
+            do throws(RedisURLError) {
+                let url = try RedisURL(text)
+                var own = settings
+                if let credentials = url.credentials { own.credentials = credentials }
+                if !url.usesTLS { own.tls = nil }
+                var facts = NodeFacts(url.address, .master, .unreachable("does not answer"))
+                facts.isLockServer = true
+                servers.append(
+                    LockServer(client: NodeClient(url.address, settings: own, on: group.any()), facts: facts))
+            } catch {
+                throw .configuration("--lock-servers: \(error)")
+            }
+        }
+        lockServers = servers
+    }
+
+    /// Looks once. Throws ``LapseError`` when no server can be reached within the startup timeout (none: at once), or
+    /// none lets us in.
+    @concurrent
+    package func examine() async throws(LapseError) -> DoctorReport {
+        let topology = try await discover()
+        let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
+        let keys = ElectionKeys.registers(count, name: configuration.name)
+        var examinations = topology.nodes.map { node in
+            NodeExamination(
+                client: nodes[node.address], known: NodeFacts(node), name: configuration.name, mode: topology.mode,
+                registers: keys.filter { topology.owner(of: HashSlot.of($0.lock))?.address == node.address })
+        }
+        let lockKeys = ElectionKeys.registers(1, name: configuration.name)
+        examinations += lockServers.map { server in
+            NodeExamination(
+                client: server.client, known: server.facts, name: configuration.name, mode: .standalone,
+                registers: lockKeys)
+        }
+        let registers =
+            lockServers.isEmpty
+            ? keys.map {
+                DeploymentFacts.Register(key: $0.lock, node: topology.owner(of: HashSlot.of($0.lock))?.address)
+            }
+            : lockServers.map { DeploymentFacts.Register(key: lockKeys[0].lock, node: $0.facts.address) }
+        var facts = DeploymentFacts(mode: topology.mode, nodes: await examine(examinations), registers: registers)
+        facts.uncoveredSlots = topology.uncoveredSlots
+        facts.name = configuration.name
+        facts.leaseTTL = configuration.leaseTTL
+        facts.user = deployment.settings.credentials?.user ?? "default"
+        facts.usesTLS = deployment.settings.tls != nil
+        facts.silentSeeds = await silentSeeds(topology)
+        if topology.mode == .sentinel { facts.sentinelPatience = await sentinelPatience() }
+        return DoctorReport(facts)
+    }
+
+    /// Applies what CONFIG SET can mend without taking anything away: missing flags of `notify-keyspace-events` are
+    /// added. Examine again afterwards.
+    @concurrent
+    package func mend(_ report: DoctorReport) async -> [Repair] {
+        var repairs: [Repair] = []
+        for node in report.facts.answering where !node.isLockServer {
+            guard let flags = node.notifications, !Notifications.suffice(flags) else { continue }
+            repairs.append(await NotificationsRepair(client: nodes[node.address]).apply())
+        }
+        return repairs
+    }
+
+    package func shutDown() async {
+        for server in lockServers { await server.client.shutDown() }
+        await nodes.shutDown()
+        try? await group.shutdownGracefully()
+    }
+
+    private func discover() async throws(LapseError) -> Topology {
+        let deadline = ContinuousClock.now + (configuration.startupTimeout ?? .zero)
+        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(1))
+        while true {
+            do throws(RedisError) {
+                return try await watch.discover()
+            } catch {
+                let isHopeless = error.isPermanent || error.kind == .protocolViolation
+                if isHopeless || ContinuousClock.now >= deadline { throw LapseError(error) }
+                if await Doorbell(on: group.any()).wait(upTo: backoff.next()) == .cancelled { throw LapseError(error) }
+            }
+        }
+    }
+
+    /// In the order given.
+    private func examine(_ examinations: [NodeExamination]) async -> [NodeFacts] {
+        await withTaskGroup(of: (Int, NodeFacts).self) { group in
+            var facts = [NodeFacts?](repeating: nil, count: examinations.count)
+            for (index, examination) in examinations.enumerated() {
+                if index >= Self.breadth, let (done, result) = await group.next() { facts[done] = result }
+                group.addTask { (index, await examination.facts()) }
+            }
+            for await (done, result) in group { facts[done] = result }
+            return facts.compactMap(\.self)
+        }
+    }
+
+    /// Seeds that are not among the nodes, and Sentinels, must answer too: one day Lapse starts from them.
+    private func silentSeeds(_ topology: Topology) async -> [String] {
+        var silent: [String] = []
+        for seed in deployment.seeds.addresses where topology.node(at: seed) == nil {
+            do throws(RedisError) {
+                _ = try await nodes[seed].send([RESPCommand("PING")])
+            } catch {
+                silent.append("\(error)")
+            }
+        }
+        return silent
+    }
+
+    private func sentinelPatience() async -> Duration? {
+        for seed in deployment.seeds.addresses {
+            let command = RESPCommand("SENTINEL", "MASTER", deployment.seeds.masterName)
+            guard let fields = try? await nodes[seed].send([command]).first?.array,
+                let index = fields.firstIndex(where: { $0.string == "down-after-milliseconds" }),
+                index + 1 < fields.count,
+                let milliseconds = fields[index + 1].int
+            else { continue }
+            return .milliseconds(milliseconds)
+        }
+        return nil
+    }
+}

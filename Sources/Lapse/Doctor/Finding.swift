@@ -1,0 +1,45 @@
+package import RedisClient
+
+/// Something about the servers that an operator should know, and the command that mends it.
+package struct Finding: Sendable, Equatable {
+    /// How much it matters; the worst comes first.
+    package enum Severity: String, Sendable, CaseIterable, Comparable {
+        /// Expirations are lost, or nobody can lead.
+        case breaks
+        /// It works now, but a failure that Lapse should survive would cost expirations or the lease.
+        case warns
+        /// Worth knowing.
+        case notes
+
+        private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+
+        package static func < (left: Severity, right: Severity) -> Bool { left.rank < right.rank }
+    }
+
+    /// The check that found it: a word that scripts may rely on.
+    package var check: String
+    package var severity: Severity
+    /// Nil when it concerns the whole deployment.
+    package var node: NodeAddress?
+    package var title: String
+    package var detail: String
+    /// What to type. One line.
+    package var fix: String?
+
+    package init(
+        _ severity: Severity, _ check: String, at node: NodeAddress? = nil, _ title: String, _ detail: String,
+        fix: String? = nil
+    ) {
+        self.check = check
+        self.severity = severity
+        self.node = node
+        self.title = Self.line(title)
+        self.detail = Self.line(detail)
+        self.fix = fix.map(Self.line)
+    }
+
+    /// Servers' words are in it: nothing of them may end the line or steer a terminal.
+    private static func line(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+    }
+}

@@ -1,0 +1,67 @@
+import LeaderElection
+import RESP
+import RedisClient
+
+/// Learns the facts about one server.
+struct NodeExamination {
+    let client: NodeClient
+    /// What is known before it is asked.
+    let known: NodeFacts
+    let name: String
+    let mode: Topology.Mode
+    let registers: [ElectionKeys]
+
+    private static let settings = [
+        "notify-keyspace-events", "hz", "active-expire-effort", "client-output-buffer-limit", "appendonly", "save",
+        "maxmemory", "maxmemory-policy", "min-replicas-to-write", "cluster-node-timeout", "databases",
+    ]
+
+    func facts() async -> NodeFacts {
+        var facts = known
+        do throws(RedisError) {
+            // Connects and logs in, so that the next command takes one round trip.
+            _ = try await client.send([RESPCommand("PING")])
+            let before = SystemClock.read()
+            let time = try await client.send([RESPCommand("TIME")]).first
+            let took = SystemClock.read().monotonic - before.monotonic
+            facts.contact = .answered(after: took)
+            facts.clock = time.flatMap { Self.clock($0, before, took) }
+            let info = try await client.send([RESPCommand("INFO")]).first
+            facts.info = info.map(infoFields) ?? [:]
+            facts.settings = try await settings()
+            facts.refusals = await refusals(facts)
+        } catch {
+            facts.contact = error.isPermanent ? .denied(error.text) : .unreachable(error.text)
+        }
+        return facts
+    }
+
+    private func settings() async throws(RedisError) -> NodeFacts.Settings {
+        // One command each: Redis 6 takes no more.
+        let replies = try await client.send(Self.settings.map { RESPCommand("CONFIG", "GET", $0) })
+        if let error = replies.first?.error {
+            if error.code == "NOPERM" { return .forbidden(error.text) }
+            return error.text.contains("unknown command") ? .renamed : .unknown
+        }
+        var values: [String: String] = [:]
+        for (setting, reply) in zip(Self.settings, replies) {
+            if let value = reply.array?.last?.string { values[setting] = value }
+        }
+        return .read(values)
+    }
+
+    private func refusals(_ facts: NodeFacts) async -> [Refusal] {
+        let databases = mode == .cluster ? 1 : facts.setting("databases").flatMap { Int($0) } ?? 16
+        let trial = RightsTrial(
+            client: client, name: name, databases: min(max(databases, 1), 1024), isCluster: mode == .cluster,
+            registers: registers)
+        return known.isLockServer ? await trial.registersRefused() : await trial.refusals()
+    }
+
+    private static func clock(_ reply: RESPValue, _ before: ClockReading, _ took: Duration) -> NodeFacts.Clock? {
+        guard let parts = reply.array, parts.count == 2, let seconds = parts[0].int, let micros = parts[1].int
+        else { return nil }
+        let server = Duration.seconds(seconds) + .microseconds(micros)
+        return NodeFacts.Clock(offset: server - (before.wall + took / 2), uncertainty: took / 2)
+    }
+}

@@ -1,0 +1,26 @@
+/// A right that Lapse needs on a server and does not have there.
+package struct Refusal: Sendable, Equatable {
+    package enum Right: String, Sendable, CaseIterable {
+        /// INFO: run ID, counter, uptime.
+        case info
+        /// SUBSCRIBE to the expired events.
+        case events
+        /// SUBSCRIBE to the election's own channel.
+        case control
+        /// MULTI, INFO, PUBLISH, EXEC: numbering expirations.
+        case marks
+        /// CLUSTER NODES.
+        case topology
+        /// The scripts of the lease and of the progress, on their keys.
+        case registers
+    }
+
+    package var right: Right
+    /// The server's own words, or the commands that are missing.
+    package var text: String
+
+    package init(_ right: Right, _ text: String) {
+        self.right = right
+        self.text = text
+    }
+}

@@ -1,0 +1,138 @@
+import LeaderElection
+import NIOCore
+import RESP
+import RedisClient
+
+/// Tries on one server what Lapse will do there. Nothing is changed and nothing is announced by it.
+struct RightsTrial {
+    let client: NodeClient
+    let name: String
+    /// The databases whose events are listened to.
+    let databases: Int
+    let isCluster: Bool
+    /// The registers that this server holds.
+    let registers: [ElectionKeys]
+
+    /// The rights of a server of the deployment that are missing.
+    func refusals() async -> [Refusal] {
+        var found = await [stream(), isCluster ? topology() : nil].compactMap(\.self)
+        // A subscription begins with INFO: without that nothing is learned about channels.
+        if !found.contains(where: { $0.right == .info }) {
+            let channels = (0..<databases).map(EventChannel.name)
+            async let events = subscribing(to: channels, .events)
+            async let control = subscribing(to: [ElectionKeys.channel(name)], .control)
+            found += await [events, control].compactMap(\.self)
+        }
+        return found + (await registersRefused())
+    }
+
+    /// The rights of the lease alone, for a lock server.
+    func registersRefused() async -> [Refusal] {
+        var found: [Refusal] = []
+        for keys in registers {
+            if let refusal = await register(keys), !found.contains(refusal) { found.append(refusal) }
+        }
+        return found
+    }
+
+    /// INFO, and a mark that is given up at its end: a PUBLISH without its message makes EXEC refuse all of it.
+    private func stream() async -> Refusal? {
+        let channel = ElectionKeys.channel(name)
+        let words = [
+            RESPCommand("INFO", "server"), RESPCommand("MULTI"), RESPCommand("INFO", "stats"),
+            RESPCommand("PUBLISH", channel, "doctor"), RESPCommand("PUBLISH", channel), RESPCommand("EXEC"),
+        ]
+        guard let replies = try? await client.send(words) else { return nil }
+        if let text = Self.denial(replies[0]) { return Refusal(.info, text) }
+        return replies.dropFirst().compactMap(Self.denial).first.map { Refusal(.marks, $0) }
+    }
+
+    private func topology() async -> Refusal? {
+        guard let reply = try? await client.send([RESPCommand("CLUSTER", "NODES")]).first else { return nil }
+        return Self.denial(reply).map { Refusal(.topology, $0) }
+    }
+
+    private func subscribing(to channels: [String], _ right: Refusal.Right) async -> Refusal? {
+        do throws(RedisError) {
+            let subscription = try await Subscription.open(
+                to: client.address, settings: client.settings, channels: channels, on: client.loop
+            ) { _ in DeafReceiver() }
+            subscription.close()
+            return nil
+        } catch {
+            // A server that went away meanwhile is no question of rights.
+            return error.kind == .denied ? Refusal(right, error.serverText) : nil
+        }
+    }
+
+    private func register(_ keys: ElectionKeys) async -> Refusal? {
+        do throws(RedisError) {
+            let reply = try await SingleServer(client).run(
+                RightsScript.ask, keys: [keys.lock, keys.token, keys.progress, keys.members],
+                arguments: [Array(ElectionKeys.channel(keys.name).utf8)], timeout: client.settings.commandTimeout)
+            let missing = (reply.array ?? []).compactMap(\.string)
+            guard !missing.isEmpty else { return nil }
+            return Refusal(
+                .registers,
+                "not permitted on the keys of {\(keys.tag)}:\(keys.name): \(missing.joined(separator: ", "))")
+        } catch {
+            let isRefused =
+                error.kind == .denied || error.text.contains("NOPERM") || error.text.contains("can't run this command")
+            return isRefused ? Refusal(.registers, error.serverText) : nil
+        }
+    }
+
+    private static func denial(_ reply: RESPValue) -> String? {
+        guard case .error(let error) = reply else { return nil }
+        if error.code == "NOPERM" { return error.text }
+        // EXEC itself is refused as `EXECABORT Transaction discarded because of: NOPERM …`.
+        guard error.code == "EXECABORT", let reason = error.text.firstRange(of: "because of: ") else { return nil }
+        return String(error.text[reason.upperBound...])
+    }
+}
+
+extension RedisError {
+    /// What the server said, without our own advice: findings bring theirs.
+    fileprivate var serverText: String {
+        text.firstRange(of: " (lapse doctor").map { String(text[..<$0.lowerBound]) } ?? text
+    }
+}
+
+/// Hears nothing: only whether the subscription is granted counts.
+private final class DeafReceiver: PushReceiver {
+    func receive(_ batch: borrowing ReplyBatch) {}
+    func silenceChanged(_ silent: Bool) {}
+}
+
+/// Asks which of the commands in the scripts of lease and progress this user may not run. It runs none of them.
+///
+/// KEYS: lock, token, progress, members. ARGV: channel. Before Redis 7.0 a script cannot ask; there the reads are tried.
+private enum RightsScript {
+    static let ask = Script(
+        """
+        if not redis.acl_check_cmd then
+          redis.call('GET', KEYS[1]) redis.call('PTTL', KEYS[1]) redis.call('HGETALL', KEYS[3]) redis.call('TIME')
+          return {}
+        end
+        local missing = {}
+        local function need(...)
+          if not redis.acl_check_cmd(...) then missing[#missing + 1] = select(1, ...) end
+        end
+        need('GET', KEYS[1])
+        need('SET', KEYS[2], '1')
+        need('DEL', KEYS[1])
+        need('PEXPIRE', KEYS[1], '1')
+        need('PTTL', KEYS[1])
+        need('HGET', KEYS[3], 'term')
+        need('HSET', KEYS[3], 'term', '1')
+        need('HGETALL', KEYS[3])
+        need('HDEL', KEYS[3], 'term')
+        need('ZADD', KEYS[4], '1', 'id')
+        need('ZREMRANGEBYSCORE', KEYS[4], '0', '1')
+        need('ZRANGE', KEYS[4], '0', '-1')
+        need('TIME')
+        need('INFO', 'server')
+        need('PUBLISH', ARGV[1], 'released')
+        return missing
+        """)
+}

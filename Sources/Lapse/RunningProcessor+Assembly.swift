@@ -1,0 +1,100 @@
+import LeaderElection
+import Logging
+import NIOPosix
+import RedisClient
+
+/// How the parts of a processor are put together, once the topology is known.
+extension RunningProcessor {
+    func assemble() throws -> Parts {
+        guard let topology = watch.current else { throw LapseError.unreachable("the servers are not known") }
+        let timing = try ElectionConfiguration(name: configuration.name, leaseTTL: configuration.leaseTTL).timing()
+        let store = try leaseStore(topology, timing)
+        let keeper = ProgressKeeper(places: places(topology), id: configuration.id)
+        let elector = try Elector(
+            store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
+        let databases = configuration.databases.isEmpty ? [deployment.database ?? 0] : configuration.databases
+        let dispatcher = Dispatcher(
+            logs: logs,
+            filter: KeyFilter(match: configuration.match, ignore: configuration.ignore, databases: databases),
+            lanes: configuration.concurrency, retryBell: Doorbell(on: threads.control.any()),
+            listeners: .init(
+                gap: { [weak self] in self?.heard($0) },
+                ignored: { [account, metrics] node, count in
+                    account.ignored("\(node)", count)
+                    metrics.ignored(node, count)
+                },
+                doubtful: { [watch] in watch.surprise(doubting: $0) }))
+        watch.tell { dispatcher.note($0) }
+        let feeds = FeedSet(surroundings(store, dispatcher, keeper))
+        let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
+        let leadership = Leadership(
+            dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
+            drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
+            lane: Lane.Surroundings(
+                dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
+                retries: RetryPolicy(retries: configuration.retries),
+                deadLetters: DeadLetters(stream: configuration.deadLetter, client: client, logger: logger),
+                metrics: metrics, logger: logger, clock: { [threads] in Doorbell(on: threads.control.any()) }),
+            resign: { elector.resign() }, logger: logger)
+        return Parts(elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership)
+    }
+
+    private var electionConfiguration: ElectionConfiguration {
+        ElectionConfiguration(
+            name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL,
+            drainLimit: configuration.drain + .seconds(1), onOverrun: configuration.onOverrun)
+    }
+
+    private func registerCount(_ topology: Topology) -> Int {
+        configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
+    }
+
+    private func leaseStore(_ topology: Topology, _ timing: LeaseTiming) throws(LapseError) -> RedisLeaseStore {
+        // The elector stops counting on an operation after its timeout; the connection may know a little longer.
+        let timeout = timing.operationTimeout * 2
+        guard configuration.lockServers.isEmpty else {
+            let runners = try configuration.lockServers.map { text throws(LapseError) in
+                try lockServer(text)
+            }
+            return RedisLeaseStore(name: configuration.name, servers: runners, timeout: timeout)
+        }
+        return RedisLeaseStore(
+            name: configuration.name, count: registerCount(topology),
+            client: KeyedClient(nodes: locks, watch: watch, on: threads.election.any()), timeout: timeout)
+    }
+
+    private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {
+        do throws(RedisURLError) {
+            let url = try RedisURL(text)
+            guard url.usesTLS == deployment.seeds.useHostNames || !url.usesTLS else {
+                throw RedisURLError("TLS lock servers need rediss:// in --redis too")
+            }
+            var settings = deployment.settings(for: "lock", configuration)
+            if let credentials = url.credentials { settings.credentials = credentials }
+            if !url.usesTLS { settings.tls = nil }
+            return SingleServer(NodeClient(url.address, settings: settings, on: threads.election.any()))
+        } catch {
+            throw .configuration("--lock-servers: \(error)")
+        }
+    }
+
+    /// Progress lives beside the lock keys of the deployment, whoever votes on the lease.
+    private func places(_ topology: Topology) -> [ProgressKeeper.Place] {
+        let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
+        return ElectionKeys.registers(registerCount(topology), name: configuration.name)
+            .map { ProgressKeeper.Place(keys: $0, runner: client) }
+    }
+
+    private func surroundings(
+        _ store: RedisLeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper
+    ) -> FeedSurroundings {
+        FeedSurroundings(
+            name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
+            loops: threads.feeds, commands: commands, watch: watch, logs: logs,
+            listeners: .init(
+                appended: { dispatcher.appended($0) }, leaseFreed: { store.wake($0) },
+                look: { [watch] in watch.looks }),
+            notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
+            base: { keeper.latest[$0]?.base }, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
+    }
+}

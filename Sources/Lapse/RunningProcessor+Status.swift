@@ -1,0 +1,76 @@
+import LeaderElection
+import RedisClient
+import Synchronization
+
+/// How a processor stands: for the admin port and the metrics.
+extension RunningProcessor {
+    var status: ProcessorStatus? {
+        guard let parts = parts.withLock({ $0 }) else { return nil }
+        let state = parts.elector.state
+        let feeds = parts.feeds.statuses
+        let backlog = parts.dispatcher.backlog()
+        let nodes = (watch.current?.nodes ?? []).map { node in
+            let feed = feeds[node.address] ?? NodeFeed.Status()
+            let sums = account["\(node.address)"]
+            let kept = logs.all.filter { $0.address == node.address }
+            return ProcessorStatus.Node(
+                address: "\(node.address)", role: node.role.rawValue, runId: feed.runID,
+                isSubscribed: feed.isSubscribed, isSilent: feed.isSilent, notifications: feed.notifications,
+                error: feed.error, received: kept.reduce(0) { $0 + $1.counts.received }, lost: sums.lost,
+                ignored: sums.ignored, surplus: kept.reduce(0) { $0 + $1.counts.surplus },
+                logEntries: kept.reduce(0) { $0 + $1.counts.entries },
+                logBytes: kept.reduce(0) { $0 + $1.counts.bytes },
+                backlog: kept.reduce(0) { $0 + (backlog[$1.runID] ?? 0) })
+        }
+        return ProcessorStatus(
+            name: configuration.name, id: configuration.id, role: state.role.rawValue, isLeader: state.isLeader,
+            term: state.term, token: state.token.rawValue, leader: state.isLeader ? configuration.id : state.leader,
+            leaseRemainingSeconds: state.leaseRemaining / .seconds(1),
+            registerCounts: state.registers.reduce(into: ["ok": 0, "lost": 0, "unreachable": 0, "unknown": 0]) {
+                $0[$1.state.label, default: 0] += 1
+            }, inFlight: parts.dispatcher.inFlight, nodes: nodes)
+    }
+
+    func liveness() -> String? {
+        guard let state = parts.withLock({ $0 })?.elector.state else { return nil }
+        guard state.role == .leading || state.role == .suspect, !state.isLeader else { return nil }
+        return "this leader has not renewed its lease in time"
+    }
+
+    func readiness() -> [String] {
+        guard let status else { return ["Redis has not been reached yet"] }
+        guard !status.nodes.isEmpty else { return ["no node is known"] }
+        var reasons: [String] = []
+        for node in status.nodes where node.role == Topology.Role.master.rawValue {
+            if !node.isSubscribed {
+                reasons.append("\(node.address): not subscribed\(node.error.map { " (\($0))" } ?? "")")
+            } else if node.isSilent {
+                reasons.append("\(node.address): does not answer")
+            } else if configuration.notifications != .off, let flags = node.notifications,
+                !Notifications.suffice(flags)
+            {
+                reasons.append("\(node.address): announces no expirations: \(Notifications.command(flags))")
+            }
+        }
+        if let topology = watch.current, topology.uncoveredSlots > 0 {
+            reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
+        }
+        return reasons
+    }
+
+    func refreshMetrics() {
+        guard let status else { return }
+        metrics.refresh(status, parts.withLock { $0 }?.elector.state)
+    }
+}
+
+extension RegisterState {
+    fileprivate var label: String {
+        switch self {
+        case .unknown: "unknown"
+        case .ok: "ok"
+        case .lost: "lost"
+        case .unreachable: "unreachable"
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import FoundationEssentials
+import Lapse
+import RedisClient
+
+/// The options of `lapse doctor` that no other subcommand has, and what it must know of how `lapse run` is started.
+enum Examination: OptionGroupTable {
+    static let fix = Setting.flag(
+        "fix", "Add missing notify-keyspace-events flags by CONFIG SET, and look again. Nothing is ever taken away.")
+    static let acl = Setting.flag(
+        "acl",
+        "Print the smallest ACL user for --name and end; with --fix or --notifications set one that may CONFIG SET.")
+
+    /// Those that the table of all options does not have yet.
+    static let own = [fix.row, acl.row]
+    static let rows = own + [Running.leaseTTL.row, Running.notifications.row, Running.deadLetter.row]
+}
+
+/// `lapse doctor`: is everything as Lapse needs it?
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check every node, and print what is wrong with the command that mends it.",
+        discussion: """
+            Give it the options of `lapse run`: what endangers a lease depends on its length and its registers. \
+            Exit codes: 0 healthy (warnings and notes are no fault), 1 findings that break delivery or the lease, \
+            64 usage, 69 Redis not reached, 77 authentication or permission refused.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup(title: "Examination") var examination: GivenOptions<Examination>
+    @OptionGroup var results: GivenOptions<Results>
+
+    func run() async throws {
+        let values = try await OptionValues(given: connection, election, examination, results)
+        var configuration = try ProcessorConfiguration(values)
+        configuration.startupTimeout = configuration.startupTimeout ?? .seconds(5)
+        let mayFix = try values(Examination.fix) ?? false
+        if try values(Examination.acl) ?? false { return try await printUser(configuration, mayFix: mayFix) }
+
+        let doctor = try Doctor(configuration)
+        let report: DoctorReport
+        do {
+            report = try await examine(doctor, mayFix: mayFix)
+            await doctor.shutDown()
+        } catch {
+            await doctor.shutDown()
+            throw error
+        }
+        try await print(report, asJSON: try values(Results.json) ?? false)
+        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+    }
+
+    private func examine(_ doctor: Doctor, mayFix: Bool) async throws -> DoctorReport {
+        let report = try await doctor.examine()
+        guard mayFix else { return report }
+        let repairs = await doctor.mend(report)
+        guard !repairs.isEmpty else { return report }
+        var mended = try await doctor.examine()
+        mended.repairs = repairs
+        return mended
+    }
+
+    private func print(_ report: DoctorReport, asJSON: Bool) async throws {
+        if asJSON {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            try await LineOutput().write(Array(encoder.encode(report)) + [UInt8(ascii: "\n")])
+        } else {
+            let text = report.text(width: Terminal.width ?? 100, isColoured: Terminal.takesColours)
+            try await LineOutput().write(Array(text.utf8))
+        }
+    }
+
+    /// The lines alone go to stdout, so that they can be piped into redis-cli.
+    private func printUser(_ configuration: ProcessorConfiguration, mayFix: Bool) async throws {
+        let deployment = try Deployment(configuration)
+        var rights = AccessRights(
+            user: deployment.settings.credentials?.user, name: configuration.name, mode: deployment.seeds.mode)
+        rights.setsNotifications = mayFix || configuration.notifications == .set
+        rights.deadLetter = configuration.deadLetter
+        StandardStream.errors.write(
+            "lapse: on every Redis server, replicas too, with a password of yours for \(AccessRights.passwordPlace); "
+                + "then ACL SAVE or CONFIG REWRITE")
+        var lines = rights.line + "\n"
+        if let sentinel = rights.sentinelLine {
+            StandardStream.errors.write("lapse: the second line is for every Sentinel")
+            lines += sentinel + "\n"
+        }
+        try await LineOutput().write(Array(lines.utf8))
+    }
+}

@@ -1,0 +1,159 @@
+package import Foundation
+import Glibc
+import Synchronization
+
+/// One `lapse run` process that reports what it handles, for the demo, the tests and the fault table.
+///
+/// Its standard output (one JSON object for each handled expiration) and its log go to files that outlive the process.
+package final class ThrowawayReplica: Sendable {
+    /// One line of `--handler ndjson`.
+    package struct Handled: Sendable, Decodable {
+        package let key: String
+        package let node: String
+        package let runId: String
+        package let ordinal: UInt64
+        package let origin: String
+        package let replica: String
+        package let term: UInt64
+        package let token: UInt64
+        package let attempt: Int
+        package let handledAt: String
+
+        /// Seconds since 1970.
+        package var time: Double { (try? Self.format.parse(handledAt))?.timeIntervalSince1970 ?? 0 }
+
+        private static let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    }
+
+    private struct State {
+        var child: ChildProcess?
+        var readOffset = 0
+        var handled: [Handled] = []
+        var unreadable = 0
+    }
+
+    package let id: String
+    package let directory: URL
+    private let binary: String
+    private let arguments: [String]
+    private let environment: [String: String]
+    private let state = Mutex(State())
+    private var outputFile: URL { directory.appending(path: "handled.ndjson") }
+    private var logFile: URL { directory.appending(path: "log") }
+
+    /// - Parameters:
+    ///   - binary: path of the `lapse` executable.
+    ///   - arguments: options of `lapse run` besides id, handler and log format.
+    package init(id: String, binary: String, arguments: [String], environment: [String: String] = [:]) throws {
+        self.id = id
+        self.binary = binary
+        self.arguments = ["run", "--id", id, "--handler", "ndjson", "--log-format", "text"] + arguments
+        self.environment = environment
+        directory = try Leftovers.makeDirectory("replica-\(id)")
+    }
+
+    deinit {
+        state.withLock { $0.child?.killNow() }
+        Leftovers.removeDirectory(directory)
+    }
+
+    /// Starts the process, again after it ended: output and log go on in the same files.
+    package func start() async throws {
+        let output = try Self.append(outputFile)
+        let log = try Self.append(logFile)
+        defer {
+            try? output.close()
+            try? log.close()
+        }
+        let child = try await ChildProcess.spawn(
+            binary, arguments, environment: environment, output: output.fileDescriptor, errors: log.fileDescriptor)
+        Leftovers.add(child)
+        state.withLock { $0.child = child }
+    }
+
+    package var isRunning: Bool { state.withLock { $0.child?.isRunning ?? false } }
+    package var pid: Int32? { state.withLock { $0.child?.pid } }
+
+    package func kill() async { await end(SIGKILL, within: .seconds(5)) }
+
+    /// SIGTERM; returns the exit code, nil when it did not end in time.
+    package func terminate(within limit: Duration = .seconds(30)) async -> Int32? {
+        await end(SIGTERM, within: limit)
+        return exitCode
+    }
+
+    package func freeze() { signal(SIGSTOP) }
+    package func resume() { signal(SIGCONT) }
+
+    /// The exit code of the last process, or 128 plus the signal that ended it; nil while it runs.
+    package var exitCode: Int32? {
+        state.withLock { $0.child?.exitStatus }.map { status in
+            status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+        }
+    }
+
+    package func signal(_ number: Int32) { state.withLock { $0.child?.signal(number) } }
+
+    /// Waits until the process has ended.
+    @discardableResult
+    package func waitForExit(within limit: Duration) async -> Bool {
+        await state.withLock { $0.child }?.waitForExit(within: limit) ?? true
+    }
+
+    private func end(_ number: Int32, within limit: Duration) async {
+        guard let child = state.withLock({ $0.child }) else { return }
+        child.signal(number)
+        if await child.waitForExit(within: limit) { Leftovers.remove(child) }
+    }
+
+    /// Everything handled so far, in the order of the output.
+    package var handled: [Handled] {
+        state.withLock { state in
+            readNew(&state)
+            return state.handled
+        }
+    }
+
+    /// Lines of the output that were not as they should be.
+    package var unreadableLines: Int {
+        state.withLock { state in
+            readNew(&state)
+            return state.unreadable
+        }
+    }
+
+    /// The log's text.
+    package var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
+
+    /// How many log lines carry this message.
+    package func count(of message: String) -> Int {
+        log.split(separator: "\n").count { $0.contains(message) }
+    }
+
+    private func readNew(_ state: inout State) {
+        guard let file = try? FileHandle(forReadingFrom: outputFile) else { return }
+        defer { try? file.close() }
+        guard (try? file.seek(toOffset: UInt64(state.readOffset))) != nil,
+            let data = try? file.readToEnd(), let last = data.lastIndex(of: UInt8(ascii: "\n"))
+        else { return }
+        let complete = data[...last]
+        state.readOffset += complete.count
+        let decoder = JSONDecoder()
+        for line in complete.split(separator: UInt8(ascii: "\n")) {
+            if let handled = try? decoder.decode(Handled.self, from: line) {
+                state.handled.append(handled)
+            } else {
+                state.unreadable += 1
+            }
+        }
+    }
+
+    private static func append(_ file: URL) throws -> FileHandle {
+        if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
+        let handle = try FileHandle(forWritingTo: file)
+        try handle.seekToEnd()
+        // Two processes of one replica follow each other here; each must write at the end.
+        _ = fcntl(handle.fileDescriptor, F_SETFL, O_APPEND)
+        return handle
+    }
+}

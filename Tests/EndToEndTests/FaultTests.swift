@@ -1,0 +1,70 @@
+import Chaos
+import Testing
+
+/// Faults done to three real processes on a real cluster, each with its account (shared FAULTS, rows marked with a gear).
+@Suite(.serialized, .timeLimit(.minutes(10)))
+struct FaultTests {
+    /// 200 expirations a second, as in the table of `scripts/chaos`, only shorter.
+    private func ledger(_ scenario: Scenario) async throws -> Ledger {
+        let run = ScenarioRun(
+            scenario, leaseTTL: .seconds(2), rate: 200, nodeTimeout: .seconds(2), pace: .short, binary: Binary.lapse)
+        let ledger = try await run.run()
+        #expect(ledger.emitted > 1000, "\(ledger.row)")
+        #expect(ledger.lost == 0, "\(ledger.row)")
+        #expect(ledger.overlaps == 0, "\(ledger.row)")
+        return ledger
+    }
+
+    @Test("rows 9, 31; the article lost what came between two leaders: SIGKILL of the leader loses nothing")
+    func sigkill() async throws {
+        let ledger = try await ledger(.sigkill)
+        #expect(ledger.twice <= 60, "\(ledger.row)")
+        #expect(ledger.terms >= 2, "\(ledger.row)")
+    }
+
+    @Test("row 10: SIGTERM drains and hands over, nothing twice, exit 0")
+    func sigterm() async throws {
+        let ledger = try await ledger(.sigterm)
+        #expect(ledger.twice == 0, "\(ledger.row)")
+        #expect(ledger.note.contains("exit 0"), "\(ledger.row)")
+        #expect(ledger.terms >= 2, "\(ledger.row)")
+    }
+
+    @Test("row 7; the article never gave leadership up: a leader stopped longer than its lease handles nothing afterwards")
+    func sigstop() async throws {
+        let ledger = try await ledger(.sigstop)
+        #expect(ledger.afterWaking == 0, "\(ledger.row)")
+        #expect(ledger.twice <= 60, "\(ledger.row)")
+    }
+
+    @Test("row 32: a rolling restart loses nothing and handles nothing twice")
+    func rollingRestart() async throws {
+        let ledger = try await ledger(.rolling)
+        #expect(ledger.twice == 0, "\(ledger.row)")
+    }
+
+    @Test("rows 14, 33; the article lost its lock with the master: a killed master's replica takes over, one leader all along")
+    func masterKilled() async throws {
+        let ledger = try await ledger(.masterKilled)
+        #expect(ledger.twice == 0, "\(ledger.row)")
+    }
+
+    @Test("row 48: a master frozen until its replica took over emits everything again, and it is handled once")
+    func masterFrozen() async throws {
+        let ledger = try await ledger(.masterFrozen)
+        #expect(ledger.announcedAgain > 0, "the fault did not happen: \(ledger.row)")
+        #expect(ledger.twice == 0, "\(ledger.row)")
+    }
+
+    @Test("row 34: a graceful failover, after which the old master only falls silent")
+    func gracefulFailover() async throws {
+        let ledger = try await ledger(.failover)
+        #expect(ledger.twice == 0, "\(ledger.row)")
+    }
+
+    @Test("row 35; the article's node list was static: a master that joins is heard from its first expiration")
+    func newMaster() async throws {
+        let ledger = try await ledger(.newMaster)
+        #expect(ledger.twice == 0, "\(ledger.row)")
+    }
+}

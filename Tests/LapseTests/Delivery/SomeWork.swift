@@ -1,0 +1,9 @@
+@testable import Lapse
+
+extension Work {
+    static func some(_ key: String, _ ordinal: UInt64, runID: String = "run", database: UInt16 = 0) -> Work {
+        Work(
+            runID: runID, node: "10.0.0.1:6379", ordinal: ordinal, key: ExpirationKey(key), database: database,
+            receivedAt: 0, origin: .live)
+    }
+}
