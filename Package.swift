@@ -118,7 +118,5 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
-        // Asks the command for its help.
-        .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
     ]
 )

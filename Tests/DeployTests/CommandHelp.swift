@@ -7,9 +7,6 @@ struct CommandHelp: Sendable {
 
     static let subcommands = ["run", "tail", "doctor", "status", "elect", "work", "demo"]
 
-    /// Options that the files promise and that are still to come. Each leaves this list with the change that brings it.
-    static let awaited: Set = ["--exec", "--webhook", "--stream"]
-
     struct Missing: Error, CustomStringConvertible {
         let description: String
     }
