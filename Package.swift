@@ -111,5 +111,12 @@ let package = Package(
                 "LapseAdmin", metrics, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: rules),
+        .testTarget(
+            name: "LapseCommandTests",
+            dependencies: [
+                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: rules),
     ]
 )

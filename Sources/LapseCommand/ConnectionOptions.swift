@@ -26,7 +26,8 @@ enum Connection: OptionGroupTable {
         OptionRow(name: "redis-password-file", value: "file", help: "File that holds the password."))
     static let tlsAuthority = Setting.text(
         OptionRow(
-            name: "tls-ca", value: "file", help: "PEM file with the authorities to trust.", standardHelp: "the system's"))
+            name: "tls-ca", value: "file", help: "PEM file with the authorities to trust.",
+            standardHelp: "the system's"))
     static let tlsCertificate = Setting.text(
         OptionRow(name: "tls-cert", value: "file", help: "PEM file with this client's certificate (mutual TLS)."))
     static let tlsKey = Setting.text(
@@ -57,8 +58,11 @@ enum Connection: OptionGroupTable {
     /// Checks a server's URL; an error never shows what may be a part of a password.
     @Sendable static func url(_ text: String) throws(Malformed) -> String {
         do throws(RedisURLError) { _ = try RedisURL(text) } catch {
-            guard text.contains("@") else { throw Malformed("cannot be used: \(error)") }
-            throw Malformed("cannot be used: write redis://user:password@host:port, with %40 for @, %2F for / and %3A for :")
+            // What the error quotes may be a part of a password that holds an unescaped character.
+            guard error.description.contains("'") else { throw Malformed("cannot be used: \(error)") }
+            throw Malformed(
+                "cannot be used: write redis://user:password@host:port/database, with %40 for @, %2F for /, %3A for :"
+            )
         }
         return text
     }

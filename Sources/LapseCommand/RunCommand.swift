@@ -43,7 +43,8 @@ struct RunningService {
     init(_ configuration: ProcessorConfiguration, handler: Running.Handler, admin: AdminAddress, logger: Logger) {
         var configuration = configuration
         configuration.onOverrun = { term in
-            StandardStream.errors.write("lapse: \(LapseError.handlerOverran(term: term)): ending, so that it cannot go on")
+            let error = LapseError.handlerOverran(term: term)
+            StandardStream.errors.write("lapse: \(error): ending, so that it cannot go on")
             _exit(Failure.Code.internal.rawValue)
         }
         self.configuration = configuration
@@ -56,7 +57,8 @@ struct RunningService {
         let registry = PrometheusRegistry()
         if admin != .off { MetricsSystem.bootstrap(registry) }
         let ending = Ending()
-        let processor = ExpirationProcessor(configuration: configuration, logger: logger, handler: expirationHandler(ending))
+        let processor = ExpirationProcessor(
+            configuration: configuration, logger: logger, handler: expirationHandler(ending))
         // The last one stops first: while the processor drains, its metrics can still be read.
         var services = [ServiceGroupConfiguration.ServiceConfiguration]()
         if admin != .off {

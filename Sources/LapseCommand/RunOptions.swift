@@ -109,7 +109,8 @@ extension ProcessorConfiguration {
     /// Everything that `lapse run` was told about the processor.
     init(_ values: OptionValues) throws(Failure) {
         self.init(
-            name: try values(Election.name) ?? "default", id: try values(Running.id) ?? ElectionConfiguration.uniqueID(),
+            name: try values(Election.name) ?? "default",
+            id: try values(Running.id) ?? ElectionConfiguration.uniqueID(),
             match: try values.all(Wanted.match))
         try connect(values)
         registers = try values(Election.registers)

@@ -45,7 +45,8 @@ struct Demo: Sendable {
             return stage.leader != nil && heard.allSatisfy { $0.count >= nodes } ? nil : "they do not yet"
         }
 
-        stage.say("keys are set, \(Int(Self.rate)) a second for \(Self.duration.components.seconds) s, each with 1 to 3 s to live")
+        let span = Self.duration.components.seconds
+        stage.say("keys are set, \(Int(Self.rate)) a second for \(span) s, each with 1 to 3 s to live")
         let keys = ArmedKeys(cluster: cluster, prefix: "session:")
         async let arming = keys.run(rate: Self.rate, ttl: .seconds(1)...(.seconds(3)), duration: Self.duration)
         let ticker = Task { await tick() }

@@ -7,7 +7,9 @@ final class DemoReplica: Sendable {
     private let process = Process()
 
     /// Starts one replica for each id.
-    static func start(_ ids: [String], redis: String, leaseTTL: String, stage: DemoStage) async throws -> [DemoReplica] {
+    static func start(
+        _ ids: [String], redis: String, leaseTTL: String, stage: DemoStage
+    ) async throws -> [DemoReplica] {
         let replicas = ids.map { DemoReplica($0, redis: redis, leaseTTL: leaseTTL, stage: stage) }
         try await withCheckedThrowingContinuation { continuation in
             // "Dies with this one" means: with the thread that started it. This one ends only with the process.

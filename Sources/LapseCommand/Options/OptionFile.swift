@@ -21,7 +21,9 @@ struct OptionFile: Sendable {
                     secretsSpecifier: .dynamic { key, _ in
                         seen.withLock { $0.append(key) }
                         return true
-                    }), config: ConfigReader(provider: InMemoryProvider(values: ["filePath": ConfigValue(.string(path), isSecret: false)])))
+                    }),
+                config: ConfigReader(
+                    provider: InMemoryProvider(values: ["filePath": ConfigValue(.string(path), isSecret: false)])))
         } catch {
             // The lines behind the first one quote the file, which may hold a password.
             let reason = "\(error)".prefix { !$0.isNewline }

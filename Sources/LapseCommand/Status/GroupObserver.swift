@@ -102,7 +102,8 @@ struct GroupObserver: Sendable {
             leader: leading?.first?.holder.map(Claim.replica(of:)),
             since: since.map { UTCTime(milliseconds: Int64($0)).text },
             sinceSeconds: since.map { max(0, Double(WallClock.milliseconds()) - Double($0)) / 1000 },
-            term: last?.term ?? 0, token: words.map(\.token).max() ?? 0, leaseLeftSeconds: left.map { $0 / .seconds(1) },
+            term: last?.term ?? 0, token: words.map(\.token).max() ?? 0,
+            leaseLeftSeconds: left.map { $0 / .seconds(1) },
             registers: words.map(\.register),
             replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
             nodes: counters.map { $0.entry(journal.progress) })

@@ -33,8 +33,9 @@ struct TailCommand: AsyncParsableCommand {
         let trap = SignalTrap { _ in tail.stop() }
         do {
             try await tail.run()
-        } catch where trap.signal != nil {
-            // Stopped before Redis was reached.
+        } catch {
+            // With a signal it is no failure: stopped before Redis was reached.
+            if trap.signal == nil { throw error }
         }
         withExtendedLifetime(trap) {}
         await access.shutDown()

@@ -1,0 +1,92 @@
+import Foundation
+import Glibc
+import Testing
+import ThrowawayRedis
+
+/// How the command ends, by the command as built.
+@Suite(.timeLimit(.minutes(2)), .serialized) struct ExitCodeTests {
+    @Test(arguments: [
+        (["run", "--leese-ttl", "3s"], "Unknown option '--leese-ttl'. Did you mean '--lease-ttl'?"),
+        (["run", "--lease-ttl", "3x"], "--lease-ttl: '3x'"), (["run", "--lease-ttl"], "--lease-ttl"),
+        (["run", "surplus"], "'surplus'"), (["nonsense"], "'nonsense'"),
+        (["tail", "--concurrency", "3"], "--concurrency"),
+        (["status", "--config", "/nowhere.yaml"], "--config: /nowhere.yaml"),
+        (["run", "--lease-ttl", "1ms"], "--lease-ttl: "), (["run", "--registers", "2"], "--registers: "),
+        (["run", "--tls-ca", "/nowhere.pem"], "--tls-ca"),
+    ])
+    func wrongUseIs64(arguments: [String], naming: String) async throws {
+        let run = try await LapseBinary.run(arguments + (arguments[0] == "run" ? ["--log-level", "critical"] : []))
+        #expect(run.code == 64)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.hasPrefix("lapse: ") && run.errors.contains(naming), "\(run.errors)")
+        #expect(run.errors.utf8.count { $0 == 10 } == 1, "one line: \(run.errors)")
+    }
+
+    @Test(arguments: [[], ["--help"], ["--version"], ["run", "--help"], ["help", "tail"]])
+    func askingForHelpIsNoMistake(arguments: [String]) async throws {
+        let run = try await LapseBinary.run(arguments)
+        #expect(run.code == 0)
+        #expect(!run.output.isEmpty && run.errors.isEmpty)
+    }
+
+    @Test(arguments: ["run", "tail", "status"])
+    func unreachableIs69(subcommand: String) async throws {
+        let closed = try await ThrowawayServer.start()
+        await closed.kill()
+        let began = ContinuousClock.now
+        let run = try await LapseBinary.run(
+            [subcommand, "--redis", closed.url, "--startup-timeout", "300ms"]
+                + (subcommand == "run" ? ["--admin", "off"] : []))
+        #expect(run.code == 69)
+        #expect(run.lastLine.contains("\(closed.port)"), "\(run.errors)")
+        #expect(ContinuousClock.now - began < .seconds(5))
+        await closed.shutDown()
+    }
+
+    @Test(arguments: ["run", "tail", "status"])
+    func aRefusedPasswordIs77(subcommand: String) async throws {
+        var options = ServerOptions()
+        options.password = "right"
+        let server = try await ThrowawayServer.start(options)
+        let file = try TemporaryFile("hunter2\n")
+        let run = try await LapseBinary.run(
+            [subcommand, "--redis", server.url, "--redis-password-file", file.path]
+                + (subcommand == "run" ? ["--admin", "off"] : []))
+        #expect(run.code == 77, "\(run.errors)")
+        #expect(run.lastLine.hasPrefix("lapse: ") && !run.errors.contains("hunter2"), "\(run.errors)")
+        await server.shutDown()
+    }
+
+    @Test func aTakenAdminPortIsSaid() async throws {
+        let server = try await ThrowawayServer.start()
+        let run = try await LapseBinary.run(["run", "--redis", server.url, "--admin", server.address])
+        #expect(run.code == 70)
+        #expect(run.lastLine.contains("\(server.port) is already in use"), "\(run.errors)")
+        await server.shutDown()
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT])
+    func aSignalBeforeRedisIsReachedIs0(signal: Int32) async throws {
+        let child = try LapseBinary.start(["run", "--redis", "redis://127.0.0.1:1", "--admin", "off"])
+        try await waitUntil("it waits", within: .seconds(10)) {
+            child.text.errors.contains("waiting for Redis") ? nil : child.text.errors
+        }
+        child.signal(signal)
+        #expect(try await child.end().code == 0)
+    }
+
+    @Test func theSecondSignalEndsAtOnce() async throws {
+        let child = try LapseBinary.start(["run", "--redis", "redis://127.0.0.1:1", "--admin", "off"])
+        try await waitUntil("it waits", within: .seconds(10)) {
+            child.text.errors.contains("waiting for Redis") ? nil : child.text.errors
+        }
+        // Stopped for the moment, so that both signals are there when it looks.
+        child.signal(SIGSTOP)
+        child.signal(SIGTERM)
+        child.signal(SIGINT)
+        child.signal(SIGCONT)
+        let run = try await child.end()
+        #expect([128 + SIGTERM, 128 + SIGINT].contains(run.code), "\(run)")
+        #expect(run.errors.contains("second signal"))
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// The command as built, beside the tests.
+struct LapseBinary: Sendable {
+    /// How one run ended.
+    struct Run: Sendable {
+        var code: Int32
+        var output: String
+        var errors: String
+
+        /// What it says about its end, behind the log.
+        var lastLine: String { errors.split(separator: "\n").last.map(String.init) ?? "" }
+    }
+
+    private static var url: URL {
+        if let path = ProcessInfo.processInfo.environment["LAPSE_BINARY"] { return URL(filePath: path) }
+        let tests = Bundle.main.executableURL ?? URL(filePath: CommandLine.arguments[0])
+        return tests.deletingLastPathComponent().appending(path: "lapse")
+    }
+
+    /// Starts the command; nothing of this process's environment but the path reaches it.
+    static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Child {
+        let child = Child()
+        child.process.executableURL = url
+        child.process.arguments = arguments
+        child.process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
+        child.process.standardInput = FileHandle.nullDevice
+        child.process.standardOutput = child.output
+        child.process.standardError = child.errors
+        child.collect()
+        try child.process.run()
+        return child
+    }
+
+    static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Run {
+        try await start(arguments, environment: environment).end()
+    }
+
+    /// A run that has not ended yet.
+    final class Child: Sendable {
+        fileprivate let process = Process()
+        fileprivate let output = Pipe()
+        fileprivate let errors = Pipe()
+        private let printed = Mutex<(output: Data, errors: Data)>((Data(), Data()))
+
+        deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+        fileprivate func collect() {
+            output.fileHandleForReading.readabilityHandler = { [weak self] handle in
+                let data = handle.availableData
+                if data.isEmpty { handle.readabilityHandler = nil }
+                self?.printed.withLock { $0.output += data }
+            }
+            errors.fileHandleForReading.readabilityHandler = { [weak self] handle in
+                let data = handle.availableData
+                if data.isEmpty { handle.readabilityHandler = nil }
+                self?.printed.withLock { $0.errors += data }
+            }
+        }
+
+        func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+        /// Nobody reads its output any more.
+        func closeOutput() throws {
+            output.fileHandleForReading.readabilityHandler = nil
+            try output.fileHandleForReading.close()
+        }
+
+        var lines: [String] { text.output.split(separator: "\n").map(String.init) }
+
+        var text: (output: String, errors: String) {
+            let (output, errors) = printed.withLock { $0 }
+            return (String(decoding: output, as: UTF8.self), String(decoding: errors, as: UTF8.self))
+        }
+
+        /// Waits until it has ended by itself; kills it when it does not.
+        func end(within limit: Duration = .seconds(20)) async throws -> Run {
+            let deadline = ContinuousClock.now + limit
+            while process.isRunning {
+                if ContinuousClock.now > deadline {
+                    signal(SIGKILL)
+                    Issue.record("lapse \(process.arguments ?? []) still ran after \(limit)")
+                }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            // What it printed last may still be in the pipe.
+            try await Task.sleep(for: .milliseconds(50))
+            return Run(code: process.terminationStatus, output: text.output, errors: text.errors)
+        }
+    }
+}

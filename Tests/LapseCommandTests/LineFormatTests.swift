@@ -1,0 +1,131 @@
+import Foundation
+import Lapse
+import LapseAdmin
+import Logging
+import Synchronization
+import Testing
+
+@testable import LapseCommand
+
+/// The lines that other programs read.
+@Suite struct LineFormatTests {
+    private func expiration(_ key: [UInt8], value: [UInt8]? = nil) -> Expiration {
+        Expiration(
+            key: ExpirationKey(bytes: key), database: 0, node: "127.0.0.1:30001",
+            position: Position(runID: "7a56", ordinal: 1234), origin: .live,
+            receivedAt: Date(timeIntervalSince1970: 1_767_323_045.678), value: value)
+    }
+
+    private func line(_ key: [UInt8], value: [UInt8]? = nil) -> String {
+        let bytes = NDJSONHandler.line(
+            expiration(key, value: value), replica: "a", term: 5, token: 1_721_000_000_000_000, attempt: 1,
+            handledAt: 1_767_323_045_680)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test func anExpirationIsOneGoldenLine() {
+        #expect(
+            line(Array("session:42".utf8)) == """
+                {"key":"session:42","database":0,"node":"127.0.0.1:30001","runId":"7a56","ordinal":1234,"origin":"live",\
+                "replica":"a","term":5,"token":1721000000000000,"attempt":1,"receivedAt":"2026-01-02T03:04:05.678Z",\
+                "handledAt":"2026-01-02T03:04:05.680Z"}
+
+                """)
+    }
+
+    @Test func everyKeyComesBackAsItWas() throws {
+        struct Read: Decodable {
+            var key: String?
+            var keyBase64: Data?
+        }
+        let plain = (UInt8.min...0x7F).map { [$0] } + ["\u{0}\"\\\n\r\t/é漢🙂\u{2028}", ""].map { Array($0.utf8) }
+        let binary: [[UInt8]] = [[0xFF], [0xC3, 0x28], [0, 0x80, 0xFF, 1], [0xED, 0xA0, 0x80], [0x61, 0xC3]]
+        for key in plain + binary {
+            let text = line(key)
+            #expect(text.hasSuffix("}\n") && text.utf8.count { $0 == 10 } == 1)
+            let read = try JSONDecoder().decode(Read.self, from: Data(text.utf8))
+            #expect((read.key == nil) != (read.keyBase64 == nil))
+            #expect(read.key.map { Array($0.utf8) } ?? read.keyBase64.map(Array.init) == key)
+        }
+        #expect(line([0xFF, 0, 1]).contains(#""keyBase64":"/wAB""#))
+    }
+
+    @Test func aCompanionsValueComesAlong() {
+        #expect(line([0x61], value: Array("cart".utf8)).contains(#","value":"cart"}"#))
+        #expect(line([0x61], value: [0xFE]).contains(#","valueBase64":"/g=="}"#))
+    }
+
+    @Test func timesAreTheCalendars() {
+        let calendar = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        var seconds: Int64 = -2_208_988_800
+        while seconds < 7_258_118_400 {
+            let date = Date(timeIntervalSince1970: Double(seconds))
+            #expect(UTCTime(milliseconds: seconds * 1000).text == date.formatted(calendar))
+            seconds += 1_234_567
+        }
+        #expect(UTCTime(milliseconds: -1).text == "1969-12-31T23:59:59.999Z")
+        #expect(UTCTime(milliseconds: 951_782_400_000).text == "2000-02-29T00:00:00.000Z")
+    }
+
+    // MARK: - Logs
+
+    private let facts = [("error", "it \"broke\"\nbadly"), ("key", "a=b"), ("node", "10.0.0.1:6379"), ("z", "")]
+
+    @Test func aLogLineForPeople() {
+        let line = LogLine(time: UTCTime(milliseconds: 0), level: .info, message: "became\nleader", facts: facts)
+        #expect(
+            String(decoding: line.text, as: UTF8.self) == """
+                1970-01-01T00:00:00.000Z info  became\\nleader  error="it \\"broke\\"\\nbadly" key="a=b" \
+                node=10.0.0.1:6379 z=""
+
+                """)
+    }
+
+    @Test func aLogLineForPrograms() throws {
+        let line = LogLine(
+            time: UTCTime(milliseconds: 0), level: .warning, message: "m", facts: facts + [("time", "own")])
+        let text = String(decoding: line.json, as: UTF8.self)
+        #expect(text.hasPrefix(#"{"time":"1970-01-01T00:00:00.000Z","level":"warning","message":"m","#))
+        let read = try JSONDecoder().decode([String: String].self, from: Data(line.json))
+        #expect(read["error"] == "it \"broke\"\nbadly")
+        #expect(read["time_"] == "own")
+    }
+
+    @Test(arguments: ["\u{1B}[2J", "\u{202E}gnp.exe", "a\u{0}b", "\u{85}", "line\u{2028}line"])
+    func nothingSteersTheTerminal(text: String) {
+        for shown in [Printable.text(text), Printable.quoted(text)] {
+            #expect(shown.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
+            #expect(!shown.contains("\u{202E}") && !shown.contains("\u{2028}"))
+        }
+    }
+
+    @Test func metadataIsMergedAndSorted() {
+        let lines = Mutex<[String]>([])
+        var logger = Logger(label: "test") { _ in
+            LineLogHandler(format: .text, level: .info) { bytes in
+                lines.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
+            }
+        }
+        logger[metadataKey: "term"] = "4"
+        logger[metadataKey: "node"] = "n"
+        logger.debug("not shown")
+        logger.notice("shown", metadata: ["term": "5", "a": ["x", "y"]])
+        let all = lines.withLock { $0 }
+        #expect(all.count == 1)
+        #expect(all.first?.hasSuffix("Z notice shown  a=\"[\\\"x\\\", \\\"y\\\"]\" node=n term=5\n") == true, "\(all)")
+    }
+
+    @Test func aTableIsAsWideAsItMustBe() {
+        var table = TextTable("node", "role")
+        table.add("127.0.0.1:6379", "master")
+        #expect(table.lines == ["node            role", "127.0.0.1:6379  master"])
+    }
+
+    @Test func aTailLineIsReadable() {
+        let line = TailLine(time: UTCTime(milliseconds: 0), node: "n:1", database: 3, key: Array("a\nb".utf8))
+        #expect(String(decoding: line.bytes(.text), as: UTF8.self) == "1970-01-01T00:00:00.000Z n:1 3 a\\nb\n")
+        #expect(
+            String(decoding: line.bytes(.json), as: UTF8.self)
+                == #"{"key":"a\nb","database":3,"node":"n:1","receivedAt":"1970-01-01T00:00:00.000Z"}"# + "\n")
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Lapse
+import Synchronization
+import Testing
+
+/// Lines of many tasks into one pipe.
+@Suite(.timeLimit(.minutes(1))) struct LineOutputTests {
+    private final class Ends: Sendable {
+        let read: Int32
+        let write: Int32
+
+        init() throws {
+            var ends: [Int32] = [-1, -1]
+            try #require(unsafe pipe(&ends) == 0)
+            (read, write) = (ends[0], ends[1])
+        }
+
+        deinit { close(write) }
+
+        func next(_ size: Int) -> [UInt8] {
+            var chunk = [UInt8](repeating: 0, count: size)
+            let count = unsafe Foundation.read(read, &chunk, size)
+            return Array(chunk.prefix(max(0, count)))
+        }
+    }
+
+    @Test func linesNeverMix() async throws {
+        let ends = try Ends()
+        let output = LineOutput(ends.write)
+        let reader = Task.detached {
+            var all: [UInt8] = []
+            var lines = 0
+            while lines < 2000 {
+                let chunk = ends.next(700)
+                lines += chunk.count { $0 == 10 }
+                all += chunk
+            }
+            return all
+        }
+        await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<20 {
+                group.addTask {
+                    for number in 0..<100 {
+                        let filler = String(repeating: "\(task % 10)", count: (number * 37) % 900)
+                        try await output.write(Array("\(task) \(number) \(filler)\n".utf8))
+                    }
+                }
+            }
+        }
+        var next = [Int](repeating: 0, count: 20)
+        for line in String(decoding: await reader.value, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ", omittingEmptySubsequences: false)
+            try #require(words.count == 3)
+            let task = try #require(Int(words[0]))
+            #expect(Int(words[1]) == next[task], "a task's lines keep their order")
+            #expect(words[2].allSatisfy { $0 == Character("\(task % 10)") })
+            next[task] += 1
+        }
+        #expect(next.allSatisfy { $0 == 100 })
+        close(ends.read)
+    }
+
+    @Test func aClosedReaderIsToldOnce() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        let ends = try Ends()
+        let told = Mutex<[String]>([])
+        let output = LineOutput(ends.write) { broken in told.withLock { $0.append(broken.description) } }
+        close(ends.read)
+        for _ in 0..<3 {
+            await #expect(throws: LineOutput.Broken.self) { try await output.write([10]) }
+        }
+        // Told behind the continuation of the first line.
+        while told.withLock({ $0.isEmpty }) { await Task.yield() }
+        #expect(told.withLock { $0 } == ["stdout is closed: whoever read it has ended"])
+    }
+
+    @Test func aStuckReaderHoldsUpNobodyWhoIsCancelled() async throws {
+        let ends = try Ends()
+        let output = LineOutput(ends.write)
+        let big = [UInt8](repeating: 65, count: 1 << 20)
+        let stuck = Task { try await output.write(big) }
+        let waiting = Task { try await output.write([10]) }
+        try await Task.sleep(for: .milliseconds(50))
+        stuck.cancel()
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { try await stuck.value }
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+        // Let the writer's thread go.
+        var left = big.count
+        while left > 0 { left -= ends.next(1 << 16).count }
+        close(ends.read)
+    }
+}

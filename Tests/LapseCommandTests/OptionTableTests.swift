@@ -1,0 +1,136 @@
+import ArgumentParser
+import Foundation
+import Lapse
+import LapseAdmin
+import Logging
+import Testing
+
+@testable import LapseCommand
+
+/// The table of options: one row is one option, everywhere.
+@Suite struct OptionTableTests {
+    private static let runRows =
+        Connection.rows + Election.rows + Wanted.rows + Running.rows + LogLines.rows
+
+    @Test(arguments: [
+        ("lease-ttl", "LAPSE_LEASE_TTL", "leaseTtl"), ("redis", "LAPSE_REDIS", "redis"),
+        ("redis-password-file", "LAPSE_REDIS_PASSWORD_FILE", "redisPasswordFile"),
+    ])
+    func namesFollowFromOne(name: String, variable: String, fileKey: String) {
+        let row = OptionRow(name: name, help: "")
+        #expect(row.variable == variable)
+        #expect(row.fileKey == fileKey)
+        #expect(OptionRow.name(ofFileKey: fileKey) == name)
+    }
+
+    @Test(arguments: ["leaseTtl", "leaseTTL", "lease-ttl", "lease.ttl"])
+    func aFileMaySpellItsOwnWay(key: String) { #expect(OptionRow.name(ofFileKey: key) == "lease-ttl") }
+
+    @Test func noNameIsTakenTwice() {
+        let names = OptionCatalog.rows.map(\.name)
+        #expect(names.count == Set(names).count)
+    }
+
+    @Test(arguments: runRows.map(\.name))
+    func everyOptionIsInTheHelp(name: String) {
+        let help = LapseCommand.helpMessage(for: RunCommand.self)
+        #expect(help.contains("--\(name) <"), "\(help)")
+    }
+
+    @Test(arguments: runRows.map(\.name))
+    func everyOptionIsReadFromEverywhere(name: String) async throws {
+        let row = try #require(Self.runRows.first { $0.name == name })
+        // The parser's view of the table is by reflection: this is what holds it to its word.
+        let command = try #require(try LapseCommand.parseAsRoot(["run", row.flag, "from-flag"]) as? RunCommand)
+        let given = [
+            command.connection.values, command.election.values, command.wanted.values, command.running.values,
+            command.logLines.values,
+        ].reduce(into: [:]) { $0.merge($1) { $1 } }
+        #expect(given == [name: ["from-flag"]])
+
+        // The file is opened, so it cannot have just any name.
+        guard row.name != Connection.config.row.name else { return }
+        let file = try TemporaryFile("\(row.fileKey): from-file\n")
+        let flag = try await OptionValues(given: given, environment: [row.variable: "from-environment"])
+        #expect(try texts(flag, row) == ["from-flag"])
+        let environment = try await OptionValues(
+            given: ["config": [file.path]], environment: [row.variable: "from-environment"])
+        #expect(try texts(environment, row) == ["from-environment"])
+        let fromFile = try await OptionValues(given: [:], environment: ["LAPSE_CONFIG": file.path])
+        #expect(try texts(fromFile, row) == ["from-file"])
+        let standard = try await OptionValues(given: [:], environment: [row.variable: ""])
+        #expect(try texts(standard, row) == [row.standard].compactMap(\.self))
+    }
+
+    @Test func theDefaultsAreTheLibrarys() async throws {
+        let read = try ProcessorConfiguration(try await OptionValues(given: [:], environment: [:]))
+        let library = ProcessorConfiguration()
+        #expect(read.redis == library.redis)
+        #expect(read.name == library.name)
+        #expect(read.topology == library.topology)
+        #expect(read.connectTimeout == library.connectTimeout)
+        #expect(read.startupTimeout == library.startupTimeout)
+        #expect(read.leaseTTL == library.leaseTTL)
+        #expect(read.registers == library.registers)
+        #expect(read.notifications == library.notifications)
+        #expect(read.concurrency == library.concurrency)
+        #expect(read.handlerTimeout == library.handlerTimeout)
+        #expect(read.retries == library.retries)
+        #expect(read.deadLetter == library.deadLetter)
+        #expect(read.logBytes == library.logBytes)
+        #expect(read.logAge == library.logAge)
+        #expect(read.drain == library.drain)
+    }
+
+    @Test func repeatableOptionsTakeMany() async throws {
+        let flags = try await OptionValues(
+            given: ["match": ["a,b", "c"], "redis": ["redis://a,redis://b", "redis://c"]], environment: [:])
+        #expect(try flags.all(Wanted.match) == ["a,b", "c"])
+        #expect(try flags.all(Connection.redis) == ["redis://a", "redis://b", "redis://c"])
+
+        let environment = try await OptionValues(
+            given: [:], environment: ["LAPSE_MATCH": "a:*, b:*", "LAPSE_DATABASE": "0,3"])
+        #expect(try environment.all(Wanted.match) == ["a:*", "b:*"])
+        #expect(try environment.all(Wanted.database) == [0, 3])
+
+        let file = try TemporaryFile(#"{"match": ["a,b", "c"], "database": [1, 2], "redis": "redis://a,redis://b"}"#)
+        let listed = try await OptionValues(given: ["config": [file.path]], environment: [:])
+        #expect(try listed.all(Wanted.match) == ["a,b", "c"])
+        #expect(try listed.all(Wanted.database) == [1, 2])
+        #expect(try listed.all(Connection.redis) == ["redis://a", "redis://b"])
+    }
+
+    @Test func aFileMayNest() async throws {
+        let file = try TemporaryFile("lease:\n  ttl: 3s\nlog: {level: debug, format: json}\nretries: 7\n")
+        let values = try await OptionValues(given: ["config": [file.path]], environment: [:])
+        #expect(try values(Running.leaseTTL) == .seconds(3))
+        #expect(try values(LogLines.level) == .debug)
+        #expect(try values(LogLines.format) == .json)
+        #expect(try values(Running.retries) == 7)
+    }
+
+    @Test func aPasswordComesFromAFile() async throws {
+        let file = try TemporaryFile("s3cret word\n")
+        var configuration = ProcessorConfiguration()
+        try configuration.connect(try await OptionValues(given: ["redis-password-file": [file.path]], environment: [:]))
+        #expect(configuration.password == "s3cret word")
+    }
+
+    private func texts(_ values: OptionValues, _ row: OptionRow) throws -> [String] {
+        let raw = Setting<String>(row: row) { text throws(Malformed) in text }
+        switch row.arity {
+        case .one, .flag: return [try values(raw)].compactMap(\.self)
+        case .list, .many: return try values.all(raw)
+        }
+    }
+}
+
+/// A file that is gone when nobody needs it any more.
+final class TemporaryFile: Sendable {
+    private let url = FileManager.default.temporaryDirectory.appending(path: "lapse-test-\(UUID().uuidString)")
+    var path: String { url.path }
+
+    init(_ text: String) throws { try Data(text.utf8).write(to: url) }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+}
