@@ -77,6 +77,15 @@ let package = Package(
             ],
             swiftSettings: rules),
 
+        // The closure of the README, compiled and run by the tests.
+        .executableTarget(
+            name: "CartExample",
+            dependencies: [
+                "Lapse", "LeaderElection", logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: rules),
+
         // The fault table: real faults against real clusters, and the account.
         .target(name: "Chaos", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .executableTarget(
@@ -103,7 +112,8 @@ let package = Package(
             swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["Chaos", "ThrowawayRedis", "LapseCommand"], swiftSettings: rules),
+            name: "EndToEndTests", dependencies: ["CartExample", "Chaos", "ThrowawayRedis", "LapseCommand"],
+            swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(
             name: "LapseAdminTests",

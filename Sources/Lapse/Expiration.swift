@@ -33,10 +33,13 @@ public struct Expiration: Sendable, Hashable {
 
 /// A key's bytes, with a `String` view for the keys that are UTF-8.
 public struct ExpirationKey: Sendable, Hashable, CustomStringConvertible {
+    /// The key as Redis knows it.
     public let bytes: [UInt8]
 
+    /// A key of these bytes.
     public init(bytes: [UInt8]) { self.bytes = bytes }
 
+    /// A key of the text's UTF-8 bytes.
     public init(_ text: String) { bytes = Array(text.utf8) }
 
     /// The key as text; nil when its bytes are not UTF-8.
@@ -55,11 +58,13 @@ public struct Position: Sendable, Hashable, CustomStringConvertible {
     /// 1 for the first expiration of that process.
     public let ordinal: UInt64
 
+    /// The number `ordinal` of the process `runID`.
     public init(runID: String, ordinal: UInt64) {
         self.runID = runID
         self.ordinal = ordinal
     }
 
+    /// `runID:ordinal`.
     public var description: String { "\(runID):\(ordinal)" }
 }
 

@@ -20,6 +20,7 @@ import Synchronization
 /// Each expiration that Redis announced while one replica listened is handled at least once. It is handled twice only across a
 /// crash. A processor runs once.
 public final class ExpirationProcessor: Service {
+    /// How a processor runs.
     public typealias Configuration = ProcessorConfiguration
 
     let configuration: Configuration
@@ -30,8 +31,13 @@ public final class ExpirationProcessor: Service {
     private let running = Mutex<RunningProcessor?>(nil)
     private let started = Atomic(false)
 
-    /// - Parameter handler: handles one expiration; may be async and throw (a throw is retried). Its task is cancelled
-    ///   at the handler timeout and when the term ends.
+    /// A processor; nothing happens before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - configuration: how it runs; checked by ``run()``.
+    ///   - logger: where its lines go; the handlers' loggers derive from it.
+    ///   - handler: handles one expiration; may be async and throw (a throw is retried). Its task is cancelled at the
+    ///     handler timeout and when the term ends.
     public init(
         configuration: Configuration, logger: Logger = Logger(label: "lapse"), handler: @escaping ExpirationHandler
     ) {
@@ -40,9 +46,11 @@ public final class ExpirationProcessor: Service {
         self.logger = logger
     }
 
-    /// Runs until graceful shutdown or ``stop()``, which drain and hand over, or until its task is cancelled.
+    /// Runs until graceful shutdown or ``stop()``, which drain and hand over, or until its task is cancelled, which ends the
+    /// term at once: the handlers are cancelled and awaited.
     ///
-    /// - Throws: ``LapseError``.
+    /// - Throws: ``LapseError``: a configuration that makes no sense, Redis that is not reached in time or refuses at the
+    ///   start, or a handler that ignored its cancellation past the end of the lease. Later failures of Redis end nothing.
     @concurrent
     public func run() async throws {
         guard !started.exchange(true, ordering: .relaxed) else {

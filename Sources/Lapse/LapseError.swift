@@ -9,6 +9,7 @@ public enum LapseError: Error, Sendable, CustomStringConvertible {
     /// A handler ignored its cancellation past the end of the lease: the process should exit.
     case handlerOverran(term: UInt64)
 
+    /// One line, with the fix.
     public var description: String {
         switch self {
         case .configuration(let text), .unreachable(let text), .denied(let text): text

@@ -3,7 +3,7 @@ import RedisClient
 
 /// How an ``ExpirationProcessor`` runs. Every value has a default; each is named as the option of `lapse run`.
 public struct ProcessorConfiguration: Sendable {
-    /// What runs on the servers.
+    /// What runs on the servers; `auto` asks them.
     public enum TopologyMode: String, Sendable, CaseIterable { case auto, standalone, cluster, sentinel }
 
     /// What to do about nodes that do not announce expirations.
@@ -30,13 +30,17 @@ public struct ProcessorConfiguration: Sendable {
     public var databases: [Int] = []
     /// The password, if it is not in the URL.
     public var password: String?
-    /// PEM files: authorities to trust, and for mutual TLS the client's certificate and key.
+    /// Path of a PEM file with the authorities to trust; nil for the system's.
     public var tlsAuthorityFile: String?
+    /// Path of a PEM file with this client's certificate, for mutual TLS.
     public var tlsCertificateFile: String?
+    /// Path of a PEM file with the key of ``tlsCertificateFile``.
     public var tlsKeyFile: String?
+    /// What runs on the servers. ``TopologyMode/sentinel`` and `redis+sentinel://` URLs belong together.
     public var topology: TopologyMode = .auto
     /// `FROM=TO`, for nodes announced behind NAT.
     public var addressMap: [String] = []
+    /// The longest wait for one connection.
     public var connectTimeout: Duration = .seconds(2)
     /// How long to wait for Redis at the start; nil keeps trying.
     public var startupTimeout: Duration?
@@ -46,22 +50,32 @@ public struct ProcessorConfiguration: Sendable {
     public var lockServers: [String] = []
     /// Lock keys; nil for 3 in a cluster, else 1.
     public var registers: Int?
+    /// What to do about nodes that do not announce expirations.
     public var notifications: NotificationPolicy = .verify
     /// Handlers at once.
     public var concurrency = 64
+    /// The longest run of a handler; then its task is cancelled and the attempt has failed.
     public var handlerTimeout: Duration = .seconds(30)
-    /// Attempts after the first.
+    /// Attempts after the first, 0.1 s to 30 s apart.
     public var retries = 5
     /// A stream for expirations that no attempt could handle; nil logs them.
     public var deadLetter: String?
-    /// Bounds of each node's log: bytes, and age.
+    /// The most bytes to keep in each node's log. What is dropped before it was handled counts as lost.
     public var logBytes = 64 << 20
+    /// The longest to keep an expiration in a log. What is dropped before it was handled counts as lost.
     public var logAge: Duration = .seconds(60)
-    /// How long handlers may take to finish at shutdown.
+    /// How long handlers may take to finish at shutdown; then they are cancelled and left to the next leader.
     public var drain: Duration = .seconds(10)
     /// Called when a handler ignores its cancellation past the end of the lease: exit the process there.
     public var onOverrun: (@Sendable (_ term: UInt64) -> Void)?
 
+    /// Values for a server on this machine, unless others are given.
+    ///
+    /// - Parameters:
+    ///   - redis: URLs of servers to begin with.
+    ///   - name: the election's name.
+    ///   - id: this replica.
+    ///   - match: keys wanted, as Redis globs; empty for all.
     public init(
         redis: [String] = ["redis://127.0.0.1:6379"], name: String = "default",
         id: String = ElectionConfiguration.uniqueID(), match: [String] = []

@@ -13,6 +13,7 @@ public struct Claim: Sendable, Hashable {
     /// A register that holds a live claim under other rules answers ``AcquireReply/mismatch(rules:)``.
     public let rules: String
 
+    /// A claim as the elector makes it; a store only reads claims.
     public init(name: String, id: String, value: String, ttl: Duration, rules: String) {
         self.name = name
         self.id = id

@@ -19,6 +19,7 @@ public struct ElectionConfiguration: Sendable {
     /// when the body blocks every thread that Swift has for tasks.
     public var onOverrun: (@Sendable (UInt64) -> Void)?
 
+    /// A configuration; nothing is checked before ``timing()`` or an ``Elector`` is made.
     public init(
         name: String, id: String = ElectionConfiguration.uniqueID(), leaseTTL: Duration = .seconds(8),
         clockDrift: Double = 0.01, stopBudget: Duration? = nil, drainLimit: Duration? = nil,

@@ -8,6 +8,7 @@ public enum ElectionError: Error, Sendable, Hashable, CustomStringConvertible {
     /// the process must exit, with a non-zero status.
     case bodyOverran(term: UInt64)
 
+    /// One line for logs.
     public var description: String {
         switch self {
         case .configuration(let text): text

@@ -24,23 +24,31 @@ public enum LeadershipChange: Sendable, Hashable {
 
 /// One look at an elector, for metrics and status pages.
 public struct ElectorState: Sendable {
+    /// What a replica does in the election.
     public enum Role: String, Sendable, Hashable, CaseIterable {
         /// Neither leading nor knowing who does.
         case waiting
+        /// Another replica leads.
         case following
+        /// Asking the registers for their votes.
         case campaigning
+        /// Leading.
         case leading
         /// Leading, though the last renewal failed.
         case suspect
         /// The term is ending; its body has not returned yet.
         case stopping
+        /// Giving the lease back.
         case releasing
+        /// The elector has stopped.
         case stopped
     }
 
+    /// What this replica does.
     public var role: Role = .waiting
     /// The term under way, or the last one of this replica; 0: none yet.
     public var term: UInt64 = 0
+    /// The fencing token of that term; 0: none yet.
     public var token = FencingToken(rawValue: 0)
     /// The replica that leads, as far as is known.
     public var leader: String?

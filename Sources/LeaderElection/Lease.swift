@@ -55,5 +55,6 @@ public final class Lease: Sendable {
 
 /// The lease has run out or was given up.
 public struct LeaseLapsed: Error, Sendable, CustomStringConvertible {
+    /// One line for logs.
     public var description: String { "the lease has lapsed" }
 }

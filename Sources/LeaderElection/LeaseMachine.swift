@@ -244,5 +244,6 @@ public enum RegisterState: Sendable, Hashable {
     case ok
     /// It holds this replica's claim no more.
     case lost
+    /// It gave no answer, and why.
     case unreachable(RegisterError)
 }

@@ -60,8 +60,10 @@ public protocol LeaseStore: Sendable {
 }
 
 extension LeaseStore {
+    /// Unknown.
     public var failureDomains: Int? { nil }
 
+    /// None: followers poll.
     public func wakeUps() -> AsyncStream<WakeUp> {
         AsyncStream { $0.finish() }
     }
@@ -69,8 +71,10 @@ extension LeaseStore {
 
 /// What a store can do, beyond voting.
 public struct StoreCapabilities: OptionSet, Sendable, Hashable {
+    /// One bit for each capability.
     public let rawValue: UInt8
 
+    /// The capabilities of these bits.
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }

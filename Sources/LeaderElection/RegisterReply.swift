@@ -5,6 +5,7 @@ public struct Vote: Sendable, Hashable {
     /// The largest term that was ever confirmed here, 0 if none.
     public let term: UInt64
 
+    /// A vote, as a register grants it.
     public init(counter: UInt64, term: UInt64) {
         self.counter = counter
         self.term = term
@@ -13,6 +14,7 @@ public struct Vote: Sendable, Hashable {
 
 /// A register's answer to ``LeaseRegister/acquire(_:)``.
 public enum AcquireReply: Sendable, Hashable {
+    /// The register holds the claim now.
     case granted(Vote)
     /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, if known.
     case held(by: String, ttl: Duration?)
@@ -24,6 +26,7 @@ public enum AcquireReply: Sendable, Hashable {
 
 /// A register's answer to ``LeaseRegister/renew(_:token:term:heal:)``.
 public enum RenewReply: Sendable, Hashable {
+    /// The TTL runs anew.
     case renewed
     /// The value is gone; `holder` is the value that took its place, if any.
     case lost(holder: String?)
@@ -35,10 +38,12 @@ public struct Observation: Sendable, Hashable {
     public let holder: String?
     /// What is left of the claim.
     public let ttl: Duration?
-    /// The largest confirmed term and the counter.
+    /// The largest confirmed term, 0 if none.
     public let term: UInt64
+    /// The counter: no smaller than the largest confirmed token.
     public let token: FencingToken
 
+    /// What a register says of itself.
     public init(holder: String?, ttl: Duration?, term: UInt64, token: FencingToken) {
         self.holder = holder
         self.ttl = ttl
@@ -63,6 +68,7 @@ public enum RegisterError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The task that asked was cancelled.
     case cancelled
 
+    /// One line for logs.
     public var description: String {
         switch self {
         case .unreachable(let detail): "unreachable: \(detail)"

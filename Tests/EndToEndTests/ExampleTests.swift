@@ -1,0 +1,88 @@
+import Foundation
+import Glibc
+import Testing
+import ThrowawayRedis
+
+/// The program of the README does what the README says, and is what the README shows.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct ExampleTests {
+    @Test("the example releases a cart whose key expires, and ends with 0 on SIGTERM")
+    func releasesCarts() async throws {
+        let server = try await ThrowawayServer.start()
+        let example = try ExampleProcess(redis: server.url)
+        defer { example.kill() }
+        // A server gives no vote while it is younger than the lease.
+        try await waitUntil("the example leads", within: .seconds(20)) {
+            example.log.contains("became leader") ? nil : "its log: \(example.log)"
+        }
+        try await server.cli("SET", "cart:1", "x", "PX", "200")
+        try await waitUntil("cart:1 is released", within: .seconds(20)) {
+            example.output.contains("released cart:1 token=") ? nil : "its log: \(example.log)"
+        }
+        #expect(await example.terminate() == 0, "\(example.log)")
+        #expect(example.output.split(separator: "\n").count == 1, "\(example.output)")
+        await server.shutDown()
+    }
+
+    @Test("the README shows the lines of the example")
+    func readmeShowsTheExample() throws {
+        let readme = try Self.text(of: "README.md")
+        let begin = try #require(readme.firstRange(of: "```swift\n"))
+        let end = try #require(readme[begin.upperBound...].firstRange(of: "```"))
+        let shown = readme[begin.upperBound..<end.lowerBound]
+        // There it stands inside a type and its function.
+        let lines = shown.split(separator: "\n").map { "        \($0)\n" }
+        #expect(lines.count > 5)
+        #expect(try Self.text(of: "Sources/CartExample/CartExample.swift").contains(lines.joined()))
+    }
+
+    private static func text(of path: String) throws -> String {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+}
+
+/// The example as a process, its output and its log in files.
+private final class ExampleProcess: Sendable {
+    private let process = Process()
+    private let directory: URL
+
+    var output: String { text("output") }
+    var log: String { text("log") }
+
+    init(redis: String) throws {
+        directory = FileManager.default.temporaryDirectory.appending(path: "cart-example-\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        process.executableURL = URL(filePath: Binary.built("CartExample"))
+        process.arguments = [redis]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try file("output")
+        process.standardError = try file("log")
+        try process.run()
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    /// SIGTERM; returns the exit code, nil when it did not end in time.
+    func terminate() async -> Int32? {
+        process.terminate()
+        try? await waitUntil("the example has ended", within: .seconds(20)) { process.isRunning ? "it runs" : nil }
+        return process.isRunning ? nil : process.terminationStatus
+    }
+
+    func kill() {
+        guard process.isRunning else { return }
+        _ = Glibc.kill(process.processIdentifier, SIGKILL)
+    }
+
+    private func file(_ name: String) throws -> FileHandle {
+        let file = directory.appending(path: name)
+        try Data().write(to: file)
+        return try FileHandle(forWritingTo: file)
+    }
+
+    private func text(_ name: String) -> String {
+        (try? String(contentsOf: directory.appending(path: name), encoding: .utf8)) ?? ""
+    }
+}
