@@ -3,8 +3,17 @@ import RedisClient
 
 /// How an ``ExpirationProcessor`` runs. Every value has a default; each is named as the option of `lapse run`.
 public struct ProcessorConfiguration: Sendable {
-    /// What runs on the servers; `auto` asks them.
-    public enum TopologyMode: String, Sendable, CaseIterable { case auto, standalone, cluster, sentinel }
+    /// What runs on the servers.
+    public enum TopologyMode: String, Sendable, CaseIterable {
+        /// Ask them; with `redis+sentinel://` URLs it is Sentinel.
+        case auto
+        /// A single Redis, with or without replicas.
+        case standalone
+        /// A Redis Cluster.
+        case cluster
+        /// A master named by Sentinels.
+        case sentinel
+    }
 
     /// What to do about nodes that do not announce expirations.
     public enum NotificationPolicy: String, Sendable, CaseIterable {

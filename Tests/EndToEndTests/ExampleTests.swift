@@ -3,7 +3,7 @@ import Glibc
 import Testing
 import ThrowawayRedis
 
-/// The program of the README does what the README says, and is what the README shows.
+/// What the README shows is what there is, and does what the README says.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct ExampleTests {
     @Test("the example releases a cart whose key expires, and ends with 0 on SIGTERM")
@@ -34,6 +34,22 @@ struct ExampleTests {
         let lines = shown.split(separator: "\n").map { "        \($0)\n" }
         #expect(lines.count > 5)
         #expect(try Self.text(of: "Sources/CartExample/CartExample.swift").contains(lines.joined()))
+    }
+
+    @Test("the README shows the user that `lapse doctor --acl` prints")
+    func readmeShowsTheUser() throws {
+        let process = Process()
+        process.executableURL = URL(filePath: Binary.lapse)
+        process.arguments = ["doctor", "--acl", "--name", "shop"]
+        let output = Pipe()
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let printed = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(printed.hasPrefix("ACL SETUSER lapse "), "\(printed)")
+        #expect(try Self.text(of: "README.md").contains("```\n\(printed)```"))
     }
 
     private static func text(of path: String) throws -> String {
