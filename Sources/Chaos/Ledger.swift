@@ -21,6 +21,8 @@ package struct Ledger: Sendable {
     package var terms: Int
     /// Announcements beyond the first of a key: the servers' own repetition.
     package var announcedAgain = 0
+    /// Handled though the leader had not heard them: a peer had.
+    package var repaired: Int
     package var note = ""
 
     package init(
@@ -32,6 +34,7 @@ package struct Ledger: Sendable {
         self.handled = counts.count
         lost = keys.count { counts[$0] == nil }
         twice = counts.values.reduce(0) { $0 + $1 - 1 }
+        repaired = handled.count { $0.origin == "repair" }
         let times = handled.map(\.time).filter { window.contains($0) }.sorted()
         let terms = Dictionary(grouping: handled, by: \.token).values.compactMap { lines -> ClosedRange<Double>? in
             let times = lines.map(\.time)

@@ -22,6 +22,7 @@ package enum Scenario: String, CaseIterable, Sendable {
     case masterFrozen = "master-frozen"
     case failover
     case newMaster = "new-master"
+    case feedsCut = "feeds-cut"
 
     /// How long the traffic runs, in seconds.
     func seconds(_ pace: Pace) -> Double {
@@ -83,6 +84,21 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .failover:
             let master = try await cluster.masters()[0]
             try await cluster.failover(try await cluster.replicas(of: master)[0])
+        case .feedsCut:
+            let leader = try await group.leader()
+            let end = Date() + (pace == .full ? 10 : 4)
+            var cuts = 0
+            while Date() < end {
+                for node in cluster.nodes {
+                    let clients = try await node.cli("CLIENT", "LIST", "TYPE", "pubsub").split(separator: "\n")
+                    for client in clients where client.contains("name=lapse:chaos:\(leader.id):feed") {
+                        guard let id = client.split(separator: " ").first?.dropFirst(3) else { continue }
+                        _ = try? await node.cli("CLIENT", "KILL", "ID", String(id))
+                        cuts += 1
+                    }
+                }
+            }
+            trace.note = "\(cuts) cuts "
         case .newMaster:
             let node = try await cluster.addNode()
             try await witness.add(node)

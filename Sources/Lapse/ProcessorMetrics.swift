@@ -9,6 +9,7 @@ final class ProcessorMetrics: Sendable {
         let up: Gauge
         let received: Counter
         let lost: Counter
+        let repaired: Counter
         let ignored: Counter
         let surplus: Counter
         let entries: Gauge
@@ -45,7 +46,12 @@ final class ProcessorMetrics: Sendable {
     func handlerTook(_ duration: Duration) { handlerTime.record(duration: duration) }
 
     func subscription(_ node: NodeAddress, up: Bool) { series(node) { $0.up.record(up ? 1 : 0) } }
-    func lost(_ node: NodeAddress, _ count: UInt64) { series(node) { $0.lost.increment(by: Int64(count)) } }
+    func gap(_ node: NodeAddress, lost: UInt64, repaired: UInt64) {
+        series(node) { series in
+            series.lost.increment(by: Int64(lost))
+            series.repaired.increment(by: Int64(repaired))
+        }
+    }
     func ignored(_ node: NodeAddress, _ count: UInt64) { series(node) { $0.ignored.increment(by: Int64(count)) } }
     func surplus(_ node: NodeAddress, _ count: UInt64) { series(node) { $0.surplus.increment(by: Int64(count)) } }
 
@@ -90,6 +96,7 @@ final class ProcessorMetrics: Sendable {
                     up: Gauge(label: "lapse_subscription_up", dimensions: label),
                     received: Counter(label: "lapse_expirations_received_total", dimensions: label),
                     lost: Counter(label: "lapse_expirations_lost_total", dimensions: label),
+                    repaired: Counter(label: "lapse_expirations_repaired_total", dimensions: label),
                     ignored: Counter(label: "lapse_expirations_ignored_total", dimensions: label),
                     surplus: Counter(label: "lapse_expirations_surplus_total", dimensions: label),
                     entries: Gauge(label: "lapse_log_entries", dimensions: label),

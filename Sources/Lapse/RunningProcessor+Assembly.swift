@@ -13,20 +13,30 @@ extension RunningProcessor {
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
         let databases = configuration.databases.isEmpty ? [deployment.database ?? 0] : configuration.databases
+        let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
+        let holes = AsyncStream.makeStream(of: Repairer.Hole.self)
         let dispatcher = Dispatcher(
             logs: logs,
             filter: KeyFilter(match: configuration.match, ignore: configuration.ignore, databases: databases),
             lanes: configuration.concurrency, retryBell: Doorbell(on: threads.control.any()),
             listeners: .init(
-                gap: { [weak self] in self?.heard($0) },
+                hole: { holes.continuation.yield($0) },
                 ignored: { [account, metrics] node, count in
                     account.ignored("\(node)", count)
                     metrics.ignored(node, count)
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }))
         watch.tell { dispatcher.note($0) }
-        let feeds = FeedSet(surroundings(store, dispatcher, keeper))
-        let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
+        let answers = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
+        let repairer = Repairer(
+            holes: holes.stream, id: configuration.id, logs: logs, client: client,
+            channel: ElectionKeys.channel(configuration.name), key: { answers.repair($0) },
+            peers: { keeper.peers }, look: { [watch] in watch.looks },
+            listeners: .init(filled: { dispatcher.filled($0) }, gap: { [weak self] in self?.heard($0) }),
+            on: threads.control.any(), logger: logger)
+        let peer = RepairPeer(
+            id: configuration.id, logs: logs, client: client, key: { answers.repair($0) }, logger: logger)
+        let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
         let leadership = Leadership(
             dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
             drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
@@ -34,9 +44,12 @@ extension RunningProcessor {
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(retries: configuration.retries),
                 deadLetters: DeadLetters(stream: configuration.deadLetter, client: client, logger: logger),
-                metrics: metrics, logger: logger, clock: { [threads] in Doorbell(on: threads.control.any()) }),
+                metrics: metrics, logger: logger, fencedOut: { elector.resign() },
+                clock: { [threads] in Doorbell(on: threads.control.any()) }),
             resign: { elector.resign() }, logger: logger)
-        return Parts(elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership)
+        return Parts(
+            elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
+            repairer: repairer, peer: peer)
     }
 
     private var electionConfiguration: ElectionConfiguration {
@@ -86,13 +99,14 @@ extension RunningProcessor {
     }
 
     private func surroundings(
-        _ store: RedisLeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper
+        _ store: RedisLeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper, _ peer: RepairPeer
     ) -> FeedSurroundings {
         FeedSurroundings(
             name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
             loops: threads.feeds, commands: commands, watch: watch, logs: logs,
             listeners: .init(
                 appended: { dispatcher.appended($0) }, leaseFreed: { store.wake($0) },
+                asked: { peer.hear($0) },
                 look: { [watch] in watch.looks }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             base: { keeper.latest[$0]?.base }, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)

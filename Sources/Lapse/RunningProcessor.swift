@@ -13,6 +13,8 @@ final class RunningProcessor: Sendable {
         let dispatcher: Dispatcher
         let keeper: ProgressKeeper
         let leadership: Leadership
+        let repairer: Repairer
+        let peer: RepairPeer
     }
 
     let configuration: ProcessorConfiguration
@@ -101,6 +103,14 @@ final class RunningProcessor: Sendable {
                 await self.watch.run(); return nil
             }
             group.addTask {
+                await parts.repairer.run()
+                return nil
+            }
+            group.addTask {
+                await parts.peer.run()
+                return nil
+            }
+            group.addTask {
                 await parts.feeds.run(); return nil
             }
             group.addTask {
@@ -172,9 +182,9 @@ final class RunningProcessor: Sendable {
 
     func heard(_ gap: Gap) {
         account.lost(gap.node, gap.lost)
-        if let node = NodeAddress(gap.node) { metrics.lost(node, gap.lost) }
-        logger.error(
-            "gap",
+        if let node = NodeAddress(gap.node) { metrics.gap(node, lost: gap.lost, repaired: gap.repaired) }
+        logger.log(
+            level: gap.lost > 0 ? .error : .notice, "gap",
             metadata: [
                 "node": "\(gap.node)", "count": "\(gap.ordinals.count)", "repaired": "\(gap.repaired)",
                 "lost": "\(gap.lost)", "from": "\(gap.ordinals.lowerBound)", "to": "\(gap.ordinals.upperBound)",

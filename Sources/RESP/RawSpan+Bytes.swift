@@ -26,4 +26,7 @@ extension RawSpan {
         for index in suffix.indices where byte(at: start + index) != suffix[index] { return false }
         return true
     }
+
+    /// The bytes as text, with a replacement character where they are not UTF-8. Allocates: not for the hot path.
+    package var text: String { String(decoding: (0..<byteCount).map { byte(at: $0) }, as: UTF8.self) }
 }

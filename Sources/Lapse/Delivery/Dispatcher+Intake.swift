@@ -12,6 +12,7 @@ extension Dispatcher {
     }
 
     private func read(_ log: NodeLog, _ state: inout State) {
+        guard state.repairing[log.runID] == nil else { return }
         if state.machine.cursors[log.runID] == nil, !open(log, &state) { return }
         while let cursor = state.machine.cursors[log.runID], state.machine.pendingCount < pendingLimit {
             let limit = min(pendingLimit - state.machine.pendingCount, 4096)
@@ -27,8 +28,7 @@ extension Dispatcher {
                     state.news.ignored[log.address, default: 0] += 1
                     state.machine.skip(log.runID, through: entry.ordinal)
                 case .counts:
-                    let origin: Origin = entry.receivedAt < state.termBegan ? .takeover : .live
-                    state.machine.admit(work(entry, log, origin))
+                    state.machine.admit(work(entry, log, since: state.termBegan))
                 }
                 taken += 1
                 return taken < limit
@@ -37,32 +37,46 @@ extension Dispatcher {
             case .none: return
             case .entries: if isStuck || taken < limit { return }
             case .hole(let ordinals):
-                state.machine.skip(log.runID, through: ordinals.upperBound)
-                state.news.gaps.append(
-                    Gap(node: "\(log.address)", runID: log.runID, ordinals: ordinals, repaired: 0))
+                guard pass(ordinals, log, &state) else { return }
             }
         }
     }
 
-    /// Sets the cursor where the last leader left it, and takes up what it left pending. False before the first mark.
+    /// Passes over a hole that has been filled as far as it can be; asks for one that has not. True if passed.
+    private func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog, _ state: inout State) -> Bool {
+        if let filled = state.filled[log.runID], filled.contains(hole.lowerBound) {
+            state.machine.skip(log.runID, through: min(hole.upperBound, filled.upperBound))
+            return true
+        }
+        ask(hole, log, &state)
+        return false
+    }
+
+    private func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, _ state: inout State) {
+        state.repairing[log.runID] = hole
+        state.news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole))
+    }
+
+    /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the
+    /// first mark, or for a peer's word on what this replica did not hear.
     private func open(_ log: NodeLog, _ state: inout State) -> Bool {
         guard let baseline = log.baseline else { return false }
         guard let progress = state.progress[log.runID] else {
             state.machine.open(log.runID, at: Cursor(through: baseline))
             return true
         }
+        let pending = progress.cursor.pending.sorted()
+        let missing = pending.filter { log.entry($0) == nil }
+        if let first = missing.first, let last = missing.last, state.filled[log.runID] == nil {
+            ask(first...last, log, &state)
+            return false
+        }
         state.machine.open(log.runID, at: progress.cursor)
-        for ordinal in progress.cursor.pending.sorted() {
+        for ordinal in pending {
             if let entry = log.entry(ordinal) {
-                let key = ExpirationKey(bytes: entry.key)
-                state.machine.admit(
-                    Work(
-                        runID: log.runID, node: "\(log.address)", ordinal: ordinal, key: key, database: entry.database,
-                        receivedAt: entry.receivedAt, origin: .takeover))
+                state.machine.admit(work(entry, log, since: .max))
             } else {
                 state.machine.drop(log.runID, ordinal)
-                state.news.gaps.append(
-                    Gap(node: "\(log.address)", runID: log.runID, ordinals: ordinal...ordinal, repaired: 0))
             }
         }
         return true
@@ -76,8 +90,10 @@ extension Dispatcher {
         return ownership.verdict(slot: slot, at: log.address, entry.provenance)
     }
 
-    private func work(_ entry: ExpirationLog.Entry, _ log: NodeLog, _ origin: Origin) -> Work {
-        Work(
+    /// - Parameter since: when the term began, in milliseconds since 1970.
+    private func work(_ entry: ExpirationLog.Entry, _ log: NodeLog, since began: UInt64) -> Work {
+        let origin: Origin = entry.isRepaired ? .repair : entry.receivedAt < began ? .takeover : .live
+        return Work(
             runID: log.runID, node: "\(log.address)", ordinal: entry.ordinal,
             key: ExpirationKey(bytes: Array(entry.key)), database: entry.database, receivedAt: entry.receivedAt,
             origin: origin)

@@ -8,7 +8,8 @@ import Synchronization
 package final class Dispatcher: Sendable {
     /// What happened, for metrics and observers. Called without a lock held.
     package struct Listeners: Sendable {
-        package var gap: @Sendable (Gap) -> Void
+        /// These are missing in a log: to be filled, or reported as lost. ``filled(_:)`` says when that is done.
+        package var hole: @Sendable (Repairer.Hole) -> Void
         package var ignored: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
         /// A node announces for slots it is not known to own: look again.
         package var doubtful: @Sendable (NodeAddress) -> Void
@@ -29,12 +30,16 @@ package final class Dispatcher: Sendable {
         var waiters: [CheckedContinuation<Void, Never>] = []
         var drained: CheckedContinuation<Void, Never>?
         var rotation = 0
+        /// Logs that stand still until a hole has been filled, as far as it can be.
+        var repairing: [String: ClosedRange<UInt64>] = [:]
+        /// The last hole that was filled of each log: what is still missing in it is lost, and has been reported.
+        var filled: [String: ClosedRange<UInt64>] = [:]
         var news = News()
     }
 
     /// What the listeners are to be told once the lock is released.
     struct News {
-        var gaps: [Gap] = []
+        var holes: [Repairer.Hole] = []
         var ignored: [NodeAddress: UInt64] = [:]
         var doubtful: Set<NodeAddress> = []
     }
@@ -72,6 +77,8 @@ package final class Dispatcher: Sendable {
             state.token = token.rawValue
             state.writes = 0
             state.handedOut = 0
+            state.repairing = [:]
+            state.filled = [:]
             state.phase = .running
         }
     }
@@ -118,6 +125,18 @@ package final class Dispatcher: Sendable {
     package func note(_ poll: TopologyPoll) {
         state.withLock { $0.ownership.note(poll) }
         wake(1)
+    }
+
+    /// A hole is as full as it will ever be. False if this term does not wait for it.
+    package func filled(_ hole: Repairer.Hole) -> Bool {
+        let isWanted = state.withLock { state in
+            guard state.phase != .idle, state.repairing[hole.runID] == hole.ordinals else { return false }
+            state.repairing[hole.runID] = nil
+            state.filled[hole.runID] = hole.ordinals
+            return true
+        }
+        if isWanted { wake(lanes) }
+        return isWanted
     }
 
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
@@ -215,7 +234,7 @@ package final class Dispatcher: Sendable {
     }
 
     private func tell(_ news: News) {
-        for gap in news.gaps { listeners.gap(gap) }
+        for hole in news.holes { listeners.hole(hole) }
         for (node, count) in news.ignored { listeners.ignored(node, count) }
         for node in news.doubtful { listeners.doubtful(node) }
     }

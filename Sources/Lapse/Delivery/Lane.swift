@@ -19,6 +19,8 @@ struct Lane: Sendable {
         var deadLetters: DeadLetters
         var metrics: ProcessorMetrics
         var logger: Logger
+        /// A resource has seen a newer token: this term is over, whatever the clock says.
+        var fencedOut: @Sendable () -> Void
         /// Keeps the handlers' deadlines.
         var clock: @Sendable () -> Doorbell
     }
@@ -92,6 +94,9 @@ struct Lane: Sendable {
         do {
             try await around.handler(work.expiration, context)
             return nil
+        } catch is FencedOut {
+            around.fencedOut()
+            return "\(FencedOut())"
         } catch {
             return "\(error)"
         }

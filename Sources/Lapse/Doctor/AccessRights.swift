@@ -34,10 +34,10 @@ package struct AccessRights: Sendable {
     /// Where marks and releases are announced.
     static func controlChannel(_ name: String) -> String { "&\(escaped(ElectionKeys.channel(name)))" }
 
-    /// What runs scripts, and what they call.
+    /// What runs scripts, what they call, and what replicas repair each other's logs with.
     static let scriptCommands = [
         "+eval", "+evalsha", "+script|load", "+get", "+set", "+del", "+pexpire", "+pttl", "+hget", "+hset", "+hgetall",
-        "+hdel", "+zadd", "+zremrangebyscore", "+zrange", "+time", "+info", "+publish",
+        "+hdel", "+zadd", "+zremrangebyscore", "+zrange", "+rpush", "+lpop", "+time", "+info", "+publish",
     ]
 
     /// The line for every Redis server, replicas too: rights are kept per server.

@@ -12,6 +12,8 @@ final class FeedSink: PushReceiver {
         var appended: @Sendable (_ count: Int) -> Void
         /// The lease may be free: a release message, or the lock's own expiration.
         var leaseFreed: @Sendable (WakeUp) -> Void
+        /// A leader asks its peers for what it did not hear.
+        var asked: @Sendable (RepairRequest) -> Void
         /// How many looks at the topology have begun.
         var look: @Sendable () -> Int
     }
@@ -22,6 +24,7 @@ final class FeedSink: PushReceiver {
     }
 
     private static let released = Array("released".utf8)
+    private static let repairPrefix = Array(RepairRequest.prefix.utf8)
     private static let lockSuffix = Array(":lock".utf8)
 
     let log: NodeLog
@@ -50,8 +53,10 @@ final class FeedSink: PushReceiver {
         let now = WallClock.milliseconds()
         var freed: WakeUp?
         var rings = false
+        var requests: [String] = []
         let count = log.receive(batch, now: now, look: listeners.look()) { _, payload, numbering in
             if payload.equals(Self.released) { freed = .released }
+            if payload.starts(with: Self.repairPrefix) { requests.append(payload.text) }
             mark.withLock { mark in
                 guard let nonce = mark?.nonce, payload.equals(nonce) else { return }
                 mark?.arrived = true
@@ -63,6 +68,7 @@ final class FeedSink: PushReceiver {
         }
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }
+        for request in requests.compactMap(RepairRequest.init) { listeners.asked(request) }
         if count > 0 { listeners.appended(count) }
     }
 

@@ -25,6 +25,8 @@ package struct ExpirationLog {
         /// Milliseconds since 1970.
         package var receivedAt: UInt64
         package var provenance: Provenance
+        /// Not heard by this replica, but by a peer.
+        package var isRepaired: Bool
 
         /// The key's hash slot in a cluster.
         package var slot: UInt16 { HashSlot.of(Array(key)) }
@@ -41,6 +43,7 @@ package struct ExpirationLog {
         var first: UInt64
         var isNumbered: Bool
         var provenance: Provenance
+        var isRepaired = false
         let began: UInt64
         var slots: [Slot] = []
         var keys: ByteBuffer
@@ -73,7 +76,8 @@ package struct ExpirationLog {
     ) {
         let fits: Bool =
             if let tail = chunks.last {
-                tail.isNumbered == isNumbered && tail.last + 1 == number && tail.provenance == provenance
+                tail.isNumbered == isNumbered && !tail.isRepaired && tail.last + 1 == number
+                    && tail.provenance == provenance
                     && tail.keys.writerIndex + key.byteCount <= chunkBytes && now >= tail.began
                     && now - tail.began < UInt64(UInt32.max)
             } else { false }
@@ -91,6 +95,40 @@ package struct ExpirationLog {
                 database: database))
         bytes += key.byteCount + MemoryLayout<Slot>.stride
         count += 1
+    }
+
+    /// Puts in what a peer heard, where it belongs; what is there already is passed over.
+    ///
+    /// - Parameter heard: sorted by ordinal.
+    /// - Returns: how many were new.
+    package mutating func insert(_ heard: [HeardExpiration], provenance: Provenance) -> Int {
+        var inserted = 0
+        for one in heard where entry(one.ordinal) == nil {
+            let at = firstChunk(after: one.ordinal)
+            let before = at - 1
+            let fits =
+                before >= 0 && chunks[before].isRepaired && chunks[before].last + 1 == one.ordinal
+                && chunks[before].provenance == provenance && one.receivedAt >= chunks[before].began
+                && one.receivedAt - chunks[before].began < UInt64(UInt32.max)
+                && chunks[before].keys.writerIndex + one.key.count <= chunkBytes
+            let place = fits ? before : at
+            if !fits {
+                var chunk = Chunk(
+                    first: one.ordinal, isNumbered: true, provenance: provenance, began: one.receivedAt,
+                    keys: ByteBuffer())
+                chunk.isRepaired = true
+                chunks.insert(chunk, at: at)
+            }
+            chunks[place].keys.writeBytes(one.key)
+            chunks[place].slots.append(
+                Slot(
+                    end: UInt32(chunks[place].keys.writerIndex),
+                    sinceChunk: UInt32(one.receivedAt - chunks[place].began), database: one.database))
+            bytes += one.key.count + MemoryLayout<Slot>.stride
+            count += 1
+            inserted += 1
+        }
+        return inserted
     }
 
     /// Gives the unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
@@ -174,7 +212,8 @@ package struct ExpirationLog {
         return Entry(
             ordinal: chunk.first + UInt64(index),
             key: chunk.keys.viewBytes(at: start, length: Int(slot.end) - start) ?? ByteBufferView(ByteBuffer()),
-            database: slot.database, receivedAt: chunk.began + UInt64(slot.sinceChunk), provenance: chunk.provenance)
+            database: slot.database, receivedAt: chunk.began + UInt64(slot.sinceChunk), provenance: chunk.provenance,
+            isRepaired: chunk.isRepaired)
     }
 
     /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.

@@ -187,10 +187,31 @@ package final class NodeLog: Sendable {
         }
     }
 
-    package func entry(_ ordinal: UInt64) -> (key: [UInt8], database: UInt16, receivedAt: UInt64)? {
+    /// The entry with this ordinal. Do not keep it: it holds on to the log's memory.
+    package func entry(_ ordinal: UInt64) -> ExpirationLog.Entry? { state.withLock { $0.log.entry(ordinal) } }
+
+    /// What this replica heard of these ordinals, up to about so many bytes; what is in doubt is left out.
+    package func heard(in ordinals: ClosedRange<UInt64>, bytes limit: Int) -> [HeardExpiration] {
         state.withLock { state in
-            state.log.entry(ordinal).map { (Array($0.key), $0.database, $0.receivedAt) }
+            var heard: [HeardExpiration] = []
+            var bytes = 0
+            state.log.forEach(after: ordinals.lowerBound - 1) { entry in
+                guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
+                guard entry.provenance != .doubted else { return true }
+                heard.append(
+                    HeardExpiration(
+                        ordinal: entry.ordinal, database: entry.database, receivedAt: entry.receivedAt,
+                        key: Array(entry.key)))
+                bytes += entry.key.count + 24
+                return true
+            }
+            return heard
         }
+    }
+
+    /// Puts in what a peer heard; returns how many were new.
+    package func insert(_ heard: [HeardExpiration], look: Int) -> Int {
+        state.withLock { $0.log.insert(heard, provenance: .trusted(look: look)) }
     }
 
     /// Forgets what is finished.

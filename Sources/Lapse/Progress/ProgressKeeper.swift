@@ -28,6 +28,7 @@ package final class ProgressKeeper: Sendable {
     private let id: String
     private let timeout: Duration
     private let known = Mutex<[String: Progress]>([:])
+    private let members = Mutex<Set<String>>([])
 
     /// - Parameter timeout: for one write or read on one register.
     package init(places: [Place], id: String, timeout: Duration = .milliseconds(500)) {
@@ -38,6 +39,9 @@ package final class ProgressKeeper: Sendable {
 
     /// What was last read, by run ID.
     package var latest: [String: Progress] { known.withLock { $0 } }
+
+    /// The replicas that were alive within the last seconds, this one included.
+    package var peers: Set<String> { members.withLock { $0 } }
 
     private var majority: Int { places.count / 2 + 1 }
 
@@ -64,7 +68,9 @@ package final class ProgressKeeper: Sendable {
     /// - Returns: nil when fewer than a majority answered.
     package func read() async -> [String: Progress]? {
         let replies = await onAll(ProgressScripts.read, [Array(id.utf8)]) { [$0.progress, $0.members] }
-        let tables = replies.compactMap { $0?.array }.map(Self.table)
+        let answers = replies.compactMap { $0?.array }.filter { $0.count == 3 }
+        let tables = answers.map { Self.table($0[0].array ?? []) }
+        if let freshest = answers.first { members.withLock { $0 = Self.present(freshest) } }
         let newest = Progress.newest(tables)
         // A minority's word still serves to trim: it was written by some leader.
         if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0, newest]) } }
@@ -79,6 +85,18 @@ package final class ProgressKeeper: Sendable {
         }
         let arguments = [Array("\(token)".utf8)] + runIDs.map { Array("log:\($0)".utf8) }
         _ = await onAll(ProgressScripts.remove, arguments) { [$0.progress] }
+    }
+
+    /// The replicas seen within the last seconds.
+    private static func present(_ answer: [RESPValue]) -> Set<String> {
+        let flat = answer[1].array ?? []
+        let now = answer[2].int ?? 0
+        var present: Set<String> = []
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            guard let id = flat[index].string, let seen = flat[index + 1].int, seen >= now - 4 else { continue }
+            present.insert(id)
+        }
+        return present
     }
 
     private static func table(_ flat: [RESPValue]) -> [String: Progress] {
@@ -123,7 +141,7 @@ private enum ProgressScripts {
         local seconds = tonumber(now[1])
         redis.call('ZADD', KEYS[2], seconds, ARGV[1])
         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
-        return redis.call('HGETALL', KEYS[1])
+        return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'), seconds}
         """)
 
     /// ARGV: token, then fields.

@@ -15,6 +15,9 @@ package struct ElectionKeys: Sendable, Hashable {
     package var progress: String { key("progress") }
     package var members: String { key("members") }
 
+    /// The list in which peers answer a request.
+    package func repair(_ nonce: String) -> String { key("repair:\(nonce)") }
+
     private func key(_ what: String) -> String { "{\(tag)}:\(name):\(what)" }
 
     /// Where releases and marks are announced.

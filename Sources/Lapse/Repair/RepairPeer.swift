@@ -1,0 +1,96 @@
+package import Logging
+package import RESP
+package import RedisClient
+import Synchronization
+
+/// Answers a leader that missed something this replica heard.
+///
+/// The request comes in by every feed; the first one counts. The answer goes into a short-lived list beside the lock, bounded in
+/// size: what does not fit is as good as not heard.
+package final class RepairPeer: Sendable {
+    private let id: String
+    private let logs: LogBook
+    private let client: any CommandRunner
+    private let key: @Sendable (_ nonce: String) -> String
+    private let logger: Logger
+    private let seen = Mutex<[String]>([])
+    private let requests: AsyncStream<RepairRequest>
+    private let inbox: AsyncStream<RepairRequest>.Continuation
+    /// How long an answer stays, in milliseconds.
+    private static let patience = 10_000
+    private static let batchBytes = 256 << 10
+    private static let limitBytes = 32 << 20
+
+    package init(
+        id: String, logs: LogBook, client: any CommandRunner, key: @escaping @Sendable (String) -> String,
+        logger: Logger
+    ) {
+        self.id = id
+        self.logs = logs
+        self.client = client
+        self.key = key
+        self.logger = logger
+        (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+    }
+
+    /// A request was heard on some feed.
+    package func hear(_ request: RepairRequest) {
+        guard request.asker != id else { return }
+        let isNew = seen.withLock { seen in
+            guard !seen.contains(request.nonce) else { return false }
+            seen.append(request.nonce)
+            if seen.count > 256 { seen.removeFirst() }
+            return true
+        }
+        if isNew { inbox.yield(request) }
+    }
+
+    /// Answers until cancelled.
+    package func run() async {
+        for await request in requests { await answer(request) }
+    }
+
+    private func answer(_ request: RepairRequest) async {
+        var count = 0
+        var sent = 0
+        var after = request.ordinals.lowerBound - 1
+        while let log = logs[request.runID], sent < Self.limitBytes {
+            let batch = log.heard(in: after + 1...request.ordinals.upperBound, bytes: Self.batchBytes)
+            guard let last = batch.last else { break }
+            guard await push(.heard(batch), request) else { return }
+            count += batch.count
+            sent += batch.reduce(0) { $0 + $1.key.count + 24 }
+            after = last.ordinal
+            if after >= request.ordinals.upperBound { break }
+        }
+        _ = await push(.done(replica: id), request)
+        logger.info(
+            "answered a peer",
+            metadata: ["leader": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(count)"])
+    }
+
+    private func push(_ answer: RepairAnswer, _ request: RepairRequest) async -> Bool {
+        let key = key(request.nonce)
+        var command = RESPCommand("RPUSH", key)
+        command.append(answer.bytes)
+        do throws(RedisError) {
+            _ = try await client.send(command, key: key)
+            _ = try await client.send(RESPCommand("PEXPIRE", key, "\(Self.patience)"), key: key)
+            return true
+        } catch {
+            logger.warning("answer to a peer not written", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+}
+
+/// Whoever can run a command where a key lives.
+package protocol CommandRunner: Sendable {
+    func send(_ command: RESPCommand, key: String) async throws(RedisError) -> RESPValue
+}
+
+extension KeyedClient: CommandRunner {
+    package func send(_ command: RESPCommand, key: String) async throws(RedisError) -> RESPValue {
+        try await send(command, key: key, timeout: .seconds(2))
+    }
+}

@@ -1,0 +1,117 @@
+package import Logging
+package import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// Fills holes in the leader's log with what its peers heard.
+///
+/// One hole of one log at a time: its log stands still meanwhile, the others go on. When every other replica has answered, or the
+/// deadline has passed, what nobody had is lost, and is said to be.
+package final class Repairer: Sendable {
+    /// A hole to be filled.
+    package struct Hole: Sendable, Hashable {
+        package var runID: String
+        package var node: String
+        package var ordinals: ClosedRange<UInt64>
+    }
+
+    /// What the repairer tells.
+    package struct Listeners: Sendable {
+        /// The hole is as full as it will ever be. False if nobody waits for it any more: the term is over.
+        package var filled: @Sendable (Hole) -> Bool
+        package var gap: @Sendable (Gap) -> Void
+    }
+
+    private let id: String
+    private let logs: LogBook
+    private let client: any CommandRunner
+    private let channel: String
+    private let key: @Sendable (_ nonce: String) -> String
+    private let peers: @Sendable () -> Set<String>
+    private let look: @Sendable () -> Int
+    private let listeners: Listeners
+    private let loop: any EventLoop
+    private let logger: Logger
+    private let holes: AsyncStream<Hole>
+    private let deadline: Duration
+
+    /// - Parameters:
+    ///   - holes: what is to be filled.
+    ///   - key: the list for answers, by nonce.
+    ///   - peers: the replicas seen lately, this one included or not.
+    ///   - look: how many looks at the topology have begun.
+    ///   - deadline: how long to wait for answers.
+    package init(
+        holes: AsyncStream<Hole>, id: String, logs: LogBook, client: any CommandRunner, channel: String,
+        key: @escaping @Sendable (String) -> String, peers: @escaping @Sendable () -> Set<String>,
+        look: @escaping @Sendable () -> Int, listeners: Listeners, deadline: Duration = .seconds(2),
+        on loop: any EventLoop, logger: Logger
+    ) {
+        self.id = id
+        self.logs = logs
+        self.client = client
+        self.channel = channel
+        self.key = key
+        self.peers = peers
+        self.look = look
+        self.listeners = listeners
+        self.deadline = deadline
+        self.loop = loop
+        self.logger = logger
+        self.holes = holes
+    }
+
+    /// Fills holes until cancelled, several at once.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            for await hole in holes { group.addTask { await self.repair(hole) } }
+        }
+    }
+
+    private func repair(_ hole: Hole) async {
+        var repaired: UInt64 = 0
+        let others = peers().subtracting([id])
+        if !others.isEmpty { repaired = await ask(hole, others) }
+        let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
+        if listeners.filled(hole) { listeners.gap(gap) }
+    }
+
+    /// Returns how many of the hole's expirations came in.
+    private func ask(_ hole: Hole, _ others: Set<String>) async -> UInt64 {
+        let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
+        let request = RepairRequest(nonce: nonce, asker: id, runID: hole.runID, ordinals: hole.ordinals)
+        let key = key(nonce)
+        do throws(RedisError) {
+            _ = try await client.send(RESPCommand("PUBLISH", channel, request.text), key: key)
+        } catch {
+            logger.warning("peers not asked", metadata: ["error": "\(error)"])
+            return 0
+        }
+        let bell = Doorbell(on: loop)
+        let end = ContinuousClock.now + deadline
+        var waitingFor = others
+        var missing = UInt64(hole.ordinals.count)
+        while !waitingFor.isEmpty, missing > 0, ContinuousClock.now < end {
+            for answer in await take(key) {
+                switch answer {
+                case .heard(let expirations):
+                    let wanted = expirations.filter { hole.ordinals.contains($0.ordinal) }
+                    missing -= min(missing, UInt64(logs[hole.runID]?.insert(wanted, look: look()) ?? 0))
+                case .done(let replica): waitingFor.remove(replica)
+                }
+            }
+            if missing > 0, !waitingFor.isEmpty, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
+        }
+        _ = try? await client.send(RESPCommand("DEL", key), key: key)
+        return UInt64(hole.ordinals.count) - missing
+    }
+
+    private func take(_ key: String) async -> [RepairAnswer] {
+        var answers: [RepairAnswer] = []
+        while let bytes = try? await client.send(RESPCommand("LPOP", key), key: key).bytes {
+            if let answer = RepairAnswer(bytes) { answers.append(answer) }
+        }
+        return answers
+    }
+}
