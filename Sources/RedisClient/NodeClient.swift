@@ -33,8 +33,14 @@ package final class NodeClient: Sendable {
 
     /// Sends the commands in one write. Error replies are values; a connection's failure is thrown.
     package func send(_ commands: [RESPCommand], timeout: Duration? = nil) async throws(RedisError) -> [RESPValue] {
+        let deadline = NIODeadline.now() + TimeAmount(timeout ?? settings.commandTimeout)
         do {
-            return try await loop.flatSubmit { self.connection().flatMap { $0.send(commands, timeout: timeout) } }.get()
+            return try await loop.flatSubmit {
+                self.connection(by: deadline).flatMap { connection in
+                    let left = deadline - .now()
+                    return connection.send(commands, timeout: .nanoseconds(max(0, left.nanoseconds)))
+                }
+            }.get()
         } catch let error as RedisError {
             throw error
         } catch {
@@ -66,6 +72,21 @@ package final class NodeClient: Sendable {
             }
         }.flatMap { closed in closed ?? self.loop.makeSucceededVoidFuture() }
         try? await closing.get()  // A connection that fails to open or close is closed too.
+    }
+
+    /// The connection; one that is being made costs a command no more than its own time.
+    private func connection(by deadline: NIODeadline) -> EventLoopFuture<RedisConnection> {
+        let future = connection()
+        guard case .connecting = state.value.link else { return future }
+        let promise = loop.makePromise(of: RedisConnection.self)
+        let timer = loop.scheduleTask(deadline: deadline) {
+            promise.fail(RedisError(.timeout, node: self.address, "no connection in time"))
+        }
+        future.whenComplete { result in
+            timer.cancel()
+            promise.completeWith(result)
+        }
+        return promise.futureResult
     }
 
     private func connection() -> EventLoopFuture<RedisConnection> {
