@@ -9,7 +9,7 @@ import ThrowawayRedis
 /// Real servers: one test at a time, and each ends what it starts.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct RedisClientServerTests {
-    static let loops = MultiThreadedEventLoopGroup.singleton
+    static let loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 
     static func settings(_ change: (inout ConnectionSettings) -> Void = { _ in }) -> ConnectionSettings {
         var settings = ConnectionSettings(clientName: "lapse:test:one:command")
@@ -19,6 +19,12 @@ struct RedisClientServerTests {
 
     static func client(_ address: NodeAddress, _ settings: ConnectionSettings = settings()) -> NodeClient {
         NodeClient(address, settings: settings, on: loops.next())
+    }
+
+    static func connect(_ address: NodeAddress, _ settings: ConnectionSettings = settings()) async throws
+        -> RedisConnection
+    {
+        try await RedisConnection.connect(to: address, settings: settings, on: loops.next()).get()
     }
 
     /// Runs `body` with a server that is gone afterwards, also when the test fails.
