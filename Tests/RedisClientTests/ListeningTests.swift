@@ -1,0 +1,171 @@
+import NIOCore
+import RESP
+import Synchronization
+import Testing
+import ThrowawayRedis
+
+@testable import RedisClient
+
+/// Keeps what a subscription hears.
+private final class Ear: PushReceiver {
+    struct Heard: Sendable {
+        var messages: [(channel: String, payload: [UInt8])] = []
+        var silences: [Bool] = []
+    }
+
+    private let heard = Mutex(Heard())
+
+    var messages: [(channel: String, payload: [UInt8])] { heard.withLock { $0.messages } }
+    var silences: [Bool] { heard.withLock { $0.silences } }
+
+    func receive(_ batch: borrowing ReplyBatch) {
+        batch.forEachPush { kind, channel, payload in
+            guard kind == .message else { return }
+            let message = (String(decoding: Self.copy(channel), as: UTF8.self), Self.copy(payload))
+            heard.withLock { $0.messages.append(message) }
+        }
+    }
+
+    func silenceChanged(_ silent: Bool) { heard.withLock { $0.silences.append(silent) } }
+
+    private static func copy(_ span: RawSpan) -> [UInt8] { (0..<span.byteCount).map { span.byte(at: $0) } }
+}
+
+extension RedisClientServerTests {
+    private static func listen(
+        _ address: NodeAddress, _ channels: [String] = ["news"], _ settings: ConnectionSettings = settings()
+    ) async throws -> (Subscription, Ear) {
+        let ear = Ear()
+        let subscription = try await Subscription.open(
+            to: address, settings: settings, channels: channels, on: loops.next()
+        ) { _ in ear }
+        return (subscription, ear)
+    }
+
+    @Test func messagesArriveByteForByte() async throws {
+        try await Self.withServer { server in
+            let (subscription, ear) = try await Self.listen(server.node, ["news", "__keyevent@0__:expired"])
+            let runID = try await server.info("run_id")
+            #expect(subscription.runID == runID)
+            let payloads: [[UInt8]] = [
+                [], Array("plain".utf8), [0, 13, 10, 255], Array("two\nlines\r\n".utf8), [0xc3, 0x28],
+                Array(repeating: 42, count: 300_000), Array("last".utf8),
+            ]
+            let client = Self.client(server.node)
+            for payload in payloads {
+                var command = RESPCommand("PUBLISH", "news")
+                command.append(payload)
+                _ = try await client.send(command)
+            }
+            try await waitUntil("all are heard", within: .seconds(10)) {
+                ear.messages.count == payloads.count ? nil : "\(ear.messages.count)"
+            }
+            #expect(ear.messages.map(\.payload) == payloads)
+            #expect(ear.messages.allSatisfy { $0.channel == "news" })
+
+            // An expiration, of the empty key too.
+            for key: [UInt8] in [[0xff, 10], []] {
+                var command = RESPCommand("SET")
+                command.append(key)
+                for word in ["v", "PX", "1"] { command.append(word) }
+                _ = try await client.send(command)
+            }
+            try await waitUntil("the keys expire", within: .seconds(10)) {
+                ear.messages.count == payloads.count + 2 ? nil : "\(ear.messages.count)"
+            }
+            let expired = ear.messages.suffix(2)
+            #expect(expired.allSatisfy { $0.channel == "__keyevent@0__:expired" })
+            #expect(Set(expired.map(\.payload)) == [[0xff, 10], []])
+            #expect(ear.silences.isEmpty)
+            subscription.close()
+            try await subscription.closed.get()
+            await client.shutDown()
+        }
+    }
+
+    @Test func aFrozenNodeIsSilentAndHeardAgainOnTheSameSocket() async throws {
+        try await Self.withServer { server in
+            let (subscription, ear) = try await Self.listen(server.node)
+            for round in 1...2 {
+                server.freeze()
+                try await waitUntil("the silence is noticed", within: .seconds(20)) {
+                    ear.silences.count == 2 * round - 1 ? nil : "\(ear.silences)"
+                }
+                server.resume()
+                try await waitUntil("it answers again", within: .seconds(20)) {
+                    ear.silences.count == 2 * round ? nil : "\(ear.silences)"
+                }
+            }
+            #expect(ear.silences == [true, false, true, false])
+            try await server.cli("PUBLISH", "news", "on the old socket")
+            try await waitUntil("it is heard", within: .seconds(5)) { ear.messages.isEmpty ? "not yet" : nil }
+            #expect(ear.messages.map(\.payload) == [Array("on the old socket".utf8)])
+            subscription.close()
+        }
+    }
+
+    @Test func theEndOfTheServerEndsTheSubscription() async throws {
+        try await Self.withServer { server in
+            let (subscription, _) = try await Self.listen(server.node)
+            let before = subscription.runID
+            try await server.restart()
+            try await subscription.closed.get()
+            let (next, _) = try await Self.listen(server.node)
+            #expect(next.runID != before, "a restart is another process")
+            next.close()
+        }
+    }
+
+    @Test(arguments: ["::1", "localhost"])
+    func listensByIPv6AndByName(_ host: String) async throws {
+        try await Self.withServer {
+            $0.bind = ["::1", "127.0.0.1"]
+        } _: { server in
+            let (subscription, ear) = try await Self.listen(NodeAddress(host: host, port: server.port))
+            try await server.cli("PUBLISH", "news", "hello")
+            try await waitUntil("it is heard", within: .seconds(5)) { ear.messages.isEmpty ? "not yet" : nil }
+            subscription.close()
+        }
+    }
+
+    @Test func aChannelThatIsNotAllowedIsDenied() async throws {
+        try await Self.withServer {
+            $0.users = ["user bob on >pass ~* resetchannels &news +@all"]
+        } _: { server in
+            let settings = Self.settings { $0.credentials = Credentials("bob", "pass") }
+            let error = await #expect(throws: RedisError.self) {
+                _ = try await Self.listen(server.node, ["__keyevent@0__:expired"], settings)
+            }
+            #expect(error?.kind == .denied)
+            #expect(error?.node == server.node)
+            #expect(error?.text.contains("lapse doctor --acl") == true)
+            let (subscription, _) = try await Self.listen(server.node, ["news"], settings)
+            subscription.close()
+        }
+    }
+
+    @Test func subscribesToTheChannelsOfEveryDatabase() async throws {
+        try await Self.withServer { server in
+            let channels = (0..<16).map { "__keyevent@\($0)__:expired" }
+            let (subscription, ear) = try await Self.listen(server.node, channels)
+            for database in [0, 7, 15] {
+                try await server.cli("-n", "\(database)", "SET", "k\(database)", "v", "PX", "1")
+            }
+            try await waitUntil("the keys expire", within: .seconds(10)) {
+                ear.messages.count == 3 ? nil : "\(ear.messages.count)"
+            }
+            #expect(Set(ear.messages.map(\.channel)) == Set([0, 7, 15].map { channels[$0] }))
+            subscription.close()
+        }
+    }
+
+    @Test func namesItsFeed() async throws {
+        try await Self.withServer { server in
+            let (subscription, _) = try await Self.listen(
+                server.node, ["news"], Self.settings().named("lapse:sessions:one:feed"))
+            let clients = try await server.cli("CLIENT", "LIST", "TYPE", "pubsub")
+            #expect(clients.contains("name=lapse:sessions:one:feed "))
+            subscription.close()
+        }
+    }
+}
