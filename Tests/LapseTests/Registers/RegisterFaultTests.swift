@@ -1,0 +1,97 @@
+import LeaderElection
+import NIOPosix
+import RESP
+import RedisClient
+import Testing
+import ThrowawayRedis
+
+extension RegisterTests {
+    @Test func outlivesAScriptFlush() async throws {
+        try await Self.withPlace { place in
+            let mine = Self.claim("a")
+            let vote = try await Self.take(place.register, mine)
+            let token = FencingToken(rawValue: vote.counter)
+            for _ in 0..<3 {
+                _ = try await place.text("SCRIPT", "FLUSH")
+                let renewed = try await place.register.renew(mine, token: token, term: 1, heal: false)
+                #expect(renewed == .renewed)
+                _ = try await place.text("SCRIPT", "FLUSH")
+                let again = try await place.register.acquire(mine)
+                #expect(again == .granted(Vote(counter: vote.counter, term: 1)))
+            }
+        }
+    }
+
+    @Test func theTokenGrowsOverAFlushOfEverything() async throws {
+        try await Self.withPlace { place in
+            let mine = Self.claim("a")
+            let before = try await Self.take(place.register, mine)
+            _ = try await place.text("FLUSHALL")
+            let lost = try await place.register.renew(
+                mine, token: FencingToken(rawValue: before.counter), term: 1, heal: false)
+            #expect(lost == .lost(holder: nil))
+            let after = try await Self.take(place.register, Self.claim("b"))
+            #expect(after.counter > before.counter)
+        }
+    }
+
+    @Test func aStallIsATimeoutAndADeathUnreachable() async throws {
+        try await Self.withPlace { place in
+            let client = NodeClient(
+                place.client.address, settings: ConnectionSettings(clientName: "test"),
+                on: MultiThreadedEventLoopGroup.singleton.next())
+            let store = RedisLeaseStore(name: "test", servers: [SingleServer(client)], timeout: .milliseconds(100))
+            _ = try await store.registers[0].observe("test")
+            place.server.freeze()
+            await #expect(throws: RegisterError.timedOut) { _ = try await store.registers[0].acquire(Self.claim("a")) }
+            place.server.resume()
+            await place.server.kill()
+            let error = await #expect(throws: RegisterError.self) {
+                _ = try await store.registers[0].acquire(Self.claim("a"))
+            }
+            #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
+            await client.shutDown()
+        }
+    }
+
+    @Test func missingRightsAreDeniedWithTheFix() async throws {
+        try await Self.withPlace { place in
+            try await place.server.cli("ACL", "SETUSER", "bob", "on", ">pass", "~other*", "&*", "+@all")
+            var settings = ConnectionSettings(clientName: "test")
+            settings.credentials = Credentials(user: "bob", password: Secret("pass"))
+            let client = NodeClient(
+                place.client.address, settings: settings, on: MultiThreadedEventLoopGroup.singleton.next())
+            let store = RedisLeaseStore(name: "test", servers: [SingleServer(client)], timeout: .seconds(5))
+            let error = await #expect(throws: RegisterError.self) {
+                _ = try await store.registers[0].acquire(Self.claim("a"))
+            }
+            guard case .denied(let text) = error else {
+                Issue.record("it is \(String(describing: error))")
+                return
+            }
+            #expect(text.contains(place.server.address))
+            #expect(text.contains("lapse doctor --acl"))
+            await client.shutDown()
+        }
+    }
+
+    @Test func aForeignValueIsUnexpected() async throws {
+        try await Self.withPlace { place in
+            _ = try await place.text("LPUSH", place.lock, "not a lock")
+            let error = await #expect(throws: RegisterError.self) {
+                _ = try await place.register.observe("test")
+            }
+            #expect(error.map { if case .unexpected = $0 { true } else { false } } == true)
+        }
+    }
+
+    @Test func wakesWhoeverListens() async throws {
+        try await Self.withPlace { place in
+            var wakeUps = place.store.wakeUps().makeAsyncIterator()
+            place.store.wake(.lapsed)
+            place.store.wake(.released)
+            let first = await wakeUps.next()
+            #expect(first == .released, "only the newest is kept")
+        }
+    }
+}
