@@ -1,0 +1,177 @@
+import NIOCore
+import RESP
+import RedisClient
+import Testing
+
+@testable import Lapse
+
+struct NodeLogTests {
+    /// A log, and the node that fills it.
+    private struct Feed {
+        let log = NodeLog(
+            runID: "run", address: NodeAddress(host: "10.0.0.1", port: 6379), limitBytes: 64 << 10,
+            limitAge: .seconds(60))
+        var ownKeys: [String] = []
+        var others: [String] = []
+
+        /// Hears messages in one read: `("__keyevent@0__:expired", key)`, or `("lapse:test", nonce)`, which pins a mark.
+        mutating func hear(_ messages: [(channel: String, payload: String)], now: UInt64 = 1_000) -> Int {
+            var reader = ReplyReader()
+            var bytes = ByteBuffer()
+            for (channel, payload) in messages {
+                RESPCommand("message", channel, payload).encode(into: &bytes)
+            }
+            var count = 0
+            var own: [String] = []
+            var other: [String] = []
+            do {
+                try reader.read(bytes) { batch in
+                    count += log.receive(batch, now: now, look: 3) { _, payload, numbering in
+                        numbering.pin()
+                        other.append(Self.text(payload))
+                    } ownKey: {
+                        own.append(Self.text($0))
+                    }
+                }
+            } catch { Issue.record("\(error)") }
+            ownKeys += own
+            others += other
+            return count
+        }
+
+        @discardableResult
+        mutating func expire(_ keys: String..., database: Int = 0, now: UInt64 = 1_000) -> Int {
+            hear(keys.map { (EventChannel.name(database), $0) }, now: now)
+        }
+
+        mutating func mark(_ counter: UInt64) -> Numbering.Finding? {
+            _ = hear([("lapse:test", "nonce")])
+            return log.resolve(counter: counter)
+        }
+
+        func ordinals(after ordinal: UInt64 = 0) -> [UInt64] {
+            var all: [UInt64] = []
+            _ = log.read(after: ordinal) { entry in
+                all.append(entry.ordinal)
+                return true
+            }
+            return all
+        }
+
+        /// The ordinals missing right behind one.
+        func hole(after ordinal: UInt64) -> ClosedRange<UInt64>? {
+            if case .hole(let hole) = log.read(after: ordinal, { _ in true }) { hole } else { nil }
+        }
+
+        private static func text(_ span: RawSpan) -> String {
+            String(decoding: (0..<span.byteCount).map { span.byte(at: $0) }, as: UTF8.self)
+        }
+    }
+
+    @Test func numbersWhatWasHeardBeforeTheMark() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        #expect(feed.log.isSubscribed)
+        feed.expire("a", "b")
+        #expect(feed.log.baseline == nil)
+        #expect(feed.ordinals().isEmpty)
+        let finding = feed.mark(102)
+        #expect(finding == .numbered(offset: 100, missed: nil))
+        #expect(feed.log.baseline == 100)
+        feed.expire("c", database: 7)
+        #expect(feed.ordinals(after: 100) == [101, 102, 103])
+        #expect(feed.hole(after: 100) == nil)
+        #expect(feed.log.entry(103)?.database == 7)
+        #expect(feed.log.entry(103)?.key == Array("c".utf8))
+        #expect(feed.log.counts.received == 3)
+        #expect(feed.log.counts.last == 103)
+        #expect(feed.others == ["nonce"])
+        #expect(feed.ordinals(after: 103).isEmpty)
+        #expect(feed.hole(after: 103) == nil)
+    }
+
+    @Test func aBrokenSubscriptionLeavesAHoleOfExactSize() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(100)
+        feed.expire("a", "b")
+        feed.log.subscriptionEnded(now: 2_000)
+        feed.log.subscriptionBegan()
+        feed.expire("c")
+        // Broken again before its first mark: what it heard is in the hole too.
+        feed.log.subscriptionEnded(now: 2_500)
+        feed.log.subscriptionBegan()
+        feed.expire("d")
+        let finding = feed.mark(107)
+        #expect(finding == .numbered(offset: 106, missed: 103...106))
+        #expect(feed.hole(after: 102) == 103...106)
+        #expect(feed.ordinals(after: 106) == [107])
+        #expect(feed.ordinals(after: 100) == [101, 102], "a visit ends at the hole")
+    }
+
+    @Test func whatIsTrimmedIsAHole() throws {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(0)
+        for number in 0..<2_000 { feed.expire("\(number)-" + String(repeating: "x", count: 100)) }
+        let counts = feed.log.counts
+        #expect(counts.bytes <= 64 << 10)
+        #expect(counts.received == 2_000)
+        let hole = try #require(feed.hole(after: 0))
+        #expect(hole.lowerBound == 1)
+        #expect(hole.count + counts.entries == 2_000)
+        feed.log.trimAged(now: 1_000_000)
+        #expect(feed.hole(after: 0) == 1...2_000, "whatever the log forgot, the count is exact")
+    }
+
+    @Test func doubtLastsUntilItIsDecided() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(0)
+        feed.expire("trusted")
+        feed.log.doubt()
+        feed.expire("doubted")
+        func provenances() -> [ExpirationLog.Provenance] {
+            var all: [ExpirationLog.Provenance] = []
+            _ = feed.log.read(after: 0) { entry in
+                all.append(entry.provenance)
+                return true
+            }
+            return all
+        }
+        #expect(provenances() == [.trusted(look: 3), .doubted])
+        feed.log.decide(look: 8)
+        feed.expire("after")
+        #expect(provenances() == [.trusted(look: 3), .decided(look: 8), .trusted(look: 3)])
+    }
+
+    @Test func ownKeysAreToldAndStillCounted() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        let heard = feed.expire("{lapse-12}:test:lock", "mine", "{lapse-x}")
+        #expect(heard == 3, "Redis counts them")
+        #expect(feed.ownKeys == ["{lapse-12}:test:lock", "{lapse-x}"])
+    }
+
+    @Test func anOldEmptyLogIsOver() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        #expect(!feed.log.isOver(now: 1 << 40, after: 10), "somebody listens")
+        _ = feed.mark(0)
+        feed.expire("a")
+        feed.log.subscriptionEnded(now: 1_000)
+        #expect(!feed.log.isOver(now: 1 << 40, after: 10), "something is left")
+        feed.log.trim(through: 1)
+        #expect(feed.log.isOver(now: 1_011, after: 10))
+        #expect(!feed.log.isOver(now: 1_010, after: 10))
+    }
+
+    @Test(arguments: [
+        ("__keyevent@0__:expired", 0), ("__keyevent@15__:expired", 15), ("lapse:test", nil), ("__keyevent@", nil),
+        ("", nil), ("__keyspace@0__:k", nil),
+    ])
+    func readsTheDatabaseOfAChannel(_ channel: String, _ database: UInt16?) {
+        // Unsafe in name only: a byte has no padding.
+        #expect(unsafe EventChannel.database(of: Array(channel.utf8).span.bytes) == database)
+    }
+}
