@@ -71,6 +71,27 @@ extension RedisClientServerTests {
         }
     }
 
+    @Test func aLateReplyIsNotTakenForTheNextOne() async throws {
+        try await Self.withServer { server in
+            let connection = try await Self.connect(server.node)
+            server.freeze()
+            for word in ["late 1", "late 2"] {
+                await #expect(throws: RedisError.self) {
+                    _ = try await connection.send([["ECHO", word]], timeout: .milliseconds(20)).get()
+                }
+            }
+            let waiting = (1...3).map { connection.send([["ECHO", "fresh \($0)"]], timeout: .seconds(30)) }
+            // All are on their way before the server answers anything.
+            try await connection.channel.eventLoop.submit {}.get()
+            server.resume()
+            for (index, reply) in waiting.enumerated() {
+                let values = try await reply.get()
+                #expect(values.map(\.string) == ["fresh \(index + 1)"])
+            }
+            connection.close()
+        }
+    }
+
     @Test func aServerSilentForGoodIsGivenUp() async throws {
         try await Self.withServer { server in
             let connection = try await Self.connect(server.node)
