@@ -11,8 +11,8 @@ package struct Ledger: Sendable {
     package var lost: Int
     /// Handlings beyond the first of a key.
     package var twice: Int
-    /// The longest time, around the fault, in which nobody handled anything, in seconds.
-    package var gap: Double
+    /// The longest that an announced key waited for a handler, in seconds: at a steady rate, the time without a handler.
+    package var wait: Double
     /// Handled by the replica that was frozen, in its old term, after it woke.
     package var afterWaking: Int?
     /// Pairs of terms in which handlers were called at the same time: two leaders.
@@ -26,16 +26,15 @@ package struct Ledger: Sendable {
     package var note = ""
 
     package init(
-        scenario: String, emitted keys: Set<String>, handled: [ThrowawayReplica.Handled], window: ClosedRange<Double>
+        scenario: String, announced: [String: Double], handled: [ThrowawayReplica.Handled]
     ) {
         self.scenario = scenario
         let counts = handled.reduce(into: [:]) { $0[$1.key, default: 0] += 1 }
-        emitted = keys.count
+        emitted = announced.count
         self.handled = counts.count
-        lost = keys.count { counts[$0] == nil }
+        lost = announced.keys.count { counts[$0] == nil }
         twice = counts.values.reduce(0) { $0 + $1 - 1 }
         repaired = handled.count { $0.origin == "repair" }
-        let times = handled.map(\.time).filter { window.contains($0) }.sorted()
         let terms = Dictionary(grouping: handled, by: \.token).values.compactMap { lines -> ClosedRange<Double>? in
             let times = lines.map(\.time)
             guard let first = times.min(), let last = times.max() else { return nil }
@@ -44,8 +43,8 @@ package struct Ledger: Sendable {
         // A millisecond is what the lines resolve.
         self.terms = terms.count
         overlaps = zip(terms, terms.dropFirst()).count { $0.upperBound > $1.lowerBound + 0.001 }
-        let edges = [window.lowerBound] + times + [window.upperBound]
-        gap = zip(edges, edges.dropFirst()).map { $1 - $0 }.max() ?? 0
+        let first = handled.reduce(into: [String: Double]()) { $0[$1.key] = min($0[$1.key] ?? .infinity, $1.time) }
+        wait = announced.compactMap { key, time in first[key].map { $0 - time } }.max() ?? 0
     }
 
     package static let header =
@@ -58,7 +57,7 @@ package struct Ledger: Sendable {
         func right(_ text: String, _ width: Int) -> String {
             String(repeating: " ", count: max(0, width - text.count)) + text
         }
-        let seconds = "\((gap * 100).rounded() / 100)"
+        let seconds = "\((wait * 100).rounded() / 100)"
         return left(scenario, 36) + right("\(emitted)", 9) + right("\(handled)", 9) + right("\(lost)", 6)
             + right("\(twice)", 7) + right(seconds, 17) + "  " + (overlaps > 0 ? "TWO LEADERS AT ONCE " : "") + note
     }

@@ -47,17 +47,20 @@ package struct ScenarioRun: Sendable {
             binary: binary, redis: cluster.nodes[0].url, name: "chaos", leaseTTL: leaseTTL, nodes: cluster.nodes.count,
             extra: replicaOptions)
         _ = try await group.leader()
-        let began = Date().timeIntervalSince1970
         let traffic = ArmedKeys(cluster: cluster)
         async let account = traffic.run(
             rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(scenario.seconds(pace)))
         try await Task.sleep(for: .seconds(pace.before))  // Steady traffic before the fault.
         let trace = try await scenario.strike(cluster, group, witness, pace)
         let armed = try await account
-        let ended = Date().timeIntervalSince1970
         // What a dead master had acknowledged and not replicated never expires: what was announced is owed, no more.
         try? await witness.waitUntilSeen(Set(armed.acknowledged.keys), within: .seconds(20))
-        let owed = Set(witness.counts.keys.filter { $0.hasPrefix(traffic.prefix) })
+        var announced: [String: Double] = [:]
+        for sighting in witness.sightings where sighting.key.hasPrefix(traffic.prefix) && announced[sighting.key] == nil
+        {
+            announced[sighting.key] = sighting.time.timeIntervalSince1970
+        }
+        let owed = Set(announced.keys)
         try? await waitUntil("every announced key is handled", within: .seconds(20)) {
             let handled = Set(group.handled.map(\.key))
             let missing = owed.subtracting(handled)
@@ -66,8 +69,7 @@ package struct ScenarioRun: Sendable {
         try await Task.sleep(for: .seconds(1))  // For duplicates that would still come.
         let handled = group.handled
         var ledger = Ledger(
-            scenario: "\(scenario.rawValue), lease \(leaseTTL)", emitted: owed, handled: handled,
-            window: began + min(3, pace.before)...ended)
+            scenario: "\(scenario.rawValue), lease \(leaseTTL)", announced: announced, handled: handled)
         ledger.note = trace.note
         if let woke = trace.woke {
             let late = handled.count { $0.replica == woke.replica && $0.term == woke.term && $0.time > woke.at }

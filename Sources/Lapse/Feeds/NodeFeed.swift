@@ -147,6 +147,8 @@ final class NodeFeed: Sendable {
             isGone.withLock { $0 = true }
             bell.ring()
         }
+        // A doubt that outlived the last subscription to this process ends here, or its events would wait for ever.
+        if sink.log.isDoubted { await settle(sink, attempts: 50) }
         var check = CounterCheck()
         var isMarked = false
         var isMarkDue = true

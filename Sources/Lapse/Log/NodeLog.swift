@@ -91,6 +91,8 @@ package final class NodeLog: Sendable {
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
 
+    package var isDoubted: Bool { state.withLock { $0.provenanceIsDoubted } }
+
     /// The node has gone silent: what comes next is in doubt until ``decide(look:)``.
     package func doubt() { state.withLock { $0.provenanceIsDoubted = true } }
 
