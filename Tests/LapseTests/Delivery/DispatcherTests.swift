@@ -62,7 +62,10 @@ extension NodeLog {
         }
         var reader = ReplyReader(limits: ReplyLimits())
         try? reader.read(bytes) { batch in
-            _ = receive(batch, now: 1, look: 0) { _, _, numbering in numbering.pin() } ownKey: { _ in }
+            _ = receive(batch, now: 1, look: 0) { _, _, numbering in
+                numbering.pin()
+            } ownKey: { _ in
+            }
         }
         _ = resolve(counter: UInt64(keys.count))
     }
