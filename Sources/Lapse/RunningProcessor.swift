@@ -47,7 +47,7 @@ final class RunningProcessor: Sendable {
         self.logger = logger
         self.handler = handler
         commands = NodeDirectory(settings: deployment.settings, on: threads.control)
-        sentinels = NodeDirectory(settings: deployment.settings, on: threads.control)
+        sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: threads.control)
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
