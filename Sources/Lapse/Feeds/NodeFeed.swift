@@ -176,6 +176,7 @@ final class NodeFeed: Sendable {
             isMarkDue = !isMarked || finding.mended
             if let counter = finding.counter, let before, let now = sink.log.counts.last, !isSilent {
                 let announced = Int64(counter) + sink.log.base
+                sink.log.saw(counter: counter)
                 if check.look(announced: announced, before: before, now: now) { isMarkDue = true }
             }
             if isSilent, finding.answered {

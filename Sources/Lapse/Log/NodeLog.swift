@@ -131,6 +131,9 @@ package final class NodeLog: Sendable {
         }
     }
 
+    /// The node's counter, read without a mark.
+    package func saw(counter: UInt64) { state.withLock { $0.numbering.saw(counter: counter) } }
+
     /// The counter of the pinned mark is known.
     package func resolve(counter: UInt64) -> Numbering.Finding? {
         state.withLock { state in
