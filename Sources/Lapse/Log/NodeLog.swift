@@ -94,6 +94,9 @@ package final class NodeLog: Sendable {
     /// The node has gone silent: what comes next is in doubt until ``decide(look:)``.
     package func doubt() { state.withLock { $0.provenanceIsDoubted = true } }
 
+    /// Whether the node has gone silent, and nothing has settled since what it announced.
+    package var isInDoubt: Bool { state.withLock { $0.provenanceIsDoubted } }
+
     package func decide(look: Int) {
         state.withLock { state in
             state.provenanceIsDoubted = false
