@@ -11,7 +11,7 @@ struct SentinelDiscovery: Discovery {
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
         let answers = try await askAll(
-            sentinels, sentinelNodes, RESPCommand("SENTINEL", "MASTER", masterName), timeout: .seconds(1))
+            sentinels, sentinelNodes, RESPCommand("SENTINEL", "MASTER", masterName), timeout: patience(known))
         let views = answers.compactMap { sentinel, value -> (NodeAddress, NodeAddress, UInt64)? in
             let fields = Self.fields(value)
             guard let address = Self.address(fields) else { return nil }
@@ -23,7 +23,7 @@ struct SentinelDiscovery: Discovery {
         let master = latest.1
         var found: Set<NodeAddress> = [master]
         let replicas = try await sentinelNodes[latest.0].send(
-            RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: .seconds(1))
+            RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: patience(known))
         for replica in replicas.array ?? [] {
             if let address = Self.address(Self.fields(replica)) { found.insert(map(address)) }
         }

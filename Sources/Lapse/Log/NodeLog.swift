@@ -91,10 +91,11 @@ package final class NodeLog: Sendable {
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
 
-    package var isDoubted: Bool { state.withLock { $0.provenanceIsDoubted } }
-
     /// The node has gone silent: what comes next is in doubt until ``decide(look:)``.
     package func doubt() { state.withLock { $0.provenanceIsDoubted = true } }
+
+    /// Whether the node has gone silent, and nothing has settled since what it announced.
+    package var isInDoubt: Bool { state.withLock { $0.provenanceIsDoubted } }
 
     package func decide(look: Int) {
         state.withLock { state in
@@ -132,6 +133,9 @@ package final class NodeLog: Sendable {
             return count
         }
     }
+
+    /// The node's counter, read without a mark.
+    package func saw(counter: UInt64) { state.withLock { $0.numbering.saw(counter: counter) } }
 
     /// The counter of the pinned mark is known.
     package func resolve(counter: UInt64) -> Numbering.Finding? {
