@@ -4,7 +4,8 @@ import RedisClient
 ///
 /// Source: "Distributed Locks with Redis" (redis.io): random value, compare before extend and delete. Beyond it: the
 /// counter for fencing tokens, the refusal of a server younger than the lease, the rules beside the lock.
-/// The uptime is a difference of whole seconds, so it may be a second less. KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
+/// The uptime is a difference of whole seconds, so it may be a second less.
+/// KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
 enum LeaseScripts {
     private static let raise = """
         local function raise(token, term)
