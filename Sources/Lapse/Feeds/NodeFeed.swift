@@ -179,7 +179,7 @@ final class NodeFeed: Sendable {
                 if !isSilent { await settle(sink.log, attempts: 50) }
             }
             // What a subscription before this one left in doubt, when nobody could be asked.
-            for log in around.logs.all where !isSilent && log.address == address && log.isInDoubt {
+            for log in around.logs.all where !sink.isSilent && log.address == address && log.openSilence != nil {
                 await settle(log, attempts: 3)
             }
             let before = sink.log.counts.last
@@ -243,6 +243,7 @@ final class NodeFeed: Sendable {
 
     /// After a silence: the node's events count only from when it and a majority agree about its role.
     private func settle(_ log: NodeLog, attempts: Int) async {
+        guard let silence = log.openSilence else { return }
         var last: TopologyPoll?
         for attempt in 0..<attempts where !isOver {
             if let poll = await around.watch.refresh(doubting: address) {
@@ -253,7 +254,7 @@ final class NodeFeed: Sendable {
             if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
         }
         guard let last else { return }
-        log.decide(look: last.number)
+        log.decide(look: last.number, about: silence)
         around.settled(last)
     }
 }
