@@ -18,7 +18,8 @@ struct SentinelDiscovery: Discovery {
             guard case .reply(let reply) = error.kind, reply.text.contains("No such master") else { throw error }
             throw RedisError(
                 .noNode, node: error.node,
-                "the Sentinel knows no master named '\(masterName)': the name stands last, redis+sentinel://host/mymaster")
+                "the Sentinel knows no master named '\(masterName)': the name stands last, redis+sentinel://host/mymaster"
+            )
         }
         let views = answers.compactMap { sentinel, value -> (NodeAddress, NodeAddress, UInt64)? in
             let fields = Self.fields(value)
