@@ -164,7 +164,7 @@ final class NodeFeed: Sendable {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
             if isMarkDue {
-                isMarked = await mark(sink, isFirst: !isMarked)
+                isMarked = await mark(subscription, sink, isFirst: !isMarked)
                 check.settled()
             }
             if isGone.withLock({ $0 }) { continue }
@@ -201,14 +201,14 @@ final class NodeFeed: Sendable {
     }
 
     /// Marks the stream; true when the numbering is known.
-    private func mark(_ sink: FeedSink, isFirst: Bool) async -> Bool {
+    private func mark(_ subscription: Subscription, _ sink: FeedSink, isFirst: Bool) async -> Bool {
         let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
         sink.expect(nonce)
         defer { sink.markDone() }
         do throws(RedisError) {
             let counter = try await Mark.take(nonce: nonce, channel: ElectionKeys.channel(around.name), on: command)
             let deadline = ContinuousClock.now + .seconds(2)
-            while !sink.markArrived, ContinuousClock.now < deadline, !isOver {
+            while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
             }
             guard sink.markArrived, let finding = sink.log.resolve(counter: counter) else { return !isFirst }
