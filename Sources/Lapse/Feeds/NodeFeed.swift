@@ -164,7 +164,7 @@ final class NodeFeed: Sendable {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
             if isMarkDue {
-                isMarked = await mark(sink, isFirst: !isMarked)
+                isMarked = await mark(subscription, sink, isFirst: !isMarked)
                 check.settled()
             }
             if isGone.withLock({ $0 }) { continue }
@@ -179,7 +179,7 @@ final class NodeFeed: Sendable {
                 if !isSilent { await settle(sink.log, attempts: 50) }
             }
             // What a subscription before this one left in doubt, when nobody could be asked.
-            for log in around.logs.all where !isSilent && log.address == address && log.isInDoubt {
+            for log in around.logs.all where !sink.isSilent && log.address == address && log.openSilence != nil {
                 await settle(log, attempts: 3)
             }
             let before = sink.log.counts.last
@@ -201,14 +201,14 @@ final class NodeFeed: Sendable {
     }
 
     /// Marks the stream; true when the numbering is known.
-    private func mark(_ sink: FeedSink, isFirst: Bool) async -> Bool {
+    private func mark(_ subscription: Subscription, _ sink: FeedSink, isFirst: Bool) async -> Bool {
         let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
         sink.expect(nonce)
         defer { sink.markDone() }
         do throws(RedisError) {
             let counter = try await Mark.take(nonce: nonce, channel: ElectionKeys.channel(around.name), on: command)
             let deadline = ContinuousClock.now + .seconds(2)
-            while !sink.markArrived, ContinuousClock.now < deadline, !isOver {
+            while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
             }
             guard sink.markArrived, let finding = sink.log.resolve(counter: counter) else { return !isFirst }
@@ -243,6 +243,7 @@ final class NodeFeed: Sendable {
 
     /// After a silence: the node's events count only from when it and a majority agree about its role.
     private func settle(_ log: NodeLog, attempts: Int) async {
+        guard let silence = log.openSilence else { return }
         var last: TopologyPoll?
         for attempt in 0..<attempts where !isOver {
             if let poll = await around.watch.refresh(doubting: address) {
@@ -253,7 +254,7 @@ final class NodeFeed: Sendable {
             if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
         }
         guard let last else { return }
-        log.decide(look: last.number)
+        log.decide(look: last.number, about: silence)
         around.settled(last)
     }
 }

@@ -20,6 +20,8 @@ package final class NodeLog: Sendable {
         var log: ExpirationLog
         var numbering = Numbering()
         var provenanceIsDoubted = false
+        /// Counts the silences.
+        var silences = 0
         var received: UInt64 = 0
         var surplus: UInt64 = 0
         /// The ordinal before the first one heard.
@@ -91,14 +93,21 @@ package final class NodeLog: Sendable {
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
 
-    /// The node has gone silent: what comes next is in doubt until ``decide(look:)``.
-    package func doubt() { state.withLock { $0.provenanceIsDoubted = true } }
-
-    /// Whether the node has gone silent, and nothing has settled since what it announced.
-    package var isInDoubt: Bool { state.withLock { $0.provenanceIsDoubted } }
-
-    package func decide(look: Int) {
+    /// The node has gone silent: what comes next is in doubt until ``decide(look:about:)``.
+    package func doubt() {
         state.withLock { state in
+            state.provenanceIsDoubted = true
+            state.silences += 1
+        }
+    }
+
+    /// The silence that nothing has settled yet; nil without one.
+    package var openSilence: Int? { state.withLock { $0.provenanceIsDoubted ? $0.silences : nil } }
+
+    /// Ends the doubt, unless another silence has begun since the one that was looked into.
+    package func decide(look: Int, about silence: Int? = nil) {
+        state.withLock { state in
+            guard silence ?? state.silences == state.silences else { return }
             state.provenanceIsDoubted = false
             state.log.decide(look: look)
         }

@@ -58,6 +58,8 @@ package final class Subscription: Sendable {
         }
     }
 
+    package var isActive: Bool { channel.isActive }
+
     /// Completes when the connection is gone; never fails.
     package var closed: EventLoopFuture<Void> { channel.closeFuture }
 
