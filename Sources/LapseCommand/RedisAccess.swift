@@ -20,7 +20,7 @@ final class RedisAccess: Sendable {
     init(_ configuration: ProcessorConfiguration, logger: Logger) throws(Failure) {
         do { deployment = try Deployment(configuration) } catch { throw Failure(error) }
         nodes = NodeDirectory(settings: deployment.settings, on: loops)
-        sentinels = NodeDirectory(settings: deployment.settings, on: loops)
+        sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: loops)
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: nodes, sentinels: sentinels, on: loops.any(), logger: logger)
         startupTimeout = configuration.startupTimeout

@@ -41,8 +41,6 @@ package struct DispatchMachine {
         if cursors[runID] == nil { cursors[runID] = cursor }
     }
 
-    package mutating func close(_ runID: String) { cursors[runID] = nil }
-
     /// Passes over ordinals that need no handling.
     package mutating func skip(_ runID: String, through ordinal: UInt64) { cursors[runID]?.skip(through: ordinal) }
 

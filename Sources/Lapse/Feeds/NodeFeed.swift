@@ -69,6 +69,7 @@ final class NodeFeed: Sendable {
     func run() async {
         var backoff = Backoff()
         var told: String?
+        var toldAt = ContinuousClock.now
         while !isOver {
             do throws(RedisError) {
                 let (subscription, sink) = try await subscribe()
@@ -81,8 +82,10 @@ final class NodeFeed: Sendable {
                 if sink.isSilent { await settle(sink.log, attempts: 3) }
             } catch {
                 current.withLock { $0.error = error.description }
-                if told != error.text {
+                // Once, and again each minute: a refusal that lasts must not go silent.
+                if told != error.text || ContinuousClock.now > toldAt + .seconds(60) {
                     told = error.text
+                    toldAt = .now
                     logger.warning("subscription lost", metadata: ["node": "\(address)", "reason": "\(error.text)"])
                 }
             }

@@ -225,8 +225,17 @@ package final class NodeLog: Sendable {
     }
 
     /// Puts in what a peer heard; returns how many were new.
-    package func insert(_ heard: [HeardExpiration], look: Int) -> Int {
-        state.withLock { $0.log.insert(heard, provenance: .trusted(look: look)) }
+    ///
+    /// - Parameter now: milliseconds since 1970. A peer's clock may be wrong: it must not make its word too old to be kept.
+    package func insert(_ heard: [HeardExpiration], look: Int, now: UInt64) -> Int {
+        let age = UInt64(limitAge.components.seconds) * 1000
+        let oldest = now - min(now, age / 2)
+        let kept = heard.map { one in
+            var one = one
+            one.receivedAt = min(max(one.receivedAt, oldest), now)
+            return one
+        }
+        return state.withLock { $0.log.insert(kept, provenance: .trusted(look: look)) }
     }
 
     /// Forgets what is finished.

@@ -18,6 +18,9 @@ package final class RepairPeer: Sendable {
     private let inbox: AsyncStream<RepairRequest>.Continuation
     /// How long an answer stays, in milliseconds.
     private static let patience = 10_000
+    /// One step, so that no list is left behind for ever.
+    private static let add = Script(
+        "redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('PEXPIRE', KEYS[1], ARGV[2])")
     private static let batchBytes = 256 << 10
     private static let limitBytes = 32 << 20
 
@@ -70,12 +73,9 @@ package final class RepairPeer: Sendable {
     }
 
     private func push(_ answer: RepairAnswer, _ request: RepairRequest) async -> Bool {
-        let key = key(request.nonce)
-        var command = RESPCommand("RPUSH", key)
-        command.append(answer.bytes)
         do throws(RedisError) {
-            _ = try await client.send(command, key: key)
-            _ = try await client.send(RESPCommand("PEXPIRE", key, "\(Self.patience)"), key: key)
+            _ = try await client.run(
+                Self.add, keys: [key(request.nonce)], arguments: [answer.bytes, Array("\(Self.patience)".utf8)])
             return true
         } catch {
             logger.warning("answer to a peer not written", metadata: ["error": "\(error)"])
@@ -84,13 +84,18 @@ package final class RepairPeer: Sendable {
     }
 }
 
-/// Whoever can run a command where a key lives.
+/// Whoever can run a command or a script where a key lives.
 package protocol CommandRunner: Sendable {
     func send(_ command: RESPCommand, key: String) async throws(RedisError) -> RESPValue
+    func run(_ script: Script, keys: [String], arguments: [[UInt8]]) async throws(RedisError) -> RESPValue
 }
 
 extension KeyedClient: CommandRunner {
     package func send(_ command: RESPCommand, key: String) async throws(RedisError) -> RESPValue {
         try await send(command, key: key, timeout: .seconds(2))
+    }
+
+    package func run(_ script: Script, keys: [String], arguments: [[UInt8]]) async throws(RedisError) -> RESPValue {
+        try await run(script, keys: keys, arguments: arguments, timeout: .seconds(2))
     }
 }

@@ -97,7 +97,9 @@ package final class Repairer: Sendable {
                 switch answer {
                 case .heard(let expirations):
                     let wanted = expirations.filter { hole.ordinals.contains($0.ordinal) }
-                    missing -= min(missing, UInt64(logs[hole.runID]?.insert(wanted, look: look()) ?? 0))
+                    missing -= min(
+                        missing,
+                        UInt64(logs[hole.runID]?.insert(wanted, look: look(), now: WallClock.milliseconds()) ?? 0))
                 case .done(let replica): waitingFor.remove(replica)
                 }
             }
