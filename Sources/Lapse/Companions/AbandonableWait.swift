@@ -1,12 +1,12 @@
 import Synchronization
 
 /// The result, or nil as soon as the task is cancelled: a server that does not answer must not hold a lane past the end of its
-/// term. What was begun goes on by itself, within its own time limit.
+/// term. The work is begun in any case, and goes on by itself within its own time limit.
 func unlessCancelled<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value? {
     let wait = AbandonableWait<Value>()
     return await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
-            guard wait.begin(continuation) else { return }
+            wait.begin(continuation)
             Task { wait.end(await body()) }
         }
     } onCancel: {
@@ -24,15 +24,13 @@ private final class AbandonableWait<Value: Sendable>: Sendable {
 
     private let phase = Mutex(Phase.idle)
 
-    /// False if it is over before it began.
-    func begin(_ continuation: CheckedContinuation<Value?, Never>) -> Bool {
+    func begin(_ continuation: CheckedContinuation<Value?, Never>) {
         let mayWait = phase.withLock { phase in
             guard case .idle = phase else { return false }
             phase = .waiting(continuation)
             return true
         }
         if !mayWait { continuation.resume(returning: nil) }
-        return mayWait
     }
 
     func end(_ value: Value?) {

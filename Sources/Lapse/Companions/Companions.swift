@@ -122,6 +122,9 @@ final class Companions: Sendable {
 }
 
 extension RedisError.Kind {
-    /// The server has answered, and will answer the same again.
-    fileprivate var isTheKeysOwn: Bool { if case .reply(let error) = self { error.code == "WRONGTYPE" } else { false } }
+    /// The server has answered, and will answer the same again: no string, or a command that a script may not run.
+    fileprivate var isTheKeysOwn: Bool {
+        guard case .reply(let error) = self else { return false }
+        return error.code == "WRONGTYPE" || error.code == "ERR"
+    }
 }

@@ -9,9 +9,12 @@ extension Dispatcher {
     package func offer(_ offered: [Work]) -> [Work] {
         let (refused, news) = state.withLock { state -> ([Work], News) in
             guard state.phase == .running else { return (offered, News()) }
+            let heard = logs.all.compactMap { log in
+                log.baseline == nil ? nil : log.counts.last.map { (log.runID, $0) }
+            }
             fill(&state)
             defer { state.news = News() }
-            guard hasReadEverything(state) else { return (offered, state.news) }
+            guard hasRead(heard, state) else { return (offered, state.news) }
             let refused = offered.filter { work in
                 guard state.machine.pendingCount < pendingLimit, !state.machine.isUnderWay(work.line) else {
                     return true
@@ -26,11 +29,8 @@ extension Dispatcher {
         return refused
     }
 
-    private func hasReadEverything(_ state: State) -> Bool {
-        guard state.repairing.isEmpty else { return false }
-        return logs.all.allSatisfy { log in
-            guard let last = log.counts.last, log.baseline != nil else { return true }
-            return state.machine.cursors[log.runID].map { $0.through >= last } ?? false
-        }
+    private func hasRead(_ heard: [(runID: String, last: UInt64)], _ state: State) -> Bool {
+        state.repairing.isEmpty
+            && heard.allSatisfy { runID, last in state.machine.cursors[runID].map { $0.through >= last } ?? false }
     }
 }

@@ -126,6 +126,27 @@ struct CompanionServerTests {
         }
     }
 
+    @Test("row 37: what the node counted and no replica heard is lost, and its companions are handled")
+    func nobodyHeard() async throws {
+        try await withServer { server, configuration in
+            let handler = RunningHandler()
+            let ids = (0..<50).map { "\($0)" }
+            try await handler.run(configuration) {
+                // The expirations of this time are counted and not announced.
+                try await server.cli("CONFIG", "SET", "notify-keyspace-events", "")
+                try await server.script(
+                    ids.flatMap { ["SET session-data:\($0) value-\($0)", "SET session:\($0) 1 PX 100"] })
+                for id in ids { try await waitUntilGone("session:\(id)", server) }
+                try await server.cli("CONFIG", "SET", "notify-keyspace-events", "Ex")
+                try await handler.waitFor(ids.map { "session:\($0)" })
+                for id in ids { try await waitUntilGone("session-data:\(id)", server) }
+            }
+            #expect(handler.handled.count == ids.count, "each once")
+            #expect(Set(handler.handled.compactMap(\.text)) == Set(ids.map { "value-\($0)" }))
+            #expect(handler.handled.allSatisfy { $0.origin == .reconcile })
+        }
+    }
+
     @Test("row 43: a server restarts from its snapshot, and forgets the keys that expired meanwhile")
     func restartFromASnapshot() async throws {
         try await withServer { server, configuration in
