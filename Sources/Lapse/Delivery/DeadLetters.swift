@@ -26,13 +26,19 @@ struct DeadLetters: Sendable {
             "origin", work.origin.rawValue, "attempts", "\(work.attempt)", "error", error, "term", "\(term.number)",
             "token", "\(term.token)",
         ] { command.append(word) }
-        do throws(RedisError) {
-            _ = try await client.send(command, key: stream)
+        let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))
+        // Not cancelled with the round of a handler that overran, but never past the lease either.
+        let failure = await Task { [command] () -> RedisError? in
+            do throws(RedisError) {
+                _ = try await client.send(command, key: stream, timeout: limit)
+                return nil
+            } catch { return error }
+        }.value
+        guard let failure else {
             logger.error("dead-lettered", metadata: metadata)
             return true
-        } catch {
-            logger.error("dead letter not written", metadata: ["stream": "\(stream)", "error": "\(error)"])
-            return false
         }
+        logger.error("dead letter not written", metadata: ["stream": "\(stream)", "error": "\(failure)"])
+        return false
     }
 }

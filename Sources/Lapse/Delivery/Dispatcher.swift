@@ -110,11 +110,14 @@ package final class Dispatcher: Sendable {
 
     /// The term is over; every lane has returned.
     package func end() {
-        state.withLock { state in
+        let news = state.withLock { state in
             state.phase = .idle
             state.machine = DispatchMachine()
             state.progress = [:]
+            defer { state.news = News() }
+            return state.news
         }
+        tell(news)
     }
 
     // MARK: - What comes in
@@ -161,13 +164,17 @@ package final class Dispatcher: Sendable {
     package func next() async -> [Work] {
         while true {
             var news = News()
+            var another: CheckedContinuation<Void, Never>?
             let (work, isOver) = state.withLock { state -> ([Work], Bool) in
                 guard state.phase == .running else { return ([], true) }
                 let work = take(&state)
                 news = state.news
                 state.news = News()
+                // One ring may stand for many expirations (retries due, a doubt settled): each lane wakes the next.
+                if state.machine.readyCount > 0 { another = state.waiters.popLast() }
                 return (work, false)
             }
+            another?.resume()
             tell(news)
             if isOver || !work.isEmpty { return work }
             await withCheckedContinuation { continuation in
@@ -272,6 +279,9 @@ package final class Dispatcher: Sendable {
                 }, uniquingKeysWith: { first, _ in first })
         }
     }
+
+    /// Lanes that wait for something to do.
+    package var idleLanes: Int { state.withLock { $0.waiters.count } }
 
     package var inFlight: Int { state.withLock { $0.handedOut } }
 }

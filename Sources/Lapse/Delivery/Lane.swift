@@ -58,7 +58,8 @@ struct Lane: Sendable {
             if batch.isEmpty { return true }
             for (index, work) in batch.enumerated() {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
-                guard term.lease.isValid, !Task.isCancelled else {
+                // What is not begun when the term shall end is the next leader's.
+                guard term.lease.isValid, !term.isDrainRequested, !Task.isCancelled else {
                     around.dispatcher.giveBack(batch[index...])
                     return !deadline.hasPassed
                 }

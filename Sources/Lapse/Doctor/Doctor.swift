@@ -12,6 +12,7 @@ package final class Doctor: Sendable {
     private let lockServers: [LockServer]
     private let group: MultiThreadedEventLoopGroup
     private let nodes: NodeDirectory
+    private let sentinels: NodeDirectory
     private let watch: TopologyWatch
     /// How many servers are examined at once.
     private static let breadth = 32
@@ -30,8 +31,10 @@ package final class Doctor: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         self.group = group
         nodes = NodeDirectory(settings: settings, on: group)
+        sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: group)
         watch = TopologyWatch(
-            seeds: deployment.seeds, nodes: nodes, sentinels: nodes, on: group.any(), logger: Logger(label: "doctor"))
+            seeds: deployment.seeds, nodes: nodes, sentinels: sentinels, on: group.any(),
+            logger: Logger(label: "doctor"))
         var servers: [LockServer] = []
         for text in configuration.lockServers {
             do throws(RedisURLError) {
@@ -100,6 +103,7 @@ package final class Doctor: Sendable {
     package func shutDown() async {
         for server in lockServers { await server.client.shutDown() }
         await nodes.shutDown()
+        await sentinels.shutDown()
         try? await group.shutdownGracefully()
     }
 
@@ -135,7 +139,8 @@ package final class Doctor: Sendable {
         var silent: [String] = []
         for seed in deployment.seeds.addresses where topology.node(at: seed) == nil {
             do throws(RedisError) {
-                _ = try await nodes[seed].send([RESPCommand("PING")])
+                let directory = topology.mode == .sentinel ? sentinels : nodes
+                _ = try await directory[seed].send([RESPCommand("PING")])
             } catch {
                 silent.append("\(error)")
             }
@@ -146,7 +151,7 @@ package final class Doctor: Sendable {
     private func sentinelPatience() async -> Duration? {
         for seed in deployment.seeds.addresses {
             let command = RESPCommand("SENTINEL", "MASTER", deployment.seeds.masterName)
-            guard let fields = try? await nodes[seed].send([command]).first?.array,
+            guard let fields = try? await sentinels[seed].send([command]).first?.array,
                 let index = fields.firstIndex(where: { $0.string == "down-after-milliseconds" }),
                 index + 1 < fields.count,
                 let milliseconds = fields[index + 1].int

@@ -78,7 +78,7 @@ final class NodeFeed: Sendable {
                 subscription.close()
                 try? await subscription.closed.get()
                 ended(sink, reason)
-                if sink.isSilent { await settle(sink, attempts: 3) }
+                if sink.isSilent { await settle(sink.log, attempts: 3) }
             } catch {
                 current.withLock { $0.error = error.description }
                 if told != error.text {
@@ -98,14 +98,20 @@ final class NodeFeed: Sendable {
     private func subscribe() async throws(RedisError) -> (Subscription, FeedSink) {
         let channels = try await databases().map(EventChannel.name) + [ElectionKeys.channel(around.name)]
         let made = Mutex<FeedSink?>(nil)
-        let subscription = try await Subscription.open(
-            to: address, settings: around.settings, channels: channels, on: around.loops.next()
-        ) { [around, address, bell] runID in
-            let log = around.logs.log(of: runID, at: address)
-            log.subscriptionBegan()
-            let sink = FeedSink(log: log, listeners: around.listeners, bell: bell)
-            made.withLock { $0 = sink }
-            return sink
+        let subscription: Subscription
+        do throws(RedisError) {
+            subscription = try await Subscription.open(
+                to: address, settings: around.settings, channels: channels, on: around.loops.next()
+            ) { [around, address, bell] runID in
+                let log = around.logs.log(of: runID, at: address)
+                log.subscriptionBegan()
+                let sink = FeedSink(log: log, listeners: around.listeners, bell: bell)
+                made.withLock { $0 = sink }
+                return sink
+            }
+        } catch {
+            made.withLock { $0 }?.log.subscriptionEnded(now: WallClock.milliseconds())
+            throw error
         }
         guard let sink = made.withLock({ $0 }) else {
             throw RedisError(.closed, node: address, "the subscription ended at once")
@@ -135,7 +141,9 @@ final class NodeFeed: Sendable {
             status.error = reason
         }
         around.metrics.subscription(address, up: false)
-        logger.warning("subscription lost", metadata: ["node": "\(address)", "reason": "\(reason)"])
+        logger.log(
+            level: isOver ? .info : .warning, "subscription lost",
+            metadata: ["node": "\(address)", "reason": "\(reason)"])
     }
 
     // MARK: - Listening
@@ -147,8 +155,6 @@ final class NodeFeed: Sendable {
             isGone.withLock { $0 = true }
             bell.ring()
         }
-        // A doubt that outlived the last subscription to this process ends here, or its events would wait for ever.
-        if sink.log.isDoubted { await settle(sink, attempts: 50) }
         var check = CounterCheck()
         var isMarked = false
         var isMarkDue = true
@@ -158,7 +164,7 @@ final class NodeFeed: Sendable {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
             if isMarkDue {
-                isMarked = await mark(sink, isFirst: !isMarked)
+                isMarked = await mark(subscription, sink, isFirst: !isMarked)
                 check.settled()
             }
             if isGone.withLock({ $0 }) { continue }
@@ -170,7 +176,11 @@ final class NodeFeed: Sendable {
                 logger.notice(
                     isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
                 around.metrics.subscription(address, up: !isSilent)
-                if !isSilent { await settle(sink, attempts: 50) }
+                if !isSilent { await settle(sink.log, attempts: 50) }
+            }
+            // What a subscription before this one left in doubt, when nobody could be asked.
+            for log in around.logs.all where !sink.isSilent && log.address == address && log.openSilence != nil {
+                await settle(log, attempts: 3)
             }
             let before = sink.log.counts.last
             let finding = await inspector.look()
@@ -178,6 +188,7 @@ final class NodeFeed: Sendable {
             isMarkDue = !isMarked || finding.mended
             if let counter = finding.counter, let before, let now = sink.log.counts.last, !isSilent {
                 let announced = Int64(counter) + sink.log.base
+                sink.log.saw(counter: counter)
                 if check.look(announced: announced, before: before, now: now) { isMarkDue = true }
             }
             if isSilent, finding.answered {
@@ -190,14 +201,14 @@ final class NodeFeed: Sendable {
     }
 
     /// Marks the stream; true when the numbering is known.
-    private func mark(_ sink: FeedSink, isFirst: Bool) async -> Bool {
+    private func mark(_ subscription: Subscription, _ sink: FeedSink, isFirst: Bool) async -> Bool {
         let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
         sink.expect(nonce)
         defer { sink.markDone() }
         do throws(RedisError) {
             let counter = try await Mark.take(nonce: nonce, channel: ElectionKeys.channel(around.name), on: command)
             let deadline = ContinuousClock.now + .seconds(2)
-            while !sink.markArrived, ContinuousClock.now < deadline, !isOver {
+            while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
             }
             guard sink.markArrived, let finding = sink.log.resolve(counter: counter) else { return !isFirst }
@@ -231,7 +242,8 @@ final class NodeFeed: Sendable {
     }
 
     /// After a silence: the node's events count only from when it and a majority agree about its role.
-    private func settle(_ sink: FeedSink, attempts: Int) async {
+    private func settle(_ log: NodeLog, attempts: Int) async {
+        guard let silence = log.openSilence else { return }
         var last: TopologyPoll?
         for attempt in 0..<attempts where !isOver {
             if let poll = await around.watch.refresh(doubting: address) {
@@ -242,7 +254,7 @@ final class NodeFeed: Sendable {
             if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
         }
         guard let last else { return }
-        sink.log.decide(look: last.number)
+        log.decide(look: last.number, about: silence)
         around.settled(last)
     }
 }

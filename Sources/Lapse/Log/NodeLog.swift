@@ -20,6 +20,8 @@ package final class NodeLog: Sendable {
         var log: ExpirationLog
         var numbering = Numbering()
         var provenanceIsDoubted = false
+        /// Counts the silences.
+        var silences = 0
         var received: UInt64 = 0
         var surplus: UInt64 = 0
         /// The ordinal before the first one heard.
@@ -91,13 +93,21 @@ package final class NodeLog: Sendable {
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
 
-    package var isDoubted: Bool { state.withLock { $0.provenanceIsDoubted } }
-
-    /// The node has gone silent: what comes next is in doubt until ``decide(look:)``.
-    package func doubt() { state.withLock { $0.provenanceIsDoubted = true } }
-
-    package func decide(look: Int) {
+    /// The node has gone silent: what comes next is in doubt until ``decide(look:about:)``.
+    package func doubt() {
         state.withLock { state in
+            state.provenanceIsDoubted = true
+            state.silences += 1
+        }
+    }
+
+    /// The silence that nothing has settled yet; nil without one.
+    package var openSilence: Int? { state.withLock { $0.provenanceIsDoubted ? $0.silences : nil } }
+
+    /// Ends the doubt, unless another silence has begun since the one that was looked into.
+    package func decide(look: Int, about silence: Int? = nil) {
+        state.withLock { state in
+            guard silence ?? state.silences == state.silences else { return }
             state.provenanceIsDoubted = false
             state.log.decide(look: look)
         }
@@ -132,6 +142,9 @@ package final class NodeLog: Sendable {
             return count
         }
     }
+
+    /// The node's counter, read without a mark.
+    package func saw(counter: UInt64) { state.withLock { $0.numbering.saw(counter: counter) } }
 
     /// The counter of the pinned mark is known.
     package func resolve(counter: UInt64) -> Numbering.Finding? {

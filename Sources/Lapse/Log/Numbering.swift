@@ -56,6 +56,9 @@ package struct Numbering: Sendable, Equatable {
         return offset + heard
     }
 
+    /// The node's counter was read without a mark: one that falls below it was reset.
+    package mutating func saw(counter now: UInt64) { counter = max(counter, now) }
+
     /// The nonce arrived in the stream.
     package mutating func pin() { pinned = heard }
 

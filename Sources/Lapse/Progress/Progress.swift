@@ -37,6 +37,9 @@ package struct Progress: Sendable, Equatable {
             cursor: Cursor(through: through, pending: pending), token: token, write: write)
     }
 
+    /// Nothing has moved; the base counts too: a replica that subscribes later numbers by it.
+    func saysTheSame(as other: Progress) -> Bool { (cursor, base) == (other.cursor, other.base) }
+
     func isNewer(than other: Progress) -> Bool { (token, write) > (other.token, other.write) }
 
     /// Of several registers' progress the newest for each log.

@@ -20,6 +20,7 @@ struct OptionValues: Sendable {
         let flags = catalog.compactMap { row in given[row.name].map { Self.entry(row, $0) } }
         // Empty is how compose files and manifests write "not set".
         let variables = environment.filter { $0.key.hasPrefix("LAPSE_") && !$0.value.isEmpty }
+        try EnvironmentNames.check(variables.keys, known: Set(catalog.map(\.variable)))
         var sources = [
             Source(provider: InMemoryProvider(values: Dictionary(flags) { $1 }), place: { _ in nil }),
             Source(

@@ -4,6 +4,7 @@ import RedisClient
 ///
 /// Source: "Distributed Locks with Redis" (redis.io): random value, compare before extend and delete. Beyond it: the
 /// counter for fencing tokens, the refusal of a server younger than the lease, the rules beside the lock.
+/// The uptime is a difference of whole seconds, so it may be a second less.
 /// KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
 enum LeaseScripts {
     private static let raise = """
@@ -30,7 +31,7 @@ enum LeaseScripts {
           if rules and rules ~= ARGV[3] then return {'mismatch', rules} end
           return {'held', holder, redis.call('PTTL', KEYS[1])}
         end
-        local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000
+        local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000 - 1000
         if uptime < tonumber(ARGV[2]) then return {'refused', tonumber(ARGV[2]) - uptime} end
         local now = redis.call('TIME')
         local counter = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, now[1] * 1000 + math.floor(now[2] / 1000))

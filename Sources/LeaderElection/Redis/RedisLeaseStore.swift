@@ -15,6 +15,7 @@ package final class RedisLeaseStore: LeaseStore {
         keys = ElectionKeys.registers(count, name: name)
         runners = keys.map { _ in client }
         registers = keys.map { RedisLeaseRegister(keys: $0, runner: client, timeout: timeout) }
+        capabilities = [.fencing, .serverTime, .push]
     }
 
     /// One lock key on each of several independent servers: the classic Redlock.
@@ -23,9 +24,11 @@ package final class RedisLeaseStore: LeaseStore {
         keys = servers.map { _ in key }
         runners = servers
         registers = servers.map { RedisLeaseRegister(keys: key, runner: $0, timeout: timeout) }
+        capabilities = [.fencing, .serverTime]
     }
 
-    package var capabilities: StoreCapabilities { [.fencing, .serverTime, .push] }
+    /// Independent servers announce their releases to themselves, where no feed listens: followers have to look.
+    package let capabilities: StoreCapabilities
 
     package var naming: String { keys.map(\.tag).joined(separator: ",") }
 

@@ -53,6 +53,18 @@ struct NumberingTests {
         #expect(numbering.resolve(counter: 19) == .confirmed)
     }
 
+    @Test("a counter that fell below what was read without a mark was reset: nothing was forged")
+    func aResetBetweenRareMarksIsNoForgery() {
+        var numbering = numbered(at: 0)
+        for _ in 0..<5 { _ = numbering.next() }
+        numbering.saw(counter: 5)
+        numbering.pin()
+        #expect(numbering.resolve(counter: 0) == .reset)
+        #expect(numbering.next() == 6)
+        numbering.pin()
+        #expect(numbering.resolve(counter: 1) == .confirmed)
+    }
+
     @Test func forgedMessagesAreSurplusAndTheOrdinalsGoOn() {
         var numbering = numbered(at: 10)
         for _ in 0..<5 { _ = numbering.next() }

@@ -11,7 +11,7 @@ extension RegisterTests {
                 return
             }
             #expect(reason.contains("younger"))
-            #expect(try #require(wait) > .zero && #require(wait) <= .seconds(2))
+            #expect(try #require(wait) > .zero && #require(wait) <= .seconds(3))
             let lock = try await place.text("EXISTS", place.lock)
             #expect(lock == "0")
             try await waitUntil("it grants", within: .seconds(15)) {

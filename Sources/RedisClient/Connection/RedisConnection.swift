@@ -75,7 +75,7 @@ package final class RedisConnection: Sendable {
     private func logIn(_ settings: ConnectionSettings) -> EventLoopFuture<Void> {
         let commands = Handshake.commands(settings)
         return handler.value.send(commands, timeout: settings.connectTimeout).flatMapThrowing { replies in
-            try Handshake.check(replies, node: self.address)
+            try Handshake.check(replies, settings, node: self.address)
         }
     }
 
@@ -127,9 +127,11 @@ enum Handshake {
         return commands
     }
 
-    static func check(_ replies: [RESPValue], node: NodeAddress) throws {
+    static func check(_ replies: [RESPValue], _ settings: ConnectionSettings, node: NodeAddress) throws {
         for (index, reply) in replies.enumerated() {
             guard case .error(let error) = reply else { continue }
+            // PING tells whether we may speak all the same.
+            if index == 0, settings.credentials != nil, settings.mayBeOpen { continue }
             if index == replies.count - 2 && error.code != "NOAUTH" { continue }  // CLIENT SETNAME
             if error.code == "LOADING" || error.code == "MASTERDOWN" || error.code == "BUSY" { continue }
             if error.text.contains("without any password configured") {

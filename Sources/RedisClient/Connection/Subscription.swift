@@ -58,6 +58,8 @@ package final class Subscription: Sendable {
         }
     }
 
+    package var isActive: Bool { channel.isActive }
+
     /// Completes when the connection is gone; never fails.
     package var closed: EventLoopFuture<Void> { channel.closeFuture }
 
@@ -77,7 +79,11 @@ extension RedisConnection {
             let pipeline = self.channel.pipeline.syncOperations
             return pipeline.removeHandler(self.handler.value).assumeIsolated().flatMapThrowing { _ in
                 try pipeline.addHandler(subscriber)
-            }.nonisolated().flatMap { confirmed.futureResult }.map { self.channel }
+            }.nonisolated().flatMapErrorThrowing { error in
+                // The connection has closed meanwhile, and its handlers have left.
+                confirmed.fail(error)
+                throw RedisError(.closed, node: self.address, "the server closed the connection")
+            }.flatMap { confirmed.futureResult }.map { self.channel }
         }
     }
 }

@@ -12,7 +12,7 @@ struct StandaloneDiscovery: Discovery {
         // A seed may be a replica: its master, and that one's other replicas, are asked in a second round.
         for _ in 0..<2 {
             let answers = try await askAll(
-                asked.sorted(), nodes, RESPCommand("INFO", "replication"), timeout: .seconds(1))
+                asked.sorted(), nodes, RESPCommand("INFO", "replication"), timeout: patience(known))
             for (address, value) in answers { found.add(infoFields(value), from: address, map: map) }
             let news = found.addresses.subtracting(asked)
             if news.isEmpty || found.master != nil { break }

@@ -113,7 +113,7 @@ package final class TopologyWatch: Sendable {
 
     private func findMode() async throws(RedisError) -> Topology.Mode {
         if let mode = seeds.mode { return mode }
-        let answers = try await askAll(seeds.addresses, nodes, RESPCommand("INFO", "server"), timeout: .seconds(2))
+        let answers = try await askAll(seeds.addresses, nodes, RESPCommand("INFO", "server"), timeout: nil)
         switch infoFields(answers[0].1)["redis_mode"] {
         case "cluster": return .cluster
         case "sentinel":

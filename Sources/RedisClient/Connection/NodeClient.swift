@@ -32,15 +32,30 @@ package final class NodeClient: Sendable {
     }
 
     /// Sends the commands in one write. Error replies are values; a connection's failure is thrown.
+    ///
+    /// `timeout` covers the making of the connection too: what was not sent by then is not sent at all. A cancelled task
+    /// waits no longer; what it sent may be applied.
     package func send(_ commands: [RESPCommand], timeout: Duration? = nil) async throws(RedisError) -> [RESPValue] {
-        let deadline = NIODeadline.now() + TimeAmount(timeout ?? settings.commandTimeout)
+        let limit = timeout ?? settings.connectTimeout + settings.commandTimeout
+        let deadline = NIODeadline.now() + TimeAmount(limit)
+        let late = RedisError(
+            .timeout, node: address, "\(commands.first?.name ?? "a command") was not answered within \(limit)")
+        let replies = loop.makePromise(of: [RESPValue].self)
+        let timer = loop.scheduleTask(deadline: deadline) { replies.fail(late) }
+        defer { timer.cancel() }
+        loop.flatSubmit {
+            self.connection().flatMap { connection in
+                let left = deadline - .now()
+                guard left > .zero else { return self.loop.makeFailedFuture(late) }
+                return connection.send(commands, timeout: min(Duration(left), timeout ?? self.settings.commandTimeout))
+            }
+        }.cascade(to: replies)
         do {
-            return try await loop.flatSubmit {
-                self.connection(by: deadline).flatMap { connection in
-                    let left = deadline - .now()
-                    return connection.send(commands, timeout: .nanoseconds(max(0, left.nanoseconds)))
-                }
-            }.get()
+            return try await withTaskCancellationHandler {
+                try await replies.futureResult.get()
+            } onCancel: {
+                replies.fail(RedisError(.closed, node: address, "cancelled"))
+            }
         } catch let error as RedisError {
             throw error
         } catch {
@@ -72,21 +87,6 @@ package final class NodeClient: Sendable {
             }
         }.flatMap { closed in closed ?? self.loop.makeSucceededVoidFuture() }
         try? await closing.get()  // A connection that fails to open or close is closed too.
-    }
-
-    /// The connection; one that is being made costs a command no more than its own time.
-    private func connection(by deadline: NIODeadline) -> EventLoopFuture<RedisConnection> {
-        let future = connection()
-        guard case .connecting = state.value.link else { return future }
-        let promise = loop.makePromise(of: RedisConnection.self)
-        let timer = loop.scheduleTask(deadline: deadline) {
-            promise.fail(RedisError(.timeout, node: self.address, "no connection in time"))
-        }
-        future.whenComplete { result in
-            timer.cancel()
-            promise.completeWith(result)
-        }
-        return promise.futureResult
     }
 
     private func connection() -> EventLoopFuture<RedisConnection> {
@@ -148,7 +148,10 @@ package final class NodeDirectory: Sendable {
             for address in gone.keys { clients[address] = nil }
             return gone.values
         }
-        for client in gone { await client.shutDown() }
+        // At once: a frozen node takes its time, and one after the other would hold up the end of the process.
+        await withDiscardingTaskGroup { group in
+            for client in gone { group.addTask { await client.shutDown() } }
+        }
     }
 
     package func shutDown() async { await keep(only: []) }

@@ -61,6 +61,13 @@ package struct Deployment: Sendable {
         self.settings = settings
     }
 
+    /// The Sentinels get the same credentials, but need not have any.
+    package var sentinelSettings: ConnectionSettings {
+        var settings = settings
+        settings.mayBeOpen = true
+        return settings
+    }
+
     /// The settings for connections of one purpose: `feed`, `command` or `lock`.
     package func settings(for purpose: String, _ configuration: ProcessorConfiguration) -> ConnectionSettings {
         settings.named("lapse:\(configuration.name):\(configuration.id):\(purpose)")

@@ -36,6 +36,8 @@ final class RunningProcessor: Sendable {
     let account = Account()
     let parts = Mutex<Parts?>(nil)
     private let isStopped = Mutex(false)
+    /// Rung to end the wait for Redis.
+    private let startBell: Doorbell
     private let domainsTold = Mutex<Int?>(nil)
 
     init(
@@ -50,26 +52,29 @@ final class RunningProcessor: Sendable {
         self.logger = logger
         self.handler = handler
         commands = NodeDirectory(settings: deployment.settings, on: threads.control)
-        sentinels = NodeDirectory(settings: deployment.settings, on: threads.control)
+        sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: threads.control)
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)
         companions = Self.companionDirectories(configuration, deployment, threads)
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
+        startBell = Doorbell(on: threads.control.any())
         logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
     func stop() {
         isStopped.withLock { $0 = true }
+        startBell.ring()
         parts.withLock { $0 }?.elector.stop()
     }
 
     // MARK: - The start
 
     /// Finds the servers, trying again until the startup timeout. Throws at once what only an operator can mend.
-    func discover() async throws(LapseError) {
+    ///
+    /// - Returns: false when it was stopped before.
+    func discover() async throws(LapseError) -> Bool {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
-        let bell = Doorbell(on: threads.control.any())
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         var told: String?
         while true {
@@ -78,7 +83,7 @@ final class RunningProcessor: Sendable {
                 logger.info(
                     "found Redis",
                     metadata: ["topology": "\(topology.mode.rawValue)", "nodes": "\(topology.nodes.count)"])
-                return
+                return true
             } catch {
                 if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
                 if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
@@ -87,9 +92,9 @@ final class RunningProcessor: Sendable {
                     logger.warning("waiting for Redis", metadata: ["error": "\(error)"])
                 }
             }
-            let isOver = isStopped.withLock { $0 } || Task.isCancelled
-            if isOver { throw .unreachable(told ?? "Redis has not been reached") }
-            _ = await bell.wait(upTo: backoff.next())
+            if isStopped.withLock({ $0 }) { return false }
+            if Task.isCancelled { throw .unreachable(told ?? "Redis has not been reached") }
+            _ = await startBell.wait(upTo: backoff.next())
         }
     }
 

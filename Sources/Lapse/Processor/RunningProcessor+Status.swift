@@ -41,6 +41,9 @@ extension RunningProcessor {
         guard let status else { return ["Redis has not been reached yet"] }
         guard !status.nodes.isEmpty else { return ["no node is known"] }
         var reasons: [String] = []
+        if !status.nodes.contains(where: { $0.role == Topology.Role.master.rawValue }) {
+            reasons.append("no master is known")
+        }
         for node in status.nodes where node.role == Topology.Role.master.rawValue {
             if !node.isSubscribed {
                 reasons.append("\(node.address): not subscribed\(node.error.map { " (\($0))" } ?? "")")

@@ -21,9 +21,12 @@ protocol Discovery: Sendable {
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll
 }
 
+/// The first look waits for connections to be made, or to say why not; later ones must not be held up by one node.
+func patience(_ known: Topology?) -> Duration? { known == nil ? nil : .seconds(1) }
+
 /// Asks several nodes the same at once; returns the answers that came, or throws the most telling error.
 func askAll(
-    _ addresses: [NodeAddress], _ nodes: NodeDirectory, _ command: RESPCommand, timeout: Duration
+    _ addresses: [NodeAddress], _ nodes: NodeDirectory, _ command: RESPCommand, timeout: Duration?
 ) async throws(RedisError) -> [(NodeAddress, RESPValue)] {
     let results = await withTaskGroup(of: (NodeAddress, Result<RESPValue, RedisError>).self) { group in
         for address in addresses {

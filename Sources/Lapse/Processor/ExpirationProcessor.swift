@@ -30,6 +30,7 @@ public final class ExpirationProcessor: Service {
     private let gapsHeard = Broadcast<Gap>()
     private let running = Mutex<RunningProcessor?>(nil)
     private let started = Atomic(false)
+    private let stopped = Atomic(false)
 
     /// A processor; nothing happens before ``run()``.
     ///
@@ -68,9 +69,9 @@ public final class ExpirationProcessor: Service {
                 configuration, deployment, threads, changes: changes, gaps: gapsHeard, logger: logger, handler: handler)
             try await withTaskExecutorPreference(threads.executor) {
                 try await withGracefulShutdownHandler {
-                    try await run.discover()
                     running.withLock { $0 = run }
-                    try await run.serve()
+                    if stopped.load(ordering: .sequentiallyConsistent) { run.stop() }
+                    if try await run.discover() { try await run.serve() }
                 } onGracefulShutdown: {
                     run.stop()
                 }
@@ -84,6 +85,7 @@ public final class ExpirationProcessor: Service {
 
     /// Drains, hands over, and lets ``run()`` return. May be called at any time, more than once.
     public func stop() {
+        stopped.store(true, ordering: .sequentiallyConsistent)
         let run = running.withLock { $0 }
         run?.stop()
     }

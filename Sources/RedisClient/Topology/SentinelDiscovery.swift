@@ -10,8 +10,17 @@ struct SentinelDiscovery: Discovery {
     let map: AddressMap
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
-        let answers = try await askAll(
-            sentinels, sentinelNodes, RESPCommand("SENTINEL", "MASTER", masterName), timeout: .seconds(1))
+        let answers: [(NodeAddress, RESPValue)]
+        do throws(RedisError) {
+            answers = try await askAll(
+                sentinels, sentinelNodes, RESPCommand("SENTINEL", "MASTER", masterName), timeout: patience(known))
+        } catch {
+            guard case .reply(let reply) = error.kind, reply.text.contains("No such master") else { throw error }
+            throw RedisError(
+                .noNode, node: error.node,
+                "the Sentinel knows no master named '\(masterName)': the name stands last, redis+sentinel://host/mymaster"
+            )
+        }
         let views = answers.compactMap { sentinel, value -> (NodeAddress, NodeAddress, UInt64)? in
             let fields = Self.fields(value)
             guard let address = Self.address(fields) else { return nil }
@@ -23,17 +32,20 @@ struct SentinelDiscovery: Discovery {
         let master = latest.1
         var found: Set<NodeAddress> = [master]
         let replicas = try await sentinelNodes[latest.0].send(
-            RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: .seconds(1))
+            RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: patience(known))
         for replica in replicas.array ?? [] {
             if let address = Self.address(Self.fields(replica)) { found.insert(map(address)) }
         }
         var ownWord: [NodeAddress: Topology.Role] = [:]
-        if let answers = try? await askAll(
-            found.union(doubts).sorted(), nodes, RESPCommand("INFO", "replication"), timeout: .seconds(1))
-        {
+        do throws(RedisError) {
+            let answers = try await askAll(
+                found.union(doubts).sorted(), nodes, RESPCommand("INFO", "replication"), timeout: patience(known))
             for (address, value) in answers {
                 ownWord[address] = infoFields(value)["role"] == "master" ? .master : .replica
             }
+        } catch {
+            // The Sentinels' word suffices, unless at the start the servers do not let us in.
+            if known == nil, error.isPermanent { throw error }
         }
         let list = found.map { address in
             var node = Topology.Node(

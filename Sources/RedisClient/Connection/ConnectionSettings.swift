@@ -4,6 +4,8 @@ package struct ConnectionSettings: Sendable {
     package var tls: TLSSettings?
     /// `CLIENT SETNAME`; characters that Redis refuses become `-`.
     package var clientName: String
+    /// Credentials that the server does not take are no error as long as it answers: Sentinels often have none.
+    package var mayBeOpen = false
     package var database = 0
     package var connectTimeout: Duration = .seconds(2)
     /// The longest a command may take.
@@ -20,6 +22,7 @@ package struct ConnectionSettings: Sendable {
 
     package func named(_ clientName: String) -> ConnectionSettings {
         var copy = ConnectionSettings(clientName: clientName, credentials: credentials, tls: tls)
+        copy.mayBeOpen = mayBeOpen
         copy.database = database
         copy.connectTimeout = connectTimeout
         copy.commandTimeout = commandTimeout

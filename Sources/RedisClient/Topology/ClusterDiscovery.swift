@@ -12,12 +12,12 @@ struct ClusterDiscovery: Discovery {
         var asked = Set(sample(known, turn: turn, majority: !doubts.isEmpty)).union(doubts)
         if asked.isEmpty { asked = Set(seeds) }
         do throws(RedisError) {
-            return try await ask(asked)
+            return try await ask(asked, patience(known))
         } catch {
             let everyone = Set(seeds).union(known?.nodes.map(\.address) ?? []).subtracting(asked)
             guard !everyone.isEmpty else { throw error }
             do throws(RedisError) {
-                return try await ask(everyone)
+                return try await ask(everyone, patience(known))
             } catch let second {
                 throw error.isPermanent ? error : second
             }
@@ -32,9 +32,9 @@ struct ClusterDiscovery: Discovery {
         return (0..<count).map { masters[(turn * count + $0) % masters.count] }
     }
 
-    private func ask(_ asked: Set<NodeAddress>) async throws(RedisError) -> TopologyPoll {
+    private func ask(_ asked: Set<NodeAddress>, _ timeout: Duration?) async throws(RedisError) -> TopologyPoll {
         let replies = try await askAll(
-            asked.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: .seconds(1))
+            asked.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: timeout)
         var ownWord: [NodeAddress: Topology.Role] = [:]
         let answers = replies.map { address, value in
             let answer = ClusterNodes(value.string ?? "", asked: address)
