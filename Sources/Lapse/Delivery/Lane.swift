@@ -73,7 +73,9 @@ struct Lane: Sendable {
         switch await companions.prepare(work) {
         case .ready(let value):
             // Reading the value took its time.
-            guard term.lease.isValid, !Task.isCancelled else { return around.dispatcher.giveBack([work]) }
+            guard term.lease.isValid, !term.isDrainRequested, !Task.isCancelled else {
+                return around.dispatcher.giveBack([work])
+            }
             await handle(work, value: value, deadline)
         case .groundless: around.dispatcher.finish(work)
         case .later: around.dispatcher.postpone(work, to: SystemClock.read().monotonic + .seconds(1))

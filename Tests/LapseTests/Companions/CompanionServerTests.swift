@@ -23,7 +23,10 @@ struct CompanionServerTests {
             match: ["session:*"])
         configuration.leaseTTL = .seconds(2)
         configuration.companions = [Self.rule]
-        do { try await body(server, configuration) } catch {
+        do {
+            try await body(server, configuration)
+            #expect(try await server.cli("ACL", "LOG") == "", "the printed rights are enough")
+        } catch {
             await server.shutDown()
             throw error
         }
