@@ -66,9 +66,12 @@ extension Dispatcher {
             return true
         }
         let pending = progress.cursor.pending.sorted()
-        let missing = pending.filter { log.entry($0) == nil }
-        if let first = missing.first, let last = missing.last, state.filled[log.runID] == nil {
-            ask(first...last, log, &state)
+        // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
+        let asked = state.filled[log.runID]?.upperBound ?? 0
+        let missing = pending.filter { $0 > asked && log.entry($0) == nil }
+        if let first = missing.first {
+            let length = missing.enumerated().first { $1 != first + UInt64($0) }?.offset ?? missing.count
+            ask(first...missing[length - 1], log, &state)
             return false
         }
         state.machine.open(log.runID, at: progress.cursor)

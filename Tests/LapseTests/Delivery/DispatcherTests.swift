@@ -15,11 +15,13 @@ struct DispatcherTests {
     private let address = NodeAddress(host: "10.0.0.1", port: 6379)
 
     /// Three lanes over the logs of a book.
-    private func dispatcher(_ logs: LogBook) -> Dispatcher {
+    private func dispatcher(
+        _ logs: LogBook, hole: @escaping @Sendable (Repairer.Hole) -> Void = { _ in }
+    ) -> Dispatcher {
         let dispatcher = Dispatcher(
             logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 3,
             retryBell: Doorbell(on: Self.loops.next()),
-            listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
+            listeners: .init(hole: hole, ignored: { _, _ in }, doubtful: { _ in }))
         var poll = TopologyPoll(
             topology: Topology(
                 mode: .standalone,
@@ -52,6 +54,30 @@ struct DispatcherTests {
         }
         dispatcher.stopIntake()
         for lane in lanes { _ = await lane.value }
+    }
+}
+
+extension DispatcherTests {
+    @Test("what lies between two pending ones was finished: nobody is asked for it, and it does not count as lost")
+    func onlyPendingOnesAreAskedFor() async throws {
+        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        logs.log(of: "run", at: address).hear(["a", "b", "c"])
+        let (holes, heard) = AsyncStream.makeStream(of: Repairer.Hole.self)
+        let dispatcher = dispatcher(logs) { heard.yield($0) }
+        let progress = Progress(
+            runID: "run", node: "\(address)", base: 0, cursor: Cursor(through: 14, pending: [10, 11, 13]), token: 1,
+            write: 1)
+        dispatcher.begin(token: FencingToken(rawValue: 2), progress: ["run": progress], now: 0)
+        let lane = Task { await dispatcher.next() }
+        var asked: [ClosedRange<UInt64>] = []
+        for await hole in holes {
+            asked.append(hole.ordinals)
+            #expect(dispatcher.filled(hole))
+            if asked.count == 2 { break }
+        }
+        #expect(asked == [10...11, 13...13])
+        dispatcher.stopIntake()
+        _ = await lane.value
     }
 }
 
