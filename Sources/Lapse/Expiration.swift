@@ -8,13 +8,15 @@ public struct Expiration: Sendable, Hashable {
     public let database: Int
     /// The address of the node that announced it, `host:port`.
     public let node: String
-    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key.
+    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
+    /// its companion (``Origin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
     public let position: Position
     /// Why it is handled now.
     public let origin: Origin
     /// When this replica heard of it, by the wall clock, to the millisecond.
     public let receivedAt: Date
-    /// The companion's value; nil without a companion rule.
+    /// The companion's value; nil without a companion rule, and when there was no companion any more: then this
+    /// expiration has probably been handled before.
     public let value: [UInt8]?
 
     package init(

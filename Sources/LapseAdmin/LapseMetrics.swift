@@ -27,6 +27,10 @@ package enum LapseMetrics {
         .counter("lapse_expirations_failed_total", "Handler attempts that threw or ran out of time."),
         .counter("lapse_expirations_retried_total", "Handler attempts after a failed one."),
         .counter("lapse_expirations_dead_lettered_total", "Expirations given up after the last retry."),
+        .counter("lapse_reconcile_scanned_total", "Companion keys looked at by reconciliation."),
+        .counter(
+            "lapse_reconcile_found_total",
+            "Companion keys whose timer was gone without an announcement, handed to the handler."),
         .gauge("lapse_in_flight", "Handlers running now."),
         .histogram("lapse_handler_seconds", "Time that one handler attempt took."),
         .histogram(

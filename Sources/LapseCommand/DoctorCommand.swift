@@ -13,7 +13,11 @@ enum Examination: OptionGroupTable {
 
     /// Those that the table of all options does not have yet.
     static let own = [fix.row, acl.row]
-    static let rows = own + [Running.leaseTTL.row, Running.notifications.row, Running.deadLetter.row]
+    static let rows =
+        own + [
+            Running.leaseTTL.row, Running.notifications.row, Running.deadLetter.row, Wanted.companion.row,
+            Wanted.database.row,
+        ]
 }
 
 /// `lapse doctor`: is everything as Lapse needs it?
@@ -79,6 +83,8 @@ struct DoctorCommand: AsyncParsableCommand {
             user: deployment.settings.credentials?.user, name: configuration.name, mode: deployment.seeds.mode)
         rights.setsNotifications = mayFix || configuration.notifications == .set
         rights.deadLetter = configuration.deadLetter
+        rights.companions = try CompanionRules(configuration.companions)
+        rights.selectsDatabase = configuration.databases.contains { $0 != 0 } || deployment.database ?? 0 != 0
         StandardStream.errors.write(
             "lapse: on every Redis server, replicas too, with a password of yours for \(AccessRights.passwordPlace); "
                 + "then ACL SAVE or CONFIG REWRITE")

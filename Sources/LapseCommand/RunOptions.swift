@@ -34,7 +34,12 @@ enum Wanted: OptionGroupTable {
             name: "database", arity: .many, value: "n", help: "Database wanted.",
             standardHelp: "the one the URL names, else 0"), 0...65_535)
 
-    static let rows = [match.row, ignore.row, database.row]
+    static let companion = Setting.text(
+        OptionRow(
+            name: "companion", arity: .many, value: "rule",
+            help: "Keys that hold the value of an expiring one, as 'session:* => session-data:*'."))
+
+    static let rows = [match.row, ignore.row, database.row, companion.row]
 }
 
 /// How much is logged, and how.
@@ -86,6 +91,10 @@ enum Running: OptionGroupTable {
             name: "log-bytes", value: "size", help: "Bound of the expiration log, per node.", standard: "64MiB"))
     static let logAge = Setting.duration(
         OptionRow(name: "log-age", value: "duration", help: "Bound of the expiration log.", standard: "1m"))
+    static let reconcileInterval = Setting.duration(
+        OptionRow(
+            name: "reconcile-interval", value: "duration",
+            help: "How often to look for companions whose key is gone unannounced.", standard: "5m"))
     static let drain = Setting.duration(
         OptionRow(
             name: "drain", value: "duration", help: "Time for handlers to finish at shutdown.", standard: "10s"))
@@ -101,7 +110,7 @@ enum Running: OptionGroupTable {
 
     static let rows = [
         id.row, leaseTTL.row, store.row, notifications.row, handler.row, concurrency.row, handlerTimeout.row,
-        retries.row, deadLetter.row, logBytes.row, logAge.row, drain.row, admin.row,
+        retries.row, deadLetter.row, logBytes.row, logAge.row, reconcileInterval.row, drain.row, admin.row,
     ]
 }
 
@@ -117,6 +126,7 @@ extension ProcessorConfiguration {
         lockServers = try values.all(Election.lockServers)
         ignore = try values.all(Wanted.ignore)
         databases = try values.all(Wanted.database)
+        companions = try values.all(Wanted.companion)
         deadLetter = try values(Running.deadLetter)
         if let value = try values(Running.leaseTTL) { leaseTTL = value }
         if let value = try values(Running.notifications) { notifications = value }
@@ -125,6 +135,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.retries) { retries = value }
         if let value = try values(Running.logBytes) { logBytes = value }
         if let value = try values(Running.logAge) { logAge = value }
+        if let value = try values(Running.reconcileInterval) { reconcileInterval = value }
         if let value = try values(Running.drain) { drain = value }
         _ = try values(Running.store)
         do { try validate() } catch { throw Failure(error) }

@@ -80,6 +80,8 @@ import Testing
         #expect(read.logBytes == library.logBytes)
         #expect(read.logAge == library.logAge)
         #expect(read.drain == library.drain)
+        #expect(read.companions == library.companions)
+        #expect(read.reconcileInterval == library.reconcileInterval)
     }
 
     @Test func repeatableOptionsTakeMany() async throws {

@@ -49,7 +49,7 @@ package struct DispatchMachine {
 
     /// Takes up an expiration: to be handled, behind the others of its key.
     package mutating func admit(_ work: Work) {
-        cursors[work.runID, default: Cursor(through: 0)].take(work.ordinal)
+        if work.hasPosition { cursors[work.runID, default: Cursor(through: 0)].take(work.ordinal) }
         pendingCount += 1
         if lines[work.line]?.append(work) == nil {
             lines[work.line] = []
@@ -70,7 +70,7 @@ package struct DispatchMachine {
 
     /// Handled, or given up for good: the next one of its key may go.
     package mutating func finish(_ work: Work) {
-        cursors[work.runID]?.finish(work.ordinal)
+        if work.hasPosition { cursors[work.runID]?.finish(work.ordinal) }
         pendingCount -= 1
         if let next = lines[work.line]?.popFirst() {
             ready.append(next)
@@ -83,9 +83,17 @@ package struct DispatchMachine {
     package mutating func retry(_ work: Work, at due: Duration) {
         var next = work
         next.attempt += 1
-        sequence += 1
-        delayed.insert(Delayed(due: due, sequence: sequence, work: next))
+        postpone(next, to: due)
     }
+
+    /// To be begun later, by nobody's fault; its key waits.
+    package mutating func postpone(_ work: Work, to due: Duration) {
+        sequence += 1
+        delayed.insert(Delayed(due: due, sequence: sequence, work: work))
+    }
+
+    /// Whether an expiration of this line is on its way.
+    package func isUnderWay(_ line: Line) -> Bool { lines[line] != nil }
 
     /// Makes the retries ready whose time has come; returns when the next one comes.
     package mutating func wake(now: Duration) -> Duration? {

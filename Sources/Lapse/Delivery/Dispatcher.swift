@@ -48,7 +48,7 @@ package final class Dispatcher: Sendable {
     let filter: KeyFilter
     private let lanes: Int
     private let listeners: Listeners
-    private let state = Mutex(State())
+    let state = Mutex(State())
     /// Rung when a retry has been scheduled.
     package let retryBell: Doorbell
     /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
@@ -149,7 +149,7 @@ package final class Dispatcher: Sendable {
         return next
     }
 
-    private func wake(_ count: Int) {
+    func wake(_ count: Int) {
         let waiters = state.withLock { state in
             let woken = state.waiters.suffix(count)
             state.waiters.removeLast(woken.count)
@@ -198,9 +198,14 @@ package final class Dispatcher: Sendable {
         resumeDrained(ifDone: true)
     }
 
-    package func retry(_ work: Work, at due: Duration) {
+    package func retry(_ work: Work, at due: Duration) { comeBack { $0.retry(work, at: due) } }
+
+    /// What it needs is out of reach: to be begun later, and this was no attempt.
+    package func postpone(_ work: Work, to due: Duration) { comeBack { $0.postpone(work, to: due) } }
+
+    private func comeBack(_ change: (inout DispatchMachine) -> Void) {
         state.withLock { state in
-            state.machine.retry(work, at: due)
+            change(&state.machine)
             state.handedOut -= 1
         }
         retryBell.ring()
@@ -240,7 +245,7 @@ package final class Dispatcher: Sendable {
         return state.machine.readyCount > 0
     }
 
-    private func tell(_ news: News) {
+    func tell(_ news: News) {
         for hole in news.holes { listeners.hole(hole) }
         for (node, count) in news.ignored { listeners.ignored(node, count) }
         for node in news.doubtful { listeners.doubtful(node) }

@@ -5,8 +5,10 @@ package struct KeyFilter: Sendable {
     private let match: [Glob]
     private let ignore: [Glob]
     private let databases: Set<UInt16>
+    private let companions: CompanionRules?
 
-    package init(match: [String], ignore: [String], databases: [Int]) {
+    package init(match: [String], ignore: [String], databases: [Int], companions: CompanionRules? = nil) {
+        self.companions = companions
         self.match = match.map(Glob.init)
         self.ignore = ignore.map(Glob.init)
         self.databases = Set(databases.map(UInt16.init))
@@ -14,6 +16,7 @@ package struct KeyFilter: Sendable {
 
     package func wants(_ key: some Collection<UInt8>, database: UInt16) -> Bool {
         guard databases.contains(database), !Self.isOwn(key) else { return false }
+        if let companions, companions.isCompanion(key) { return false }
         if match.isEmpty, ignore.isEmpty { return true }
         let bytes = Array(key)
         return (match.isEmpty || match.contains { $0.matches(bytes) }) && !ignore.contains { $0.matches(bytes) }

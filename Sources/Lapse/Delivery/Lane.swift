@@ -21,6 +21,8 @@ struct Lane: Sendable {
         var logger: Logger
         /// A resource has seen a newer token: this term is over, whatever the clock says.
         var fencedOut: @Sendable () -> Void
+        /// The values of the expired keys; nil without companion rules.
+        var companions: Companions?
         /// Keeps the handlers' deadlines.
         var clock: @Sendable () -> Doorbell
     }
@@ -67,12 +69,27 @@ struct Lane: Sendable {
     }
 
     private func handle(_ work: Work, _ deadline: Deadline) async {
+        guard let companions = around.companions else { return await handle(work, value: nil, deadline) }
+        switch await companions.prepare(work) {
+        case .ready(let value):
+            // Reading the value took its time.
+            guard term.lease.isValid, !term.isDrainRequested, !Task.isCancelled else {
+                return around.dispatcher.giveBack([work])
+            }
+            await handle(work, value: value, deadline)
+        case .groundless: around.dispatcher.finish(work)
+        case .later: around.dispatcher.postpone(work, to: SystemClock.read().monotonic + .seconds(1))
+        }
+    }
+
+    private func handle(_ work: Work, value: [UInt8]?, _ deadline: Deadline) async {
         let began = SystemClock.read().monotonic
         deadline.start(began)
-        let failure = await attempt(work)
+        let failure = await attempt(work, value)
         let overran = deadline.stop()
         around.metrics.handlerTook(SystemClock.read().monotonic - began)
         guard let failure else {
+            if let value { await around.companions?.settle(work, value) }
             around.metrics.handled(work.origin)
             around.dispatcher.finish(work)
             return
@@ -85,7 +102,7 @@ struct Lane: Sendable {
         await failed(work, overran ? "timed out after \(around.timeout)" : failure)
     }
 
-    private func attempt(_ work: Work) async -> String? {
+    private func attempt(_ work: Work, _ value: [UInt8]?) async -> String? {
         var logger = around.logger
         logger[metadataKey: "key"] = "\(work.key)"
         logger[metadataKey: "node"] = "\(work.node)"
@@ -93,7 +110,7 @@ struct Lane: Sendable {
         let context = HandlerContext(
             fencingToken: term.token, term: term.number, attempt: work.attempt, logger: logger, lease: term.lease)
         do {
-            try await around.handler(work.expiration, context)
+            try await around.handler(work.expiration(value: value), context)
             return nil
         } catch is FencedOut {
             around.fencedOut()
@@ -169,9 +186,9 @@ private final class Deadline: Sendable {
 }
 
 extension Work {
-    package var expiration: Expiration {
+    package func expiration(value: [UInt8]?) -> Expiration {
         Expiration(
             key: key, database: Int(database), node: node, position: Position(runID: runID, ordinal: ordinal),
-            origin: origin, receivedAt: Date(timeIntervalSince1970: Double(receivedAt) / 1000))
+            origin: origin, receivedAt: Date(timeIntervalSince1970: Double(receivedAt) / 1000), value: value)
     }
 }

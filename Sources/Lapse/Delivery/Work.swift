@@ -2,6 +2,7 @@
 package struct Work: Sendable, Equatable {
     package var runID: String
     package var node: String
+    /// From 1; 0 for one that Redis never announced: it has no place in any log.
     package var ordinal: UInt64
     package var key: ExpirationKey
     package var database: UInt16
@@ -10,6 +11,8 @@ package struct Work: Sendable, Equatable {
     package var origin: Origin
     /// From 1.
     package var attempt = 1
+
+    package var hasPosition: Bool { ordinal > 0 }
 
     var line: DispatchMachine.Line { DispatchMachine.Line(key: key, database: database) }
 }

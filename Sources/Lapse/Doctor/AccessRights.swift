@@ -15,6 +15,10 @@ package struct AccessRights: Sendable {
     package var setsNotifications = false
     /// The stream for dead letters, if there is one.
     package var deadLetter: String?
+    /// With companion rules Lapse reads and deletes companions, and asks whether their timers exist.
+    package var companions: CompanionRules?
+    /// Companions are read in a database that is not 0.
+    package var selectsDatabase = false
 
     package init(user: String?, name: String, mode: Topology.Mode? = nil) {
         self.user = user ?? "lapse"
@@ -44,9 +48,12 @@ package struct AccessRights: Sendable {
     package var line: String {
         var words = ["ACL", "SETUSER", user, "on", ">\(Self.passwordPlace)", "resetkeys", Self.keyPattern(name)]
         if let deadLetter { words.append("~\(Self.escaped(deadLetter))") }
+        let rules = companions?.rules ?? []
+        for pattern in rules.flatMap({ [$0.timer, $0.companion] }) { words.append("~\(pattern.glob)") }
         words += ["resetchannels", Self.eventChannels, Self.controlChannel(name), "-@all"]
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
         if deadLetter != nil { words.append("+xadd") }
+        if !rules.isEmpty { words += ["+exists", "+scan"] + (selectsDatabase ? ["+select"] : []) }
         if mode == nil || mode == .cluster { words += ["+cluster|nodes", "+asking"] }
         words.append("+config|get")
         if setsNotifications { words.append("+config|set") }

@@ -14,6 +14,8 @@ struct Leadership: Sendable {
     let executor: EventLoopTaskExecutor
     let loop: any EventLoop
     let lane: Lane.Surroundings
+    /// Finds what Redis forgot; nil without companion rules.
+    let reconciler: Reconciler?
     let resign: @Sendable () -> Void
     let logger: Logger
     /// How often progress is written when it has moved.
@@ -26,6 +28,7 @@ struct Leadership: Sendable {
             for _ in 0..<lanes { group.addTask { await Lane(around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term) }
             group.addTask(executorPreference: executor) { await wakeRetries() }
+            if let reconciler { group.addTask(executorPreference: executor) { await reconciler.run() } }
             await term.drainRequested()
             dispatcher.stopIntake()
             if term.lease.isValid { await waitUntilDrained() }

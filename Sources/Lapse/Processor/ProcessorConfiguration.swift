@@ -37,6 +37,10 @@ public struct ProcessorConfiguration: Sendable {
     public var ignore: [String] = []
     /// Databases wanted; empty for the one the URL names, else 0.
     public var databases: [Int] = []
+    /// Companion keys that hold the values of expiring ones, such as `session:* => session-data:*`.
+    public var companions: [String] = []
+    /// How often to look for companions whose key is gone without an announcement.
+    public var reconcileInterval: Duration = .seconds(300)
     /// The password, if it is not in the URL.
     public var password: String?
     /// Path of a PEM file with the authorities to trust; nil for the system's.
@@ -116,6 +120,8 @@ public struct ProcessorConfiguration: Sendable {
         try check(
             lockServers.isEmpty || lockServers.count % 2 == 1,
             "--lock-servers: an odd number of servers can form a majority")
+        try check(reconcileInterval >= .seconds(1), "--reconcile-interval: at least 1s")
+        _ = try CompanionRules(companions)
         do throws(ElectionError) {
             _ = try ElectionConfiguration(name: name, id: id, leaseTTL: leaseTTL).timing()
         } catch {

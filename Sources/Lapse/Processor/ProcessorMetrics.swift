@@ -26,6 +26,8 @@ final class ProcessorMetrics: Sendable {
     private let deadLetters = Counter(label: "lapse_expirations_dead_lettered_total")
     private let handlerTime = Timer(label: "lapse_handler_seconds")
     private let renewTime = Timer(label: "lapse_lease_renew_seconds")
+    private let companionsScanned = Counter(label: "lapse_reconcile_scanned_total")
+    private let companionsFound = Counter(label: "lapse_reconcile_found_total")
     private let leader = Gauge(label: "lapse_leader")
     private let term = Gauge(label: "lapse_term")
     private let leaseRemaining = Gauge(label: "lapse_lease_remaining_seconds")
@@ -43,6 +45,8 @@ final class ProcessorMetrics: Sendable {
     func failed() { failures.increment() }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }
+    func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
+    func reconcileFound(_ count: Int) { companionsFound.increment(by: Int64(count)) }
     func handlerTook(_ duration: Duration) { handlerTime.record(duration: duration) }
 
     func subscription(_ node: NodeAddress, up: Bool) { series(node) { $0.up.record(up ? 1 : 0) } }

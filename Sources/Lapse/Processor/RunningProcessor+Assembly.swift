@@ -12,12 +12,15 @@ extension RunningProcessor {
         let keeper = ProgressKeeper(places: places(topology), id: configuration.id)
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
-        let databases = configuration.databases.isEmpty ? [deployment.database ?? 0] : configuration.databases
+        let rules = try CompanionRules(configuration.companions)
+        if topology.mode == .cluster { try rules.checkForCluster() }
         let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
         let holes = AsyncStream.makeStream(of: Repairer.Hole.self)
         let dispatcher = Dispatcher(
             logs: logs,
-            filter: KeyFilter(match: configuration.match, ignore: configuration.ignore, databases: databases),
+            filter: KeyFilter(
+                match: configuration.match, ignore: configuration.ignore,
+                databases: Self.databases(configuration, deployment), companions: rules.isEmpty ? nil : rules),
             lanes: configuration.concurrency, retryBell: Doorbell(on: threads.control.any()),
             listeners: .init(
                 hole: { holes.continuation.yield($0) },
@@ -37,6 +40,7 @@ extension RunningProcessor {
         let peer = RepairPeer(
             id: configuration.id, logs: logs, client: client, key: { answers.repair($0) }, logger: logger)
         let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
+        let (values, reconciler) = companionParts(rules, topology, dispatcher)
         let leadership = Leadership(
             dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
             drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
@@ -44,12 +48,12 @@ extension RunningProcessor {
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(retries: configuration.retries),
                 deadLetters: DeadLetters(stream: configuration.deadLetter, client: client, logger: logger),
-                metrics: metrics, logger: logger, fencedOut: { elector.resign() },
+                metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            resign: { elector.resign() }, logger: logger)
+            reconciler: reconciler, resign: { elector.resign() }, logger: logger)
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer)
+            repairer: repairer, peer: peer, reconciler: reconciler)
     }
 
     private var electionConfiguration: ElectionConfiguration {

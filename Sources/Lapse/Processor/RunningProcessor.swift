@@ -15,6 +15,7 @@ final class RunningProcessor: Sendable {
         let leadership: Leadership
         let repairer: Repairer
         let peer: RepairPeer
+        let reconciler: Reconciler?
     }
 
     let configuration: ProcessorConfiguration
@@ -27,6 +28,8 @@ final class RunningProcessor: Sendable {
     let commands: NodeDirectory
     let sentinels: NodeDirectory
     let locks: NodeDirectory
+    /// Connections for companions, by database; empty without companion rules.
+    let companions: [UInt16: NodeDirectory]
     let watch: TopologyWatch
     let logs: LogBook
     let metrics = ProcessorMetrics()
@@ -51,6 +54,7 @@ final class RunningProcessor: Sendable {
         commands = NodeDirectory(settings: deployment.settings, on: threads.control)
         sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: threads.control)
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)
+        companions = Self.companionDirectories(configuration, deployment, threads)
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
@@ -129,7 +133,7 @@ final class RunningProcessor: Sendable {
             group.cancelAll()
             return failure
         }
-        for directory in [commands, sentinels, locks] { await directory.shutDown() }
+        for directory in [commands, sentinels, locks] + companions.values { await directory.shutDown() }
         if let failure { throw failure }
     }
 
@@ -194,6 +198,7 @@ final class RunningProcessor: Sendable {
                 "node": "\(gap.node)", "count": "\(gap.ordinals.count)", "repaired": "\(gap.repaired)",
                 "lost": "\(gap.lost)", "from": "\(gap.ordinals.lowerBound)", "to": "\(gap.ordinals.upperBound)",
             ])
+        if gap.lost > 0 { parts.withLock { $0 }?.reconciler?.want(.gap) }
         gaps.send(gap)
     }
 }

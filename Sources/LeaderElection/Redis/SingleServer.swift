@@ -13,7 +13,8 @@ package struct SingleServer: ScriptRunner {
         var inFull = false
         while true {
             let replies = try await client.send(
-                script.commands(keys: keys, arguments: arguments, inFull: inFull), timeout: timeout)
+                script.commands(keys: keys.map { Array($0.utf8) }, arguments: arguments, inFull: inFull),
+                timeout: timeout)
             let reply = script.learn(from: replies)
             guard case .error(let error) = reply else { return reply }
             guard Redirection(error) == .sendScript, !inFull else { throw RedisError(error, node: client.address) }

@@ -31,6 +31,13 @@ package final class KeyedClient: Sendable {
     package func run(
         _ script: Script, keys: [String], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2)
     ) async throws(RedisError) -> RESPValue {
+        try await run(script, keys: keys.map { Array($0.utf8) }, arguments: arguments, timeout: timeout)
+    }
+
+    /// The same for keys of any bytes.
+    package func run(
+        _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2)
+    ) async throws(RedisError) -> RESPValue {
         guard let first = keys.first else { preconditionFailure("a script without a key has no slot") }
         return try await route(slot: HashSlot.of(first), timeout: timeout) { inFull in
             script.commands(keys: keys, arguments: arguments, inFull: inFull)

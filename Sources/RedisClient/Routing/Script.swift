@@ -11,7 +11,7 @@ package final class Script: Sendable {
     package init(_ source: String) { self.source = source }
 
     /// The commands for one call; the last reply is the script's.
-    package func commands(keys: [String], arguments: [[UInt8]], inFull: Bool) -> [RESPCommand] {
+    package func commands(keys: [[UInt8]], arguments: [[UInt8]], inFull: Bool) -> [RESPCommand] {
         let known = digest.withLock { $0 }
         if let known, !inFull { return [call("EVALSHA", known, keys, arguments)] }
         return [RESPCommand("SCRIPT", "LOAD", source), call("EVAL", source, keys, arguments)]
@@ -23,7 +23,7 @@ package final class Script: Sendable {
         return replies.last ?? .null
     }
 
-    private func call(_ verb: String, _ body: String, _ keys: [String], _ arguments: [[UInt8]]) -> RESPCommand {
+    private func call(_ verb: String, _ body: String, _ keys: [[UInt8]], _ arguments: [[UInt8]]) -> RESPCommand {
         var command = RESPCommand(verb, body, "\(keys.count)")
         for key in keys { command.append(key) }
         for argument in arguments { command.append(argument) }

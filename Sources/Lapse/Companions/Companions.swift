@@ -1,0 +1,130 @@
+import Logging
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// Gets the value of an expired key from its companion, and deletes the companion once the value has been handled.
+final class Companions: Sendable {
+    /// What is known of an expiration before its handler runs.
+    enum Preparation: Sendable, Equatable {
+        /// With the value; nil where there is none.
+        case ready([UInt8]?)
+        /// Found by its companion, and by now the companion is gone or the timer is back: nothing has expired.
+        case groundless
+        /// The companion cannot be read now.
+        case later
+    }
+
+    let rules: CompanionRules
+    /// By database: a connection speaks to one.
+    private let clients: [UInt16: KeyedClient]
+    private let isCluster: Bool
+    private let logger: Logger
+    private let told = Mutex<Set<String>>([])
+
+    init(_ rules: CompanionRules, clients: [UInt16: KeyedClient], isCluster: Bool, logger: Logger) {
+        self.rules = rules
+        self.clients = clients
+        self.isCluster = isCluster
+        self.logger = logger
+    }
+
+    /// Reads the companion of an expired key. Returns at once when the task is cancelled.
+    func prepare(_ work: Work) async -> Preparation {
+        guard let companion = companion(of: work.key.bytes), let client = clients[work.database] else {
+            return work.origin == .reconcile ? .groundless : .ready(nil)
+        }
+        let isSuspicion = work.origin == .reconcile
+        let keys = [work.key.bytes, companion]
+        let answer = await unlessCancelled { [isSuspicion] () async -> Result<RESPValue, RedisError> in
+            do throws(RedisError) {
+                return .success(
+                    try await client.run(Self.read, keys: keys, arguments: [Array(isSuspicion ? "1".utf8 : "0".utf8)]))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch answer {
+        case .success(let reply):
+            let value = reply.bytes.map { Array($0.readableBytesView) }
+            return value == nil && isSuspicion ? .groundless : .ready(value)
+        case .failure(let error) where error.kind.isTheKeysOwn || error.isPermanent:
+            // Waiting would mend nothing; the companion stays where it is.
+            refused(error, companion)
+            return isSuspicion ? .groundless : .ready(nil)
+        case .failure(let error):
+            logger.warning(
+                "companion not read", metadata: ["key": "\(work.key)", "error": "\(error)"])
+            return .later
+        case nil: return .later
+        }
+    }
+
+    /// The value has been handled: deletes the companion, unless its timer is back or it holds another value by now.
+    func settle(_ work: Work, _ value: [UInt8]) async {
+        guard let companion = companion(of: work.key.bytes), let client = clients[work.database] else { return }
+        let keys = [work.key.bytes, companion]
+        let failure = await unlessCancelled { () async -> RedisError? in
+            do throws(RedisError) {
+                _ = try await client.run(Self.delete, keys: keys, arguments: [value])
+                return nil
+            } catch {
+                return error
+            }
+        }
+        guard let failure = failure ?? nil else { return }
+        logger.warning(
+            "companion not deleted: reconciliation will handle it again",
+            metadata: ["key": "\(work.key)", "error": "\(failure)"])
+    }
+
+    /// The companion of a timer, if a rule names one that can be reached together with it.
+    func companion(of timer: [UInt8]) -> [UInt8]? {
+        guard let (key, rule) = rules.companion(of: timer) else { return nil }
+        guard isCluster, HashSlot.of(timer) != HashSlot.of(key) else { return key }
+        if told.withLock({ $0.insert("slot \(rule)").inserted }) {
+            logger.error(
+                "companion in another slot: handled without a value",
+                metadata: [
+                    "rule": "\(rules.rules[rule])", "key": "\(ExpirationKey(bytes: timer))",
+                    "companion": "\(ExpirationKey(bytes: key))",
+                    "fix": "write keys with a hash tag, such as session:{42} and session-data:{42}",
+                ])
+        }
+        return nil
+    }
+
+    private func refused(_ error: RedisError, _ companion: [UInt8]) {
+        guard told.withLock({ $0.insert("\(error.kind)").inserted }) else { return }
+        logger.error(
+            "companion cannot be read: handled without a value",
+            metadata: [
+                "companion": "\(ExpirationKey(bytes: companion))", "error": "\(error)",
+                "fix": "companions are strings, written by SET; lapse doctor --acl --companion … prints the rights",
+            ])
+    }
+
+    /// KEYS: timer, companion. ARGV: 1 when the timer must be absent.
+    private static let read = Script(
+        """
+        if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return false end
+        return redis.pcall('GET', KEYS[2])
+        """)
+
+    /// KEYS: timer, companion. ARGV: the value that was handled.
+    private static let delete = Script(
+        """
+        if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+        if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+        return redis.call('DEL', KEYS[2])
+        """)
+}
+
+extension RedisError.Kind {
+    /// The server has answered, and will answer the same again: no string, or a command that a script may not run.
+    fileprivate var isTheKeysOwn: Bool {
+        guard case .reply(let error) = self else { return false }
+        return error.code == "WRONGTYPE" || error.code == "ERR"
+    }
+}

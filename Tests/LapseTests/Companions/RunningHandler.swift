@@ -1,0 +1,54 @@
+import Logging
+import Synchronization
+import ThrowawayRedis
+
+@testable import Lapse
+
+/// A processor in this process, and what its handler was given.
+final class RunningHandler: Sendable {
+    private let list = Mutex<[Expiration]>([])
+
+    var handled: [Expiration] { list.withLock { $0 } }
+    var keys: [String] { handled.map { "\($0.key)" } }
+
+    /// Runs a processor until `body` is done. `handler` is called after the expiration was noted.
+    func run(
+        _ configuration: ProcessorConfiguration,
+        handler: @escaping @Sendable (Expiration) async throws -> Void = { _ in },
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        let processor = ExpirationProcessor(
+            configuration: configuration, logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+        ) { expiration, _ in
+            self.list.withLock { $0.append(expiration) }
+            try await handler(expiration)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await processor.run() }
+            group.addTask {
+                try await waitUntil("it leads and hears every node", within: .seconds(30)) {
+                    let reasons = processor.readiness()
+                    return reasons.isEmpty && processor.status?.isLeader == true ? nil : "\(reasons)"
+                }
+                try await body()
+                processor.stop()
+            }
+            do { while try await group.next() != nil {} } catch {
+                group.cancelAll()
+                throw error
+            }
+        }
+    }
+
+    /// Waits until each of the keys was handled.
+    func waitFor(_ keys: some Collection<String> & Sendable) async throws {
+        try await waitUntil("\(keys.count) keys are handled", within: .seconds(40)) {
+            let missing = Set(keys).subtracting(self.keys)
+            return missing.isEmpty ? nil : "\(missing.count) are missing"
+        }
+    }
+}
+
+extension Expiration {
+    var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
+}

@@ -1,0 +1,65 @@
+import LeaderElection
+import NIOPosix
+import RedisClient
+import Testing
+
+@testable import Lapse
+
+/// Expirations without a place in a log: they keep the order of their key, and touch no cursor.
+struct UnannouncedWorkTests {
+    private func found(_ key: String) -> Work {
+        var work = Work.some(key, 0, runID: "")
+        work.origin = .reconcile
+        return work
+    }
+
+    @Test func touchesNoCursor() {
+        var machine = DispatchMachine()
+        machine.open("run", at: Cursor(through: 5))
+        machine.admit(found("a"))
+        #expect(machine.cursors == ["run": Cursor(through: 5)])
+        #expect(machine.pendingCount == 1)
+        machine.finish(machine.take(1)[0])
+        #expect(machine.cursors == ["run": Cursor(through: 5)])
+        #expect(machine.pendingCount == 0)
+    }
+
+    @Test func keepsTheOrderOfItsKey() {
+        var machine = DispatchMachine()
+        machine.open("run", at: Cursor(through: 0))
+        machine.admit(found("a"))
+        machine.admit(.some("a", 1))
+        #expect(machine.isUnderWay(found("a").line))
+        let first = machine.take(8)
+        #expect(first.map(\.origin) == [.reconcile])
+        #expect(machine.take(8).isEmpty)
+        machine.finish(first[0])
+        let second = machine.take(8)
+        #expect(second.map(\.ordinal) == [1])
+        machine.finish(second[0])
+        #expect(!machine.isUnderWay(found("a").line))
+    }
+
+    @Test func postponingIsNoAttempt() {
+        var machine = DispatchMachine()
+        machine.open("run", at: Cursor(through: 0))
+        machine.admit(.some("a", 1))
+        machine.postpone(machine.take(1)[0], to: .seconds(1))
+        _ = machine.wake(now: .seconds(1))
+        #expect(machine.take(1).map(\.attempt) == [1])
+    }
+
+    @Test func theDispatcherTakesThemOnlyWhileItLeads() {
+        let dispatcher = Dispatcher(
+            logs: LogBook(limitBytes: 1 << 20, limitAge: .seconds(60)),
+            filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 1,
+            retryBell: Doorbell(on: MultiThreadedEventLoopGroup.singleton.any()),
+            listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
+        #expect(dispatcher.offer([found("a")]).count == 1)
+        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        #expect(dispatcher.offer([found("a")]).isEmpty)
+        #expect(dispatcher.offer([found("a")]).count == 1, "it is under way")
+        dispatcher.stopIntake()
+        #expect(dispatcher.offer([found("b")]).count == 1)
+    }
+}
