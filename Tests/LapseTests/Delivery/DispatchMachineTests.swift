@@ -68,8 +68,6 @@ struct DispatchMachineTests {
         machine.open("other", at: Cursor(through: 3, pending: [2, 3]))
         machine.drop("other", 2)
         #expect(machine.cursors["other"] == Cursor(through: 3, pending: [3]))
-        machine.close("other")
-        #expect(machine.cursors["other"] == nil)
         machine.finish(machine.take(1)[0])
         #expect(machine.cursors["run"] == Cursor(through: 7))
         #expect(machine.pendingCount == 0)
