@@ -44,6 +44,12 @@ public struct ExpirationKey: Sendable, Hashable, CustomStringConvertible {
     /// A key of the text's UTF-8 bytes.
     public init(_ text: String) { bytes = Array(text.utf8) }
 
+    /// In one piece rather than byte by byte: keys are hashed for each expiration.
+    public func hash(into hasher: inout Hasher) {
+        // Unsafe: the bytes are read inside the closure only.
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    }
+
     /// The key as text; nil when its bytes are not UTF-8.
     public var string: String? { String(validating: bytes, as: UTF8.self) }
 

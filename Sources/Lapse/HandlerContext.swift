@@ -8,10 +8,19 @@ public struct HandlerContext: Sendable {
     /// The leader's term.
     public let term: UInt64
     /// 1 for the first attempt.
-    public let attempt: Int
-    /// For the handler's own lines; carries key, node and term.
-    public let logger: Logger
+    public var attempt: Int { work.attempt }
+    let work: Work
+    let plainLogger: Logger
     let lease: Lease
+
+    /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
+    public var logger: Logger {
+        var logger = plainLogger
+        logger[metadataKey: "key"] = "\(work.key)"
+        logger[metadataKey: "node"] = "\(work.node)"
+        logger[metadataKey: "term"] = "\(term)"
+        return logger
+    }
 
     /// Until when this replica may act as the leader, unless the lease is renewed meanwhile.
     public var leadUntil: ContinuousClock.Instant { lease.leadUntil }

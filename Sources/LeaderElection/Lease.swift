@@ -17,9 +17,11 @@ public final class Lease: Sendable {
     }
 
     /// Whether a handler may be called now.
-    public var isValid: Bool {
-        let now = read()
-        return state.withLock { !$0.ended && $0.window.isOpen(at: now) }
+    public var isValid: Bool { isValid(at: read()) }
+
+    /// The same, for whoever has just read the clocks.
+    package func isValid(at now: ClockReading) -> Bool {
+        state.withLock { !$0.ended && $0.window.isOpen(at: now) }
     }
 
     /// Until when handlers may be called, unless the lease is renewed or ends earlier.

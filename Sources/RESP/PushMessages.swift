@@ -44,7 +44,7 @@ extension ReplyBatch {
         at index: Int, of elements: Int, _ body: (PushKind, RawSpan, RawSpan) -> Void
     ) -> Int {
         // A push has two to four plain elements; with nested ones the last would not be at this place.
-        guard (2...4).contains(elements), (1...elements).allSatisfy({ node(index + $0).elements == 0 }) else {
+        guard (2...4).contains(elements), isFlat(from: index + 1, elements) else {
             body(.other, RawSpan(), RawSpan())
             return end(of: index)
         }
@@ -65,6 +65,11 @@ extension ReplyBatch {
         default:
             body(.other, RawSpan(), RawSpan())
         }
-        return end(of: index)
+        return index + 1 + elements
+    }
+
+    private func isFlat(from index: Int, _ count: Int) -> Bool {
+        for offset in 0..<count where node(index + offset).elements > 0 { return false }
+        return true
     }
 }

@@ -1,5 +1,13 @@
 internal import CHiredisReader
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
 /// The replies that one slice of bytes completed: a view into the reader, valid inside the closure that
 /// received it.
 ///
@@ -68,9 +76,10 @@ struct ReplyNode {
     }
 
     func equals(_ text: StaticString) -> Bool {
+        guard unsafe string.count == text.utf8CodeUnitCount, let start = unsafe string.baseAddress else {
+            return unsafe string.count == text.utf8CodeUnitCount
+        }
         // Unsafe: a comparison of two pieces of memory with equal, known lengths.
-        unsafe string.count == text.utf8CodeUnitCount
-            && (string.isEmpty
-                || string.elementsEqual(UnsafeRawBufferPointer(start: text.utf8Start, count: string.count)))
+        return unsafe memcmp(start, text.utf8Start, string.count) == 0
     }
 }

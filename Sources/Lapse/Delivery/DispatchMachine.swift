@@ -20,7 +20,11 @@ package struct DispatchMachine {
         }
     }
 
-    package private(set) var cursors: [String: Cursor] = [:]
+    private var places: [Cursor] = []
+    /// Where in `places` the cursor of a log stands.
+    private var index: [String: Int] = [:]
+    /// Expirations come in stretches of one log: the next one most likely needs the cursor of the last.
+    private var last: (runID: String, place: Int)?
     /// A key is here while one of its expirations is on its way; behind it wait the later ones.
     private var lines: [Line: Deque<Work>] = [:]
     private var ready: Deque<Work> = []
@@ -29,32 +33,57 @@ package struct DispatchMachine {
     /// Taken up and not finished.
     package private(set) var pendingCount = 0
 
-    package init(cursors: [String: Cursor] = [:]) {
-        self.cursors = cursors
-        // What the last leader left pending is not taken up here yet.
-    }
+    package init() {}
+
+    package var cursors: [String: Cursor] { index.mapValues { places[$0] } }
+
+    package func cursor(_ runID: String) -> Cursor? { index[runID].map { places[$0] } }
 
     package var readyCount: Int { ready.count }
 
     /// Begins a log, or goes on where its cursor stands.
     package mutating func open(_ runID: String, at cursor: Cursor) {
-        if cursors[runID] == nil { cursors[runID] = cursor }
+        guard index[runID] == nil else { return }
+        index[runID] = places.count
+        places.append(cursor)
     }
 
     /// Passes over ordinals that need no handling.
-    package mutating func skip(_ runID: String, through ordinal: UInt64) { cursors[runID]?.skip(through: ordinal) }
+    package mutating func skip(_ runID: String, through ordinal: UInt64) {
+        if let place = place(runID) { places[place].skip(through: ordinal) }
+    }
 
     /// A pending ordinal that cannot be handled any more: the log has lost it, or nobody wants it.
-    package mutating func drop(_ runID: String, _ ordinal: UInt64) { cursors[runID]?.finish(ordinal) }
+    package mutating func drop(_ runID: String, _ ordinal: UInt64) {
+        if let place = place(runID) { places[place].finish(ordinal) }
+    }
 
     /// Takes up an expiration: to be handled, behind the others of its key.
     package mutating func admit(_ work: Work) {
-        if work.hasPosition { cursors[work.runID, default: Cursor(through: 0)].take(work.ordinal) }
+        if work.hasPosition, let place = place(work.runID) { places[place].take(work.ordinal) }
         pendingCount += 1
-        if lines[work.line]?.append(work) == nil {
-            lines[work.line] = []
-            ready.append(work)
-        }
+        if Self.mayGo(work, &lines[work.line]) { ready.append(work) }
+    }
+
+    /// Whether it is the first of its line; else it waits there.
+    private static func mayGo(_ work: Work, _ line: inout Deque<Work>?) -> Bool {
+        if line?.append(work) != nil { return false }
+        line = []
+        return true
+    }
+
+    /// Who comes next in a line; the line is gone with the last one.
+    private static func next(in line: inout Deque<Work>?) -> Work? {
+        if let next = line?.popFirst() { return next }
+        line = nil
+        return nil
+    }
+
+    private mutating func place(_ runID: String) -> Int? {
+        if let last, last.runID == runID { return last.place }
+        guard let place = index[runID] else { return nil }
+        last = (runID, place)
+        return place
     }
 
     /// Hands out up to `limit` expirations that may be handled now.
@@ -70,13 +99,9 @@ package struct DispatchMachine {
 
     /// Handled, or given up for good: the next one of its key may go.
     package mutating func finish(_ work: Work) {
-        if work.hasPosition { cursors[work.runID]?.finish(work.ordinal) }
+        if work.hasPosition { drop(work.runID, work.ordinal) }
         pendingCount -= 1
-        if let next = lines[work.line]?.popFirst() {
-            ready.append(next)
-        } else {
-            lines[work.line] = nil
-        }
+        if let next = Self.next(in: &lines[work.line]) { ready.append(next) }
     }
 
     /// To be tried again at `due`; its key waits.

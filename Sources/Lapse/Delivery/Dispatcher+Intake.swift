@@ -13,13 +13,14 @@ extension Dispatcher {
 
     private func read(_ log: NodeLog, _ state: inout State) {
         guard state.repairing[log.runID] == nil else { return }
-        if state.machine.cursors[log.runID] == nil, !open(log, &state) { return }
-        while let cursor = state.machine.cursors[log.runID], state.machine.pendingCount < pendingLimit {
+        if state.machine.cursor(log.runID) == nil, !open(log, &state) { return }
+        while let cursor = state.machine.cursor(log.runID), state.machine.pendingCount < pendingLimit {
             let limit = min(pendingLimit - state.machine.pendingCount, 4096)
+            let ownership = state.ownership.seen(from: log.address)
             var taken = 0
             var isStuck = false
             let next = log.read(after: cursor.through) { entry in
-                switch verdict(entry, log, state.ownership) {
+                switch verdict(entry, ownership) {
                 case .unknown:
                     state.news.doubtful.insert(log.address)
                     isStuck = true
@@ -65,7 +66,7 @@ extension Dispatcher {
             state.machine.open(log.runID, at: Cursor(through: baseline))
             return true
         }
-        let pending = progress.cursor.pending.sorted()
+        let pending = progress.cursor.pending.sorted
         // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
         let asked = state.filled[log.runID]?.upperBound ?? 0
         let missing = pending.filter { $0 > asked && log.entry($0) == nil }
@@ -86,18 +87,17 @@ extension Dispatcher {
     }
 
     private func verdict(
-        _ entry: ExpirationLog.Entry, _ log: NodeLog, _ ownership: Ownership
+        _ entry: ExpirationLog.Entry, _ ownership: Ownership.OfNode
     ) -> Ownership.Verdict {
         guard filter.wants(entry.key, database: entry.database) else { return .ignored }
-        let slot = ownership.needsSlot ? entry.slot : 0
-        return ownership.verdict(slot: slot, at: log.address, entry.provenance)
+        return ownership.verdict(slot: ownership.needsSlot ? entry.slot : 0, entry.provenance)
     }
 
     /// - Parameter since: when the term began, in milliseconds since 1970.
     private func work(_ entry: ExpirationLog.Entry, _ log: NodeLog, since began: UInt64) -> Work {
         let origin: Origin = entry.isRepaired ? .repair : entry.receivedAt < began ? .takeover : .live
         return Work(
-            runID: log.runID, node: "\(log.address)", ordinal: entry.ordinal,
+            runID: log.runID, node: log.node, ordinal: entry.ordinal,
             key: ExpirationKey(bytes: Array(entry.key)), database: entry.database, receivedAt: entry.receivedAt,
             origin: origin)
     }

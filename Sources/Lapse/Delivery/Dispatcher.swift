@@ -189,13 +189,13 @@ package final class Dispatcher: Sendable {
     }
 
     package func finish(_ work: Work) {
-        let more = state.withLock { state in
+        let (lane, drained) = state.withLock { state in
             state.machine.finish(work)
             state.handedOut -= 1
-            return state.machine.readyCount > 0
+            return (state.machine.readyCount > 0 ? state.waiters.popLast() : nil, drainedWaiter(&state))
         }
-        if more { wake(1) }
-        resumeDrained(ifDone: true)
+        lane?.resume()
+        drained?.resume()
     }
 
     package func retry(_ work: Work, at due: Duration) { comeBack { $0.retry(work, at: due) } }
@@ -223,12 +223,13 @@ package final class Dispatcher: Sendable {
     }
 
     private func resumeDrained(ifDone: Bool = false) {
-        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard !ifDone || state.handedOut == 0 else { return nil }
-            defer { state.drained = nil }
-            return state.drained
-        }
-        waiter?.resume()
+        state.withLock { drainedWaiter(&$0, ifDone: ifDone) }?.resume()
+    }
+
+    private func drainedWaiter(_ state: inout State, ifDone: Bool = true) -> CheckedContinuation<Void, Never>? {
+        guard !ifDone || state.handedOut == 0 else { return nil }
+        defer { state.drained = nil }
+        return state.drained
     }
 
     private func take(_ state: inout State) -> [Work] {
@@ -259,7 +260,7 @@ package final class Dispatcher: Sendable {
             guard state.phase != .idle else { return [] }
             state.writes += 1
             return logs.all.compactMap { log in
-                state.machine.cursors[log.runID].map {
+                state.machine.cursor(log.runID).map {
                     Progress(
                         runID: log.runID, node: "\(log.address)", base: log.base, cursor: $0, token: state.token,
                         write: state.writes)
@@ -273,7 +274,7 @@ package final class Dispatcher: Sendable {
         state.withLock { state in
             Dictionary(
                 logs.all.compactMap { log in
-                    guard let cursor = state.machine.cursors[log.runID] else { return nil }
+                    guard let cursor = state.machine.cursor(log.runID) else { return nil }
                     let last = max(log.counts.last ?? 0, cursor.through)
                     return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
                 }, uniquingKeysWith: { first, _ in first })

@@ -4,14 +4,15 @@ import NIOCore
 package struct KeyFilter: Sendable {
     private let match: [Glob]
     private let ignore: [Glob]
-    private let databases: Set<UInt16>
+    /// Mostly one: no set would find it faster.
+    private let databases: [UInt16]
     private let companions: CompanionRules?
 
     package init(match: [String], ignore: [String], databases: [Int], companions: CompanionRules? = nil) {
         self.companions = companions
         self.match = match.map(Glob.init)
         self.ignore = ignore.map(Glob.init)
-        self.databases = Set(databases.map(UInt16.init))
+        self.databases = databases.map(UInt16.init)
     }
 
     package func wants(_ key: some Collection<UInt8>, database: UInt16) -> Bool {

@@ -56,59 +56,68 @@ struct Lane: Sendable {
         while true {
             let batch = await around.dispatcher.next()
             if batch.isEmpty { return true }
+            // One reading ends a handler and lets the next one begin.
+            var now = SystemClock.read()
             for (index, work) in batch.enumerated() {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
-                guard term.lease.isValid, !term.isDrainRequested, !Task.isCancelled else {
+                guard term.lease.isValid(at: now), !term.isDrainRequested, !Task.isCancelled else {
                     around.dispatcher.giveBack(batch[index...])
                     return !deadline.hasPassed
                 }
-                await handle(work, deadline)
+                now = await handle(work, deadline, now)
             }
         }
     }
 
-    private func handle(_ work: Work, _ deadline: Deadline) async {
-        guard let companions = around.companions else { return await handle(work, value: nil, deadline) }
+    /// Returns the time, read after everything that may take long.
+    private func handle(_ work: Work, _ deadline: Deadline, _ now: ClockReading) async -> ClockReading {
+        guard let companions = around.companions else {
+            return await handle(work, value: nil, deadline, now.monotonic)
+        }
         switch await companions.prepare(work) {
         case .ready(let value):
             // Reading the value took its time.
-            guard term.lease.isValid, !term.isDrainRequested, !Task.isCancelled else {
-                return around.dispatcher.giveBack([work])
+            let now = SystemClock.read()
+            guard term.lease.isValid(at: now), !term.isDrainRequested, !Task.isCancelled else {
+                around.dispatcher.giveBack([work])
+                return now
             }
-            await handle(work, value: value, deadline)
-        case .groundless: around.dispatcher.finish(work)
-        case .later: around.dispatcher.postpone(work, to: SystemClock.read().monotonic + .seconds(1))
+            return await handle(work, value: value, deadline, now.monotonic)
+        case .groundless:
+            around.dispatcher.finish(work)
+            return SystemClock.read()
+        case .later:
+            let now = SystemClock.read()
+            around.dispatcher.postpone(work, to: now.monotonic + .seconds(1))
+            return now
         }
     }
 
-    private func handle(_ work: Work, value: [UInt8]?, _ deadline: Deadline) async {
-        let began = SystemClock.read().monotonic
+    private func handle(_ work: Work, value: [UInt8]?, _ deadline: Deadline, _ began: Duration) async -> ClockReading {
         deadline.start(began)
         let failure = await attempt(work, value)
         let overran = deadline.stop()
-        around.metrics.handlerTook(SystemClock.read().monotonic - began)
         guard let failure else {
             if let value { await around.companions?.settle(work, value) }
-            around.metrics.handled(work.origin)
             around.dispatcher.finish(work)
-            return
+            let now = SystemClock.read()
+            around.metrics.handled(work.origin, in: now.monotonic - began)
+            return now
         }
+        around.metrics.handlerTook(SystemClock.read().monotonic - began)
         guard term.lease.isValid, overran || !Task.isCancelled else {
             // Cut short by the end of the term: it stays pending for the next leader.
             around.dispatcher.giveBack([work])
-            return
+            return SystemClock.read()
         }
         await failed(work, overran ? "timed out after \(around.timeout)" : failure)
+        return SystemClock.read()
     }
 
     private func attempt(_ work: Work, _ value: [UInt8]?) async -> String? {
-        var logger = around.logger
-        logger[metadataKey: "key"] = "\(work.key)"
-        logger[metadataKey: "node"] = "\(work.node)"
-        logger[metadataKey: "term"] = "\(term.number)"
         let context = HandlerContext(
-            fencingToken: term.token, term: term.number, attempt: work.attempt, logger: logger, lease: term.lease)
+            fencingToken: term.token, term: term.number, work: work, plainLogger: around.logger, lease: term.lease)
         do {
             try await around.handler(work.expiration(value: value), context)
             return nil

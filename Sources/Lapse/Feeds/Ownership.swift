@@ -24,7 +24,7 @@ package struct Ownership: Sendable {
     private var answered: [NodeAddress: Int] = [:]
     private var lastLook = -1
     /// How many looks back a slot's former owner is believed, about a minute.
-    private static let memory = 60
+    fileprivate static let memory = 60
 
     package init() {}
 
@@ -40,19 +40,41 @@ package struct Ownership: Sendable {
     package var needsSlot: Bool { periods.last.map { $0.topology.mode == .cluster } ?? true }
 
     package func verdict(slot: UInt16, at node: NodeAddress, _ provenance: ExpirationLog.Provenance) -> Verdict {
-        switch provenance {
-        case .doubted: return .unknown
-        case .decided(let look):
-            let period = periods.last { $0.since <= look } ?? periods.first
-            guard let period else { return .unknown }
-            return period.topology.countsExpirations(of: slot, at: node) ? .counts : .ignored
-        case .trusted(let look):
-            for index in periods.indices.reversed() {
-                if periods[index].topology.countsExpirations(of: slot, at: node) { return .counts }
-                if periods[index].since < look - Self.memory { break }
+        seen(from: node).verdict(slot: slot, provenance)
+    }
+
+    /// What this says about one node: its address is looked up once for many expirations.
+    package func seen(from node: NodeAddress) -> OfNode {
+        OfNode(
+            needsSlot: needsSlot,
+            periods: periods.map { ($0.since, $0.topology.claim(of: node)) }, answered: answered[node, default: -1],
+            lastLook: lastLook)
+    }
+}
+
+extension Ownership {
+    /// Who owned what, as far as it concerns one node.
+    package struct OfNode {
+        package let needsSlot: Bool
+        let periods: [(since: Int, claim: Topology.Claim)]
+        let answered: Int
+        let lastLook: Int
+
+        package func verdict(slot: UInt16, _ provenance: ExpirationLog.Provenance) -> Verdict {
+            switch provenance {
+            case .doubted: return .unknown
+            case .decided(let look):
+                let period = periods.last { $0.since <= look } ?? periods.first
+                guard let period else { return .unknown }
+                return period.claim.counts(slot) ? .counts : .ignored
+            case .trusted(let look):
+                for index in periods.indices.reversed() {
+                    if periods[index].claim.counts(slot) { return .counts }
+                    if periods[index].since < look - Ownership.memory { break }
+                }
+                // Not its owner as far as we know. A look that began later, and asked the node itself, decides.
+                return answered >= look || lastLook >= look + 10 ? .ignored : .unknown
             }
-            // Not its owner as far as we know. A look that began later, and asked the node itself, decides.
-            return answered[node, default: -1] >= look || lastLook >= look + 10 ? .ignored : .unknown
         }
     }
 }

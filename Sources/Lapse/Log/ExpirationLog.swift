@@ -1,4 +1,3 @@
-import DequeModule
 package import NIOCore
 import RESP
 
@@ -29,13 +28,24 @@ package struct ExpirationLog {
         package var isRepaired: Bool
 
         /// The key's hash slot in a cluster.
-        package var slot: UInt16 { HashSlot.of(Array(key)) }
+        package var slot: UInt16 {
+            // Unsafe: the span is read inside the closure, which the buffer outlives.
+            unsafe key.withUnsafeBytes { HashSlot.of(unsafe RawSpan(_unsafeBytes: $0)) }
+        }
     }
 
     private struct Slot {
         var end: UInt32
         var sinceChunk: UInt32
         var database: UInt16
+    }
+
+    private struct NewEntry {
+        var database: UInt16
+        var number: UInt64
+        var isNumbered: Bool
+        var now: UInt64
+        var provenance: Provenance
     }
 
     private struct Chunk {
@@ -50,9 +60,26 @@ package struct ExpirationLog {
 
         var last: UInt64 { first + UInt64(slots.count) - 1 }
         var bytes: Int { keys.writerIndex + slots.count * MemoryLayout<Slot>.stride }
+
+        /// Adds an entry if it may follow here.
+        mutating func take(_ key: RawSpan, _ entry: NewEntry, within limit: Int) -> Bool {
+            guard isNumbered == entry.isNumbered, !isRepaired, last + 1 == entry.number,
+                provenance == entry.provenance, keys.writerIndex + key.byteCount <= limit,
+                entry.now >= began, entry.now - began < UInt64(UInt32.max)
+            else { return false }
+            add(key, database: entry.database, now: entry.now)
+            return true
+        }
+
+        mutating func add(_ key: RawSpan, database: UInt16, now: UInt64) {
+            keys.writeBytes(key)
+            slots.append(
+                Slot(end: UInt32(keys.writerIndex), sinceChunk: UInt32(now - began), database: database))
+        }
     }
 
-    private var chunks: Deque<Chunk> = []
+    /// An array, because its elements are read and changed in place; a deque hands out copies.
+    private var chunks: [Chunk] = []
     private let chunkBytes: Int
     /// Bytes of keys and entries kept.
     package private(set) var bytes = 0
@@ -74,25 +101,15 @@ package struct ExpirationLog {
     package mutating func append(
         _ key: RawSpan, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64, provenance: Provenance
     ) {
-        let fits: Bool =
-            if let tail = chunks.last {
-                tail.isNumbered == isNumbered && !tail.isRepaired && tail.last + 1 == number
-                    && tail.provenance == provenance
-                    && tail.keys.writerIndex + key.byteCount <= chunkBytes && now >= tail.began
-                    && now - tail.began < UInt64(UInt32.max)
-            } else { false }
-        if !fits {
+        let entry = NewEntry(
+            database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
+        if chunks.isEmpty || !chunks[chunks.endIndex - 1].take(key, entry, within: chunkBytes) {
             var chunk = Chunk(
                 first: number, isNumbered: isNumbered, provenance: provenance, began: now, keys: ByteBuffer())
             chunk.keys.reserveCapacity(key.byteCount > chunkBytes ? key.byteCount : min(chunkBytes, 4 << 10))
+            chunk.add(key, database: database, now: now)
             chunks.append(chunk)
         }
-        let tail = chunks.index(before: chunks.endIndex)
-        chunks[tail].keys.writeBytes(key)
-        chunks[tail].slots.append(
-            Slot(
-                end: UInt32(chunks[tail].keys.writerIndex), sinceChunk: UInt32(now - chunks[tail].began),
-                database: database))
         bytes += key.byteCount + MemoryLayout<Slot>.stride
         count += 1
     }
@@ -180,7 +197,7 @@ package struct ExpirationLog {
 
     /// Drops whole chunks that end at or before `ordinal`.
     package mutating func trim(through ordinal: UInt64) {
-        while let head = chunks.first, head.isNumbered, head.last <= ordinal { dropFirst() }
+        dropFirst(chunks.prefix { $0.isNumbered && $0.last <= ordinal }.count)
     }
 
     /// Drops whole chunks from the front until the bounds hold; the newest chunk stays.
@@ -195,15 +212,17 @@ package struct ExpirationLog {
             (bytes > limit && chunks.count > 1) || head.began + UInt64(head.slots.last?.sinceChunk ?? 0) < oldest
         {
             if head.isNumbered { dropped.append(head.first...head.last) }
-            dropFirst()
+            dropFirst(1)
         }
         return dropped
     }
 
-    private mutating func dropFirst() {
-        let head = chunks.removeFirst()
-        bytes -= head.bytes
-        count -= head.slots.count
+    private mutating func dropFirst(_ gone: Int) {
+        for head in chunks.prefix(gone) {
+            bytes -= head.bytes
+            count -= head.slots.count
+        }
+        chunks.removeFirst(gone)
     }
 
     private func entry(_ index: Int, in chunk: Chunk) -> Entry {

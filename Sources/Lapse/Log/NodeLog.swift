@@ -33,6 +33,8 @@ package final class NodeLog: Sendable {
 
     package let runID: String
     package let address: NodeAddress
+    /// The address as text, made once.
+    package let node: String
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
@@ -40,6 +42,7 @@ package final class NodeLog: Sendable {
     package init(runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration) {
         self.runID = runID
         self.address = address
+        node = "\(address)"
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))

@@ -20,7 +20,10 @@ final class ProcessorMetrics: Sendable {
 
     private let nodes = Mutex<[NodeAddress: NodeSeries]>([:])
     private let lastRenewal = Mutex<Duration?>(nil)
-    private let handledByOrigin: [Origin: Counter]
+    private let live = ProcessorMetrics.handled(.live)
+    private let takenOver = ProcessorMetrics.handled(.takeover)
+    private let repaired = ProcessorMetrics.handled(.repair)
+    private let reconciled = ProcessorMetrics.handled(.reconcile)
     private let failures = Counter(label: "lapse_expirations_failed_total")
     private let retries = Counter(label: "lapse_expirations_retried_total")
     private let deadLetters = Counter(label: "lapse_expirations_dead_lettered_total")
@@ -34,14 +37,20 @@ final class ProcessorMetrics: Sendable {
     private let domains = Gauge(label: "lapse_failure_domains")
     private let running = Gauge(label: "lapse_in_flight")
 
-    init() {
-        handledByOrigin = Dictionary(
-            uniqueKeysWithValues: Origin.allCases.map { origin in
-                (origin, Counter(label: "lapse_expirations_handled_total", dimensions: [("origin", origin.rawValue)]))
-            })
+    private static func handled(_ origin: Origin) -> Counter {
+        Counter(label: "lapse_expirations_handled_total", dimensions: [("origin", origin.rawValue)])
     }
 
-    func handled(_ origin: Origin) { handledByOrigin[origin]?.increment() }
+    /// Once for each expiration: no look-up by label or origin.
+    func handled(_ origin: Origin, in duration: Duration) {
+        switch origin {
+        case .live: live.increment()
+        case .takeover: takenOver.increment()
+        case .repair: repaired.increment()
+        case .reconcile: reconciled.increment()
+        }
+        handlerTook(duration)
+    }
     func failed() { failures.increment() }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }

@@ -3,9 +3,9 @@ package struct Cursor: Sendable, Equatable {
     /// The last ordinal taken up.
     package private(set) var through: UInt64
     /// Taken up and not finished.
-    package private(set) var pending: Set<UInt64>
+    package private(set) var pending: PendingOrdinals
 
-    package init(through: UInt64, pending: Set<UInt64> = []) {
+    package init(through: UInt64, pending: PendingOrdinals = []) {
         self.through = through
         self.pending = pending
     }
@@ -22,5 +22,5 @@ package struct Cursor: Sendable, Equatable {
     package mutating func finish(_ ordinal: UInt64) { pending.remove(ordinal) }
 
     /// Everything through this ordinal is finished: a log needs to keep only what comes after.
-    package var settled: UInt64 { pending.min().map { $0 - 1 } ?? through }
+    package var settled: UInt64 { pending.min.map { $0 - 1 } ?? through }
 }

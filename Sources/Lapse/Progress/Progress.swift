@@ -49,10 +49,10 @@ package struct Progress: Sendable, Equatable {
         }
     }
 
-    private static func ranges(_ ordinals: Set<UInt64>) -> String {
+    private static func ranges(_ ordinals: PendingOrdinals) -> String {
         guard !ordinals.isEmpty else { return "-" }
         var ranges: [ClosedRange<UInt64>] = []
-        for ordinal in ordinals.sorted() {
+        for ordinal in ordinals.sorted {
             if let last = ranges.last, last.upperBound + 1 == ordinal {
                 ranges[ranges.count - 1] = last.lowerBound...ordinal
             } else {
@@ -63,7 +63,7 @@ package struct Progress: Sendable, Equatable {
             .joined(separator: ",")
     }
 
-    private static func set(_ text: Substring) -> Set<UInt64>? {
+    private static func set(_ text: Substring) -> PendingOrdinals? {
         guard text != "-" else { return [] }
         var ordinals: Set<UInt64> = []
         for part in text.split(separator: ",") {
@@ -71,6 +71,6 @@ package struct Progress: Sendable, Equatable {
             guard let low = ends.first, let high = ends.last, low <= high, high - low < 1 << 20 else { return nil }
             ordinals.formUnion(low...high)
         }
-        return ordinals
+        return PendingOrdinals(ordinals.sorted())
     }
 }

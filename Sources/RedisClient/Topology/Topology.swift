@@ -61,9 +61,26 @@ package struct Topology: Sendable {
 
     /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
     package func countsExpirations(of slot: UInt16, at address: NodeAddress) -> Bool {
-        guard let index = indexes[address] else { return false }
-        guard !owners.isEmpty else { return index == soleMaster }
-        return owners[Int(slot)] == UInt16(index) || nodes[index].importing.contains(slot)
+        claim(of: address).counts(slot)
+    }
+
+    /// What one node owns or is importing, for many questions about the same node.
+    package func claim(of address: NodeAddress) -> Claim {
+        guard let index = indexes[address] else { return Claim(ownsAll: false, index: Self.noOwner) }
+        guard !owners.isEmpty else { return Claim(ownsAll: index == soleMaster, index: Self.noOwner) }
+        return Claim(ownsAll: false, index: UInt16(index), owners: owners, importing: nodes[index].importing)
+    }
+
+    package struct Claim: Sendable {
+        let ownsAll: Bool
+        let index: UInt16
+        var owners: [UInt16] = []
+        var importing: Set<UInt16> = []
+
+        package func counts(_ slot: UInt16) -> Bool {
+            guard !owners.isEmpty else { return ownsAll }
+            return owners[Int(slot)] == index || importing.contains(slot)
+        }
     }
 
     /// Nodes that own slots.

@@ -39,7 +39,7 @@ struct DispatchModelTests {
 
         mutating func check() {
             #expect(machine.pendingCount == open.count)
-            #expect(machine.cursors["run"]?.pending == open)
+            #expect(machine.cursors["run"]?.pending == PendingOrdinals(open))
             #expect(machine.cursors["run"]?.through == ordinal)
         }
     }

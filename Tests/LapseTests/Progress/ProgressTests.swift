@@ -4,7 +4,8 @@ import Testing
 
 struct ProgressTests {
     private func progress(
-        _ runID: String = "aa", through: UInt64 = 9, pending: Set<UInt64> = [], token: UInt64 = 1, write: UInt64 = 1,
+        _ runID: String = "aa", through: UInt64 = 9, pending: PendingOrdinals = [], token: UInt64 = 1,
+        write: UInt64 = 1,
         base: Int64 = 0, node: String = "10.0.0.1:6379"
     ) -> Progress {
         Progress(
@@ -15,8 +16,8 @@ struct ProgressTests {
     @Test(
         arguments: [
             [], [1], [3, 7, 8, 9], [1, 2, 3], [1, 3, 5, 6, 100], [UInt64.max - 1, UInt64.max],
-        ] as [Set<UInt64>])
-    func comesBackAsItWasWritten(_ pending: Set<UInt64>) {
+        ] as [PendingOrdinals])
+    func comesBackAsItWasWritten(_ pending: PendingOrdinals) {
         for base: Int64 in [0, 1_003, -7] {
             for node in ["10.0.0.1:6379", "[::1]:6379", "redis-0.redis.svc:6379"] {
                 let one = progress(through: 1 << 60, pending: pending, token: 1 << 52, write: 8, base: base, node: node)

@@ -1,0 +1,64 @@
+import LeaderElection
+import ThrowawayRedis
+
+/// Who listens to the burst.
+struct Subject {
+    let name: String
+    let command: String
+    let arguments: @Sendable (ThrowawayServer) -> [String]
+    /// Another replica holds the lease, so this one keeps everything in its log.
+    var follows = false
+    var leads = false
+
+    static func loop(_ name: String, _ command: String, _ first: [String] = []) -> Subject {
+        Subject(name: name, command: command, arguments: { first + [$0.host, "\($0.port)"] })
+    }
+
+    static func follower(_ lapse: String) -> Subject {
+        var subject = Subject(name: "lapse follower: bytes -> log", command: lapse, arguments: { Self.run($0.url, 64) })
+        subject.follows = true
+        return subject
+    }
+
+    static func leader(_ lapse: String, concurrency: Int) -> Subject {
+        var subject = Subject(
+            name: "lapse leader: log -> no-op handler, concurrency \(concurrency)", command: lapse,
+            arguments: { Self.run($0.url, concurrency) })
+        subject.leads = true
+        return subject
+    }
+
+    static func run(_ url: String, _ concurrency: Int) -> [String] {
+        [
+            "run", "--redis", url, "--handler", "none", "--concurrency", "\(concurrency)", "--admin", "off",
+            "--lease-ttl", "2s",
+        ]
+    }
+
+    func start(on server: ThrowawayServer) async throws -> ThrowawayProcess {
+        if follows { try await server.cli("SET", Self.keys.lock, "another replica") }
+        let process = try await ThrowawayProcess.start(command, arguments(server))
+        try await waitUntil("\(name) listens", within: .seconds(20)) {
+            guard process.isRunning else { throw ThrowawayRedisError(process.output) }
+            let clients = try await server.cli("CLIENT", "LIST", "TYPE", "pubsub")
+            guard !clients.isEmpty else { return "it has not subscribed" }
+            return leads && !process.output.contains("became leader") ? "it does not lead: \(process.output)" : nil
+        }
+        try await Task.sleep(for: .seconds(1))
+        return process
+    }
+
+    /// Throws unless the leader has finished everything that the server announced.
+    func check(_ process: ThrowawayProcess, on server: ThrowawayServer) async throws {
+        guard leads else { return }
+        let burst = ExpirationBurst(server: server)
+        try await waitUntil("the progress says that all is handled", within: .seconds(10)) {
+            let announced = try await burst.announced()
+            let progress = try await server.cli("HVALS", Self.keys.progress)
+            return progress.contains(" \(announced) 0 \(server.address) -")
+                ? nil : "\(announced) were announced, and the progress is \(progress); \(process.output)"
+        }
+    }
+
+    private static var keys: ElectionKeys { ElectionKeys.registers(1, name: "default")[0] }
+}
