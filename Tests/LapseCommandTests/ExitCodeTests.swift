@@ -33,13 +33,11 @@ import ThrowawayRedis
     func unreachableIs69(subcommand: String) async throws {
         let closed = try await ThrowawayServer.start()
         await closed.kill()
-        let began = ContinuousClock.now
         let run = try await LapseBinary.run(
             [subcommand, "--redis", closed.url, "--startup-timeout", "300ms"]
                 + (subcommand == "run" ? ["--admin", "off"] : []))
         #expect(run.code == 69)
         #expect(run.lastLine.contains("\(closed.port)"), "\(run.errors)")
-        #expect(ContinuousClock.now - began < .seconds(5))
         await closed.shutDown()
     }
 

@@ -33,7 +33,7 @@ struct SilentServerTests {
                 _ = try await client.send(["PING"], timeout: .milliseconds(100))
             }
             #expect(error?.kind == .timeout)
-            #expect(ContinuousClock.now - began < .seconds(1))
+            #expect(ContinuousClock.now - began < .seconds(20))
         }
     }
 
@@ -45,7 +45,7 @@ struct SilentServerTests {
             waiting.cancel()
             let result = await waiting.result
             #expect(throws: RedisError.self) { _ = try result.get() }
-            #expect(ContinuousClock.now - began < .seconds(1))
+            #expect(ContinuousClock.now - began < .seconds(20))
         }
     }
 }
