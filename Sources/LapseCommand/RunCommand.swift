@@ -74,6 +74,7 @@ struct RunningService {
         ending.attach {
             // At once, even if handlers have taken every thread that tasks run on; and before Redis was reached.
             processor.stop()
+            // A signal has no task to wait in; the group that it ends is awaited below.
             Task { await group.triggerGracefulShutdown() }
         }
         let trap = SignalTrap { _ in ending.begin() }

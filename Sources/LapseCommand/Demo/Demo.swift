@@ -49,6 +49,7 @@ struct Demo: Sendable {
         stage.say("keys are set, \(Int(Self.rate)) a second for \(span) s, each with 1 to 3 s to live")
         let keys = ArmedKeys(cluster: cluster, prefix: "session:")
         async let arming = keys.run(rate: Self.rate, ttl: .seconds(1)...(.seconds(3)), duration: Self.duration)
+        // Cancelled where this ends, however it ends; it only prints, so nothing waits for its last line.
         let ticker = Task { await tick() }
         defer { ticker.cancel() }
         try await Task.sleep(for: Self.untilKill)

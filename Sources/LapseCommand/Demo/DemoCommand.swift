@@ -14,6 +14,7 @@ struct DemoCommand: AsyncParsableCommand {
             """)
 
     func run() async throws {
+        // A task of its own, awaited below, so that a signal can cancel it.
         let demo = Task { try await Demo().run() }
         let trap = SignalTrap { _ in demo.cancel() }
         do {
