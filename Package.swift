@@ -1,6 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// The package trait `MySQL` adds the MySQL and MariaDB stores; only with it libmariadb is needed to build.
+
 /// One set of rules for every Swift target: language mode 6, complete concurrency checking,
 /// explicit imports, strict memory safety, and no warning left standing.
 let rules: [SwiftSetting] = [
@@ -19,6 +21,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -26,9 +29,15 @@ let package = Package(
     products: [
         .library(name: "Lapse", targets: ["Lapse"]),
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
+        .library(name: "LeaderElectionEtcd", targets: ["LeaderElectionEtcd"]),
+        .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
+        .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
         .executable(name: "lapse-chaos", targets: ["ChaosCommand"]),
         .executable(name: "lapse-bench", targets: ["BenchCommand"]),
+    ],
+    traits: [
+        .trait(name: "MySQL", description: "Election over MySQL and MariaDB; needs libmariadb-dev.")
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -42,6 +51,7 @@ let package = Package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: [.defaults, "CommandLineArguments", "YAML"]),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // The house, ground floor first. An arrow only ever points to a row above.
@@ -52,6 +62,18 @@ let package = Package(
         .target(
             name: "LeaderElection", dependencies: ["RedisClient", "RESP", nioCore, nioPosix, logging],
             swiftSettings: rules),
+        .target(
+            name: "LeaderElectionEtcd",
+            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioSSL, logging], swiftSettings: rules),
+        .target(
+            name: "LeaderElectionConsul",
+            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioSSL, logging], swiftSettings: rules),
+        .target(
+            name: "CMariaDB", cSettings: [.define("LAPSE_MYSQL", .when(traits: ["MySQL"]))],
+            linkerSettings: [.linkedLibrary("mariadb", .when(traits: ["MySQL"]))]),
+        .target(
+            name: "LeaderElectionMySQL",
+            dependencies: ["LeaderElection", "CMariaDB", nioCore, nioPosix, logging], swiftSettings: rules),
         .target(
             name: "Lapse",
             dependencies: [
@@ -68,6 +90,7 @@ let package = Package(
             ],
             swiftSettings: rules),
         .target(name: "ThrowawayRedis", swiftSettings: rules),
+        .target(name: "ThrowawayStores", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
@@ -109,6 +132,13 @@ let package = Package(
         .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
         .testTarget(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
+            swiftSettings: rules),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL", "RedisClient",
+                "RESP", "ThrowawayRedis", "ThrowawayStores", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
+            ],
             swiftSettings: rules),
         .testTarget(
             name: "RedisClientTests",
