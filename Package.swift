@@ -89,12 +89,13 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: rules),
-        .target(name: "ThrowawayRedis", swiftSettings: rules),
+        .target(name: "Processes", swiftSettings: rules),
+        .target(name: "ThrowawayRedis", dependencies: ["Processes"], swiftSettings: rules),
         .target(name: "ThrowawayStores", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
-                "Lapse", "LapseAdmin", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis",
+                "Lapse", "LapseAdmin", "LeaderElection", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
                 nioCore, nioPosix, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),

@@ -58,6 +58,10 @@ public protocol LeaseStore: Sendable {
     /// wrong: they only make the elector look sooner. Called once per elector.
     func wakeUps() -> AsyncStream<WakeUp>
 
+    /// What the store has to do all the time, such as listening. The elector runs it in a task of its own until the
+    /// election is over, and cancels it then; it must return promptly.
+    func run() async
+
     /// Closes what the store has open. Called once by whoever made the store, after the elector's `run` returned.
     func shutDown() async
 }
@@ -65,6 +69,9 @@ public protocol LeaseStore: Sendable {
 extension LeaseStore {
     /// Unknown.
     public var failureDomains: Int? { nil }
+
+    /// Nothing to do.
+    public func run() async {}
 
     /// Nothing to close.
     public func shutDown() async {}

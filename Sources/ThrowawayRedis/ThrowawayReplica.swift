@@ -1,5 +1,6 @@
 package import Foundation
 import Glibc
+import Processes
 import Synchronization
 
 /// One `lapse run` process that reports what it handles, for the demo, the tests and the fault table.

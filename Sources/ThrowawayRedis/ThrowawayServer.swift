@@ -1,5 +1,6 @@
 package import Foundation
 import Glibc
+import Processes
 import Synchronization
 
 /// One redis-server process in a temporary directory of its own.
