@@ -124,7 +124,7 @@ let package = Package(
         .executableTarget(
             name: "BenchCommand",
             dependencies: [
-                "LeaderElection", "ThrowawayRedis",
+                "Lapse", "LeaderElection", "ThrowawayRedis", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
