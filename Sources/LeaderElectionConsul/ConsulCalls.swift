@@ -8,20 +8,20 @@ extension AgentConnection {
     // MARK: Keys
 
     /// Both keys, as the leader of Consul's servers has them after it made sure that it still leads.
-    func view(_ keys: ElectionKeys) async throws(RegisterError) -> ElectionView {
+    func view(_ keys: ConsulKeys) async throws(RegisterError) -> ElectionView {
         try await view(keys, query: "consistent", patience: .zero).0
     }
 
     /// Both keys, once something changed after `index`, or when `wait` is over.
     func view(
-        _ keys: ElectionKeys, after index: UInt64, wait: Duration
+        _ keys: ConsulKeys, after index: UInt64, wait: Duration
     ) async throws(RegisterError) -> (ElectionView, index: UInt64?) {
         // Consul adds up to a sixteenth to the time, so that waiters do not come back all at once.
         try await view(keys, query: "index=\(index)&wait=\(wait.milliseconds)ms", patience: wait * 1.1)
     }
 
     private func view(
-        _ keys: ElectionKeys, query: String, patience: Duration
+        _ keys: ConsulKeys, query: String, patience: Duration
     ) async throws(RegisterError) -> (ElectionView, index: UInt64?) {
         let answer = try await ask(
             .GET, "kv/\(percentEncoded(keys.folder))?recurse&\(query)", patience: patience)

@@ -34,6 +34,9 @@ public struct ConsulConfiguration: Sendable {
     /// A shorter one lets a rival lead while a leader that lost its session to an operator or to a failed health
     /// check still believes in its lease. Zero is safe only if nothing but its own TTL ever ends a session.
     public var lockDelay: Duration?
+    /// The TTL of a session whose lease is shorter. Consul accepts none below its `session_ttl_min`, 10 s unless an
+    /// operator lowered it, and ends a session up to twice its TTL after the last renewal: so late is a crash noticed.
+    public var shortestSession: Duration
     /// Health checks of the agent's node that end the session when they turn critical. `serfHealth`, the default of
     /// Consul, notices a dead host in seconds, where the TTL alone takes twenty.
     public var checks: [String]
@@ -45,7 +48,8 @@ public struct ConsulConfiguration: Sendable {
     /// Plain HTTP to the agent of this host, unless told otherwise.
     public init(
         agents: [Agent] = [Agent()], prefix: String = "lapse", token: ConsulToken? = nil,
-        tls: TLSConfiguration? = nil, lockDelay: Duration? = nil, checks: [String] = ["serfHealth"],
+        tls: TLSConfiguration? = nil, lockDelay: Duration? = nil, shortestSession: Duration = .seconds(10),
+        checks: [String] = ["serfHealth"],
         connectTimeout: Duration = .seconds(2), requestTimeout: Duration = .seconds(5)
     ) {
         self.agents = agents
@@ -53,6 +57,7 @@ public struct ConsulConfiguration: Sendable {
         self.token = token
         self.tls = tls
         self.lockDelay = lockDelay
+        self.shortestSession = shortestSession
         self.checks = checks
         self.connectTimeout = connectTimeout
         self.requestTimeout = requestTimeout

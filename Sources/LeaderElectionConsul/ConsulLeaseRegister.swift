@@ -8,12 +8,12 @@ import Synchronization
 /// saw the session hold both locks (see `SessionTimes` for why that is enough). What is written is written in one
 /// transaction that fails if the keys changed since they were read.
 struct ConsulLeaseRegister: LeaseRegister {
-    let keys: ElectionKeys
+    let keys: ConsulKeys
     let configuration: ConsulConfiguration
     let connection: AgentConnection
     private let state = SharedState()
 
-    init(keys: ElectionKeys, configuration: ConsulConfiguration, connection: AgentConnection) {
+    init(keys: ConsulKeys, configuration: ConsulConfiguration, connection: AgentConnection) {
         self.keys = keys
         self.configuration = configuration
         self.connection = connection
@@ -36,12 +36,15 @@ struct ConsulLeaseRegister: LeaseRegister {
 
     func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
         let times: SessionTimes
-        do { times = try SessionTimes(claim, lockDelay: configuration.lockDelay) } catch {
+        do {
+            times = try SessionTimes(
+                claim, lockDelay: configuration.lockDelay, shortest: configuration.shortestSession)
+        } catch {
             return .refused(reason: error.reason, retryAfter: nil)
         }
         for _ in 0..<Self.attempts {
             let view = try await connection.view(keys)
-            switch view.stand(of: claim) {
+            switch view.stand(of: claim, session: openSession(of: claim)) {
             case .mine(let session):
                 // A retry. The view says that the claim held just now; the TTL still has to start anew.
                 remember(.open(session), for: claim)

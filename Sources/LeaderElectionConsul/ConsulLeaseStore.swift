@@ -19,7 +19,7 @@ public final class ConsulLeaseStore: LeaseStore {
     /// The keys' prefix.
     public let naming: String
 
-    private let keys: ElectionKeys
+    private let keys: ConsulKeys
     private let connection: AgentConnection
     private let group: any EventLoopGroup
 
@@ -43,7 +43,7 @@ public final class ConsulLeaseStore: LeaseStore {
         if configuration.lockDelay != nil {
             logger.debug("lock delay set by hand", metadata: ["delay": "\(configuration.lockDelay ?? .zero)"])
         }
-        keys = ElectionKeys(prefix: configuration.prefix, name: name)
+        keys = ConsulKeys(prefix: configuration.prefix, name: name)
         naming = "consul=\(configuration.prefix)"
         group = eventLoopGroup ?? HTTPClient.defaultEventLoopGroup
         connection = AgentConnection(configuration, on: group)

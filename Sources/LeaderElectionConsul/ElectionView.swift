@@ -31,11 +31,11 @@ struct ElectionView: Sendable, Equatable {
         var token: UInt64 = 0
     }
 
-    let keys: ElectionKeys
+    let keys: ConsulKeys
     let lock: Entry?
     let term: Entry?
 
-    init(keys: ElectionKeys, entries: [Entry]) {
+    init(keys: ConsulKeys, entries: [Entry]) {
         self.keys = keys
         lock = entries.first { $0.key == keys.lock }
         term = entries.first { $0.key == keys.term }
@@ -68,13 +68,14 @@ struct ElectionView: Sendable, Equatable {
         case free
     }
 
-    func stand(of claim: Claim) -> Stand {
+    /// `session` is the claim's own, if it has one already.
+    func stand(of claim: Claim, session own: String?) -> Stand {
         if let session = lock?.session {
             if holding?.claim == claim.value, isHeld(by: session) { return .mine(session: session) }
             if let rules = holding?.rules, rules != claim.rules { return .mismatch(rules: rules) }
             return .held(by: holder ?? session)
         }
-        return term?.session == nil ? .free : .halfHeld
+        return term?.session == nil || term?.session == own ? .free : .halfHeld
     }
 
     // MARK: Transactions

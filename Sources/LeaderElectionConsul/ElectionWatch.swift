@@ -9,7 +9,7 @@ final class ElectionWatch: Sendable {
         var view: ElectionView?
     }
 
-    private let keys: ElectionKeys
+    private let keys: ConsulKeys
     private let connection: AgentConnection
     private let eventLoop: any EventLoop
     private let position = Mutex(Position())
@@ -18,7 +18,7 @@ final class ElectionWatch: Sendable {
     private static let wait = Duration.seconds(30)
     private static let pause = Duration.milliseconds(500)
 
-    init(keys: ElectionKeys, connection: AgentConnection, eventLoop: any EventLoop) {
+    init(keys: ConsulKeys, connection: AgentConnection, eventLoop: any EventLoop) {
         self.keys = keys
         self.connection = connection
         self.eventLoop = eventLoop

@@ -15,9 +15,9 @@ struct SessionTimes: Sendable, Equatable {
     /// The longest delay that Consul keeps; it would shorten a longer one without a word.
     static let longestDelay = Duration.seconds(60)
 
-    init(_ claim: Claim, lockDelay wanted: Duration?) throws(ImpossibleTimes) {
+    init(_ claim: Claim, lockDelay wanted: Duration?, shortest: Duration) throws(ImpossibleTimes) {
         lockDelay = wanted ?? claim.ttl
-        ttl = max(claim.ttl, .seconds(10))
+        ttl = max(claim.ttl, shortest)
         guard lockDelay >= .zero, lockDelay <= Self.longestDelay else {
             throw ImpossibleTimes(
                 reason: wanted == nil

@@ -2,7 +2,7 @@
 ///
 /// One would do, if nobody ever deleted a key by hand: Consul gives no lock delay to the lock of a deleted key. With
 /// two, the other one still keeps rivals out until the old leader's session is gone, and Consul's delay after it.
-struct ElectionKeys: Sendable, Hashable {
+struct ConsulKeys: Sendable, Hashable {
     let folder: String
 
     init(prefix: String, name: String) {
