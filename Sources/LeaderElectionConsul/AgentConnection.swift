@@ -32,6 +32,11 @@ final class AgentConnection: Sendable {
         client = HTTPClient(eventLoopGroup: group, configuration: settings)
     }
 
+    deinit {
+        // The client traps when it is forgotten; a second shut-down does nothing.
+        client.shutdown { _ in }
+    }
+
     /// The agent that is asked now.
     var agent: ConsulConfiguration.Agent {
         configuration.agents[current.load(ordering: .relaxed) % configuration.agents.count]
@@ -110,13 +115,13 @@ extension RegisterError {
                 self = .denied(
                     "the certificate of \(agent) is not trusted (expired, or of an unknown authority): check the CA file"
                 )
-            } else if text.contains("unableToValidateCertificate") {
+            } else if text.contains("failedToValidateHostname") || text.contains("unableToValidateCertificate") {
                 self = .denied("the certificate of \(agent) is for another name: connect by a name it lists")
             } else if text.contains("WRONG_VERSION_NUMBER") {
                 self = .denied("\(agent) does not speak TLS: write consul:// or its TLS port")
             } else if text.contains("CERTIFICATE_REQUIRED") || text.contains("BAD_CERTIFICATE") {
                 self = .denied("\(agent) wants a client certificate: give one with its key")
-            } else if error is NIOSSLError {
+            } else if error is NIOSSLError || error is NIOSSLExtraError {
                 self = .denied("the TLS handshake with \(agent) failed: \(text)")
             } else {
                 self = .unreachable("\(agent): \(text)")

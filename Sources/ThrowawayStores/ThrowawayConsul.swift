@@ -33,6 +33,13 @@ package final class ThrowawayConsul: Sendable {
         return server
     }
 
+    /// A server that was just started, for clients that are meant to fail.
+    package static func startUnchecked(_ options: Options) async throws -> ThrowawayConsul {
+        let server = try ThrowawayConsul(options)
+        try await server.daemon.start { nil }
+        return server
+    }
+
     private init(_ options: Options) throws {
         self.options = options
         daemon = try ThrowawayDaemon("consul", ports: 4) { place in
