@@ -115,7 +115,7 @@ import CMariaDB
     }
 
     deinit {
-        for unsafecopy in unsafe copies { unsafe copy?.deallocate() }
+        for index in unsafe copies.indices { unsafe copies[index]?.deallocate() }
     }
 
     subscript(index: Int) -> UnsafePointer<CChar>? { unsafe copies[index].map { unsafe UnsafePointer($0) } }
