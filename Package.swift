@@ -92,12 +92,13 @@ let package = Package(
             swiftSettings: rules),
         .target(name: "Processes", swiftSettings: rules),
         .target(name: "ThrowawayRedis", dependencies: ["Processes"], swiftSettings: rules),
-        .target(name: "ThrowawayStores", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .target(name: "ThrowawayStores", dependencies: ["Processes", "ThrowawayRedis"], swiftSettings: rules),
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
-                "Lapse", "LapseAdmin", "LeaderElection", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
-                nioCore, nioPosix, logging, metrics, lifecycle,
+                "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd",
+                "LeaderElectionMySQL", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
+                nioCore, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],

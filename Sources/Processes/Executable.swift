@@ -5,6 +5,7 @@ package enum Executable {
     /// Debian package that brings each command, for the error message.
     private static let packages = [
         "redis-server": "redis-server", "redis-cli": "redis-tools", "openssl": "openssl", "setpriv": "util-linux",
+        "etcd": "etcd-server", "mariadbd": "mariadb-server",
     ]
 
     /// The path of a command, or an error that names what to install.

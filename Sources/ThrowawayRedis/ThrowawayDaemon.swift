@@ -1,5 +1,6 @@
 package import Foundation
 import Glibc
+import Processes
 import Synchronization
 
 /// Any server program in a temporary directory of its own: it can be frozen, killed and started again on the same

@@ -1,7 +1,11 @@
 import FoundationEssentials
 import Lapse
 import LeaderElection
+import LeaderElectionConsul
+import LeaderElectionEtcd
+import LeaderElectionMySQL
 import Logging
+import NIOSSL
 import RedisClient
 
 /// What the options say about the store of an election.
@@ -26,10 +30,36 @@ struct StoreOptions: Sendable {
 
     /// A store other than Redis; nil for Redis.
     func open(election: ElectionConfiguration, logger: Logger) throws(Failure) -> (any LeaseStore)? {
-        switch choice {
-        case .redis: return nil
-        case .etcd, .consul, .mysql: throw .usage("--store: only redis is built in")
+        do {
+            switch choice {
+            case .redis: return nil
+            case .etcd(let url):
+                let configuration = try EtcdConfiguration(url: url, password: password, tls: etcdTLS(url))
+                return EtcdLeaseStore(configuration: configuration, name: election.name, logger: logger)
+            case .consul(let url):
+                let configuration = try ConsulConfiguration(
+                    url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                return try ConsulLeaseStore(configuration: configuration, name: election.name, logger: logger)
+            case .mysql(let url):
+                let configuration = try MySQLConfiguration(
+                    url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                return MySQLLeaseStore(configuration: configuration, name: election.name, logger: logger)
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw .usage("--store: \(error)")
         }
+    }
+
+    private func etcdTLS(_ url: String) throws(Failure) -> TLSConfiguration? {
+        guard url.hasPrefix("etcd+tls://") else {
+            guard authority == nil, certificate == nil, key == nil else {
+                throw .usage("--store-tls-…: nothing is encrypted: write etcd+tls:// in --store")
+            }
+            return nil
+        }
+        return try StoreTLS.configuration(authority: authority, certificate: certificate, key: key)
     }
 
     /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run` does.
