@@ -5,9 +5,9 @@ import Testing
 import ThrowawayStores
 
 /// Measures how long a take-over takes, with Consul's own shortest session and Lapse's own lease. It asserts nothing about
-/// it: run it with `LAPSE_MEASURE=1 swift test --filter TakeOverMeasurement` and read what it prints.
+/// it: run it with `LAPSE_MEASURE=1 swift test --filter ConsulTakeOverTimes` and read what it prints.
 @Suite(.serialized, .timeLimit(.minutes(5)))
-struct TakeOverMeasurement {
+struct ConsulTakeOverTimes {
     private static let isWanted =
         ThrowawayConsul.isInstalled && ProcessInfo.processInfo.environment["LAPSE_MEASURE"] != nil
 
