@@ -1,5 +1,4 @@
 import LeaderElection
-import NIOCore
 import Synchronization
 
 /// The one register of an election over Consul: two keys, locked by one session.
@@ -138,7 +137,9 @@ struct ConsulLeaseRegister: LeaseRegister {
     func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
         for _ in 0..<Self.attempts {
             let view = try await connection.view(keys)
-            guard let session = try await sessionToEnd(of: claim, in: view) else { return }
+            var known = session(of: claim, in: view)
+            if known == nil { known = try await sessionAskedFor(claim) }
+            guard let session = known else { return }
             let operations = view.releasing(session: session)
             if !operations.isEmpty {
                 guard case .done = try await connection.transact(operations) else { continue }
@@ -175,8 +176,7 @@ struct ConsulLeaseRegister: LeaseRegister {
 
     /// The claim's session: the one it has, one whose creation was not answered, or a new one.
     private func session(for claim: Claim, _ times: SessionTimes) async throws(RegisterError) -> String {
-        if let session = openSession(of: claim) { return session }
-        if let found = try await sessionAskedFor(claim) { return found }
+        if let session = try await ownSession(of: claim) { return session }
         remember(.asked, for: claim)
         let session = try await connection.createSession(
             claim, ttl: times.ttl, lockDelay: times.lockDelay, checks: configuration.checks)
@@ -194,23 +194,15 @@ struct ConsulLeaseRegister: LeaseRegister {
         return first
     }
 
-    private func sessionToEnd(of claim: Claim, in view: ElectionView) async throws(RegisterError) -> String? {
-        if let session = session(of: claim, in: view) { return session }
+    /// The session that the claim has, as far as this store knows or can find out.
+    private func ownSession(of claim: Claim) async throws(RegisterError) -> String? {
+        if let session = openSession(of: claim) { return session }
         return try await sessionAskedFor(claim)
     }
 
     /// Ends the session of a claim that got no vote, so that attempts leave none behind. Should that fail, its TTL ends it.
     private func dropSession(of claim: Claim) async {
-        let session: String?
-        do throws(RegisterError) {
-            session = try await { () async throws(RegisterError) -> String? in
-                if let open = openSession(of: claim) { return open }
-                return try await sessionAskedFor(claim)
-            }()
-            if let session { try await connection.destroySession(session) }
-            remember(nil, for: claim)
-        } catch {
-            remember(nil, for: claim)
-        }
+        if let session = try? await ownSession(of: claim) { try? await connection.destroySession(session) }
+        remember(nil, for: claim)
     }
 }

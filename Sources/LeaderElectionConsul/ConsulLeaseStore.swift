@@ -40,8 +40,8 @@ public final class ConsulLeaseStore: LeaseStore {
         if let delay = configuration.lockDelay, delay < .zero || delay > SessionTimes.longestDelay {
             throw ConsulConfigurationError("Consul's lock delay is from 0 to 60 s, not \(delay)")
         }
-        if configuration.lockDelay != nil {
-            logger.debug("lock delay set by hand", metadata: ["delay": "\(configuration.lockDelay ?? .zero)"])
+        if let delay = configuration.lockDelay {
+            logger.info("the lock delay is set by hand: a lease must not be longer", metadata: ["delay": "\(delay)"])
         }
         keys = ConsulKeys(prefix: configuration.prefix, name: name)
         naming = "consul=\(configuration.prefix)"

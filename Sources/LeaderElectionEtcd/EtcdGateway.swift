@@ -27,10 +27,12 @@ final class EtcdGateway: Sendable {
     private let login = Mutex(Login.none)
     private let prefixes: Mutex<[EtcdPrefix]>
 
-    init(_ configuration: EtcdConfiguration, on group: any EventLoopGroup, logger: Logger) {
+    init(
+        _ configuration: EtcdConfiguration, on group: any EventLoopGroup, logger: Logger, first: EtcdPrefix = .v3
+    ) {
         self.configuration = configuration
         self.logger = logger
-        prefixes = Mutex(configuration.endpoints.map { _ in .v3 })
+        prefixes = Mutex(configuration.endpoints.map { _ in first })
         var settings = HTTPClient.Configuration(
             tlsConfiguration: configuration.tls, redirectConfiguration: .disallow,
             timeout: .init(connect: TimeAmount(configuration.connectTimeout)))
@@ -198,7 +200,7 @@ final class EtcdGateway: Sendable {
     private static func decode<Reply: Decodable>(
         _ body: ByteBuffer, as reply: Reply.Type = Reply.self
     ) throws(EtcdFailure) -> Reply {
-        do { return try JSONDecoder().decode(reply, from: Data(body.readableBytesView)) } catch {
+        do { return try JSONDecoder.etcd.decode(reply, from: Data(body.readableBytesView)) } catch {
             throw .unexpected("not understood: \(String(buffer: body).prefix(200))")
         }
     }

@@ -74,7 +74,6 @@ package final class ThrowawayEtcd: Sendable {
                 client-transport-security:
                   cert-file: \(tls.server.certificate.path)
                   key-file: \(tls.server.key.path)
-                  trusted-ca-file: \(tls.authority.certificate.path)
 
                 """
         }
@@ -89,9 +88,9 @@ package final class ThrowawayEtcd: Sendable {
     package var isRunning: Bool { daemon.isRunning }
 
     /// Runs the process; returns once it serves linearizable reads, which takes a leader.
-    package func start() async throws {
+    package func start(user: String? = nil) async throws {
         try await daemon.start {
-            try await self.control("endpoint", "health", within: .seconds(3))
+            try await self.control("endpoint", "health", user: user, within: .seconds(3))
             return nil
         }
     }

@@ -37,11 +37,27 @@ final class Rivals: Sendable {
         events.compactMap { if case .waits(id, let reason) = $0 { reason } else { nil } }
     }
 
-    /// Takes part as `id` until the task is cancelled. Its body does nothing but wait for its end.
+    /// One elector, before it runs.
+    struct Member: Sendable {
+        let id: String
+        let elector: Elector
+
+        init(_ id: String, _ store: any LeaseStore, name: String, lease: Duration) throws {
+            self.id = id
+            elector = try Elector(
+                store: store, configuration: .init(name: name, id: id, leaseTTL: lease), logger: quiet)
+        }
+    }
+
+    /// Takes part as `id` until the task is cancelled.
     func join(_ id: String, _ store: any LeaseStore, name: String, lease: Duration) async throws {
-        let elector = try Elector(
-            store: store, configuration: .init(name: name, id: id, leaseTTL: lease), logger: quiet)
-        let changes = elector.leadership
+        try await join(Member(id, store, name: name, lease: lease))
+    }
+
+    /// Takes part until the task is cancelled or the elector is stopped. The body does nothing but wait for its end.
+    func join(_ member: Member) async throws {
+        let id = member.id
+        let changes = member.elector.leadership
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await change in changes {
@@ -53,7 +69,7 @@ final class Rivals: Sendable {
                 }
             }
             group.addTask {
-                try await elector.run { term in
+                try await member.elector.run { term in
                     self.note(.leads(id, token: term.token.rawValue))
                     await term.drainRequested()
                 }
