@@ -55,21 +55,21 @@ struct EtcdFaultTests {
     @Test func aLeaseRevokedWhileWaitingGetsNoVote() async throws {
         try await StoreStage.with(kind) { stage in
             let proxy = try await stage.proxy()
-            let patient = store([proxy.port], "x") { $0.requestTimeout = .seconds(60) }
-            let register = patient.registers[0]
-            _ = try await register.observe("x")
-            // The reply to the grant is held up, so the lease is revoked before the transaction is sent.
-            try await proxy.set(.delay(.seconds(3)))
-            let mine = stage.claim("x", "a")
-            async let reply = register.acquire(mine)
-            try await eventually("the lease is granted") { try await stage.server.leases() == 1 }
-            try await stage.server.revokeAllLeases()
-            guard case .refused = try await reply else {
-                Issue.record("it was granted without a lease")
-                return
+            try await with([], store([proxy.port], "x") { $0.requestTimeout = .seconds(60) }) { register in
+                _ = try await register.observe("x")
+                // The reply to the grant is held up, so the lease is revoked before the transaction is sent.
+                try await proxy.set(.delay(.seconds(3)))
+                let mine = stage.claim("x", "a")
+                async let reply = register.acquire(mine)
+                try await eventually("the lease is granted") { try await stage.server.leases() == 1 }
+                try await stage.server.revokeAllLeases()
+                guard case .refused = try await reply else {
+                    Issue.record("it was granted without a lease")
+                    return
+                }
+                try await proxy.set(.pass)
+                #expect(try await register.observe("x").holder == nil)
             }
-            try await proxy.set(.pass)
-            #expect(try await register.observe("x").holder == nil)
         }
     }
 
