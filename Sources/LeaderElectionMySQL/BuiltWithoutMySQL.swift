@@ -23,8 +23,8 @@ public final class MySQLLeaseStore: LeaseStore {
         self.configuration = configuration
     }
 
-    public var registers: [any LeaseRegister] { switch configuration.none {} }
-    public var capabilities: StoreCapabilities { switch configuration.none {} }
-    public var naming: String { switch configuration.none {} }
+    public let registers: [any LeaseRegister] = []
+    public let capabilities: StoreCapabilities = []
+    public let naming = "mysql"
 }
 #endif
