@@ -67,7 +67,11 @@ struct StoreStage: Sendable {
                 if case .granted(let vote) = reply { return vote }
                 said = "\(reply)"
             } catch {
-                said = "\(error)"
+                // Waiting helps against no other error.
+                switch error {
+                case .unreachable, .timedOut: said = "\(error)"
+                case .denied, .unexpected, .cancelled: throw error
+                }
             }
             try await Task.sleep(for: .milliseconds(20))
         }
