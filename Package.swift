@@ -18,6 +18,7 @@ let rules: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -67,7 +68,7 @@ let package = Package(
             dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioSSL, logging], swiftSettings: rules),
         .target(
             name: "LeaderElectionConsul",
-            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioSSL, logging], swiftSettings: rules),
+            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging], swiftSettings: rules),
         .target(
             name: "CMariaDB", cSettings: [.define("LAPSE_MYSQL", .when(traits: ["MySQL"]))],
             linkerSettings: [.linkedLibrary("mariadb", .when(traits: ["MySQL"]))]),

@@ -46,7 +46,8 @@ protocol StoreServer: Sendable {
 
 /// Who takes the suite.
 enum StoresUnderTest {
-    static let all: [any StoreUnderTest] = [RedisUnderTest(), EtcdUnderTest()] + mySQL
+    static let all: [any StoreUnderTest] =
+        [RedisUnderTest(), EtcdUnderTest(), ConsulUnderTest()] + mySQL
 
     /// Those whose server is installed here; each of the others is named on standard output.
     static let present: [any StoreUnderTest] = all.filter { store in
