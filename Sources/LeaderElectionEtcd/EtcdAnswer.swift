@@ -12,7 +12,7 @@ struct EtcdAnswer: Sendable {
     /// The gateway does not know the path. (etcd's own "not found" is JSON.)
     var isMissingPath: Bool { status == 404 && error == nil }
 
-    private var error: WireError? { try? JSONDecoder().decode(WireError.self, from: Data(body.readableBytesView)) }
+    private var error: WireError? { try? JSONDecoder.etcd.decode(WireError.self, from: Data(body.readableBytesView)) }
 
     func failure(at endpoint: String) -> EtcdFailure {
         if let error { return .status(code: error.code, message: "\(endpoint): \(error.message)") }

@@ -198,7 +198,7 @@ final class EtcdGateway: Sendable {
     private static func decode<Reply: Decodable>(
         _ body: ByteBuffer, as reply: Reply.Type = Reply.self
     ) throws(EtcdFailure) -> Reply {
-        do { return try JSONDecoder().decode(reply, from: Data(body.readableBytesView)) } catch {
+        do { return try JSONDecoder.etcd.decode(reply, from: Data(body.readableBytesView)) } catch {
             throw .unexpected("not understood: \(String(buffer: body).prefix(200))")
         }
     }

@@ -95,11 +95,11 @@ struct EtcdLeaseRegister: LeaseRegister {
 
     private func sight(_ reply: WireTransactionReply) -> Sight {
         var sight = Sight()
-        sight.raftTerm = reply.header?.raft_term?.value ?? 0
+        sight.raftTerm = reply.header?.raftTerm?.value ?? 0
         if let lock = reply.found(keys.lock) {
             sight.holder = String(decoding: lock.value ?? Data(), as: UTF8.self)
             sight.lease = lock.lease?.value ?? 0
-            sight.created = UInt64(clamping: lock.create_revision?.value ?? 0)
+            sight.created = UInt64(clamping: lock.createRevision?.value ?? 0)
         }
         sight.rules = reply.found(keys.rules)?.value.map { String(decoding: $0, as: UTF8.self) }
         if let term = reply.found(keys.term)?.value.flatMap(EtcdTerm.init) { sight.term = term }
@@ -116,8 +116,8 @@ struct EtcdLeaseRegister: LeaseRegister {
     private func timeLeft(_ lease: Int64) async throws(EtcdFailure) -> Duration? {
         guard lease != 0 else { return nil }
         let reply = try await gateway.call(
-            .timeToLive, WireLease(ID: WireNumber(lease)), WireLeaseReply.self)
-        return .seconds(max(reply.TTL?.value ?? 0, 1))
+            .timeToLive, WireLease(id: WireNumber(lease)), WireLeaseReply.self)
+        return .seconds(max(reply.ttl?.value ?? 0, 1))
     }
 
     /// etcd counts in seconds, and no lease shorter than its election timeout: never shorter than the claim's.
@@ -126,8 +126,8 @@ struct EtcdLeaseRegister: LeaseRegister {
         let whole = seconds + (fraction > 0 ? 1 : 0)
         do throws(EtcdFailure) {
             let reply = try await gateway.call(
-                .grant, WireGrant(ID: WireNumber(lease.number), TTL: WireNumber(whole)), WireLeaseReply.self)
-            let granted = reply.TTL?.value ?? 0
+                .grant, WireGrant(id: WireNumber(lease.number), ttl: WireNumber(whole)), WireLeaseReply.self)
+            let granted = reply.ttl?.value ?? 0
             guard granted >= whole else { throw .unexpected("a lease of \(granted) s instead of \(whole) s") }
         } catch  where error.isLeaseAlreadyThere {
             // A retry: the lease of this claim's first try. If it has just run out, the transaction will say so.
@@ -168,10 +168,10 @@ struct EtcdLeaseRegister: LeaseRegister {
     private func prolong(_ claim: Claim) async throws(EtcdFailure) -> Sight? {
         for _ in 0..<3 {
             let reply = try await keepAlive(EtcdLeaseID(of: claim.value))
-            guard (reply?.TTL?.value ?? 0) > 0 else { return nil }
+            guard (reply?.ttl?.value ?? 0) > 0 else { return nil }
             let sight = try await look()
             guard sight.holder == claim.value else { return nil }
-            if sight.raftTerm == reply?.header?.raft_term?.value { return sight }
+            if sight.raftTerm == reply?.header?.raftTerm?.value { return sight }
         }
         throw .unreachable("etcd changes its leader")
     }
@@ -179,7 +179,7 @@ struct EtcdLeaseRegister: LeaseRegister {
     private func keepAlive(_ lease: EtcdLeaseID) async throws(EtcdFailure) -> WireLeaseReply? {
         do throws(EtcdFailure) {
             return try await gateway.call(
-                .keepAlive, WireLease(ID: WireNumber(lease.number)), WireStreamed<WireLeaseReply>.self
+                .keepAlive, WireLease(id: WireNumber(lease.number)), WireStreamed<WireLeaseReply>.self
             ).result
         } catch  where error.isLeaseNotFound {
             return nil
@@ -192,7 +192,7 @@ struct EtcdLeaseRegister: LeaseRegister {
         let reply = try await gateway.call(
             .transaction,
             WireTransaction(
-                compare: [.holds(keys.lock, Data(claim.value.utf8))], success: [WireOperation(request_txn: raised)]),
+                compare: [.holds(keys.lock, Data(claim.value.utf8))], success: [WireOperation(requestTxn: raised)]),
             WireTransactionReply.self)
         return reply.succeeded == true
     }
@@ -200,7 +200,7 @@ struct EtcdLeaseRegister: LeaseRegister {
     private func revoke(_ lease: EtcdLeaseID) async throws(EtcdFailure) {
         struct Nothing: Decodable, Sendable {}
         do throws(EtcdFailure) {
-            _ = try await gateway.call(.revoke, WireLease(ID: WireNumber(lease.number)), Nothing.self)
+            _ = try await gateway.call(.revoke, WireLease(id: WireNumber(lease.number)), Nothing.self)
         } catch  where error.isLeaseNotFound {
             // Revoked or run out already.
         }

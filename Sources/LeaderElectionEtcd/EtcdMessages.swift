@@ -1,7 +1,16 @@
 import Foundation
 
 // The part of etcd's API (etcdserverpb, rpc.proto) that the register uses, as its JSON gateway spells it: 64-bit
-// numbers are strings, bytes are base64 (as `Data` encodes itself), and whatever is zero or empty is left out.
+// numbers are strings, bytes are base64 (as `Data` encodes itself), and whatever is zero or empty is left out. It reads
+// names in camel case too, and writes them with underscores.
+
+extension JSONDecoder {
+    static var etcd: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return decoder
+    }
+}
 
 /// A 64-bit number of the gateway.
 struct WireNumber: Codable, Sendable, Hashable {
@@ -26,14 +35,14 @@ struct WireNumber: Codable, Sendable, Hashable {
 
 struct WireHeader: Decodable, Sendable {
     var revision: WireNumber?
-    var raft_term: WireNumber?
+    var raftTerm: WireNumber?
 }
 
 struct WireKeyValue: Decodable, Sendable {
     var key: Data?
     var value: Data?
-    var create_revision: WireNumber?
-    var mod_revision: WireNumber?
+    var createRevision: WireNumber?
+    var modRevision: WireNumber?
     var lease: WireNumber?
 }
 
@@ -43,11 +52,11 @@ struct WireCompare: Encodable, Sendable {
     var key: Data
     var target: String
     var result: String
-    var create_revision: WireNumber?
+    var createRevision: WireNumber?
     var value: Data?
 
     static func isAbsent(_ key: Data) -> WireCompare {
-        WireCompare(key: key, target: "CREATE", result: "EQUAL", create_revision: WireNumber(0))
+        WireCompare(key: key, target: "CREATE", result: "EQUAL", createRevision: WireNumber(0))
     }
 
     static func holds(_ key: Data, _ value: Data) -> WireCompare {
@@ -70,15 +79,15 @@ struct WireRange: Encodable, Sendable {
 }
 
 struct WireOperation: Encodable, Sendable {
-    var request_put: WirePut?
-    var request_range: WireRange?
-    var request_txn: WireTransaction?
+    var requestPut: WirePut?
+    var requestRange: WireRange?
+    var requestTxn: WireTransaction?
 
     static func put(_ key: Data, _ value: Data, lease: EtcdLeaseID? = nil) -> WireOperation {
-        WireOperation(request_put: WirePut(key: key, value: value, lease: lease.map { WireNumber($0.number) }))
+        WireOperation(requestPut: WirePut(key: key, value: value, lease: lease.map { WireNumber($0.number) }))
     }
 
-    static func range(_ key: Data) -> WireOperation { WireOperation(request_range: WireRange(key: key)) }
+    static func range(_ key: Data) -> WireOperation { WireOperation(requestRange: WireRange(key: key)) }
 }
 
 struct WireTransaction: Encodable, Sendable {
@@ -89,7 +98,7 @@ struct WireTransaction: Encodable, Sendable {
 
 struct WireTransactionReply: Decodable, Sendable {
     struct Response: Decodable, Sendable {
-        var response_range: WireRangeReply?
+        var responseRange: WireRangeReply?
     }
 
     var header: WireHeader?
@@ -99,7 +108,7 @@ struct WireTransactionReply: Decodable, Sendable {
     /// The first value that an operation of type range found for the key.
     func found(_ key: Data) -> WireKeyValue? {
         for response in responses ?? [] {
-            if let found = response.response_range?.kvs?.first(where: { $0.key == key }) { return found }
+            if let found = response.responseRange?.kvs?.first(where: { $0.key == key }) { return found }
         }
         return nil
     }
@@ -113,17 +122,29 @@ struct WireRangeReply: Decodable, Sendable {
 // MARK: Leases
 
 struct WireGrant: Encodable, Sendable {
-    var ID: WireNumber
-    var TTL: WireNumber
+    private enum CodingKeys: String, CodingKey {
+        case id = "ID"
+        case ttl = "TTL"
+    }
+
+    var id: WireNumber
+    var ttl: WireNumber
 }
 
 struct WireLease: Encodable, Sendable {
-    var ID: WireNumber
+    private enum CodingKeys: String, CodingKey { case id = "ID" }
+
+    var id: WireNumber
 }
 
 struct WireLeaseReply: Decodable, Sendable {
+    private enum CodingKeys: String, CodingKey {
+        case header
+        case ttl = "TTL"
+    }
+
     var header: WireHeader?
-    var TTL: WireNumber?
+    var ttl: WireNumber?
 }
 
 /// One message of a stream.
@@ -136,12 +157,12 @@ struct WireStreamed<Message: Decodable & Sendable>: Decodable, Sendable {
 struct WireWatch: Encodable, Sendable {
     struct Create: Encodable, Sendable {
         var key: Data
-        var start_revision: WireNumber
+        var startRevision: WireNumber
         /// Who takes the lock is of no interest, only that it is gone.
         var filters = ["NOPUT"]
     }
 
-    var create_request: Create
+    var createRequest: Create
 }
 
 struct WireWatchReply: Decodable, Sendable {
@@ -151,7 +172,7 @@ struct WireWatchReply: Decodable, Sendable {
 
     var events: [Event]?
     var canceled: Bool?
-    var compact_revision: WireNumber?
+    var compactRevision: WireNumber?
 }
 
 // MARK: Logging in and failing
@@ -168,7 +189,7 @@ struct WireLoginReply: Decodable, Sendable {
 /// How the gateway tells of an error: flat for a call, nested for a stream; `error` is text in old versions.
 struct WireError: Decodable, Sendable {
     private struct Nested: Decodable {
-        var grpc_code: Int?
+        var grpcCode: Int?
         var code: Int?
         var message: String?
     }
@@ -182,7 +203,7 @@ struct WireError: Decodable, Sendable {
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         if let nested = try? container.decode(Nested.self, forKey: .error) {
-            code = nested.grpc_code ?? nested.code ?? 2
+            code = nested.grpcCode ?? nested.code ?? 2
             message = nested.message ?? ""
         } else {
             code = try container.decode(Int.self, forKey: .code)

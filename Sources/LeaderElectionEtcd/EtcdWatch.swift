@@ -44,17 +44,17 @@ final class EtcdWatch: Sendable {
     private func wait() async throws(EtcdFailure) -> Bool {
         let start = try await start()
         let reply: WireWatchReply? = try await gateway.follow(
-            .watch, WireWatch(create_request: .init(key: key, start_revision: WireNumber(start))),
+            .watch, WireWatch(createRequest: .init(key: key, startRevision: WireNumber(start))),
             for: Self.patience
         ) { $0.canceled == true || !($0.events ?? []).isEmpty }
         guard let reply else { return false }
         if reply.canceled == true {
             // Compacted away, or cancelled by the server: begin anew from now. The lock may have ended meanwhile.
             from.withLock { $0 = nil }
-            guard reply.compact_revision != nil else { throw .unreachable("the watch was cancelled") }
+            guard reply.compactRevision != nil else { throw .unreachable("the watch was cancelled") }
             return true
         }
-        let last = reply.events?.compactMap { $0.kv?.mod_revision?.value }.max() ?? start
+        let last = reply.events?.compactMap { $0.kv?.modRevision?.value }.max() ?? start
         from.withLock { $0 = last + 1 }
         return true
     }

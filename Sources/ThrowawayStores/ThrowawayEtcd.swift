@@ -89,9 +89,9 @@ package final class ThrowawayEtcd: Sendable {
     package var isRunning: Bool { daemon.isRunning }
 
     /// Runs the process; returns once it serves linearizable reads, which takes a leader.
-    package func start() async throws {
+    package func start(user: String? = nil) async throws {
         try await daemon.start {
-            try await self.control("endpoint", "health", within: .seconds(3))
+            try await self.control("endpoint", "health", user: user, within: .seconds(3))
             return nil
         }
     }

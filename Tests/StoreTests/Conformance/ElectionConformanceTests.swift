@@ -14,13 +14,7 @@ struct ElectionConformanceTests {
             for index in 0..<8 { replicas.append(try await stage.replica("r\(index)", of: name, chronicle)) }
             let all = replicas
             try await stage.electing(all) {
-                var waiting = all
-                while !waiting.isEmpty {
-                    let leader = try await stage.leader(of: waiting)
-                    #expect(all.count { $0.elector.state.isLeader } == 1)
-                    leader.elector.stop()
-                    waiting.removeAll { $0.id == leader.id }
-                }
+                try await stage.stopInTurn(all)
             }
             #expect(chronicle.overlap == nil)
             #expect(Set(chronicle.leaders).count == 8)
@@ -146,7 +140,7 @@ struct ElectionConformanceTests {
             let register = try await stage.register(name)
             let terms = Chronicle()
             try await replica.elector.run { term in
-                terms.write(.began("a", token: term.token.rawValue))
+                terms.begin("a", term)
                 guard terms.tokens.count > 1 else { throw Failure() }
                 for _ in 0..<3 { replica.elector.stop() }
             }
@@ -172,18 +166,7 @@ struct ElectionConformanceTests {
             }
             let (all, lines) = (replicas, proxies)
             try await stage.electing(all) {
-                for round in 0..<4 {
-                    let leader = try await stage.leader(of: all)
-                    let index = all.firstIndex { $0.id == leader.id } ?? 0
-                    switch round {
-                    case 0: try await lines[index].set(.blackHole)
-                    case 1: leader.elector.resign()
-                    case 2: try await lines[index].set(.delay(kind.lease))
-                    default: for line in lines { try await line.set(.cut(afterReplies: 0)) }
-                    }
-                    if round != 3 { _ = try await stage.leader(of: all, otherThan: leader.id) }
-                    for line in lines { try await line.set(.pass) }
-                }
+                try await stage.disturb(all, lines)
                 _ = try await stage.leader(of: all)
             }
             #expect(chronicle.overlap == nil)

@@ -9,31 +9,37 @@ final class Chronicle: Sendable {
         case change(String, LeadershipChange)
     }
 
-    private let content = Mutex<[Entry]>([])
+    private struct Content {
+        var entries: [Entry] = []
+        var leases: [(id: String, lease: Lease)] = []
+        var overlap: String?
+    }
 
-    func write(_ entry: Entry) { content.withLock { $0.append(entry) } }
-    var entries: [Entry] { content.withLock { $0 } }
+    private let content = Mutex(Content())
+
+    func write(_ entry: Entry) { content.withLock { $0.entries.append(entry) } }
+
+    /// A term begins. While its lease is valid no lease of another term may be: each alone says who may call handlers.
+    func begin(_ id: String, _ term: Term) {
+        content.withLock { content in
+            content.entries.append(.began(id, token: term.token.rawValue))
+            if let other = content.leases.first(where: { $0.lease.isValid }), term.lease.isValid {
+                content.overlap = "\(id) began while \(other.id) led"
+            }
+            content.leases.append((id, term.lease))
+        }
+    }
+
+    var entries: [Entry] { content.withLock { $0.entries } }
+
+    /// Two terms that could call handlers at once, if there were any.
+    var overlap: String? { content.withLock { $0.overlap } }
 
     /// The tokens of all terms, in their order.
     var tokens: [UInt64] { entries.compactMap { if case .began(_, let token) = $0 { token } else { nil } } }
 
     /// Who led, in order.
     var leaders: [String] { entries.compactMap { if case .began(let id, _) = $0 { id } else { nil } } }
-
-    /// Two terms that may have called handlers at once, if there were any.
-    var overlap: String? {
-        var now: [String] = []
-        for entry in entries {
-            switch entry {
-            case .began(let id, _):
-                if let other = now.first { return "\(id) began while \(other) led" }
-                now.append(id)
-            case .ended(let id): now.removeAll { $0 == id }
-            case .change: break
-            }
-        }
-        return nil
-    }
 
     var tokensGrow: Bool { zip(tokens, tokens.dropFirst()).allSatisfy { $0 < $1 } }
 }
@@ -55,7 +61,7 @@ struct Replica: Sendable {
         }
         defer { listening.cancel() }
         try await elector.run { term in
-            chronicle.write(.began(id, token: term.token.rawValue))
+            chronicle.begin(id, term)
             await term.drainRequested()
             chronicle.write(.ended(id))
         }
@@ -98,5 +104,31 @@ extension StoreStage {
         }
         guard let found else { throw GaveUp(description: "no leader") }
         return found
+    }
+
+    /// Whoever leads is stopped, until all have led.
+    func stopInTurn(_ replicas: [Replica]) async throws {
+        var stopped: Set<String> = []
+        for _ in replicas {
+            let leader = try await leader(of: replicas.filter { !stopped.contains($0.id) })
+            stopped.insert(leader.id)
+            leader.elector.stop()
+        }
+    }
+
+    /// One fault after the other befalls the leader; `lines` are the replicas' connections.
+    func disturb(_ replicas: [Replica], _ lines: [FaultProxy]) async throws {
+        for round in 0..<4 {
+            let leader = try await leader(of: replicas)
+            let line = lines[replicas.firstIndex { $0.id == leader.id } ?? 0]
+            switch round {
+            case 0: try await line.set(.blackHole)
+            case 1: leader.elector.resign()
+            case 2: try await line.set(.delay(kind.lease))
+            default: for line in lines { try await line.set(.cut(afterReplies: 0)) }
+            }
+            if round != 3 { _ = try await self.leader(of: replicas, otherThan: leader.id) }
+            for line in lines { try await line.set(.pass) }
+        }
     }
 }

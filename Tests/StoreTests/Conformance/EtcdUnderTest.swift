@@ -13,7 +13,7 @@ struct EtcdUnderTest: StoreUnderTest {
     func start() async throws -> any StoreServer { EtcdStoreServer(server: try await ThrowawayEtcd.start()) }
 }
 
-private struct EtcdStoreServer: StoreServer {
+struct EtcdStoreServer: StoreServer {
     let server: ThrowawayEtcd
 
     var port: Int { server.port }
