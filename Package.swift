@@ -65,7 +65,8 @@ let package = Package(
             swiftSettings: rules),
         .target(
             name: "LeaderElectionEtcd",
-            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioSSL, logging], swiftSettings: rules),
+            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging],
+            swiftSettings: rules),
         .target(
             name: "LeaderElectionConsul",
             dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging], swiftSettings: rules),

@@ -27,10 +27,12 @@ final class EtcdGateway: Sendable {
     private let login = Mutex(Login.none)
     private let prefixes: Mutex<[EtcdPrefix]>
 
-    init(_ configuration: EtcdConfiguration, on group: any EventLoopGroup, logger: Logger) {
+    init(
+        _ configuration: EtcdConfiguration, on group: any EventLoopGroup, logger: Logger, first: EtcdPrefix = .v3
+    ) {
         self.configuration = configuration
         self.logger = logger
-        prefixes = Mutex(configuration.endpoints.map { _ in .v3 })
+        prefixes = Mutex(configuration.endpoints.map { _ in first })
         var settings = HTTPClient.Configuration(
             tlsConfiguration: configuration.tls, redirectConfiguration: .disallow,
             timeout: .init(connect: TimeAmount(configuration.connectTimeout)))

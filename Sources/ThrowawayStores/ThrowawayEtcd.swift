@@ -74,7 +74,6 @@ package final class ThrowawayEtcd: Sendable {
                 client-transport-security:
                   cert-file: \(tls.server.certificate.path)
                   key-file: \(tls.server.key.path)
-                  trusted-ca-file: \(tls.authority.certificate.path)
 
                 """
         }
