@@ -116,8 +116,16 @@ static void set_options(MYSQL *session, const lapse_mysql_settings *settings) {
     }
 }
 
+static bool is_interrupted(lapse_mysql *client) {
+    pthread_mutex_lock(&client->lock);
+    bool is_interrupted = client->is_interrupted;
+    pthread_mutex_unlock(&client->lock);
+    return is_interrupted;
+}
+
 bool lapse_mysql_connect(lapse_mysql *client, const lapse_mysql_settings *settings) {
     lapse_mysql_disconnect(client);
+    if (is_interrupted(client)) return fail(client, 2013, "shut down");
     // Over TLS libmariadb writes with write(2): a peer that went away must be an error, not a signal.
     sigset_t pipe;
     sigemptyset(&pipe);
@@ -138,10 +146,9 @@ bool lapse_mysql_connect(lapse_mysql *client, const lapse_mysql_settings *settin
     }
     my_socket descriptor = mysql_get_socket(session);
     pthread_mutex_lock(&client->lock);
-    bool is_interrupted = client->is_interrupted;
     client->descriptor = descriptor;
     pthread_mutex_unlock(&client->lock);
-    if (is_interrupted) {
+    if (is_interrupted(client)) {
         lapse_mysql_disconnect(client);
         return fail(client, 2013, "shut down");
     }

@@ -11,8 +11,6 @@ struct DatabaseSession {
     let name: String
     let logger: Logger
     private var layout: TableLayout?
-    /// The server loses no commit when it crashes.
-    private var isDurable = true
     private var hasToldLimit = false
 
     init(client: DatabaseClient, configuration: MySQLConfiguration, name: String, logger: Logger) {
@@ -50,7 +48,9 @@ struct DatabaseSession {
             let layout = try connected()
             return try compareAndSet(layout, ttl: ttl, claim: claim, decide: decide)
         } catch {
-            if error.endsConnection { client.disconnect() }
+            if error.endsConnection || error.kind == .readOnly { client.disconnect() }
+            // The table may have been changed or dropped.
+            if error.kind == .denied || error.kind == .unexpected { layout = nil }
             // libmariadb calls a silent server and a dead one the same.
             guard error.kind == .lost, ContinuousClock.now - start >= .seconds(configuration.timeoutSeconds) else {
                 throw error
@@ -83,12 +83,14 @@ struct DatabaseSession {
 
     private func look(_ layout: TableLayout, ttl: Duration?) throws(DatabaseFailure) -> Sight {
         let rows = try client.query(layout.look(ttl: ttl))
-        guard let cells = rows.first, cells.count == 7, let clock = UInt64(cells[6]) else {
+        guard let cells = rows.first, cells.count == 9, let clock = UInt64(cells[6]) else {
             throw DatabaseFailure(.unexpected, "\(layout.table) answers \(rows.count) rows")
         }
+        try demandPrimary(cells[7])
         var sight = Sight(clock: clock)
         if case .article = layout.form { sight.countsTermsByToken = true }
-        if !isDurable { sight.serverAge = try age() }
+        // Else a crash takes the last second of commits with it.
+        if UInt64(cells[8]) != 1 { sight.serverAge = try age() }
         guard let holder = cells[0] else { return sight }
         guard let version = UInt64(cells[1]), let token = UInt64(cells[2]), let term = UInt64(cells[3]) else {
             throw DatabaseFailure(.unexpected, "\(layout.table) holds no numbers where numbers belong")
@@ -97,6 +99,14 @@ struct DatabaseSession {
             holder: String(decoding: holder, as: UTF8.self), version: version, token: token, term: term,
             rules: cells[4].map { String(decoding: $0, as: UTF8.self) }, left: Int64(cells[5]))
         return sight
+    }
+
+    /// Some users may write to a replica all the same.
+    private func demandPrimary(_ cell: [UInt8]?) throws(DatabaseFailure) {
+        let readOnly = String(decoding: cell ?? [], as: UTF8.self)
+        guard readOnly == "0" || readOnly == "OFF" else {
+            throw DatabaseFailure(.readOnly, "read_only is \(readOnly)")
+        }
     }
 
     /// In whole seconds, so it may be almost one less.
@@ -113,6 +123,8 @@ struct DatabaseSession {
         try client.connect(configuration)
         do throws(DatabaseFailure) {
             try settle()
+            // Known already on a new connection in the place of a dead one: a renewal has not much time.
+            if let layout { return layout }
             let layout = try usableTable()
             self.layout = layout
             return layout
@@ -125,24 +137,14 @@ struct DatabaseSession {
 
     /// Nothing is left to what the server or its administrator presets. A client that dies cannot hold a lock, since
     /// every statement is a transaction of its own. Not READ COMMITTED: statement-based replication refuses that.
-    private mutating func settle() throws(DatabaseFailure) {
+    private func settle() throws(DatabaseFailure) {
         let limit = configuration.timeoutSeconds
         try client.write(
             """
             SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES', autocommit = 1, \
             innodb_lock_wait_timeout = \(limit), lock_wait_timeout = \(limit)
             """)
-        try client.write("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        try client.write("SET SESSION TRANSACTION READ WRITE")
-        let facts = try client.query("SELECT @@global.read_only, @@global.innodb_flush_log_at_trx_commit")
-        let cells = facts.first ?? []
-        guard cells.count == 2, let readOnly = cells[0].map({ String(decoding: $0, as: UTF8.self) }) else {
-            throw DatabaseFailure(.unexpected, "the server does not tell its settings")
-        }
-        guard readOnly == "0" || readOnly == "OFF" else {
-            throw DatabaseFailure(.readOnly, "read_only is \(readOnly)")
-        }
-        isDurable = Int64(cells[1]) == 1
+        try client.write("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     }
 
     private mutating func usableTable() throws(DatabaseFailure) -> TableLayout {
@@ -187,6 +189,7 @@ struct DatabaseSession {
     }
 
     private func create(_ schema: TableSchema) throws(DatabaseFailure) {
+        try demandPrimary(try client.query("SELECT @@global.read_only").first?.first ?? nil)
         do throws(DatabaseFailure) {
             try client.write(schema.create)
         } catch {

@@ -72,7 +72,7 @@ public struct MySQLConfiguration: Sendable, Equatable {
     }
 
     /// Whole seconds, at least one: that is what libmariadb counts in.
-    var timeoutSeconds: UInt32 {
+    package var timeoutSeconds: UInt32 {
         let (seconds, rest) = timeout.components
         return UInt32(clamping: max(1, seconds + (rest > 0 ? 1 : 0)))
     }

@@ -47,8 +47,9 @@ struct TableLayout: Sendable, Equatable {
         }
     }
 
-    /// One line, also when there is no row: holder, version, token, term, rules, microseconds left, clock. The clock is
-    /// in milliseconds, or in seconds where the version is a narrow number.
+    /// One line, also when there is no row: holder, version, token, term, rules, microseconds left, clock, whether the
+    /// server only reads, whether it flushes each commit. The clock is in milliseconds, or in seconds where the version
+    /// is a narrow number: then a deleted row's token is outgrown only if it was written less than once a second.
     func look(ttl: Duration?) -> String {
         let counters =
             switch form {
@@ -60,7 +61,8 @@ struct TableLayout: Sendable, Equatable {
         return """
             SELECT CAST(\(holder) AS BINARY), \(counters), \
             TIMESTAMPDIFF(MICROSECOND, \(Self.now), \(end(ttl))), \
-            CAST(FLOOR(UNIX_TIMESTAMP(NOW(6)) * \(unit)) AS UNSIGNED) \
+            CAST(FLOOR(UNIX_TIMESTAMP(NOW(6)) * \(unit)) AS UNSIGNED), \
+            @@global.read_only, @@global.innodb_flush_log_at_trx_commit \
             FROM (SELECT 1 AS one) AS one LEFT JOIN \(table) ON \(key)
             """
     }

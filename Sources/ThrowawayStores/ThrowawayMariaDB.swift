@@ -76,6 +76,7 @@ package final class ThrowawayMariaDB: Sendable {
         let password = password.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "'", with: "''")
         // One statement a line: that is all the server reads here.
         return """
+            SET SESSION sql_mode = '';
             CREATE DATABASE IF NOT EXISTS \(database);
             CREATE USER IF NOT EXISTS '\(user)'@'%' IDENTIFIED BY '\(password)';
             GRANT ALL ON \(database).* TO '\(user)'@'%';
