@@ -168,7 +168,7 @@ let package = Package(
         .testTarget(
             name: "LapseCommandTests",
             dependencies: [
-                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", logging,
+                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
