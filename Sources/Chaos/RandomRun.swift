@@ -120,7 +120,11 @@ extension Stage {
             let follower = group.replicas.first { $0 !== leader && $0.isRunning }
             await follower?.kill()
             return nil
-        case .freezeLeader: return try await freezeLeader(for: .seconds(round.length))
+        case .freezeLeader:
+            var trace = try await freezeLeader(for: .seconds(round.length))
+            // Shorter than what was left of its lease, and it goes on leading; that no two lead is seen by their terms.
+            trace.woke = nil
+            return trace
         case .cutLeadersFeeds: return try await cutLeadersFeeds(for: .seconds(round.length))
         case .restartAll:
             for replica in group.replicas {
