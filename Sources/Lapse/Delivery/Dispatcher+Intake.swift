@@ -27,7 +27,7 @@ extension Dispatcher {
                     return false
                 case .ignored:
                     state.news.ignored[log.address, default: 0] += 1
-                    state.machine.skip(log.runID, through: entry.ordinal)
+                    state.machine.skip(log.runID, through: entry.ordinal, as: .ignored)
                 case .counts:
                     state.machine.admit(work(entry, log, since: state.termBegan))
                 }
@@ -43,10 +43,12 @@ extension Dispatcher {
         }
     }
 
-    /// Passes over a hole that has been filled as far as it can be; asks for one that has not. True if passed.
+    /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
     private func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog, _ state: inout State) -> Bool {
-        if let filled = state.filled[log.runID], filled.contains(hole.lowerBound) {
-            state.machine.skip(log.runID, through: min(hole.upperBound, filled.upperBound))
+        if let lost = state.lost[log.runID]?.first(where: { $0.contains(hole.lowerBound) }) {
+            let end = min(hole.upperBound, lost.upperBound)
+            state.machine.skip(log.runID, through: end, as: .lost)
+            state.lost[log.runID]?.removeAll { $0.upperBound <= end }
             return true
         }
         ask(hole, log, &state)
@@ -68,8 +70,10 @@ extension Dispatcher {
         }
         let pending = progress.cursor.pending.sorted
         // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
-        let asked = state.filled[log.runID]?.upperBound ?? 0
-        let missing = pending.filter { $0 > asked && log.entry($0) == nil }
+        let lost = state.lost[log.runID] ?? []
+        let missing = pending.filter { ordinal in
+            log.entry(ordinal) == nil && !lost.contains { $0.contains(ordinal) }
+        }
         if let first = missing.first {
             let length = missing.enumerated().first { $1 != first + UInt64($0) }?.offset ?? missing.count
             ask(first...missing[length - 1], log, &state)
@@ -80,9 +84,10 @@ extension Dispatcher {
             if let entry = log.entry(ordinal) {
                 state.machine.admit(work(entry, log, since: .max))
             } else {
-                state.machine.drop(log.runID, ordinal)
+                state.machine.drop(log.runID, ordinal, as: .lost)
             }
         }
+        state.lost[log.runID]?.removeAll { $0.upperBound <= progress.cursor.through }
         return true
     }
 

@@ -32,8 +32,8 @@ package final class Dispatcher: Sendable {
         var rotation = 0
         /// Logs that stand still until a hole has been filled, as far as it can be.
         var repairing: [String: ClosedRange<UInt64>] = [:]
-        /// The last hole that was filled of each log: what is still missing in it is lost, and has been reported.
-        var filled: [String: ClosedRange<UInt64>] = [:]
+        /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
+        var lost: [String: [ClosedRange<UInt64>]] = [:]
         var news = News()
     }
 
@@ -78,7 +78,7 @@ package final class Dispatcher: Sendable {
             state.writes = 0
             state.handedOut = 0
             state.repairing = [:]
-            state.filled = [:]
+            state.lost = [:]
             state.phase = .running
         }
     }
@@ -131,15 +131,22 @@ package final class Dispatcher: Sendable {
     }
 
     /// A hole is as full as it will ever be. False if this term does not wait for it.
-    package func filled(_ hole: Repairer.Hole) -> Bool {
-        let isWanted = state.withLock { state in
-            guard state.phase != .idle, state.repairing[hole.runID] == hole.ordinals else { return false }
+    package func filled(_ hole: Repairer.Hole) -> Bool { settle(hole) != nil }
+
+    /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
+    /// brought and the log's bounds take away again is a new hole.
+    ///
+    /// - Returns: how many are lost; nil if this term does not wait for it.
+    package func settle(_ hole: Repairer.Hole) -> UInt64? {
+        let lost = state.withLock { state -> UInt64? in
+            guard state.phase != .idle, state.repairing[hole.runID] == hole.ordinals else { return nil }
             state.repairing[hole.runID] = nil
-            state.filled[hole.runID] = hole.ordinals
-            return true
+            let missing = logs[hole.runID]?.missing(in: hole.ordinals) ?? [hole.ordinals]
+            state.lost[hole.runID, default: []] += missing
+            return missing.reduce(0) { $0 + UInt64($1.count) }
         }
-        if isWanted { wake(lanes) }
-        return isWanted
+        if lost != nil { wake(lanes) }
+        return lost
     }
 
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
@@ -177,20 +184,25 @@ package final class Dispatcher: Sendable {
             another?.resume()
             tell(news)
             if isOver || !work.isEmpty { return work }
+            let told = news.doubtful
             await withCheckedContinuation { continuation in
-                let mayWait = state.withLock { state in
-                    guard state.phase == .running, !hasWork(&state) else { return false }
+                let (mayWait, news) = state.withLock { state -> (Bool, News) in
+                    guard state.phase == .running, !hasWork(&state) else { return (false, News()) }
                     state.waiters.append(continuation)
-                    return true
+                    // Whoever waits leaves nothing untold: a hole that nobody is asked about wakes nobody.
+                    defer { state.news = News() }
+                    state.news.doubtful.subtract(told)
+                    return (true, state.news)
                 }
                 if !mayWait { continuation.resume() }
+                tell(news)
             }
         }
     }
 
-    package func finish(_ work: Work) {
+    package func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
         let (lane, drained) = state.withLock { state in
-            state.machine.finish(work)
+            state.machine.finish(work, as: outcome)
             state.handedOut -= 1
             return (state.machine.readyCount > 0 ? state.waiters.popLast() : nil, drainedWaiter(&state))
         }
@@ -250,35 +262,6 @@ package final class Dispatcher: Sendable {
         for hole in news.holes { listeners.hole(hole) }
         for (node, count) in news.ignored { listeners.ignored(node, count) }
         for node in news.doubtful { listeners.doubtful(node) }
-    }
-
-    // MARK: - Progress
-
-    /// The cursors as they stand, for the registers.
-    package func progress() -> [Progress] {
-        state.withLock { state in
-            guard state.phase != .idle else { return [] }
-            state.writes += 1
-            return logs.all.compactMap { log in
-                state.machine.cursor(log.runID).map {
-                    Progress(
-                        runID: log.runID, node: "\(log.address)", base: log.base, cursor: $0, token: state.token,
-                        write: state.writes)
-                }
-            }
-        }
-    }
-
-    /// Expirations waiting or under way, by log; only the leader knows.
-    package func backlog() -> [String: UInt64] {
-        state.withLock { state in
-            Dictionary(
-                logs.all.compactMap { log in
-                    guard let cursor = state.machine.cursor(log.runID) else { return nil }
-                    let last = max(log.counts.last ?? 0, cursor.through)
-                    return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
-                }, uniquingKeysWith: { first, _ in first })
-        }
     }
 
     /// Lanes that wait for something to do.

@@ -36,7 +36,7 @@ extension RunningProcessor {
             holes: holes.stream, id: configuration.id, logs: logs, client: client,
             channel: ElectionKeys.channel(configuration.name), key: { answers.repair($0) },
             peers: { keeper.peers }, look: { [watch] in watch.looks },
-            listeners: .init(filled: { dispatcher.filled($0) }, gap: { [weak self] in self?.heard($0) }),
+            listeners: .init(settled: { dispatcher.settle($0) }, gap: { [weak self] in self?.heard($0) }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
             id: configuration.id, logs: logs, client: client, key: { answers.repair($0) }, logger: logger)

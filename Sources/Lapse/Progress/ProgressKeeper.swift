@@ -58,6 +58,10 @@ package final class ProgressKeeper: Sendable {
         for entry in progress {
             arguments.append(Array(entry.field.utf8))
             arguments.append(Array(entry.text.utf8))
+            if let account = PublishedAccount(entry) {
+                arguments.append(Array(PublishedAccount.field(entry.runID).utf8))
+                arguments.append(Array(account.text.utf8))
+            }
         }
         let replies = await onAll(ProgressScripts.write, arguments) { [$0.progress] }
         let accepted = replies.count { $0?.int == 1 }
@@ -90,7 +94,8 @@ package final class ProgressKeeper: Sendable {
         known.withLock { known in
             for runID in runIDs { known[runID] = nil }
         }
-        let arguments = [tokenField, Array("\(token)".utf8)] + runIDs.map { Array("log:\($0)".utf8) }
+        let fields = runIDs.flatMap { ["log:\($0)", PublishedAccount.field($0)] }
+        let arguments = [tokenField, Array("\(token)".utf8)] + fields.map { Array($0.utf8) }
         _ = await onAll(ProgressScripts.remove, arguments) { [$0.progress] }
     }
 

@@ -18,8 +18,9 @@ package final class Repairer: Sendable {
 
     /// What the repairer tells.
     package struct Listeners: Sendable {
-        /// The hole is as full as it will ever be. False if nobody waits for it any more: the term is over.
-        package var filled: @Sendable (Hole) -> Bool
+        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if nobody waits for it any more:
+        /// the term is over.
+        package var settled: @Sendable (Hole) -> UInt64?
         package var gap: @Sendable (Gap) -> Void
     }
 
@@ -70,15 +71,15 @@ package final class Repairer: Sendable {
     }
 
     private func repair(_ hole: Hole) async {
-        var repaired: UInt64 = 0
         let others = peers().subtracting([id])
-        if !others.isEmpty { repaired = await ask(hole, others) }
-        let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
-        if listeners.filled(hole) { listeners.gap(gap) }
+        if !others.isEmpty { await ask(hole, others) }
+        guard let lost = listeners.settled(hole) else { return }
+        let repaired = UInt64(hole.ordinals.count) - lost
+        listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired))
     }
 
-    /// Returns how many of the hole's expirations came in.
-    private func ask(_ hole: Hole, _ others: Set<String>) async -> UInt64 {
+    /// Puts what the others had into the log.
+    private func ask(_ hole: Hole, _ others: Set<String>) async {
         let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
         let request = RepairRequest(nonce: nonce, asker: id, runID: hole.runID, ordinals: hole.ordinals)
         let key = key(nonce)
@@ -86,7 +87,7 @@ package final class Repairer: Sendable {
             _ = try await client.send(RESPCommand("PUBLISH", channel, request.text), key: key)
         } catch {
             logger.warning("peers not asked", metadata: ["error": "\(error)"])
-            return 0
+            return
         }
         let bell = Doorbell(on: loop)
         let end = ContinuousClock.now + deadline
@@ -106,7 +107,6 @@ package final class Repairer: Sendable {
             if missing > 0, !waitingFor.isEmpty, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
         }
         _ = try? await client.send(RESPCommand("DEL", key), key: key)
-        return UInt64(hole.ordinals.count) - missing
     }
 
     private func take(_ key: String) async -> [RepairAnswer] {

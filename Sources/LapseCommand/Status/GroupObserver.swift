@@ -130,6 +130,6 @@ struct GroupObserver: Sendable {
             leaseLeftSeconds: left.map { $0 / .seconds(1) },
             registers: words.map(\.register),
             replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
-            nodes: counters.map { $0.entry(journal.progress) })
+            nodes: counters.map { $0.entry(journal) })
     }
 }
