@@ -90,23 +90,17 @@ package final class Repairer: Sendable {
         }
         let bell = Doorbell(on: loop)
         let end = ContinuousClock.now + deadline
-        var waitingFor = others
-        var missing = UInt64(hole.ordinals.count)
-        while !waitingFor.isEmpty, missing > 0, ContinuousClock.now < end {
+        var tally = RepairTally(hole.ordinals, peers: others)
+        while !tally.isOver, ContinuousClock.now < end {
             for answer in await take(key) {
-                switch answer {
-                case .heard(let expirations):
-                    let wanted = expirations.filter { hole.ordinals.contains($0.ordinal) }
-                    missing -= min(
-                        missing,
-                        UInt64(logs[hole.runID]?.insert(wanted, look: look(), now: WallClock.milliseconds()) ?? 0))
-                case .done(let replica): waitingFor.remove(replica)
+                tally.take(answer) {
+                    logs[hole.runID]?.insert($0, look: look(), now: WallClock.milliseconds()) ?? 0
                 }
             }
-            if missing > 0, !waitingFor.isEmpty, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
+            if !tally.isOver, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
         }
         _ = try? await client.send(RESPCommand("DEL", key), key: key)
-        return UInt64(hole.ordinals.count) - missing
+        return tally.repaired
     }
 
     private func take(_ key: String) async -> [RepairAnswer] {

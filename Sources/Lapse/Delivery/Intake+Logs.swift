@@ -1,35 +1,35 @@
 /// From the logs: what the cursors pass over, take up, or find missing.
-extension Dispatcher {
+extension Intake {
     /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
-    func fill(_ state: inout State) {
+    mutating func fill() {
         let all = logs.all
         guard !all.isEmpty else { return }
-        state.rotation = (state.rotation + 1) % all.count
+        rotation = (rotation + 1) % all.count
         for offset in 0..<all.count {
-            guard state.machine.pendingCount < pendingLimit else { return }
-            read(all[(state.rotation + offset) % all.count], &state)
+            guard machine.pendingCount < pendingLimit else { return }
+            read(all[(rotation + offset) % all.count])
         }
     }
 
-    private func read(_ log: NodeLog, _ state: inout State) {
-        guard state.repairing[log.runID] == nil else { return }
-        if state.machine.cursor(log.runID) == nil, !open(log, &state) { return }
-        while let cursor = state.machine.cursor(log.runID), state.machine.pendingCount < pendingLimit {
-            let limit = min(pendingLimit - state.machine.pendingCount, 4096)
-            let ownership = state.ownership.seen(from: log.address)
+    private mutating func read(_ log: NodeLog) {
+        guard repairing[log.runID] == nil else { return }
+        if machine.cursor(log.runID) == nil, !open(log) { return }
+        while let cursor = machine.cursor(log.runID), machine.pendingCount < pendingLimit {
+            let limit = min(pendingLimit - machine.pendingCount, 4096)
+            let ownership = self.ownership.seen(from: log.address)
             var taken = 0
             var isStuck = false
             let next = log.read(after: cursor.through) { entry in
                 switch verdict(entry, ownership) {
                 case .unknown:
-                    state.news.doubtful.insert(log.address)
+                    news.doubtful.insert(log.address)
                     isStuck = true
                     return false
                 case .ignored:
-                    state.news.ignored[log.address, default: 0] += 1
-                    state.machine.skip(log.runID, through: entry.ordinal)
+                    news.ignored[log.address, default: 0] += 1
+                    machine.skip(log.runID, through: entry.ordinal)
                 case .counts:
-                    state.machine.admit(work(entry, log, since: state.termBegan))
+                    machine.admit(work(entry, log, since: termBegan))
                 }
                 taken += 1
                 return taken < limit
@@ -38,49 +38,49 @@ extension Dispatcher {
             case .none: return
             case .entries: if isStuck || taken < limit { return }
             case .hole(let ordinals):
-                guard pass(ordinals, log, &state) else { return }
+                guard pass(ordinals, log) else { return }
             }
         }
     }
 
     /// Passes over a hole that has been filled as far as it can be; asks for one that has not. True if passed.
-    private func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog, _ state: inout State) -> Bool {
-        if let filled = state.filled[log.runID], filled.contains(hole.lowerBound) {
-            state.machine.skip(log.runID, through: min(hole.upperBound, filled.upperBound))
+    private mutating func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog) -> Bool {
+        if let filled = lastFilled[log.runID], filled.contains(hole.lowerBound) {
+            machine.skip(log.runID, through: min(hole.upperBound, filled.upperBound))
             return true
         }
-        ask(hole, log, &state)
+        ask(hole, log)
         return false
     }
 
-    private func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, _ state: inout State) {
-        state.repairing[log.runID] = hole
-        state.news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole))
+    private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog) {
+        repairing[log.runID] = hole
+        news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole))
     }
 
     /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the
     /// first mark, or for a peer's word on what this replica did not hear.
-    private func open(_ log: NodeLog, _ state: inout State) -> Bool {
+    private mutating func open(_ log: NodeLog) -> Bool {
         guard let baseline = log.baseline else { return false }
-        guard let progress = state.progress[log.runID] else {
-            state.machine.open(log.runID, at: Cursor(through: baseline))
+        guard let progress = progressAtBegin[log.runID] else {
+            machine.open(log.runID, at: Cursor(through: baseline))
             return true
         }
         let pending = progress.cursor.pending.sorted
         // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
-        let asked = state.filled[log.runID]?.upperBound ?? 0
+        let asked = lastFilled[log.runID]?.upperBound ?? 0
         let missing = pending.filter { $0 > asked && log.entry($0) == nil }
         if let first = missing.first {
             let length = missing.enumerated().first { $1 != first + UInt64($0) }?.offset ?? missing.count
-            ask(first...missing[length - 1], log, &state)
+            ask(first...missing[length - 1], log)
             return false
         }
-        state.machine.open(log.runID, at: progress.cursor)
+        machine.open(log.runID, at: progress.cursor)
         for ordinal in pending {
             if let entry = log.entry(ordinal) {
-                state.machine.admit(work(entry, log, since: .max))
+                machine.admit(work(entry, log, since: .max))
             } else {
-                state.machine.drop(log.runID, ordinal)
+                machine.drop(log.runID, ordinal)
             }
         }
         return true
