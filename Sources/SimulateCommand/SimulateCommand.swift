@@ -31,6 +31,9 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "So many timers instead of those of the seed.")
     var traffic: Int?
 
+    @Flag(help: "Do not stop at the first failing seed: one line for each.")
+    var keepGoing = false
+
     @Flag(help: "Print every step of the first seed.")
     var trace = false
 
@@ -45,10 +48,21 @@ struct SimulateCommand: ParsableCommand {
             return
         }
         let search = Search(from: from, count: seeds, minutes: minutes)
-        let found = try search.run { seed in try World(schedule(seed), defect: defect).run() }
+        var failed = 0
+        let found = try search.run { seed in
+            let violation = try World(schedule(seed), defect: defect).run()
+            guard keepGoing, let violation else { return violation }
+            failed += 1
+            show("seed \(seed): \(violation)")
+            return nil
+        }
         show(
             "\(found.tried) seeds, \(String(format: "%.1f", found.seconds)) s, "
                 + "\(Int(Double(found.tried) / max(found.seconds, 0.001))) seeds/s")
+        if failed > 0 {
+            show("\(failed) seeds failed")
+            throw ExitCode(1)
+        }
         guard let (seed, violation) = found.failure else { return show("every invariant held") }
         try report(seed, violation)
         throw ExitCode(1)

@@ -8,6 +8,9 @@ final class NodeProcess {
     var announced: [Announcement] = []
     /// What `INFO` shows as `expired_keys`.
     var counter: UInt64 = 0
+    var resetAt: Duration?
+    /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
+    var isExact = true
 
     init(runID: String) { self.runID = runID }
 }

@@ -16,10 +16,13 @@ extension World {
             ledger.violate(.i10, "\(work.key) number \(work.ordinal) after \(position)")
         }
         body.lastOrdinal[work.runID, default: [:]][work.key.bytes] = work.ordinal
-        guard let process = ledger.processes[work.runID], work.ordinal <= process.announced.count else {
+        guard let process = ledger.processes[work.runID] else { return }
+        guard work.ordinal <= process.announced.count else {
+            guard process.isExact else { return }
             return ledger.violate(.position, "\(work.runID):\(work.ordinal) was never announced")
         }
         let announcement = process.announced[Int(work.ordinal) - 1]
+        guard process.isExact else { return }
         if announcement.key != work.key.bytes {
             ledger.violate(.position, "\(work.runID):\(work.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(work.key)")
         }
@@ -52,7 +55,7 @@ extension World {
             ledger.violate(.i9, "\(gap.lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
         body.lost[hole.runID, default: []].formUnion(missing)
-        guard let process = ledger.processes[hole.runID] else { return }
+        guard let process = ledger.processes[hole.runID], process.isExact else { return }
         for ordinal in missing {
             guard ordinal <= process.announced.count else {
                 ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, never announced")
@@ -92,7 +95,7 @@ extension World {
         var sums: [String: (passed: Int, open: Int, lost: Int)] = [:]
         for log in replica.logs.all {
             guard let cursor = replica.intake.cursor(log.runID) else { continue }
-            let began = body.progressAtBegin[log.runID]?.cursor ?? log.baseline.map { Cursor(through: $0) }
+            let began = body.progressAtBegin[log.runID]?.cursor ?? (body.firstHeard[log.runID] ?? log.baseline).map { Cursor(through: $0) }
             guard let began else { continue }
             var sum = sums[log.node] ?? (0, 0, 0)
             sum.passed += Int(cursor.through) - Int(began.through) + began.pending.count
@@ -126,7 +129,7 @@ extension World {
     /// What is still owed.
     private func unsettled() -> (Invariant, String)? {
         let alive = Set(replicas.filter(\.isAlive).map(\.life))
-        for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key }) {
+        for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key }) where process.isExact {
             for (index, one) in process.announced.enumerated() {
                 guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, !one.hearers.isDisjoint(with: alive)
                 else { continue }

@@ -55,7 +55,7 @@ extension World {
 
     private func noteLapse(_ replica: Replica) {
         guard let body = replica.body, body.runningHandlers > 0, body.leaseEnded,
-            !body.window.isHeld(at: replica.clock.read(now))
+            replica.clock.read(now).monotonic >= body.window.deadline.monotonic
         else { return }
         replica.lapsedWhileRunning.insert(body.info.claim.value)
     }

@@ -59,7 +59,7 @@ extension World {
             breakConnections(of: nodes[node], noticedAfter: random.microseconds(100...5_000))
         case .nodeRestart(let node, let away): restart(nodes[node], away: away)
         case .nodeFrozen(let node, let time): freeze(nodes[node], for: time)
-        case .counterReset(let node): nodes[node].process.counter = 0
+        case .counterReset(let node): resetCounter(nodes[node])
         case .burst(let node, let count):
             for _ in 0..<count {
                 plan(random.pick(60), on: nodes[node].shard, due: now + random.milliseconds(0...50))
@@ -67,6 +67,18 @@ extension World {
         case .handlers(let failing, let slower, let time):
             handlers = HandlerMood(failing: failing, slower: slower, until: now + time)
         }
+    }
+
+    private func resetCounter(_ node: SimulatedNode) {
+        guard node.answers(now) else { return }
+        node.process.counter = 0
+        node.process.resetAt = now
+        let isHeardByAll = replicas.allSatisfy { replica in
+            let feed = replica.feeds.first { $0.node == node.index }
+            return replica.isAlive && !replica.isPaused(now) && feed?.isNumbered ?? false
+                && feed?.connection?.isDeaf == false && feed?.isSilent == false
+        }
+        if !isHeardByAll || network.badUntil > now { node.process.isExact = false }
     }
 
     /// The stated assumption: no majority of the registers loses its data within one lease. One at a time, then.
@@ -112,8 +124,9 @@ extension World {
 
     /// A `kill -STOP`, with its `kill -CONT`.
     private func pause(_ place: Int, for time: Duration) {
-        replicas[place].pausedUntil = max(replicas[place].pausedUntil ?? .zero, now + time)
-        replicas[place].lastTrouble = now + time
+        let until = min(now + time, schedule.faultsEnd)
+        replicas[place].pausedUntil = max(replicas[place].pausedUntil ?? .zero, until)
+        replicas[place].lastTrouble = until
     }
 
     /// From here on nothing goes wrong any more.
@@ -123,7 +136,6 @@ extension World {
         network.partitions = []
         handlers.until = now
         for replica in replicas {
-            if let paused = replica.pausedUntil, paused > now { replica.pausedUntil = now }
             if !replica.isAlive { revive(replica) }
         }
         for index in registers.indices { registers[index].isDown = false }

@@ -55,6 +55,8 @@ extension World {
     private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         let log = replica.logs.log(of: connection.process.runID, at: nodes[feed.node].address)
         log.subscriptionBegan()
+        // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
+        if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
         feed.connection = connection
         feed.log = log
         feed.watch = FeedWatch(patience: 3)

@@ -52,8 +52,19 @@ extension World {
         checkDrained(replica, body)
     }
 
-    private func mayBegin(_ replica: Replica, _ body: Body) -> Bool {
-        leaseIsValid(replica, body) && !body.drainRequested && body.phase == .running
+    private func pumpLater(_ replica: Replica, _ body: Body) {
+        guard !body.pumpIsPlanned else { return }
+        body.pumpIsPlanned = true
+        after(.milliseconds(50), in: replica) { [unowned self] in
+            body.pumpIsPlanned = false
+            pump(replica)
+        }
+    }
+
+    private func laneStep(_ replica: Replica, _ body: Body) -> LaneStep {
+        LaneStep(
+            leaseIsValid: leaseIsValid(replica, body),
+            mustEnd: body.drainRequested || body.leaseEnded || body.phase != .running)
     }
 
     /// What a lane does between two handlers.
@@ -66,10 +77,12 @@ extension World {
                     return
                 }
             }
-            guard mayBegin(replica, body) else {
+            let step = laneStep(replica, body)
+            guard step == .begin else {
                 replica.intake.giveBack(lane.batch)
                 lane.batch = []
-                lane.isOver = true
+                lane.isOver = step == .leave
+                if step == .wait { pumpLater(replica, body) }
                 return
             }
             let work = lane.batch.removeFirst()
@@ -97,7 +110,7 @@ extension World {
                 lane.running = nil
                 replica.intake.postpone(handler.work, to: replica.clock.read(now).monotonic + .seconds(1))
                 wakeRetries(replica, in: .seconds(1))
-            } else if mayBegin(replica, body) {
+            } else if laneStep(replica, body) == .begin {
                 return call(handler, lane, replica, body)
             } else {
                 lane.running = nil
@@ -201,7 +214,8 @@ extension World {
 
     /// The lease is over: the body's task is cancelled.
     func endTerm(_ replica: Replica) {
-        guard let body = replica.body else { return ledger.violate(.i4, "a term ended that had not begun") }
+        // A body that returned by itself is gone already.
+        guard let body = replica.body else { return }
         body.leaseEnded = true
         if defect == .releaseBeforeDrain { returnAtOnce(replica, body) }
         switch body.phase {

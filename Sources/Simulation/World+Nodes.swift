@@ -45,12 +45,12 @@ extension World {
         repeat {
             switch kind {
             case 0..<45: timer = Timer(key: Array("k:{\(number)}".utf8), hasCompanion: false)
-            case 45..<65: timer = Timer(key: Array("k:{hot-\(number % 4)}".utf8), hasCompanion: false)
+            case 45..<65: timer = Timer(key: Array("k:{hot-\(number % 12)}".utf8), hasCompanion: false)
             case 65..<85: timer = Timer(key: Array("c:{\(number)}".utf8), hasCompanion: true)
             case 85..<95: timer = Timer(key: Array("other:{\(number)}".utf8), hasCompanion: false)
             default: timer = Timer(key: Array("{lapse-\(number)}:sim:lock".utf8), hasCompanion: false)
             }
-            number += 10_000
+            number += 10_001
         } while wanted.map { $0 != self.shard(of: timer.key) } ?? false
         let shard = self.shard(of: timer.key)
         let id = timersPlanned
@@ -121,7 +121,8 @@ extension World {
         }
     }
 
-    func freeze(_ node: SimulatedNode, for time: Duration) {
+    func freeze(_ node: SimulatedNode, for wanted: Duration) {
+        let time = min(wanted, schedule.faultsEnd - now)
         guard node.isUp, !node.isFrozen(now) else { return }
         lastNodeTrouble = now
         node.frozenUntil = now + time
@@ -152,11 +153,12 @@ extension World {
         for action in deferred { action() }
     }
 
-    /// Its replica takes over when the master has been away for longer than the node timeout.
+    /// Its replica takes over when the master has been away for longer than the node timeout, which is more than the two seconds
+    /// within which an unanswered ping tells.
     private func promoteSoon(_ node: SimulatedNode) {
         guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
         let life = node.lives
-        after(random.milliseconds(1_200...1_800)) { [unowned self] in
+        after(random.milliseconds(2_200...2_800)) { [unowned self] in
             guard shards[node.shard].master == node.index, !node.answers(now) || node.lives != life,
                 let other = shards[node.shard].servers.map({ nodes[$0] }).first(where: { $0 !== node }),
                 other.answers(now)

@@ -46,7 +46,10 @@ extension World {
 
     private func conclude(_ hole: Repairer.Hole, repaired: UInt64, _ replica: Replica, _ body: Body) {
         guard replica.intake.filled(hole), replica.body === body else { return }
-        report(hole, repaired: repaired, replica, body)
+        if hole.isSurvey, let log = replica.logs[hole.runID], let baseline = log.baseline {
+            body.firstHeard[hole.runID] = min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)
+        }
+        if !hole.isSurvey { report(hole, repaired: repaired, replica, body) }
         pump(replica)
     }
 

@@ -35,7 +35,7 @@ extension Intake {
                 return taken < limit
             }
             switch next {
-            case .none: return
+            case .none: return surveyTail(of: log, cursor.through)
             case .entries: if isStuck || taken < limit { return }
             case .hole(let ordinals):
                 guard pass(ordinals, log) else { return }
@@ -58,14 +58,40 @@ extension Intake {
         news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole))
     }
 
+    /// The log of a process of which no leader has written: it begins with what any replica heard first.
+    private mutating func openFirst(_ log: NodeLog) -> Bool {
+        guard let baseline = log.baseline else { return false }
+        if baseline > 0, surveyed[log.runID, default: []].insert(.before).inserted {
+            survey(1...baseline, log)
+            return false
+        }
+        machine.open(log.runID, at: Cursor(through: min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)))
+        return true
+    }
+
+    /// A process that is gone tells its last number no more: a peer may have listened longer than this replica.
+    private mutating func surveyTail(of log: NodeLog, _ through: UInt64) {
+        guard surveyed[log.runID]?.contains(.behind) != true, !log.isSubscribed,
+            log.baseline == nil || logs.all.contains(where: { $0.address == log.address && $0.isSubscribed })
+        else { return }
+        surveyed[log.runID, default: []].insert(.behind)
+        survey(through + 1...through + Self.tail, log)
+    }
+
+    /// More than any process announces behind a peer's back.
+    private static let tail: UInt64 = 1 << 32
+
+    private mutating func survey(_ ordinals: ClosedRange<UInt64>, _ log: NodeLog) {
+        repairing[log.runID] = ordinals
+        news.holes.append(
+            Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, isSurvey: true))
+    }
+
     /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the
     /// first mark, or for a peer's word on what this replica did not hear.
     private mutating func open(_ log: NodeLog) -> Bool {
-        guard let baseline = log.baseline else { return false }
-        guard let progress = progressAtBegin[log.runID] else {
-            machine.open(log.runID, at: Cursor(through: baseline))
-            return true
-        }
+        guard let progress = progressAtBegin[log.runID] else { return openFirst(log) }
+        guard log.baseline != nil || !log.isSubscribed else { return false }
         let pending = progress.cursor.pending.sorted
         // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
         let asked = lastFilled[log.runID]?.upperBound ?? 0
@@ -77,7 +103,8 @@ extension Intake {
         }
         machine.open(log.runID, at: progress.cursor)
         for ordinal in pending {
-            if let entry = log.entry(ordinal) {
+            // A number may stand for another key here, after a counter reset that somebody missed.
+            if let entry = log.entry(ordinal), filter.wants(entry.key, database: entry.database) {
                 machine.admit(work(entry, log, since: .max))
             } else {
                 machine.drop(log.runID, ordinal)

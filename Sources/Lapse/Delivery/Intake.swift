@@ -39,7 +39,12 @@ package struct Intake {
     var repairing: [String: ClosedRange<UInt64>] = [:]
     /// The last hole that was filled of each log: what is still missing in it is lost, and has been reported.
     var lastFilled: [String: ClosedRange<UInt64>] = [:]
+    /// Logs whose peers have been asked for what lies before or behind it. By run ID.
+    var surveyed: [String: Set<Survey>] = [:]
     var news = News()
+
+    /// What peers may have heard of a process though nothing here tells of it.
+    enum Survey { case before, behind }
 
     package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
         self.logs = logs
@@ -62,7 +67,13 @@ package struct Intake {
         handedOut = 0
         repairing = [:]
         lastFilled = [:]
+        surveyed = [:]
         phase = .running
+        // What the last leader left of a process that this replica never heard: its peers may have it.
+        for entry in progress.values where logs[entry.runID] == nil {
+            guard let address = NodeAddress(entry.node) else { continue }
+            logs.log(of: entry.runID, at: address).subscriptionEnded(now: now)
+        }
     }
 
     /// Nothing new is handed out from now on.
@@ -91,7 +102,7 @@ package struct Intake {
     package mutating func filled(_ hole: Repairer.Hole) -> Bool {
         guard phase != .idle, repairing[hole.runID] == hole.ordinals else { return false }
         repairing[hole.runID] = nil
-        lastFilled[hole.runID] = hole.ordinals
+        if !hole.isSurvey { lastFilled[hole.runID] = hole.ordinals }
         return true
     }
 

@@ -74,6 +74,9 @@ package final class NodeLog: Sendable {
     /// Where a leader without anybody's progress begins: before the first expiration heard. Nil before the first mark.
     package var baseline: UInt64? { state.withLock { $0.baseline } }
 
+    /// The first ordinal kept.
+    package var firstOrdinal: UInt64? { state.withLock { $0.log.firstOrdinal } }
+
     // MARK: - The feed's side
 
     package func subscriptionBegan() {

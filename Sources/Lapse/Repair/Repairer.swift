@@ -14,6 +14,8 @@ package final class Repairer: Sendable {
         package var runID: String
         package var node: String
         package var ordinals: ClosedRange<UInt64>
+        /// Nobody knows whether there was anything: what no peer heard is not lost by that.
+        package var isSurvey = false
     }
 
     /// What the repairer tells.
@@ -74,7 +76,7 @@ package final class Repairer: Sendable {
         let others = peers().subtracting([id])
         if !others.isEmpty { repaired = await ask(hole, others) }
         let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
-        if listeners.filled(hole) { listeners.gap(gap) }
+        if listeners.filled(hole), !hole.isSurvey { listeners.gap(gap) }
     }
 
     /// Returns how many of the hole's expirations came in.
