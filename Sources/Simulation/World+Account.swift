@@ -51,7 +51,8 @@ extension World {
         let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
         let missing = hole.ordinals.filter { log.entry($0) == nil }
         trace.note("gap", replica.life, gap.lost)
-        if gap.lost != UInt64(missing.count) {
+        let isExact = ledger.processes[hole.runID]?.isExact ?? true
+        if isExact, gap.lost != UInt64(missing.count) {
             ledger.violate(.i9, "\(gap.lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
         body.lost[hole.runID, default: []].formUnion(missing)
@@ -126,6 +127,12 @@ extension World {
         if let (invariant, text) = unsettled() { ledger.violate(invariant, text) }
     }
 
+    /// A process that came and went while no leader heard it is known to followers only: the leader cannot ask for it.
+    private func isKnownToLead(_ runID: String) -> Bool {
+        registers.contains { $0.cursor(runID) != nil }
+            || replicas.contains { $0.mayCallHandlers(at: now) && $0.logs[runID] != nil }
+    }
+
     /// What is still owed.
     private func unsettled() -> (Invariant, String)? {
         let alive = Set(replicas.filter(\.isAlive).map(\.life))
@@ -133,6 +140,7 @@ extension World {
             for (index, one) in process.announced.enumerated() {
                 guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, !one.hearers.isDisjoint(with: alive)
                 else { continue }
+                guard isKnownToLead(runID) else { continue }
                 return (.i8, "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost")
             }
         }

@@ -41,7 +41,7 @@ extension World {
             after(time) { [unowned self] in registers[register].isDown = false }
         case .registerClock(let register, let by):
             // A clock that jumps ahead ends a lock before its time, which is the same as losing it.
-            guard mayForget() else { return }
+            guard registers.count > 1, mayForget() else { return }
             registers[register].clockOffset += by
         case .feedCut(let place, let node):
             for connection in nodes[node].connections where connection.replica.place == place {

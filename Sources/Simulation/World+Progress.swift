@@ -79,7 +79,7 @@ extension World {
             if let progress, !replica.mayCallHandlers(at: now) {
                 for entry in progress.values { replica.logs[entry.runID]?.trim(through: entry.cursor.settled) }
             }
-            replica.logs.tidy(now: replica.clock.milliseconds(now))
+            replica.logs.tidy(now: replica.clock.milliseconds(now), monotonic: replica.clock.read(now).monotonic)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
         }
     }

@@ -46,8 +46,10 @@ extension World {
 
     private func conclude(_ hole: Repairer.Hole, repaired: UInt64, _ replica: Replica, _ body: Body) {
         guard replica.intake.filled(hole), replica.body === body else { return }
-        if hole.isSurvey, let log = replica.logs[hole.runID], let baseline = log.baseline {
-            body.firstHeard[hole.runID] = min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)
+        if hole.isSurvey, replica.intake.cursor(hole.runID) == nil, let log = replica.logs[hole.runID],
+            let first = [log.baseline, log.firstOrdinal.map { $0 - 1 }].compactMap({ $0 }).min()
+        {
+            body.firstHeard[hole.runID] = first
         }
         if !hole.isSurvey { report(hole, repaired: repaired, replica, body) }
         pump(replica)

@@ -60,7 +60,14 @@ extension Intake {
 
     /// The log of a process of which no leader has written: it begins with what any replica heard first.
     private mutating func openFirst(_ log: NodeLog) -> Bool {
-        guard let baseline = log.baseline else { return false }
+        guard let baseline = log.baseline else {
+            // It was gone before it could be numbered here.
+            guard isGone(log) else { return false }
+            if surveyed[log.runID, default: []].insert(.before).inserted { survey(1...Self.tail, log) }
+            guard repairing[log.runID] == nil, let first = log.firstOrdinal else { return false }
+            machine.open(log.runID, at: Cursor(through: first - 1))
+            return true
+        }
         if baseline > 0, surveyed[log.runID, default: []].insert(.before).inserted {
             survey(1...baseline, log)
             return false
@@ -71,11 +78,15 @@ extension Intake {
 
     /// A process that is gone tells its last number no more: a peer may have listened longer than this replica.
     private mutating func surveyTail(of log: NodeLog, _ through: UInt64) {
-        guard surveyed[log.runID]?.contains(.behind) != true, !log.isSubscribed,
-            log.baseline == nil || logs.all.contains(where: { $0.address == log.address && $0.isSubscribed })
+        guard surveyed[log.runID]?.contains(.behind) != true, isGone(log) || (log.baseline == nil && !log.isSubscribed)
         else { return }
         surveyed[log.runID, default: []].insert(.behind)
         survey(through + 1...through + Self.tail, log)
+    }
+
+    /// Another process answers in its place.
+    private func isGone(_ log: NodeLog) -> Bool {
+        !log.isSubscribed && logs.all.contains { $0.address == log.address && $0.isSubscribed }
     }
 
     /// More than any process announces behind a peer's back.

@@ -4,6 +4,7 @@ import Synchronization
 /// All logs of this replica, one for each node process it has heard.
 package final class LogBook: Sendable {
     private let logs = Mutex<[NodeLog]>([])
+    private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
 
@@ -37,8 +38,14 @@ package final class LogBook: Sendable {
     }
 
     /// Drops what is too old, and the empty logs of processes that are gone.
-    package func tidy(now: UInt64) {
-        for log in all { log.trimAged(now: now) }
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds since 1970.
+    ///   - monotonic: the same moment by a clock that nobody sets: what came before the wall clock was put forward is not
+    ///     older for it.
+    package func tidy(now: UInt64, monotonic: Duration) {
+        let ahead = wallClock.withLock { $0.ahead(now, monotonic, for: limitAge) }
+        for log in all { log.trimAged(now: now - min(now, ahead)) }
         let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
         logs.withLock { logs in logs.removeAll { $0.isOver(now: now, after: age) } }
     }
