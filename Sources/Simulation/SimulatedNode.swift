@@ -11,6 +11,8 @@ final class NodeProcess {
     var resetAt: Duration?
     /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
     var isExact = true
+    /// False when a leader asked for what lay behind its end while messages were lost.
+    var wasAskedFor = true
 
     init(runID: String) { self.runID = runID }
 }
@@ -51,6 +53,8 @@ final class SimulatedNode {
     let shard: Int
     var process: NodeProcess
     var lives = 1
+    /// Deaths and frosts so far.
+    var absences = 0
     var isUp = true
     var frozenUntil: Duration?
     /// Thinks that it is the master.

@@ -26,7 +26,8 @@ extension World {
         if announcement.key != work.key.bytes {
             ledger.violate(.position, "\(work.runID):\(work.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(work.key)")
         }
-        if announcement.isRepeat { ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled") }
+        // A replica that was stopped itself could not notice the silence.
+        if announcement.isRepeat, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) { ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled") }
     }
 
     func handled(_ work: Work) {
@@ -51,12 +52,13 @@ extension World {
         let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
         let missing = hole.ordinals.filter { log.entry($0) == nil }
         trace.note("gap", replica.life, gap.lost)
+        body.lost[hole.runID, default: []].formUnion(missing)
         let isExact = ledger.processes[hole.runID]?.isExact ?? true
         if isExact, gap.lost != UInt64(missing.count) {
             ledger.violate(.i9, "\(gap.lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
-        body.lost[hole.runID, default: []].formUnion(missing)
-        guard let process = ledger.processes[hole.runID], process.isExact else { return }
+        // One whose lease has lapsed says so for nobody: the body is on its way out.
+        guard let process = ledger.processes[hole.runID], process.isExact, leaseIsValid(replica, body) else { return }
         for ordinal in missing {
             guard ordinal <= process.announced.count else {
                 ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, never announced")
@@ -84,11 +86,16 @@ extension World {
     /// Whether a peer in reach could have told.
     private func had(_ ordinal: UInt64, _ runID: String, _ peer: Replica, asker: Replica) -> Bool {
         guard peer.isAlive, now - peer.bornAt > .seconds(6), now - peer.lastTrouble > .seconds(6),
-            now - asker.lastTrouble > .seconds(6), now - network.lastTrouble > .seconds(6),
-            now - lastNodeTrouble > .seconds(6),
+            !hasTrouble(asker), now - lastNodeTrouble > .seconds(6),
             let entry = peer.logs[runID]?.entry(ordinal)
         else { return false }
         return entry.provenance != .doubted
+    }
+
+    /// Messages of this replica may have been lost lately, or those of a peer.
+    func hasTrouble(_ replica: Replica) -> Bool {
+        now - network.lastTrouble < .seconds(6)
+            || replicas.contains { now - $0.lastTrouble < .seconds(6) || now - $0.bornAt < .seconds(4) || !$0.isAlive }
     }
 
     /// I9, for each node: passed = handled + pending + lost + ignored.
@@ -136,7 +143,8 @@ extension World {
     /// What is still owed.
     private func unsettled() -> (Invariant, String)? {
         let alive = Set(replicas.filter(\.isAlive).map(\.life))
-        for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key }) where process.isExact {
+        for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key }) 
+        where process.isExact && process.wasAskedFor {
             for (index, one) in process.announced.enumerated() {
                 guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, !one.hearers.isDisjoint(with: alive)
                 else { continue }

@@ -107,6 +107,7 @@ extension World {
         lastNodeTrouble = now
         node.isUp = false
         node.lives += 1
+        node.absences += 1
         node.deferred = []
         breakConnections(of: node, noticedAfter: random.microseconds(100...2_000))
         promoteSoon(node)
@@ -126,6 +127,7 @@ extension World {
         guard node.isUp, !node.isFrozen(now) else { return }
         lastNodeTrouble = now
         node.frozenUntil = now + time
+        node.absences += 1
         promoteSoon(node)
         let asMaster = shards[node.shard].master == node.index
         // What it will still believe to be due when it goes on.
@@ -157,9 +159,9 @@ extension World {
     /// within which an unanswered ping tells.
     private func promoteSoon(_ node: SimulatedNode) {
         guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
-        let life = node.lives
+        let absence = node.absences
         after(random.milliseconds(2_200...2_800)) { [unowned self] in
-            guard shards[node.shard].master == node.index, !node.answers(now) || node.lives != life,
+            guard shards[node.shard].master == node.index, !node.answers(now), node.absences == absence,
                 let other = shards[node.shard].servers.map({ nodes[$0] }).first(where: { $0 !== node }),
                 other.answers(now)
             else { return }

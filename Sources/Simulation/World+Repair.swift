@@ -51,6 +51,7 @@ extension World {
         {
             body.firstHeard[hole.runID] = first
         }
+        if hole.isSurvey, hasTrouble(replica) { ledger.processes[hole.runID]?.wasAskedFor = false }
         if !hole.isSurvey { report(hole, repaired: repaired, replica, body) }
         pump(replica)
     }

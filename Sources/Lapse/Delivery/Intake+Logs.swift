@@ -115,9 +115,14 @@ extension Intake {
         machine.open(log.runID, at: progress.cursor)
         for ordinal in pending {
             // A number may stand for another key here, after a counter reset that somebody missed.
-            if let entry = log.entry(ordinal), filter.wants(entry.key, database: entry.database) {
+            guard let entry = log.entry(ordinal) else {
+                machine.drop(log.runID, ordinal)
+                continue
+            }
+            if filter.wants(entry.key, database: entry.database) {
                 machine.admit(work(entry, log, since: .max))
             } else {
+                news.ignored[log.address, default: 0] += 1
                 machine.drop(log.runID, ordinal)
             }
         }
