@@ -17,6 +17,7 @@ package enum Fault: Sendable, Equatable {
     // Registers.
     case registerRestart(register: Int)
     case registerDown(register: Int, for: Duration)
+    /// Backwards only: a server's clock that jumps ahead ends a lock before its time, and as that server is not young nothing tells.
     case registerClock(register: Int, by: Duration)
     // Nodes and feeds.
     case feedCut(replica: Int, node: Int)

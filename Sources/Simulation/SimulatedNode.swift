@@ -11,10 +11,15 @@ final class NodeProcess {
     var resetAt: Duration?
     /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
     var isExact = true
-    /// False when a leader asked for what lay behind its end while messages were lost.
+    /// False when a leader asked what a peer heard of it while messages were lost, or before that peer knew the numbers.
     var wasAskedFor = true
 
-    init(runID: String) { self.runID = runID }
+    let bornAt: Duration
+
+    init(runID: String, bornAt: Duration = .seconds(-100)) {
+        self.runID = runID
+        self.bornAt = bornAt
+    }
 }
 
 /// One expiration, as the node announced it, and what became of it.

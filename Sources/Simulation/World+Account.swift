@@ -27,7 +27,7 @@ extension World {
             ledger.violate(.position, "\(work.runID):\(work.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(work.key)")
         }
         // A replica that was stopped itself could not notice the silence.
-        if announcement.isRepeat, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) { ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled") }
+        if announcement.isRepeat, work.origin == .live, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) { ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled") }
     }
 
     func handled(_ work: Work) {

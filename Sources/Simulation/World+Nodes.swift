@@ -114,7 +114,7 @@ extension World {
         after(away) { [unowned self] in
             lastNodeTrouble = now
             node.isUp = true
-            node.process = NodeProcess(runID: "run-\(node.index)-\(node.lives)")
+            node.process = NodeProcess(runID: "run-\(node.index)-\(node.lives)", bornAt: now)
             ledger.processes[node.process.runID] = node.process
             node.believesMaster = shards[node.shard].master == node.index
             guard node.believesMaster else { return }
@@ -169,6 +169,8 @@ extension World {
             other.believesMaster = true
             node.believesMaster = node.isUp
             trace.note("promoted", other.index)
+            // What the old master announced late may rightly be passed over.
+            node.process.wasAskedFor = false
             after(random.milliseconds(50...150)) { [unowned self] in
                 guard other.answers(now), shards[node.shard].master == other.index else { return }
                 announceOverdue(node.shard, other)

@@ -51,7 +51,11 @@ extension World {
         {
             body.firstHeard[hole.runID] = first
         }
-        if hole.isSurvey, hasTrouble(replica) { ledger.processes[hole.runID]?.wasAskedFor = false }
+        if hole.isSurvey, let process = ledger.processes[hole.runID],
+            hasTrouble(replica) || now - process.bornAt < .seconds(4)
+        {
+            process.wasAskedFor = false
+        }
         if !hole.isSurvey { report(hole, repaired: repaired, replica, body) }
         pump(replica)
     }

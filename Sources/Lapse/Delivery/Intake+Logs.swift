@@ -55,7 +55,7 @@ extension Intake {
 
     private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog) {
         repairing[log.runID] = hole
-        news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole))
+        news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole, token: token))
     }
 
     /// The log of a process of which no leader has written: it begins with what any replica heard first.
@@ -95,7 +95,7 @@ extension Intake {
     private mutating func survey(_ ordinals: ClosedRange<UInt64>, _ log: NodeLog) {
         repairing[log.runID] = ordinals
         news.holes.append(
-            Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, isSurvey: true))
+            Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, token: token, isSurvey: true))
     }
 
     /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the

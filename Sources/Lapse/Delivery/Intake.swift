@@ -30,7 +30,7 @@ package struct Intake {
     var progressAtBegin: [String: Progress] = [:]
     /// Milliseconds since 1970.
     var termBegan: UInt64 = 0
-    private var token: UInt64 = 0
+    private(set) var token: UInt64 = 0
     private var writes: UInt64 = 0
     /// Handed out and not come back.
     package private(set) var handedOut = 0
@@ -100,7 +100,7 @@ package struct Intake {
 
     /// A hole is as full as it will ever be. False if this term does not wait for it.
     package mutating func filled(_ hole: Repairer.Hole) -> Bool {
-        guard phase != .idle, repairing[hole.runID] == hole.ordinals else { return false }
+        guard phase != .idle, hole.token == token, repairing[hole.runID] == hole.ordinals else { return false }
         repairing[hole.runID] = nil
         if !hole.isSurvey { lastFilled[hole.runID] = hole.ordinals }
         return true

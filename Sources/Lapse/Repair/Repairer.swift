@@ -14,6 +14,8 @@ package final class Repairer: Sendable {
         package var runID: String
         package var node: String
         package var ordinals: ClosedRange<UInt64>
+        /// Of the term that asks: the answer to an earlier one's question is not its answer.
+        package var token: UInt64 = 0
         /// Nobody knows whether there was anything: what no peer heard is not lost by that.
         package var isSurvey = false
     }
