@@ -7,7 +7,8 @@ import Simulation
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lapse-simulate",
-        abstract: "Runs the decisions of a group through seeded faults in simulated time, and checks the invariants at every step.",
+        abstract:
+            "Runs the decisions of a group through seeded faults in simulated time, and checks the invariants at every step.",
         discussion: "Exits with 1 when an invariant was broken, or a planted defect was not found.")
 
     @Option(help: "How many seeds to run.")

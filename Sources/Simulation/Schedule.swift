@@ -59,8 +59,10 @@ package struct Schedule: Sendable {
         case 13: return .wakeUp(replica: replica)
         case 14:
             let by = Duration.seconds([-3600, -2, 3, 3600][random.pick(4)])
-            return .wallClock(replica: replica, by: by, backAfter: random.chance(50) ? random.milliseconds(5...500) : nil)
-        case 15...18: return .weather(badness: Int.random(in: 5...60, using: &random), for: random.milliseconds(200...3_000))
+            return .wallClock(
+                replica: replica, by: by, backAfter: random.chance(50) ? random.milliseconds(5...500) : nil)
+        case 15...18:
+            return .weather(badness: Int.random(in: 5...60, using: &random), for: random.milliseconds(200...3_000))
         case 19...21:
             let cut = Int.random(in: 1..<(1 << registers), using: &random)
             return .partition(replica: replica, registers: cut, for: random.milliseconds(100...4_000))

@@ -76,7 +76,9 @@ package struct SimulatedRegister: Sendable {
             if lock == nil, heal {
                 lock = Lock(value: claim.value, rules: claim.rules, until: now + claim.ttl)
             }
-            guard lock?.value == claim.value || (renewsForAnyone && lock != nil) else { return (.renewed(.lost(holder: lock?.value)), false) }
+            guard lock?.value == claim.value || (renewsForAnyone && lock != nil) else {
+                return (.renewed(.lost(holder: lock?.value)), false)
+            }
             lock?.until = now + claim.ttl
             publish(token, term)
             return (.renewed(.renewed), false)

@@ -26,7 +26,8 @@ extension World {
             let masters = topology.masters.map(\.address)
             for sweep in body.sweeps where !masters.contains(sweep.node.address) { sweep.isStopped = true }
             body.sweeps.removeAll(where: \.isStopped)
-            for node in nodes where masters.contains(node.address) && !body.sweeps.contains(where: { $0.node === node }) {
+            for node in nodes where masters.contains(node.address) && !body.sweeps.contains(where: { $0.node === node })
+            {
                 var limits = ReconcileMachine.Limits()
                 limits.interval = .seconds(2)
                 limits.grace = .milliseconds(400)
@@ -101,6 +102,7 @@ extension World {
         let shard = self.shard(of: work.key.bytes)
         ask(replica, node: nodes[shards[shard].master], timeout: .seconds(1)) { [unowned self] in
             if !timerExists(work.key.bytes, shard) { shards[shard].companions.remove(companion) }
-        } done: { _ in }
+        } done: { _ in
+        }
     }
 }

@@ -1,5 +1,5 @@
-import LeaderElection
 import Lapse
+import LeaderElection
 
 /// The lease machine of each replica, between its clock and the registers.
 extension World {
@@ -117,7 +117,8 @@ extension World {
         let (outcome, wakes) = registers[register].apply(operation, at: now)
         // I5, seen from outside: what another held is as it was.
         if let before, before.value != operation.claim.value, registers[register].held(at: now) != before {
-            ledger.violate(.i5, "register \(register): the lock of \(before.value) was changed for \(operation.claim.value)")
+            ledger.violate(
+                .i5, "register \(register): the lock of \(before.value) was changed for \(operation.claim.value)")
         }
         if outcome == .confirmed(true) { ledger.confirmations[operation.claim.value, default: []].insert(register) }
         if wakes {
@@ -131,7 +132,8 @@ extension World {
     private func checkRelease(_ operation: LeaseMachine.Operation, _ replica: Replica) {
         guard case .release(let claim, _) = operation else { return }
         if let body = replica.body, body.info.claim == claim, body.runningHandlers > 0 {
-            ledger.violate(.i4, "\(replica.id) releases term \(body.info.term), \(body.runningHandlers) handlers running")
+            ledger.violate(
+                .i4, "\(replica.id) releases term \(body.info.term), \(body.runningHandlers) handlers running")
         }
         if replica.lapsedWhileRunning.contains(claim.value) {
             ledger.violate(.i4, "\(replica.id) releases after a lapse with a handler running")

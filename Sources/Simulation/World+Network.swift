@@ -1,5 +1,5 @@
-import LeaderElection
 import Lapse
+import LeaderElection
 
 /// What becomes of one request on its way there and of its answer on the way back.
 struct Trip {

@@ -6,7 +6,9 @@ extension World {
     func readProgress(_ replica: Replica, done: @escaping ([String: Progress]?) -> Void) {
         let id = replica.id
         let time = { [unowned self] in now }
-        askAll(replica) { register in register.read(as: id, at: time()) } done: { replies in
+        askAll(replica) { register in
+            register.read(as: id, at: time())
+        } done: { replies in
             let answers = replies.compactMap { $0 }
             let tables = answers.map(\.cursors)
             if let freshest = answers.first { replica.peers = freshest.members }
@@ -59,7 +61,8 @@ extension World {
         let token = body.info.token.rawValue
         askAll(replica) { register in
             register.forget(gone.map { "log:\($0)" }, token: token)
-        } done: { _ in }
+        } done: { _ in
+        }
     }
 
     /// The planted mistake: what has begun counts as finished.

@@ -1,5 +1,5 @@
-import LeaderElection
 import Lapse
+import LeaderElection
 import NIOCore
 import RESP
 import RedisClient
@@ -101,6 +101,7 @@ package final class World {
         while ledger.violation == nil, let time = queue.nextTime, time <= end, let next = queue.next() {
             now = max(now, time)
             ledger.now = now
+            trace.now = now
             next.element()
             checkLeaders()
             if isHealed, ledger.isDone { break }
