@@ -103,9 +103,6 @@ final class Body {
     var sweeps: [Sweep] = []
     /// The last ordinal of each key, by log.
     var lastOrdinal: [String: [[UInt8]: UInt64]] = [:]
-    var progressAtBegin: [String: Progress] = [:]
-    /// Where the logs of which no leader has written begin.
-    var firstHeard: [String: UInt64] = [:]
     var pumpIsPlanned = false
     var keysInHand: Set<[UInt8]> = []
     /// By node, as the product counts.

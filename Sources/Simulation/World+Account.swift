@@ -52,9 +52,9 @@ extension World {
     }
 
     /// A hole is as full as it will ever be: what it still lacks is called lost.
-    func report(_ hole: Repairer.Hole, repaired: UInt64, _ replica: Replica, _ body: Body) {
+    func report(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
         guard let log = replica.logs[hole.runID] else { return }
-        let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
+        let gap = Repairer.gap(hole, in: replica.logs)
         let missing = hole.ordinals.filter { log.entry($0) == nil }
         trace.note("gap", replica.life, gap.lost)
         body.lost[hole.runID, default: []].formUnion(missing)
@@ -108,9 +108,7 @@ extension World {
         var sums: [String: (passed: Int, open: Int, lost: Int)] = [:]
         for log in replica.logs.all {
             guard let cursor = replica.intake.cursor(log.runID) else { continue }
-            let began =
-                body.progressAtBegin[log.runID]?.cursor
-                ?? (body.firstHeard[log.runID] ?? log.baseline).map { Cursor(through: $0) }
+            let began = replica.intake.opened[log.runID]
             guard let began else { continue }
             var sum = sums[log.node] ?? (0, 0, 0)
             sum.passed += Int(cursor.through) - Int(began.through) + began.pending.count

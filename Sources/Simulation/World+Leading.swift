@@ -34,7 +34,6 @@ extension World {
         let progress = defect == .cursorNotRestored ? [:] : read
         replica.intake.begin(
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
-        body.progressAtBegin = progress
         body.phase = .running
         writeProgressSoon(replica, body)
         reconcileSoon(replica, body)

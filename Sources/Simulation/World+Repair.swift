@@ -6,13 +6,13 @@ import NIOCore
 extension World {
     func repair(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
         let others = replica.peers.subtracting([replica.id])
-        guard !others.isEmpty else { return conclude(hole, repaired: 0, replica, body) }
+        guard !others.isEmpty else { return conclude(hole, replica, body) }
         ledger.requests += 1
         let nonce = "n\(ledger.requests)"
         let request = RepairRequest(nonce: nonce, asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
         let trip = trip(replica)
         guard !trip.isLost else {
-            return after(.seconds(2), in: replica) { [unowned self] in conclude(hole, repaired: 0, replica, body) }
+            return after(.seconds(2), in: replica) { [unowned self] in conclude(hole, replica, body) }
         }
         after(trip.there) { [unowned self] in
             guard let heard = RepairRequest(request.text) else { return }
@@ -40,23 +40,18 @@ extension World {
             guard tally.value.isOver || now >= end else {
                 return collect(hole, nonce, tally, until: end, replica, body)
             }
-            conclude(hole, repaired: tally.value.repaired, replica, body)
+            conclude(hole, replica, body)
         }
     }
 
-    private func conclude(_ hole: Repairer.Hole, repaired: UInt64, _ replica: Replica, _ body: Body) {
+    private func conclude(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
         guard replica.intake.filled(hole), replica.body === body else { return }
-        if hole.isSurvey, replica.intake.cursor(hole.runID) == nil, let log = replica.logs[hole.runID],
-            let first = [log.baseline, log.firstOrdinal.map { $0 - 1 }].compactMap({ $0 }).min()
-        {
-            body.firstHeard[hole.runID] = first
-        }
         if hole.isSurvey, let process = ledger.processes[hole.runID],
             hasTrouble(replica) || now - process.bornAt < .seconds(4)
         {
             process.wasAskedFor = false
         }
-        if !hole.isSurvey { report(hole, repaired: repaired, replica, body) }
+        if !hole.isSurvey { report(hole, replica, body) }
         pump(replica)
     }
 

@@ -65,14 +65,14 @@ extension Intake {
             guard isGone(log) else { return false }
             if surveyed[log.runID, default: []].insert(.before).inserted { survey(1...Self.tail, log) }
             guard repairing[log.runID] == nil, let first = log.firstOrdinal else { return false }
-            machine.open(log.runID, at: Cursor(through: first - 1))
+            open(log.runID, at: Cursor(through: first - 1))
             return true
         }
         if baseline > 0, surveyed[log.runID, default: []].insert(.before).inserted {
             survey(1...baseline, log)
             return false
         }
-        machine.open(log.runID, at: Cursor(through: min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)))
+        open(log.runID, at: Cursor(through: min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)))
         return true
     }
 
@@ -82,6 +82,11 @@ extension Intake {
         else { return }
         surveyed[log.runID, default: []].insert(.behind)
         survey(through + 1...through + Self.tail, log)
+    }
+
+    private mutating func open(_ runID: String, at cursor: Cursor) {
+        machine.open(runID, at: cursor)
+        opened[runID] = cursor
     }
 
     /// Another process answers in its place.
@@ -112,7 +117,7 @@ extension Intake {
             ask(first...missing[length - 1], log)
             return false
         }
-        machine.open(log.runID, at: progress.cursor)
+        open(log.runID, at: progress.cursor)
         for ordinal in pending {
             // A number may stand for another key here, after a counter reset that somebody missed.
             guard let entry = log.entry(ordinal) else {

@@ -26,6 +26,8 @@ package struct Intake {
 
     package private(set) var phase = Phase.idle
     var machine = DispatchMachine()
+    /// The cursors as they were opened in this term.
+    package internal(set) var opened: [String: Cursor] = [:]
     var ownership = Ownership()
     var progressAtBegin: [String: Progress] = [:]
     /// Milliseconds since 1970.
@@ -68,6 +70,7 @@ package struct Intake {
         repairing = [:]
         lastFilled = [:]
         surveyed = [:]
+        opened = [:]
         phase = .running
         // What the last leader left of a process that this replica never heard: its peers may have it.
         for entry in progress.values where logs[entry.runID] == nil {

@@ -244,6 +244,19 @@ package final class NodeLog: Sendable {
         return state.withLock { $0.log.insert(kept, provenance: .trusted(look: look)) }
     }
 
+    /// How many of these ordinals are kept.
+    package func kept(in ordinals: ClosedRange<UInt64>) -> UInt64 {
+        state.withLock { state in
+            var count: UInt64 = 0
+            state.log.forEach(after: ordinals.lowerBound - 1) { entry in
+                guard entry.ordinal <= ordinals.upperBound else { return false }
+                count += 1
+                return true
+            }
+            return count
+        }
+    }
+
     /// Forgets what is finished.
     package func trim(through ordinal: UInt64) { state.withLock { $0.log.trim(through: ordinal) } }
 }

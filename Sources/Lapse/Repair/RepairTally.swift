@@ -14,9 +14,6 @@ package struct RepairTally {
     /// Nobody is left to answer, or nothing left to ask for.
     package var isOver: Bool { waitingFor.isEmpty || missing == 0 }
 
-    /// How many of the hole's expirations came in.
-    package var repaired: UInt64 { UInt64(ordinals.count) - missing }
-
     /// - Parameter insert: puts expirations into the log; says how many were new.
     package mutating func take(_ answer: RepairAnswer, insert: ([HeardExpiration]) -> Int) {
         switch answer {

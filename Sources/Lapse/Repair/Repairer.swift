@@ -74,15 +74,21 @@ package final class Repairer: Sendable {
     }
 
     private func repair(_ hole: Hole) async {
-        var repaired: UInt64 = 0
         let others = peers().subtracting([id])
-        if !others.isEmpty { repaired = await ask(hole, others) }
-        let gap = Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired)
+        if !others.isEmpty { await ask(hole, others) }
+        let gap = Self.gap(hole, in: logs)
         if listeners.filled(hole), !hole.isSurvey { listeners.gap(gap) }
     }
 
-    /// Returns how many of the hole's expirations came in.
-    private func ask(_ hole: Hole, _ others: Set<String>) async -> UInt64 {
+    /// What a hole still lacks, once it is as full as it will ever be. Counted in the log, for what was missing may have come
+    /// from the feed itself meanwhile.
+    package static func gap(_ hole: Hole, in logs: LogBook) -> Gap {
+        Gap(
+            node: hole.node, runID: hole.runID, ordinals: hole.ordinals,
+            repaired: logs[hole.runID]?.kept(in: hole.ordinals) ?? 0)
+    }
+
+    private func ask(_ hole: Hole, _ others: Set<String>) async {
         let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
         let request = RepairRequest(nonce: nonce, asker: id, runID: hole.runID, ordinals: hole.ordinals)
         let key = key(nonce)
@@ -90,7 +96,7 @@ package final class Repairer: Sendable {
             _ = try await client.send(RESPCommand("PUBLISH", channel, request.text), key: key)
         } catch {
             logger.warning("peers not asked", metadata: ["error": "\(error)"])
-            return 0
+            return
         }
         let bell = Doorbell(on: loop)
         let end = ContinuousClock.now + deadline
@@ -104,7 +110,6 @@ package final class Repairer: Sendable {
             if !tally.isOver, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
         }
         _ = try? await client.send(RESPCommand("DEL", key), key: key)
-        return tally.repaired
     }
 
     private func take(_ key: String) async -> [RepairAnswer] {
