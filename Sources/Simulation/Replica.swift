@@ -107,6 +107,8 @@ final class Body {
     var keysInHand: Set<[UInt8]> = []
     /// By node, as the product counts.
     var account: [String: NodeAccount] = [:]
+    /// By log.
+    var sums: [String: LogSum] = [:]
     /// What was reported as lost, by log.
     var lost: [String: Set<UInt64>] = [:]
     /// The elector was told, by a planted mistake.
@@ -140,6 +142,20 @@ final class RunningHandler {
     init(_ work: Work, heedsCancellation: Bool) {
         self.work = work
         self.heedsCancellation = heedsCancellation
+    }
+}
+
+/// What the cursor of a log tells.
+struct LogSum {
+    let node: String
+    var passed = 0
+    var open = 0
+    var lost = 0
+
+    mutating func add(_ other: LogSum) {
+        passed += other.passed
+        open += other.open
+        lost += other.lost
     }
 }
 

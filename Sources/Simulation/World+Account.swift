@@ -105,17 +105,17 @@ extension World {
 
     /// I9, for each node: passed = handled + pending + lost + ignored.
     func checkAccount(_ replica: Replica, _ body: Body) {
-        var sums: [String: (passed: Int, open: Int, lost: Int)] = [:]
         for log in replica.logs.all {
-            guard let cursor = replica.intake.cursor(log.runID) else { continue }
-            let began = replica.intake.opened[log.runID]
-            guard let began else { continue }
-            var sum = sums[log.node] ?? (0, 0, 0)
-            sum.passed += Int(cursor.through) - Int(began.through) + began.pending.count
-            sum.open += cursor.pending.count
-            if let lost = body.lost[log.runID] { sum.lost += lost.count { $0 <= cursor.through } }
-            sums[log.node] = sum
+            guard let cursor = replica.intake.cursor(log.runID), let began = replica.intake.opened[log.runID] else {
+                continue
+            }
+            // Kept by log: one that is finished and over may leave the book.
+            body.sums[log.runID] = LogSum(
+                node: log.node, passed: Int(cursor.through) - Int(began.through) + began.pending.count,
+                open: cursor.pending.count, lost: body.lost[log.runID]?.count { $0 <= cursor.through } ?? 0)
         }
+        var sums: [String: LogSum] = [:]
+        for sum in body.sums.values { sums[sum.node, default: LogSum(node: sum.node)].add(sum) }
         // After a counter reset that somebody missed, a number may stand for two expirations.
         let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map(\.node)
         for (node, sum) in sums where !inexact.contains(node) {

@@ -93,7 +93,7 @@ extension World {
 
     /// The stated assumption: no majority of the registers loses its data within one lease. One at a time, then.
     private func mayForget() -> Bool {
-        guard now - lastRegisterFault > Self.ttl * 1.5 else { return false }
+        guard registers.count > 1, now - lastRegisterFault > Self.ttl * 1.5 else { return false }
         lastRegisterFault = now
         return true
     }

@@ -45,7 +45,8 @@ package final class LogBook: Sendable {
     ///     older for it.
     package func tidy(now: UInt64, monotonic: Duration) {
         let ahead = wallClock.withLock { $0.ahead(now, monotonic, for: limitAge) }
-        for log in all { log.trimAged(now: now - min(now, ahead)) }
+        let now = now - min(now, ahead)
+        for log in all { log.trimAged(now: now) }
         let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
         logs.withLock { logs in logs.removeAll { $0.isOver(now: now, after: age) } }
     }

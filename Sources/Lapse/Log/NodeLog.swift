@@ -248,9 +248,12 @@ package final class NodeLog: Sendable {
     package func kept(in ordinals: ClosedRange<UInt64>) -> UInt64 {
         state.withLock { state in
             var count: UInt64 = 0
+            // What a peer told may lie beside the same from the feed, heard before it had a number.
+            var last: UInt64 = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry in
                 guard entry.ordinal <= ordinals.upperBound else { return false }
-                count += 1
+                if entry.ordinal > last { count += 1 }
+                last = max(last, entry.ordinal)
                 return true
             }
             return count

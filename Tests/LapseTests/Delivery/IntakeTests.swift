@@ -12,6 +12,8 @@ struct IntakeTests {
     private func intake(_ progress: [Progress] = [], token: UInt64 = 7) -> Intake {
         var intake = Intake(
             logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1)
+        let master = Topology.Node(id: "m", address: node, role: .master)
+        intake.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
         intake.begin(
             token: FencingToken(rawValue: token),
             progress: Dictionary(uniqueKeysWithValues: progress.map { ($0.runID, $0) }), now: 1_000)
