@@ -104,6 +104,7 @@ final class Body {
     /// The last ordinal of each key, by log.
     var lastOrdinal: [String: [[UInt8]: UInt64]] = [:]
     var pumpIsPlanned = false
+    var finished: Set<Position> = []
     var keysInHand: Set<[UInt8]> = []
     /// By node, as the product counts.
     var account: [String: NodeAccount] = [:]

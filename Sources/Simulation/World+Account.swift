@@ -12,7 +12,7 @@ extension World {
         }
         guard work.hasPosition else { return }
         let position = body.lastOrdinal[work.runID, default: [:]][work.key.bytes] ?? 0
-        if work.ordinal < position || (work.ordinal == position && work.attempt == 1) {
+        if work.ordinal < position || body.finished.contains(Position(runID: work.runID, ordinal: work.ordinal)) {
             ledger.violate(.i10, "\(work.key) number \(work.ordinal) after \(position)")
         }
         body.lastOrdinal[work.runID, default: [:]][work.key.bytes] = work.ordinal

@@ -182,7 +182,9 @@ extension World {
 
     private func finish(_ work: Work, _ replica: Replica, _ body: Body) {
         replica.intake.finish(work)
-        if work.hasPosition { body.account[work.node, default: NodeAccount()].finished += 1 }
+        guard work.hasPosition else { return }
+        body.account[work.node, default: NodeAccount()].finished += 1
+        body.finished.insert(Position(runID: work.runID, ordinal: work.ordinal))
     }
 
     private func laneIsFree(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
