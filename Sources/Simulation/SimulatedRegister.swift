@@ -64,7 +64,7 @@ package struct SimulatedRegister: Sendable {
                 if refusesWhenYoung, age < claim.ttl {
                     return (.acquired(.refused(reason: "too young", retryAfter: claim.ttl - age)), false)
                 }
-                counter = max(counter + 1, UInt64(max(0, (now + .seconds(10_000_000)).components.seconds * 1000)))
+                counter = max(counter + 1, UInt64(max(0, (now + .seconds(10_000_000)) / .milliseconds(1))))
             }
             lock = Lock(value: claim.value, rules: claim.rules, until: now + claim.ttl)
             return (.acquired(.granted(Vote(counter: counter, term: term))), false)
