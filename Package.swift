@@ -35,6 +35,7 @@ let package = Package(
         .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
         .executable(name: "lapse-chaos", targets: ["ChaosCommand"]),
+        .executable(name: "lapse-simulate", targets: ["SimulateCommand"]),
         .executable(name: "lapse-bench", targets: ["BenchCommand"]),
     ],
     traits: [
@@ -123,6 +124,15 @@ let package = Package(
             ],
             swiftSettings: rules),
 
+        // The decisions in simulated time: faults by the thousand, drawn from seeds.
+        .target(
+            name: "Simulation", dependencies: ["Lapse", "LeaderElection", "RedisClient", "RESP", nioCore],
+            swiftSettings: rules),
+        .executableTarget(
+            name: "SimulateCommand",
+            dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: rules),
+
         // What it costs: processor time per million expirations, beside a bare C loop.
         .executableTarget(
             name: "BenchCommand",
@@ -135,7 +145,7 @@ let package = Package(
         // Tests, a target a module.
         .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
         .testTarget(
-            name: "LeaderElectionTests", dependencies: ["LeaderElection", nioCore, nioPosix, logging],
+            name: "LeaderElectionTests", dependencies: ["LeaderElection", "Simulation", nioCore, nioPosix, logging],
             swiftSettings: rules),
         .testTarget(
             name: "StoreTests",
@@ -154,6 +164,8 @@ let package = Package(
                 "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, logging,
             ],
             swiftSettings: rules),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Lapse", "LeaderElection"], swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
             name: "EndToEndTests", dependencies: ["CartExample", "Chaos", "ThrowawayRedis", "LapseCommand"],

@@ -99,6 +99,13 @@ public struct Gap: Sendable, Hashable {
     /// How many of them were brought in from a peer.
     public let repaired: UInt64
 
+    package init(node: String, runID: String, ordinals: ClosedRange<UInt64>, repaired: UInt64) {
+        self.node = node
+        self.runID = runID
+        self.ordinals = ordinals
+        self.repaired = repaired
+    }
+
     /// How many are lost for good.
     public var lost: UInt64 { UInt64(ordinals.count) - repaired }
 }

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// The faults of the programs that are usually copied, one regression test each.

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Rows 11, 12, 13: clocks that jump, and clocks that run fast or slow.

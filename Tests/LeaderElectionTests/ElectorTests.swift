@@ -2,6 +2,7 @@ import LeaderElection
 import Logging
 import NIOCore
 import NIOPosix
+import Simulation
 import Testing
 
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

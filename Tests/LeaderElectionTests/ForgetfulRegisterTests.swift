@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Rows 14 and 15: registers that forget what they were asked to remember.

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Row 19: many candidates.

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Rows 5 to 9, 17: how a leader stops being one.

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Rows 2, 3 and 4: votes that were applied though nobody heard of it in time.

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Synchronization
 
 /// Registers in memory, for the elector on real clocks.

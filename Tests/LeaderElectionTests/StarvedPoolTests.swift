@@ -2,6 +2,7 @@ import Dispatch
 import LeaderElection
 import Logging
 import NIOCore
+import Simulation
 import Synchronization
 import Testing
 

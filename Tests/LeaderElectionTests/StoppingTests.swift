@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Row 10, and the other ways in which a body comes to its end.

@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 import Testing
 
 /// Row 1 of the fault table: every subset of the registers down or occupied, on acquire, renew and release.

@@ -108,9 +108,7 @@ final class MasterSweep: Sendable {
             }
             let now = WallClock.milliseconds()
             let offered = missing.map { orphan in
-                Work(
-                    runID: "", node: "\(address)", ordinal: 0, key: ExpirationKey(bytes: orphan.timer),
-                    database: orphan.database, receivedAt: now, origin: .reconcile)
+                Work(orphan, at: "\(address)", now: now)
             }
             let refused = around.dispatcher.offer(offered)
             around.metrics.reconcileFound(offered.count - refused.count)

@@ -12,12 +12,22 @@ package struct ReconcileMachine {
     package struct Pass: Sendable, Hashable {
         package var database: UInt16
         package var rule: Int
+
+        package init(database: UInt16, rule: Int) {
+            self.database = database
+            self.rule = rule
+        }
     }
 
     /// A companion whose timer was missing.
     package struct Orphan: Sendable, Hashable {
         package var timer: [UInt8]
         package var database: UInt16
+
+        package init(timer: [UInt8], database: UInt16) {
+            self.timer = timer
+            self.database = database
+        }
     }
 
     package struct Limits: Sendable {
@@ -31,6 +41,8 @@ package struct ReconcileMachine {
         package var waiting = 10_000
         /// Orphans looked at together.
         package var batch = 256
+
+        package init() {}
     }
 
     package enum Step: Sendable, Equatable {

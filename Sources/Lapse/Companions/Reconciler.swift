@@ -35,18 +35,12 @@ final class Reconciler: Sendable {
     func run() async {
         let bell = Doorbell(on: loop)
         await withDiscardingTaskGroup { group in
-            var seen: Topology?
-            var processes: Set<String> = []
+            var reasons = SweepReasons()
             repeat {
                 guard let topology = watch.current else { continue }
-                let present = Set(logs.all.map(\.runID))
-                if let seen {
-                    if !present.isSubset(of: processes) { want(.restart) }
-                    if !seen.isSame(as: topology) { want(.topology) }
-                }
-                for sweep in adjust(to: topology, isFirst: seen == nil) { group.addTask { await sweep.run() } }
-                seen = topology
-                processes = present
+                let isFirst = reasons.isFirst
+                for reason in reasons.look(topology, present: Set(logs.all.map(\.runID))) { want(reason) }
+                for sweep in adjust(to: topology, isFirst: isFirst) { group.addTask { await sweep.run() } }
             } while await bell.wait(upTo: .seconds(1)) != .cancelled
             group.cancelAll()
         }

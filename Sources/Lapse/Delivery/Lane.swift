@@ -53,7 +53,7 @@ struct Lane: Sendable {
 
     /// Returns true when the term is over, false when a handler overran.
     private func round(_ deadline: Deadline) async -> Bool {
-        while true {
+        batches: while true {
             let batch = await around.dispatcher.next()
             if batch.isEmpty { return true }
             // One reading ends a handler and lets the next one begin.
@@ -61,11 +61,18 @@ struct Lane: Sendable {
             for (index, work) in batch.enumerated() {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
-                guard term.lease.isValid(at: now), !term.isDrainRequested, !Task.isCancelled else {
+                switch LaneStep(
+                    leaseIsValid: term.lease.isValid(at: now), mustEnd: term.isDrainRequested || Task.isCancelled)
+                {
+                case .begin: now = await handle(work, deadline, now)
+                case .wait:
+                    around.dispatcher.giveBack(batch[index...])
+                    _ = await around.clock().wait(upTo: .milliseconds(50))
+                    continue batches
+                case .leave:
                     around.dispatcher.giveBack(batch[index...])
                     return !deadline.hasPassed
                 }
-                now = await handle(work, deadline, now)
             }
         }
     }

@@ -16,3 +16,14 @@ package struct Work: Sendable, Equatable {
 
     var line: DispatchMachine.Line { DispatchMachine.Line(key: key, database: database) }
 }
+
+extension Work {
+    /// One that Redis never announced, found by its companion.
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    package init(_ orphan: ReconcileMachine.Orphan, at node: String, now: UInt64) {
+        self.init(
+            runID: "", node: node, ordinal: 0, key: ExpirationKey(bytes: orphan.timer), database: orphan.database,
+            receivedAt: now, origin: .reconcile)
+    }
+}

@@ -1,3 +1,4 @@
+import LeaderElection
 import NIOCore
 import RedisClient
 import Synchronization
@@ -28,7 +29,7 @@ final class FeedSet: Sendable {
             while !Task.isCancelled {
                 let now = WallClock.milliseconds()
                 for feed in reconcile(now: now) { group.addTask { await feed.run() } }
-                around.logs.tidy(now: now)
+                around.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { break }
             }
             group.cancelAll()

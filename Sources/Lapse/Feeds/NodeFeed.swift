@@ -158,24 +158,20 @@ final class NodeFeed: Sendable {
             isGone.withLock { $0 = true }
             bell.ring()
         }
-        var check = CounterCheck()
-        var isMarked = false
-        var isMarkDue = true
+        var watch = FeedWatch(patience: Int(around.idleTimeout.components.seconds))
         var wasSilent = false
-        var silentTicks = 0
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
-            if isMarkDue {
-                isMarked = await mark(subscription, sink, isFirst: !isMarked)
-                check.settled()
+            if watch.isMarkDue {
+                watch.marked(isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark))
             }
             if isGone.withLock({ $0 }) { continue }
             let isSilent = sink.isSilent
             current.withLock { $0.isSilent = isSilent }
             if isSilent != wasSilent {
                 wasSilent = isSilent
-                silentTicks = 0
+                watch.silenceChanged()
                 logger.notice(
                     isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
                 around.metrics.subscription(address, up: !isSilent)
@@ -188,16 +184,15 @@ final class NodeFeed: Sendable {
             let before = sink.log.counts.last
             let finding = await inspector.look()
             current.withLock { $0.notifications = finding.notifications }
-            isMarkDue = !isMarked || finding.mended
+            watch.looked(mended: finding.mended)
             if let counter = finding.counter, let before, let now = sink.log.counts.last, !isSilent {
                 let announced = Int64(counter) + sink.log.base
                 sink.log.saw(counter: counter)
-                if check.look(announced: announced, before: before, now: now) { isMarkDue = true }
+                watch.saw(announced: announced, before: before, now: now)
             }
             if isSilent, finding.answered {
-                silentTicks += 1
                 // The node is well, only this connection is dead: nothing more will come from it.
-                if silentTicks >= Int(around.idleTimeout.components.seconds) { return "no answer to a ping" }
+                if watch.answersElsewhere() { return "no answer to a ping" }
             }
             if await bell.wait(upTo: .seconds(1)) == .cancelled { return "shutting down" }
         }

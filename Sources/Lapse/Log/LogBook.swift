@@ -6,6 +6,7 @@ package final class LogBook: Sendable {
     private let logs = Mutex<[NodeLog]>([])
     /// Which process was last met where.
     private let met = Mutex<[NodeAddress: String]>([:])
+    private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
 
@@ -42,7 +43,14 @@ package final class LogBook: Sendable {
     }
 
     /// Drops what is too old, and the empty logs of processes that are gone.
-    package func tidy(now: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds since 1970.
+    ///   - monotonic: the same moment by a clock that nobody sets: what came before the wall clock was put forward is not
+    ///     older for it.
+    package func tidy(now: UInt64, monotonic: Duration) {
+        let ahead = wallClock.withLock { $0.ahead(now, monotonic, for: limitAge) }
+        let now = now - min(now, ahead)
         for log in all { log.trimAged(now: now) }
         let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
         logs.withLock { logs in logs.removeAll { $0.isOver(now: now, after: age) } }

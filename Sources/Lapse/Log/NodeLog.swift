@@ -88,6 +88,9 @@ package final class NodeLog: Sendable {
     /// restarted before its first one. Nil before the first mark.
     package var baseline: UInt64? { state.withLock { $0.baseline } }
 
+    /// The first ordinal kept.
+    package var firstOrdinal: UInt64? { state.withLock { $0.log.firstOrdinal } }
+
     // MARK: - The feed's side
 
     package func subscriptionBegan() {
@@ -230,7 +233,7 @@ package final class NodeLog: Sendable {
             state.log.forEach(after: ordinals.lowerBound - 1) { entry in
                 guard entry.ordinal <= ordinals.upperBound else { return false }
                 if entry.ordinal > expected { missing.append(expected...entry.ordinal - 1) }
-                expected = entry.ordinal + 1
+                expected = max(expected, entry.ordinal + 1)
                 return true
             }
             if expected <= ordinals.upperBound { missing.append(expected...ordinals.upperBound) }

@@ -64,17 +64,17 @@ struct Leadership: Sendable {
 
     private func writeProgress(_ term: Term, _ watch: AccountWatch) async {
         let bell = Doorbell(on: loop)
-        var written: [String: Progress] = [:]
+        var unwritten = UnwrittenProgress()
         while await bell.wait(upTo: progressInterval) != .cancelled {
             let progress = dispatcher.progress()
             watch.look(dispatcher.accounts())
-            let moved = progress.filter { written[$0.runID]?.saysTheSame(as: $0) != true }
+            let moved = unwritten.moved(progress)
             for entry in progress { logs[entry.runID]?.trim(through: entry.cursor.settled) }
             guard term.lease.isValid else { continue }
             await keeper.remove(logs.replaced(keeper.latest), token: term.token)
             guard !moved.isEmpty else { continue }
             switch await keeper.write(moved, token: term.token) {
-            case .written: for entry in moved { written[entry.runID] = entry }
+            case .written: unwritten.wrote(moved)
             case .failed: logger.debug("progress not written", metadata: ["logs": "\(moved.count)"])
             case .fenced:
                 logger.error("progress refused: a later term has begun", metadata: ["term": "\(term.number)"])

@@ -50,8 +50,6 @@ package final class ProgressKeeper: Sendable {
     /// The replicas that were alive within the last seconds, this one included.
     package var peers: Set<String> { members.withLock { $0 } }
 
-    private var majority: Int { places.count / 2 + 1 }
-
     /// Writes the cursors; a register that has seen a larger token refuses.
     package func write(_ progress: [Progress], token: FencingToken) async -> Outcome {
         var arguments = [tokenField, Array("\(token)".utf8)]
@@ -64,14 +62,13 @@ package final class ProgressKeeper: Sendable {
             }
         }
         let replies = await onAll(ProgressScripts.write, arguments) { [$0.progress] }
-        let accepted = replies.count { $0?.int == 1 }
-        if accepted >= majority {
+        let outcome = ProgressVote.outcome(replies.map { reply in reply?.int.map { $0 == 1 } })
+        if outcome == .written {
             known.withLock { known in
                 for entry in progress { known[entry.runID] = entry }
             }
-            return .written
         }
-        return replies.contains { $0?.int == 0 } ? .fenced : .failed
+        return outcome
     }
 
     /// Reads the newest progress of every log, and tells the registers that this replica is alive.
@@ -82,10 +79,9 @@ package final class ProgressKeeper: Sendable {
         let answers = replies.compactMap { $0?.array }.filter { $0.count == 3 }
         let tables = answers.map { Self.table($0[0].array ?? []) }
         if let freshest = answers.first { members.withLock { $0 = Self.present(freshest) } }
-        let newest = Progress.newest(tables)
         // A minority's word still serves to trim: it was written by some leader.
-        if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0, newest]) } }
-        return tables.count >= majority ? newest : nil
+        if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0] + tables) } }
+        return ProgressVote.newest(tables, of: places.count)
     }
 
     /// Forgets the progress of processes that are gone.

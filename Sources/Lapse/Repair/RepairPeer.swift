@@ -13,7 +13,7 @@ package final class RepairPeer: Sendable {
     private let client: any CommandRunner
     private let key: @Sendable (_ nonce: String) -> String
     private let logger: Logger
-    private let seen = Mutex<[String]>([])
+    private let heard = Mutex(RepairRequestsHeard())
     private let requests: AsyncStream<RepairRequest>
     private let inbox: AsyncStream<RepairRequest>.Continuation
     /// How long an answer stays, in milliseconds.
@@ -21,8 +21,6 @@ package final class RepairPeer: Sendable {
     /// One step, so that no list is left behind for ever.
     private static let add = Script(
         "redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('PEXPIRE', KEYS[1], ARGV[2])")
-    private static let batchBytes = 256 << 10
-    private static let limitBytes = 32 << 20
 
     package init(
         id: String, logs: LogBook, client: any CommandRunner, key: @escaping @Sendable (String) -> String,
@@ -38,14 +36,7 @@ package final class RepairPeer: Sendable {
 
     /// A request was heard on some feed.
     package func hear(_ request: RepairRequest) {
-        guard request.asker != id else { return }
-        let isNew = seen.withLock { seen in
-            guard !seen.contains(request.nonce) else { return false }
-            seen.append(request.nonce)
-            if seen.count > 256 { seen.removeFirst() }
-            return true
-        }
-        if isNew { inbox.yield(request) }
+        if heard.withLock({ $0.isNew(request, for: id) }) { inbox.yield(request) }
     }
 
     /// Answers until cancelled.
@@ -54,22 +45,13 @@ package final class RepairPeer: Sendable {
     }
 
     private func answer(_ request: RepairRequest) async {
-        var count = 0
-        var sent = 0
-        var after = request.ordinals.lowerBound - 1
-        while let log = logs[request.runID], sent < Self.limitBytes {
-            let batch = log.heard(in: after + 1...request.ordinals.upperBound, bytes: Self.batchBytes)
-            guard let last = batch.last else { break }
-            guard await push(.heard(batch), request) else { return }
-            count += batch.count
-            sent += batch.reduce(0) { $0 + $1.key.count + 24 }
-            after = last.ordinal
-            if after >= request.ordinals.upperBound { break }
+        var reply = RepairReply(to: request, from: id)
+        while let piece = reply.next(from: logs[request.runID]) {
+            guard await push(piece, request) else { return }
         }
-        _ = await push(.done(replica: id), request)
         logger.info(
             "answered a peer",
-            metadata: ["leader": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(count)"])
+            metadata: ["leader": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(reply.count)"])
     }
 
     private func push(_ answer: RepairAnswer, _ request: RepairRequest) async -> Bool {

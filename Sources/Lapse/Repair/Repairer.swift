@@ -14,6 +14,10 @@ package final class Repairer: Sendable {
         package var runID: String
         package var node: String
         package var ordinals: ClosedRange<UInt64>
+        /// Of the term that asks: the answer to an earlier one's question is not its answer.
+        package var token: UInt64 = 0
+        /// Nobody knows whether there was anything: what no peer heard is not lost by that.
+        package var isSurvey = false
     }
 
     /// What the repairer tells.
@@ -73,7 +77,7 @@ package final class Repairer: Sendable {
     private func repair(_ hole: Hole) async {
         let others = peers().subtracting([id])
         if !others.isEmpty { await ask(hole, others) }
-        guard let lost = listeners.settled(hole) else { return }
+        guard let lost = listeners.settled(hole), !hole.isSurvey else { return }
         let repaired = UInt64(hole.ordinals.count) - lost
         listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired))
     }
@@ -91,20 +95,14 @@ package final class Repairer: Sendable {
         }
         let bell = Doorbell(on: loop)
         let end = ContinuousClock.now + deadline
-        var waitingFor = others
-        var missing = UInt64(hole.ordinals.count)
-        while !waitingFor.isEmpty, missing > 0, ContinuousClock.now < end {
+        var tally = RepairTally(hole.ordinals, peers: others)
+        while !tally.isOver, ContinuousClock.now < end {
             for answer in await take(key) {
-                switch answer {
-                case .heard(let expirations):
-                    let wanted = expirations.filter { hole.ordinals.contains($0.ordinal) }
-                    missing -= min(
-                        missing,
-                        UInt64(logs[hole.runID]?.insert(wanted, look: look(), now: WallClock.milliseconds()) ?? 0))
-                case .done(let replica): waitingFor.remove(replica)
+                tally.take(answer) {
+                    logs[hole.runID]?.insert($0, look: look(), now: WallClock.milliseconds()) ?? 0
                 }
             }
-            if missing > 0, !waitingFor.isEmpty, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
+            if !tally.isOver, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
         }
         _ = try? await client.send(RESPCommand("DEL", key), key: key)
     }

@@ -26,7 +26,7 @@ enum StoreTLS {
         _ file: String, _ row: OptionRow, _ body: (String) throws -> Value
     ) throws(Failure) -> Value {
         do { return try body(file) } catch {
-            throw .usage("\(row.flag): \(file) cannot be read as PEM: check that it exists and that this user may read it")
+            throw .usage("\(row.flag): \(file) cannot be read as PEM: check that it exists and may be read")
         }
     }
 }

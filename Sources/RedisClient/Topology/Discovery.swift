@@ -8,6 +8,12 @@ package struct TopologyPoll: Sendable {
     /// Counts the looks; a later look has a larger number.
     package var number = 0
 
+    package init(topology: Topology, ownWord: [NodeAddress: Topology.Role], number: Int = 0) {
+        self.topology = topology
+        self.ownWord = ownWord
+        self.number = number
+    }
+
     /// Whether a node that was in doubt has answered, and agrees with the others about its role.
     package func settles(_ address: NodeAddress) -> Bool {
         guard let own = ownWord[address], let node = topology.node(at: address) else { return false }

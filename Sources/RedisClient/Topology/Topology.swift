@@ -15,6 +15,19 @@ package struct Topology: Sendable {
         /// Slots it is importing, known only from its own view.
         package var importing: Set<UInt16> = []
         package var slotCount = 0
+
+        package init(
+            id: String, address: NodeAddress, role: Role, masterID: String? = nil, isFailing: Bool = false,
+            configEpoch: UInt64 = 0, importing: Set<UInt16> = []
+        ) {
+            self.id = id
+            self.address = address
+            self.role = role
+            self.masterID = masterID
+            self.isFailing = isFailing
+            self.configEpoch = configEpoch
+            self.importing = importing
+        }
     }
 
     package var mode: Mode

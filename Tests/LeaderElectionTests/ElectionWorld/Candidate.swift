@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 
 /// A replica in the simulated world: the real machine, with clocks and a body that the test governs.
 struct Candidate {

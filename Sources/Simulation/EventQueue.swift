@@ -1,5 +1,5 @@
 /// What will happen, in the order of time, and for equal times in the order of being planned.
-struct EventQueue<Element> {
+package struct EventQueue<Element> {
     private struct Entry {
         let time: Duration
         let number: Int
@@ -13,9 +13,11 @@ struct EventQueue<Element> {
     private var heap: [Entry] = []
     private var planned = 0
 
-    var nextTime: Duration? { heap.first?.time }
+    package init() {}
 
-    mutating func plan(_ element: Element, at time: Duration) {
+    package var nextTime: Duration? { heap.first?.time }
+
+    package mutating func plan(_ element: Element, at time: Duration) {
         planned += 1
         heap.append(Entry(time: time, number: planned, element: element))
         var child = heap.count - 1
@@ -25,7 +27,7 @@ struct EventQueue<Element> {
         }
     }
 
-    mutating func next() -> (time: Duration, element: Element)? {
+    package mutating func next() -> (time: Duration, element: Element)? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {

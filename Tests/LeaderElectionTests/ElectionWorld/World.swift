@@ -1,4 +1,5 @@
 import LeaderElection
+import Simulation
 
 /// Candidates, registers and the network between them, in one value with a clock of its own. Everything happens in an
 /// order that follows from the seed, and after every step the invariants of the election are checked.

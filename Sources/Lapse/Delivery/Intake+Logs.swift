@@ -1,0 +1,157 @@
+/// From the logs: what the cursors pass over, take up, or find missing.
+extension Intake {
+    /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
+    mutating func fill() {
+        let all = logs.all
+        guard !all.isEmpty else { return }
+        rotation = (rotation + 1) % all.count
+        for offset in 0..<all.count {
+            guard machine.pendingCount < pendingLimit else { return }
+            read(all[(rotation + offset) % all.count])
+        }
+    }
+
+    private mutating func read(_ log: NodeLog) {
+        guard repairing[log.runID] == nil else { return }
+        if machine.cursor(log.runID) == nil, !open(log) { return }
+        while let cursor = machine.cursor(log.runID), machine.pendingCount < pendingLimit {
+            let limit = min(pendingLimit - machine.pendingCount, 4096)
+            let ownership = self.ownership.seen(from: log.address)
+            var taken = 0
+            var isStuck = false
+            let next = log.read(after: cursor.through) { entry in
+                switch verdict(entry, ownership) {
+                case .unknown:
+                    news.doubtful.insert(log.address)
+                    isStuck = true
+                    return false
+                case .ignored:
+                    news.ignored[log.address, default: 0] += 1
+                    machine.skip(log.runID, through: entry.ordinal, as: .ignored)
+                case .counts:
+                    machine.admit(work(entry, log, since: termBegan))
+                }
+                taken += 1
+                return taken < limit
+            }
+            switch next {
+            case .none: return surveyTail(of: log, cursor.through)
+            case .entries: if isStuck || taken < limit { return }
+            case .hole(let ordinals):
+                guard pass(ordinals, log) else { return }
+            }
+        }
+    }
+
+    /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
+    private mutating func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog) -> Bool {
+        if let gone = lost[log.runID]?.first(where: { $0.contains(hole.lowerBound) }) {
+            let end = min(hole.upperBound, gone.upperBound)
+            machine.skip(log.runID, through: end, as: .lost)
+            lost[log.runID]?.removeAll { $0.upperBound <= end }
+            return true
+        }
+        ask(hole, log)
+        return false
+    }
+
+    private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog) {
+        repairing[log.runID] = hole
+        news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole, token: token))
+    }
+
+    /// The log of a process of which no leader has written: it begins with what any replica heard first.
+    private mutating func openFirst(_ log: NodeLog) -> Bool {
+        guard let baseline = log.baseline else {
+            // It was gone before it could be numbered here.
+            guard isGone(log) else { return false }
+            if surveyed[log.runID, default: []].insert(.before).inserted { survey(1...Self.tail, log) }
+            guard repairing[log.runID] == nil, let first = log.firstOrdinal else { return false }
+            open(log.runID, at: Cursor(through: first - 1))
+            return true
+        }
+        if baseline > 0, surveyed[log.runID, default: []].insert(.before).inserted {
+            survey(1...baseline, log)
+            return false
+        }
+        open(log.runID, at: Cursor(through: min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)))
+        return true
+    }
+
+    /// A process that is gone tells its last number no more: a peer may have listened longer than this replica.
+    private mutating func surveyTail(of log: NodeLog, _ through: UInt64) {
+        guard surveyed[log.runID]?.contains(.behind) != true, isGone(log) || (log.baseline == nil && !log.isSubscribed)
+        else { return }
+        surveyed[log.runID, default: []].insert(.behind)
+        survey(through + 1...through + Self.tail, log)
+    }
+
+    private mutating func open(_ runID: String, at cursor: Cursor) {
+        machine.open(runID, at: cursor)
+        opened[runID] = cursor
+    }
+
+    /// Another process answers in its place.
+    private func isGone(_ log: NodeLog) -> Bool {
+        !log.isSubscribed && logs.all.contains { $0.address == log.address && $0.isSubscribed }
+    }
+
+    /// More than any process announces behind a peer's back.
+    private static let tail: UInt64 = 1 << 32
+
+    private mutating func survey(_ ordinals: ClosedRange<UInt64>, _ log: NodeLog) {
+        repairing[log.runID] = ordinals
+        news.holes.append(
+            Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, token: token, isSurvey: true))
+    }
+
+    /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the
+    /// first mark, or for a peer's word on what this replica did not hear.
+    private mutating func open(_ log: NodeLog) -> Bool {
+        guard let progress = progressAtBegin[log.runID] else { return openFirst(log) }
+        guard log.baseline != nil || !log.isSubscribed else { return false }
+        let pending = progress.cursor.pending.sorted
+        // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
+        let gone = lost[log.runID] ?? []
+        let missing = pending.filter { ordinal in
+            log.entry(ordinal) == nil && !gone.contains { $0.contains(ordinal) }
+        }
+        if let first = missing.first {
+            let length = missing.enumerated().first { $1 != first + UInt64($0) }?.offset ?? missing.count
+            ask(first...missing[length - 1], log)
+            return false
+        }
+        open(log.runID, at: progress.cursor)
+        for ordinal in pending {
+            // A number may stand for another key here, after a counter reset that somebody missed.
+            guard let entry = log.entry(ordinal) else {
+                machine.drop(log.runID, ordinal, as: .lost)
+                continue
+            }
+            if filter.wants(entry.key, database: entry.database) {
+                machine.admit(work(entry, log, since: .max))
+            } else {
+                news.ignored[log.address, default: 0] += 1
+                machine.drop(log.runID, ordinal, as: .ignored)
+            }
+        }
+        lost[log.runID]?.removeAll { $0.upperBound <= progress.cursor.through }
+        return true
+    }
+
+    private func verdict(
+        _ entry: ExpirationLog.Entry, _ ownership: Ownership.OfNode
+    ) -> Ownership.Verdict {
+        guard filter.wants(entry.key, database: entry.database) else { return .ignored }
+        return ownership.verdict(slot: ownership.needsSlot ? entry.slot : 0, entry.provenance)
+    }
+
+    /// - Parameter since: when the term began, in milliseconds since 1970.
+    private func work(_ entry: ExpirationLog.Entry, _ log: NodeLog, since began: UInt64) -> Work {
+        let origin: Origin = entry.isRepaired ? .repair : entry.receivedAt < began ? .takeover : .live
+        return Work(
+            runID: log.runID, node: log.node, ordinal: entry.ordinal,
+            key: ExpirationKey(bytes: Array(entry.key)), database: entry.database, receivedAt: entry.receivedAt,
+            origin: origin)
+    }
+}

@@ -1,0 +1,168 @@
+package import LeaderElection
+package import RedisClient
+
+/// What a leader decides about the expirations in its logs: which to take up, to hand out, to pass over, to ask its peers for.
+///
+/// One term begins with ``begin(token:progress:now:)`` and ends with ``end()``. No I/O, no clock, no waiting: the
+/// ``Dispatcher`` shares it between lanes, the simulation drives it through simulated time.
+package struct Intake {
+    package enum Phase: Sendable { case idle, running, draining }
+
+    /// What others are to be told, once nothing is locked any more.
+    package struct News: Sendable {
+        /// These are missing in a log: to be filled, or reported as lost. ``Intake/settle(_:)`` says when that is done.
+        package var holes: [Repairer.Hole] = []
+        package var ignored: [NodeAddress: UInt64] = [:]
+        /// Nodes that announce for slots they are not known to own: look again.
+        package var doubtful: Set<NodeAddress> = []
+    }
+
+    let logs: LogBook
+    let filter: KeyFilter
+    private let lanes: Int
+    /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
+    let pendingLimit: Int
+    private static let batchLimit = 64
+
+    package private(set) var phase = Phase.idle
+    var machine = DispatchMachine()
+    /// The cursors as they were opened in this term.
+    package internal(set) var opened: [String: Cursor] = [:]
+    var ownership = Ownership()
+    var progressAtBegin: [String: Progress] = [:]
+    /// Milliseconds since 1970.
+    var termBegan: UInt64 = 0
+    private(set) var token: UInt64 = 0
+    var writes: UInt64 = 0
+    /// Handed out and not come back.
+    package private(set) var handedOut = 0
+    var rotation = 0
+    /// Logs that stand still until a hole has been filled, as far as it can be.
+    var repairing: [String: ClosedRange<UInt64>] = [:]
+    /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
+    var lost: [String: [ClosedRange<UInt64>]] = [:]
+    /// Logs whose peers have been asked for what lies before or behind it. By run ID.
+    var surveyed: [String: Set<Survey>] = [:]
+    var news = News()
+
+    /// What peers may have heard of a process though nothing here tells of it.
+    enum Survey { case before, behind }
+
+    package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
+        self.logs = logs
+        self.filter = filter
+        self.lanes = lanes
+        pendingLimit = max(1024, lanes * 16)
+    }
+
+    // MARK: - The term
+
+    /// Starts to move the cursors from where the last leader left them.
+    ///
+    /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
+    package mutating func begin(token: FencingToken, progress: [String: Progress], now: UInt64) {
+        machine = DispatchMachine()
+        progressAtBegin = progress
+        termBegan = now
+        self.token = token.rawValue
+        writes = 0
+        handedOut = 0
+        repairing = [:]
+        lost = [:]
+        surveyed = [:]
+        opened = [:]
+        phase = .running
+        // What the last leader left of a process that this replica never heard: its peers may have it.
+        for entry in progress.values where logs[entry.runID] == nil {
+            guard let address = NodeAddress(entry.node) else { continue }
+            logs.log(of: entry.runID, at: address).subscriptionEnded(now: now)
+        }
+    }
+
+    /// Nothing new is handed out from now on.
+    package mutating func stop() {
+        if phase == .running { phase = .draining }
+    }
+
+    /// The term is over; everything handed out has come back, or never will.
+    package mutating func end() {
+        phase = .idle
+        machine = DispatchMachine()
+        progressAtBegin = [:]
+    }
+
+    /// What is to be told; it is told once.
+    package mutating func takeNews() -> News {
+        defer { news = News() }
+        return news
+    }
+
+    // MARK: - What comes in
+
+    package mutating func note(_ poll: TopologyPoll) { ownership.note(poll) }
+
+    /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
+    /// brought and the log's bounds take away again is a new hole.
+    ///
+    /// - Returns: how many are lost; nil if this term does not wait for it.
+    package mutating func settle(_ hole: Repairer.Hole) -> UInt64? {
+        guard phase != .idle, hole.token == token, repairing[hole.runID] == hole.ordinals else { return nil }
+        repairing[hole.runID] = nil
+        guard !hole.isSurvey else { return 0 }
+        let missing = logs[hole.runID]?.missing(in: hole.ordinals) ?? [hole.ordinals]
+        lost[hole.runID, default: []] += missing
+        return missing.reduce(0) { $0 + UInt64($1.count) }
+    }
+
+    /// The same, for whoever does not count. False if this term does not wait for it.
+    package mutating func filled(_ hole: Repairer.Hole) -> Bool { settle(hole) != nil }
+
+    /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
+    package mutating func wake(now: Duration) -> Duration? { machine.wake(now: now) }
+
+    // MARK: - What goes out
+
+    package var readyCount: Int { machine.readyCount }
+
+    /// The next expirations for a lane, in order; none when there are none, or when the term is over.
+    package mutating func take() -> [Work] {
+        guard phase == .running else { return [] }
+        if machine.readyCount < lanes { fill() }
+        // Few waiting: one each, so that no lane holds what another could begin. Many: enough to make the locking cheap.
+        let share = max(1, min(Self.batchLimit, machine.readyCount / lanes))
+        let work = machine.take(share)
+        handedOut += work.count
+        return work
+    }
+
+    mutating func hasWork() -> Bool {
+        if machine.readyCount == 0 { fill() }
+        return machine.readyCount > 0
+    }
+
+    package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
+        machine.finish(work, as: outcome)
+        handedOut -= 1
+    }
+
+    package mutating func retry(_ work: Work, at due: Duration) {
+        machine.retry(work, at: due)
+        handedOut -= 1
+    }
+
+    /// What it needs is out of reach: to be begun later, and this was no attempt.
+    package mutating func postpone(_ work: Work, to due: Duration) {
+        machine.postpone(work, to: due)
+        handedOut -= 1
+    }
+
+    /// Handed out, and not to be begun any more: it stays pending for the next leader.
+    package mutating func giveBack(_ work: ArraySlice<Work>) {
+        machine.giveBack(work)
+        handedOut -= work.count
+    }
+
+    // MARK: - Progress
+
+    package func cursor(_ runID: String) -> Cursor? { machine.cursor(runID) }
+}

@@ -1,0 +1,154 @@
+import ArgumentParser
+import Foundation
+import Simulation
+
+/// Faults drawn from seeds, in simulated time, against the decisions of the product.
+@main
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lapse-simulate",
+        abstract:
+            "Runs the decisions of a group through seeded faults in simulated time, and checks the invariants at every step.",
+        discussion: "Exits with 1 when an invariant was broken, or a planted defect was not found.")
+
+    @Option(help: "How many seeds to run.")
+    var seeds: UInt64 = 2_000
+
+    @Option(help: "The first seed.")
+    var from: UInt64 = 1
+
+    @Option(help: "Stop after so many minutes, whatever is left of the seeds.")
+    var minutes: Double?
+
+    @Option(help: "Plant a mistake: \(Defect.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var defect: Defect?
+
+    @Flag(help: "Plant each mistake in turn, and print the number of seeds until it was found.")
+    var allDefects = false
+
+    @Option(help: "Only the faults of these numbers, as a shrunk schedule names them: 2,5,7, or none.")
+    var only: String?
+
+    @Option(help: "So many timers instead of those of the seed.")
+    var traffic: Int?
+
+    @Flag(help: "Do not stop at the first failing seed: one line for each.")
+    var keepGoing = false
+
+    @Flag(help: "Print every step of the first seed.")
+    var trace = false
+
+    func run() throws {
+        if trace { return try printTrace() }
+        if allDefects {
+            show("| planted defect | seeds until found | invariant | faults left after shrinking |")
+            show("|---|---|---|---|")
+            var isMissed = false
+            for defect in Defect.allCases where try !find(defect) { isMissed = true }
+            if isMissed { throw ExitCode(1) }
+            return
+        }
+        let search = Search(from: from, count: seeds, minutes: minutes)
+        var failed = 0
+        let found = try search.run { seed in
+            let violation = try World(schedule(seed), defect: defect).run()
+            guard keepGoing, let violation else { return violation }
+            failed += 1
+            show("seed \(seed): \(violation)")
+            return nil
+        }
+        show(
+            "\(found.tried) seeds, \(String(format: "%.1f", found.seconds)) s, "
+                + "\(Int(Double(found.tried) / max(found.seconds, 0.001))) seeds/s")
+        if failed > 0 {
+            show("\(failed) seeds failed")
+            throw ExitCode(1)
+        }
+        guard let (seed, violation) = found.failure else { return show("every invariant held") }
+        try report(seed, violation)
+        throw ExitCode(1)
+    }
+
+    private func schedule(_ seed: UInt64) -> Schedule {
+        var schedule = Schedule(seed: seed)
+        if let only { schedule = schedule.only(only.split(separator: ",").compactMap { Int($0) }) }
+        if let traffic { schedule.traffic = traffic }
+        return schedule
+    }
+
+    private func find(_ defect: Defect) throws -> Bool {
+        let search = Search(from: from, count: seeds, minutes: minutes)
+        let found = try search.run { seed in try World(schedule(seed), defect: defect).run() }
+        guard let (seed, violation) = found.failure else {
+            show("| \(defect.rawValue) | not within \(found.tried) | – | – |")
+            return false
+        }
+        var shrinker = Shrinker(violation.invariant, defect: defect)
+        let small = try shrinker.shrink(schedule(seed))
+        show("| \(defect.rawValue) | \(found.tried) | \(violation.invariant.rawValue) | \(small.faults.count) |")
+        return true
+    }
+
+    private func report(_ seed: UInt64, _ violation: Violation) throws {
+        show("seed \(seed): \(violation)")
+        var shrinker = Shrinker(violation.invariant, defect: defect)
+        let small = try shrinker.shrink(schedule(seed))
+        let left = try World(small, defect: defect).run() ?? violation
+        show("shrunk in \(shrinker.tries) runs: \(left)")
+        show(
+            "\(small.registers) registers, \(small.replicas) replicas, \(small.deployment.rawValue), "
+                + "\(small.traffic) timers, \(small.faults.count) faults")
+        for fault in small.faults { show("  \(fault)") }
+        let numbers = small.faults.isEmpty ? "none" : small.faults.map { "\($0.number)" }.joined(separator: ",")
+        let planted = defect.map { " --defect \($0.rawValue)" } ?? ""
+        show("again: lapse-simulate --from \(seed) --seeds 1\(planted) --only \(numbers) --traffic \(small.traffic)")
+    }
+
+    private func printTrace() throws {
+        let world = try World(schedule(from), defect: defect, recording: true)
+        let violation = world.run()
+        for fault in schedule(from).faults { show("\(fault)") }
+        for line in world.trace.lines { show(line) }
+        show(violation.map { "\($0)" } ?? "every invariant held")
+    }
+
+    /// At once, also into a file.
+    private func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+}
+
+extension Defect: ExpressibleByArgument {}
+
+/// Seed after seed until one fails, or the time is over.
+private struct Search {
+    let from: UInt64
+    let count: UInt64
+    let minutes: Double?
+
+    init(from: UInt64, count: UInt64, minutes: Double?) {
+        self.from = from
+        self.count = count
+        self.minutes = minutes
+    }
+
+    struct Found {
+        var tried: UInt64 = 0
+        var seconds = 0.0
+        var failure: (seed: UInt64, Violation)?
+    }
+
+    func run(_ body: (UInt64) throws -> Violation?) rethrows -> Found {
+        var found = Found()
+        let clock = ContinuousClock()
+        let began = clock.now
+        for seed in from..<(from + count) {
+            found.tried += 1
+            if let violation = try body(seed) {
+                found.failure = (seed, violation)
+                break
+            }
+            if let minutes, clock.now - began > .seconds(minutes * 60) { break }
+        }
+        found.seconds = (clock.now - began) / .seconds(1)
+        return found
+    }
+}

@@ -1,0 +1,167 @@
+import Lapse
+import LeaderElection
+import RedisClient
+
+/// One life of one replica: the product's own values, with clocks and a process that the schedule governs.
+final class Replica {
+    /// Which of the replicas; a restarted one keeps its place and gets a new id.
+    let place: Int
+    let life: Int
+    let id: String
+    var isAlive = true
+    var isStopping = false
+    var pausedUntil: Duration?
+    var clock: ReplicaClock
+
+    // The election.
+    var machine: LeaseMachine
+    /// Which registers the machine knows as 0, 1, 2…
+    let registerMap: [Int]
+    var timer = 0
+    var body: Body?
+    /// Claims whose lease lapsed while a handler was running.
+    var lapsedWhileRunning: Set<String> = []
+
+    // Logs and feeds.
+    let logs: LogBook
+    var intake: Intake
+    var feeds: [Feed] = []
+    var topology: TopologyPoll?
+    var looks = 0
+    var lookIsPlanned = false
+
+    // Progress and peers.
+    var known: [String: Progress] = [:]
+    var peers: Set<String> = []
+    var requestsHeard = RepairRequestsHeard()
+
+    // For the account.
+    var bornAt: Duration = .zero
+    /// Until when it was, or may have been, out of reach of others.
+    var lastTrouble: Duration = .seconds(-100)
+    /// How long it stays away after its graceful end.
+    var away: Duration = .zero
+
+    init(
+        place: Int, life: Int, clock: ReplicaClock, settings: LeaseMachine.Settings, registerMap: [Int],
+        random: RandomSource, filter: KeyFilter, lanes: Int
+    ) {
+        self.place = place
+        self.life = life
+        id = settings.id
+        self.clock = clock
+        self.registerMap = registerMap
+        machine = LeaseMachine(settings: settings, random: random)
+        logs = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60))
+        intake = Intake(logs: logs, filter: filter, lanes: lanes)
+    }
+
+    func isPaused(_ now: Duration) -> Bool { pausedUntil.map { $0 > now } ?? false }
+
+    /// It would call a handler now.
+    func mayCallHandlers(at now: Duration) -> Bool {
+        guard isAlive, let body, !body.leaseEnded else { return false }
+        return body.window.isOpen(at: clock.read(now))
+    }
+}
+
+/// A replica's two clocks.
+struct ReplicaClock {
+    var rate: Double
+    var monotonicOffset: Duration
+    var wallOffset: Duration = .seconds(1_700_000_000)
+
+    func read(_ time: Duration) -> ClockReading {
+        ClockReading(monotonic: time * rate + monotonicOffset, wall: time * rate + wallOffset)
+    }
+
+    /// The true time at which the monotonic clock will have reached `reading`.
+    func time(of reading: Duration) -> Duration { (reading - monotonicOffset) / rate + .nanoseconds(1) }
+
+    /// Milliseconds since 1970.
+    func milliseconds(_ time: Duration) -> UInt64 {
+        let wall = read(time).wall.components
+        return UInt64(max(0, wall.seconds * 1000 + wall.attoseconds / 1_000_000_000_000_000))
+    }
+}
+
+/// What runs while a replica leads.
+final class Body {
+    enum Phase { case reading, running, draining, cancelled, writing, over }
+
+    let info: LeaseMachine.TermInfo
+    /// Counts the terms of the run in the order in which they began.
+    let order: Int
+    var window: LeaseWindow
+    var phase = Phase.reading
+    var drainRequested = false
+    /// No handler may be called any more.
+    var leaseEnded = false
+    var lanes: [SimulatedLane]
+    var unwritten = UnwrittenProgress()
+    var sweepReasons = SweepReasons()
+    var sweeps: [Sweep] = []
+    /// The last ordinal of each key, by log.
+    var lastOrdinal: [String: [[UInt8]: UInt64]] = [:]
+    var pumpIsPlanned = false
+    var finished: Set<Position> = []
+    var keysInHand: Set<[UInt8]> = []
+    /// By node, as the product counts.
+    var account: [String: NodeAccount] = [:]
+    /// By log.
+    var sums: [String: LogSum] = [:]
+    /// What was reported as lost, by log.
+    var lost: [String: Set<UInt64>] = [:]
+    /// The elector was told, by a planted mistake.
+    var hasReturned = false
+
+    init(_ info: LeaseMachine.TermInfo, order: Int, lanes: Int) {
+        self.info = info
+        self.order = order
+        window = info.window
+        self.lanes = (0..<lanes).map { _ in SimulatedLane() }
+    }
+
+    var runningHandlers: Int { lanes.count { $0.running?.isCalled ?? false } }
+}
+
+/// A place where one handler runs at a time.
+final class SimulatedLane {
+    var batch: ArraySlice<Work> = []
+    var running: RunningHandler?
+    /// It has returned: the term is over for it.
+    var isOver = false
+}
+
+/// One call of a handler.
+final class RunningHandler {
+    let work: Work
+    let heedsCancellation: Bool
+    /// Its companion has been read: it runs.
+    var isCalled = false
+
+    init(_ work: Work, heedsCancellation: Bool) {
+        self.work = work
+        self.heedsCancellation = heedsCancellation
+    }
+}
+
+/// What the cursor of a log tells.
+struct LogSum {
+    let node: String
+    var passed = 0
+    var open = 0
+    var lost = 0
+
+    mutating func add(_ other: LogSum) {
+        passed += other.passed
+        open += other.open
+        lost += other.lost
+    }
+}
+
+/// A term's own account of one node, kept apart from the machine that is checked by it.
+struct NodeAccount {
+    var finished = 0
+    var ignored: UInt64 = 0
+}

@@ -1,0 +1,175 @@
+import Lapse
+import LeaderElection
+
+/// The account: what handlers get, what is passed over, what is lost, and that the sums are right.
+extension World {
+    func handlerBegins(_ work: Work, _ replica: Replica, _ body: Body) {
+        trace.note("handler", replica.life, work.ordinal)
+        if KeyFilter.isOwn(work.key.bytes) { ledger.violate(.i11, "\(work.key) reached a handler") }
+        if !replica.mayCallHandlers(at: now) { ledger.violate(.i1, "\(replica.id) calls a handler without a lease") }
+        if !body.keysInHand.insert(work.key.bytes).inserted {
+            ledger.violate(.i10, "two handlers at once for \(work.key)")
+        }
+        guard work.hasPosition else { return }
+        let position = body.lastOrdinal[work.runID, default: [:]][work.key.bytes] ?? 0
+        if work.ordinal < position || body.finished.contains(Position(runID: work.runID, ordinal: work.ordinal)) {
+            ledger.violate(.i10, "\(work.key) number \(work.ordinal) after \(position)")
+        }
+        body.lastOrdinal[work.runID, default: [:]][work.key.bytes] = work.ordinal
+        guard let process = ledger.processes[work.runID] else { return }
+        guard work.ordinal <= process.announced.count else {
+            guard process.isExact else { return }
+            return ledger.violate(.position, "\(work.runID):\(work.ordinal) was never announced")
+        }
+        let announcement = process.announced[Int(work.ordinal) - 1]
+        guard process.isExact else { return }
+        if announcement.key != work.key.bytes {
+            ledger.violate(
+                .position,
+                "\(work.runID):\(work.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(work.key)"
+            )
+        }
+        // A replica that was stopped itself could not notice the silence.
+        if announcement.isRepeat, work.origin == .live, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) {
+            ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled")
+        }
+    }
+
+    func handled(_ work: Work) {
+        if companionRules.companion(of: work.key.bytes) != nil { ledger.handledTimers.insert(work.key.bytes) }
+        guard work.hasPosition, let process = ledger.processes[work.runID],
+            work.ordinal <= process.announced.count
+        else { return }
+        process.announced[Int(work.ordinal) - 1].handled += 1
+    }
+
+    /// What the intake has to tell.
+    func tell(_ replica: Replica, _ body: Body) {
+        let news = replica.intake.takeNews()
+        for (node, count) in news.ignored { body.account["\(node)", default: NodeAccount()].ignored += count }
+        for hole in news.holes { repair(hole, replica, body) }
+        if !news.doubtful.isEmpty { lookSoon(replica) }
+    }
+
+    /// A hole is as full as it will ever be: what it still lacks is called lost.
+    func report(_ hole: Repairer.Hole, _ lost: UInt64, _ replica: Replica, _ body: Body) {
+        guard let log = replica.logs[hole.runID] else { return }
+        let missing = hole.ordinals.filter { log.entry($0) == nil }
+        trace.note("gap", replica.life, lost)
+        body.lost[hole.runID, default: []].formUnion(missing)
+        let isExact = ledger.processes[hole.runID]?.isExact ?? true
+        if isExact, lost != UInt64(missing.count) {
+            ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
+        }
+        // One whose lease has lapsed says so for nobody: the body is on its way out.
+        guard let process = ledger.processes[hole.runID], process.isExact, leaseIsValid(replica, body) else { return }
+        for ordinal in missing {
+            guard ordinal <= process.announced.count else {
+                ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, never announced")
+                continue
+            }
+            let index = Int(ordinal) - 1
+            if process.announced[index].handled > 0, isAccountedFor(ordinal, hole.runID, body) {
+                ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, and was handled before")
+            }
+            if let peer = replicas.first(where: { $0 !== replica && had(ordinal, hole.runID, $0, asker: replica) }) {
+                ledger.violate(.i8, "\(hole.runID):\(ordinal) called lost, \(peer.id) has it")
+            }
+            process.announced[index].isLost = true
+        }
+    }
+
+    /// Whether the progress that the registers hold says that it is finished.
+    private func isAccountedFor(_ ordinal: UInt64, _ runID: String, _ body: Body) -> Bool {
+        let said = registers.indices.count { register in
+            registers[register].cursor(runID).map { $0.settled >= ordinal } ?? false
+        }
+        return said > registers.count / 2
+    }
+
+    /// Whether a peer in reach could have told.
+    private func had(_ ordinal: UInt64, _ runID: String, _ peer: Replica, asker: Replica) -> Bool {
+        guard peer.isAlive, now - peer.bornAt > .seconds(6), now - peer.lastTrouble > .seconds(6),
+            !hasTrouble(asker), now - lastNodeTrouble > .seconds(6),
+            let entry = peer.logs[runID]?.entry(ordinal)
+        else { return false }
+        return entry.provenance != .doubted
+    }
+
+    /// Messages of this replica may have been lost lately, or those of a peer.
+    func hasTrouble(_ replica: Replica) -> Bool {
+        now - network.lastTrouble < .seconds(6)
+            || replicas.contains { now - $0.lastTrouble < .seconds(6) || now - $0.bornAt < .seconds(4) || !$0.isAlive }
+    }
+
+    /// I9, for each node: passed = handled + pending + lost + ignored.
+    func checkAccount(_ replica: Replica, _ body: Body) {
+        for log in replica.logs.all {
+            guard let cursor = replica.intake.cursor(log.runID), let began = replica.intake.opened[log.runID] else {
+                continue
+            }
+            // Kept by log: one that is finished and over may leave the book.
+            body.sums[log.runID] = LogSum(
+                node: log.node, passed: Int(cursor.through) - Int(began.through) + began.pending.count,
+                open: cursor.pending.count, lost: body.lost[log.runID]?.count { $0 <= cursor.through } ?? 0)
+        }
+        var sums: [String: LogSum] = [:]
+        for sum in body.sums.values { sums[sum.node, default: LogSum(node: sum.node)].add(sum) }
+        // After a counter reset that somebody missed, a number may stand for two expirations.
+        let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map(\.node)
+        for (node, sum) in sums where !inexact.contains(node) {
+            let account = body.account[node] ?? NodeAccount()
+            let settled = account.finished + sum.open + sum.lost + Int(account.ignored)
+            if sum.passed != settled {
+                ledger.violate(
+                    .i9,
+                    "\(node): \(sum.passed) passed, \(account.finished) handled, \(sum.open) pending, \(sum.lost) lost, \(account.ignored) ignored"
+                )
+            }
+        }
+    }
+
+    // MARK: - The end
+
+    /// Whether everything has been settled that should be, so that the run may end before its time.
+    func checkDone() {
+        ledger.isDone = ledAfterHealing && unsettled() == nil
+    }
+
+    func finalCheck() {
+        if !ledAfterHealing { return ledger.violate(.i6, "no leader after the faults had ended") }
+        if let (invariant, text) = unsettled() { ledger.violate(invariant, text) }
+    }
+
+    /// A process that came and went while no leader heard it is known to followers only: the leader cannot ask for it.
+    private func isKnownToLead(_ runID: String) -> Bool {
+        registers.contains { $0.cursor(runID) != nil }
+            || replicas.contains { $0.mayCallHandlers(at: now) && $0.logs[runID] != nil }
+    }
+
+    /// What is still owed.
+    private func unsettled() -> (Invariant, String)? {
+        let alive = Set(replicas.filter(\.isAlive).map(\.life))
+        for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key })
+        where process.isExact && process.wasAskedFor {
+            for (index, one) in process.announced.enumerated() {
+                guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, !one.hearers.isDisjoint(with: alive)
+                else { continue }
+                guard isKnownToLead(runID) else { continue }
+                return (.i8, "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost")
+            }
+        }
+        for shard in shards {
+            for companion in shard.companions {
+                guard let timer = companionRules.rules[0].timer(of: companion),
+                    !shard.timers.values.contains(where: { $0.timer.key == timer }),
+                    !ledger.handledTimers.contains(timer)
+                else { continue }
+                return (
+                    .companion, "\(String(decoding: companion, as: UTF8.self)) is left, its timer gone, not handled"
+                )
+            }
+        }
+        return nil
+    }
+}

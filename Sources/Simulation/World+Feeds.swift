@@ -1,0 +1,261 @@
+import Lapse
+import LeaderElection
+import NIOCore
+import RESP
+import RedisClient
+
+/// One replica's subscription to one server, kept alive.
+final class Feed {
+    let node: Int
+    var connection: Connection?
+    var log: NodeLog?
+    var watch = FeedWatch(patience: 3)
+    var mark: (nonce: String, arrived: Bool, counter: UInt64?)?
+    var marks = 0
+    var isSilent = false
+    var wasSilent = false
+    var isPingOpen = false
+    var ticksSincePing = 0
+    var backoff = Backoff()
+    /// Heard in this subscription before the first mark gave them their ordinals.
+    var unnumbered: [UInt64] = []
+    var isNumbered = false
+
+    init(node: Int) { self.node = node }
+}
+
+extension World {
+    func openFeeds(_ replica: Replica) {
+        replica.feeds = nodes.map { Feed(node: $0.index) }
+        for feed in replica.feeds { connect(feed, replica) }
+    }
+
+    // MARK: - Subscribing
+
+    private func connect(_ feed: Feed, _ replica: Replica) {
+        let node = nodes[feed.node]
+        let trip = trip(replica)
+        let again = { [unowned self] in
+            let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)
+            after(wait, in: replica) { [unowned self] in connect(feed, replica) }
+        }
+        guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica, again) }
+        after(trip.there) { [unowned self] in
+            guard replica.isAlive else { return }
+            guard node.answers(now), node.refusesUntil <= now else {
+                return after(node.isFrozen(now) ? .seconds(2) : .milliseconds(1), in: replica, again)
+            }
+            let connection = Connection(replica: replica, feed: feed, process: node.process)
+            node.connections.append(connection)
+            connection.lastArrival = now + trip.back
+            after(trip.back, in: replica) { [unowned self] in subscribed(feed, replica, connection) }
+        }
+    }
+
+    private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        let log = replica.logs.log(of: connection.process.runID, at: nodes[feed.node].address)
+        log.subscriptionBegan()
+        // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
+        if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
+        feed.connection = connection
+        feed.log = log
+        feed.watch = FeedWatch(patience: 3)
+        feed.isSilent = false
+        feed.wasSilent = false
+        feed.isPingOpen = false
+        feed.ticksSincePing = 0
+        feed.isNumbered = false
+        feed.unnumbered = []
+        feed.backoff.reset()
+        guard connection.isOpen else { return close(feed, replica, connection) }
+        if let base = replica.known[connection.process.runID]?.base { log.adopt(base: base) }
+        ping(feed, replica, connection)
+        listen(feed, replica, connection)
+    }
+
+    /// Sends through a subscription, in order.
+    func send(_ message: FeedMessage, _ connection: Connection) {
+        guard connection.isOpen, !connection.isDeaf else { return }
+        let isLate = network.badUntil > now && random.chance(network.badness)
+        let delay = isLate ? random.milliseconds(1...300) : random.microseconds(80...700)
+        connection.lastArrival = max(connection.lastArrival, now + delay)
+        let replica = connection.replica
+        after(connection.lastArrival - now, in: replica) { [unowned self] in
+            if connection.isOpen, connection.feed.connection === connection {
+                receive(message, connection.feed, replica, connection)
+            }
+        }
+    }
+
+    private func receive(_ message: FeedMessage, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        switch message {
+        case .expired(let ordinal):
+            hear(EventChannel.name(0), connection.process.announced[Int(ordinal) - 1].key, feed, replica)
+            connection.process.announced[Int(ordinal) - 1].hearers.insert(replica.life)
+            if !feed.isNumbered { feed.unnumbered.append(ordinal) }
+            pump(replica)
+        case .nonce(let nonce):
+            guard feed.mark?.nonce == nonce else { return }
+            hear("lapse:sim", Array(nonce.utf8), feed, replica)
+            feed.mark?.arrived = true
+            resolveMark(feed, replica, connection)
+        case .pong:
+            feed.isPingOpen = false
+            if feed.isSilent {
+                feed.isSilent = false
+                silenceChanged(feed, replica)
+            }
+        case .repair(let request): answerPeer(request, replica)
+        }
+    }
+
+    /// The message as its bytes come, through the product's own reader into its own log.
+    private func hear(_ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica) {
+        var bytes = ByteBuffer()
+        var command = RESPCommand("message", channel)
+        command.append(payload)
+        command.encode(into: &bytes)
+        let time = replica.clock.milliseconds(now)
+        do throws(ProtocolError) {
+            try reader.read(bytes) { batch in
+                _ = feed.log?.receive(batch, now: time, look: replica.looks) { _, _, numbering in
+                    numbering.pin()
+                } ownKey: { _ in
+                }
+            }
+        } catch { ledger.violate(.position, "\(error)") }
+    }
+
+    // MARK: - Watching over it
+
+    /// Once a second: a mark when one is due, and a look at the counter.
+    private func listen(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        guard feed.connection === connection else { return }
+        if feed.watch.isMarkDue { return mark(feed, replica, connection) }
+        inspect(feed, replica, connection)
+    }
+
+    private func mark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        feed.marks += 1
+        let nonce = "mark:\(replica.id):\(feed.node)-\(feed.marks)"
+        feed.mark = (nonce, false, nil)
+        let node = nodes[feed.node]
+        ask(replica, node: node) { [unowned self] in
+            for connection in node.connections { send(.nonce(nonce), connection) }
+            return node.process.counter
+        } done: { [unowned self] counter in
+            guard feed.mark?.nonce == nonce, feed.connection === connection else { return }
+            guard let counter else { return marked(false, feed, replica, connection) }
+            feed.mark?.counter = counter
+            resolveMark(feed, replica, connection)
+            after(.seconds(2), in: replica) { [unowned self] in
+                if feed.mark?.nonce == nonce, feed.connection === connection {
+                    marked(false, feed, replica, connection)
+                }
+            }
+        }
+    }
+
+    private func resolveMark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        guard let mark = feed.mark, mark.arrived, let counter = mark.counter else { return }
+        marked(feed.log?.resolve(counter: counter) != nil, feed, replica, connection)
+        pump(replica)
+    }
+
+    private func marked(_ isResolved: Bool, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        let isKnown = isResolved || !feed.watch.isFirstMark
+        feed.mark = nil
+        feed.watch.marked(isKnown: isKnown)
+        if isKnown {
+            feed.isNumbered = true
+            feed.unnumbered = []
+        }
+        inspect(feed, replica, connection)
+    }
+
+    private func inspect(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        guard feed.connection === connection, let log = feed.log else { return }
+        settleOld(feed, replica)
+        let before = log.counts.last
+        let node = nodes[feed.node]
+        ask(replica, node: node, timeout: .seconds(1)) {
+            node.process.counter
+        } done: { [unowned self] counter in
+            guard feed.connection === connection else { return }
+            feed.watch.looked(mended: false)
+            if let counter, let before, let last = log.counts.last, !feed.isSilent {
+                log.saw(counter: counter)
+                feed.watch.saw(announced: Int64(counter) + log.base, before: before, now: last)
+            }
+            if feed.isSilent, counter != nil, feed.watch.answersElsewhere() {
+                return close(feed, replica, connection)
+            }
+            after(.seconds(1), in: replica) { [unowned self] in listen(feed, replica, connection) }
+        }
+    }
+
+    /// Every half second: a ping each second, and whether the last one was answered.
+    private func ping(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        after(.milliseconds(500), in: replica) { [unowned self] in
+            guard feed.connection === connection else { return }
+            feed.ticksSincePing += 1
+            if feed.isPingOpen {
+                if feed.ticksSincePing >= 2, !feed.isSilent {
+                    feed.isSilent = true
+                    feed.log?.doubt()
+                    silenceChanged(feed, replica)
+                }
+            } else if feed.ticksSincePing >= 2 {
+                feed.ticksSincePing = 0
+                feed.isPingOpen = true
+                let node = nodes[feed.node]
+                after(random.microseconds(80...700)) { [unowned self] in
+                    let pong = { [unowned self] in send(.pong, connection) }
+                    if node.isFrozen(now) { node.deferred.append(pong) } else if node.isUp { pong() }
+                }
+            }
+            ping(feed, replica, connection)
+        }
+    }
+
+    private func silenceChanged(_ feed: Feed, _ replica: Replica) {
+        guard feed.isSilent != feed.wasSilent else { return }
+        feed.wasSilent = feed.isSilent
+        feed.watch.silenceChanged()
+        if !feed.isSilent, let log = feed.log { settle(log, replica, attempts: 50) }
+    }
+
+    private func settleOld(_ feed: Feed, _ replica: Replica) {
+        let address = nodes[feed.node].address
+        for log in replica.logs.all where !feed.isSilent && log.address == address && log.openSilence != nil {
+            settle(log, replica, attempts: 3)
+        }
+    }
+
+    /// The subscription has ended, or is given up.
+    func close(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        connection.isOpen = false
+        nodes[feed.node].connections.removeAll { $0 === connection }
+        guard feed.connection === connection, let log = feed.log else { return }
+        feed.connection = nil
+        feed.mark = nil
+        log.subscriptionEnded(now: replica.clock.milliseconds(now))
+        for ordinal in feed.unnumbered { connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life) }
+        feed.unnumbered = []
+        if feed.isSilent { settle(log, replica, attempts: 3) }
+        let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)
+        after(wait, in: replica) { [unowned self] in connect(feed, replica) }
+    }
+
+    /// The server's side is gone: what was on its way is lost, and the replica hears of it a little later.
+    func breakConnections(of node: SimulatedNode, noticedAfter delay: Duration) {
+        for connection in node.connections { cut(connection, noticedAfter: delay) }
+        node.connections = []
+    }
+
+    func cut(_ connection: Connection, noticedAfter delay: Duration) {
+        connection.isOpen = false
+        let replica = connection.replica
+        after(delay, in: replica) { [unowned self] in close(connection.feed, replica, connection) }
+    }
+}

@@ -1,0 +1,64 @@
+import Lapse
+import LeaderElection
+import RedisClient
+
+/// Looks at the topology, each second and after every silence.
+extension World {
+    /// One look; `done` gets nil when it failed.
+    func look(_ replica: Replica, done: @escaping (TopologyPoll?) -> Void) {
+        let turn = replica.looks
+        replica.looks += 1
+        let trip = trip(replica)
+        guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica) { done(nil) } }
+        after(trip.there) { [unowned self] in
+            var own: [NodeAddress: Topology.Role] = [:]
+            for node in nodes where node.answers(now) { own[node.address] = node.believesMaster ? .master : .replica }
+            let poll = TopologyPoll(topology: view(), ownWord: own, number: turn)
+            after(trip.back, in: replica) { [unowned self] in
+                replica.topology = poll
+                replica.intake.note(poll)
+                pump(replica)
+                done(poll)
+            }
+        }
+    }
+
+    func lookEachSecond(_ replica: Replica) {
+        look(replica) { [unowned self] _ in
+            after(random.milliseconds(900...1_100), in: replica) { [unowned self] in lookEachSecond(replica) }
+        }
+    }
+
+    func lookSoon(_ replica: Replica) {
+        guard !replica.lookIsPlanned else { return }
+        replica.lookIsPlanned = true
+        after(.milliseconds(20), in: replica) { [unowned self] in
+            replica.lookIsPlanned = false
+            look(replica) { _ in }
+        }
+    }
+
+    /// After a silence: a node's events count only from when it and the others agree about its role.
+    func settle(_ log: NodeLog, _ replica: Replica, attempts: Int) {
+        guard let silence = log.openSilence else { return }
+        settle(log, replica, silence, attempt: 0, of: attempts, last: nil)
+    }
+
+    private func settle(
+        _ log: NodeLog, _ replica: Replica, _ silence: Int, attempt: Int, of attempts: Int, last: TopologyPoll?
+    ) {
+        look(replica) { [unowned self] poll in
+            let last = poll ?? last
+            if attempt + 1 < attempts, poll.map({ !$0.settles(log.address) }) ?? true {
+                let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
+                return after(pause, in: replica) { [unowned self] in
+                    settle(log, replica, silence, attempt: attempt + 1, of: attempts, last: last)
+                }
+            }
+            guard let last else { return }
+            log.decide(look: last.number, about: silence)
+            replica.intake.note(last)
+            pump(replica)
+        }
+    }
+}

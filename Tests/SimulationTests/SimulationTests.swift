@@ -1,0 +1,65 @@
+import Simulation
+import Testing
+
+/// The decisions of a group, in simulated time, under faults drawn from seeds.
+@Suite struct SimulationTests {
+    /// A failing seed is a test case: `lapse-simulate --from SEED --seeds 1` shrinks and prints it.
+    @Test(arguments: 0..<20)
+    func theInvariantsHold(batch: UInt64) throws {
+        for seed in batch * 100 + 1...batch * 100 + 100 {
+            let violation = try World(Schedule(seed: seed)).run()
+            #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
+    /// The simulation has teeth: each planted mistake breaks an invariant, within so many seeds.
+    @Test(arguments: [
+        (Defect.renewWithoutOwnerCheck, Invariant.i5), (.deadlineFromResponse, .i1), (.releaseBeforeDrain, .i4),
+        (.progressBeforeCompletion, .i8), (.quorumFromReachable, .i7), (.cursorNotRestored, .i9),
+    ])
+    func everyPlantedMistakeIsFound(defect: Defect, breaks: Invariant) throws {
+        var found: Invariant?
+        for seed in 1...4_000 as ClosedRange<UInt64> where found == nil {
+            found = try World(Schedule(seed: seed), defect: defect).run()?.invariant
+        }
+        #expect(found == breaks)
+    }
+
+    @Test(arguments: [3, 14, 15] as [UInt64])
+    func theSameSeedIsTheSameRun(seed: UInt64) throws {
+        let runs = try (0..<2).map { _ in
+            let world = try World(Schedule(seed: seed), recording: true)
+            _ = world.run()
+            return world
+        }
+        #expect(runs[0].trace.steps > 50)
+        #expect(runs[0].trace.lines == runs[1].trace.lines)
+        #expect(runs[0].trace.digest == runs[1].trace.digest)
+    }
+
+    @Test func otherSeedsAreOtherRuns() throws {
+        let digests = try (1...20 as ClosedRange<UInt64>).map { seed in
+            let world = try World(Schedule(seed: seed))
+            _ = world.run()
+            return world.trace.digest
+        }
+        #expect(Set(digests).count == 20)
+    }
+
+    @Test func theShrinkerLeavesOnlyWhatIsNeeded() throws {
+        let defect = Defect.releaseBeforeDrain
+        let seed = try #require(
+            try (1...500 as ClosedRange<UInt64>).first { seed in
+                let schedule = Schedule(seed: seed)
+                return try schedule.faults.count > 4 && World(schedule, defect: defect).run()?.invariant == .i4
+            })
+        let schedule = Schedule(seed: seed)
+        var shrinker = Shrinker(.i4, defect: defect)
+        let small = try shrinker.shrink(schedule)
+        #expect(small.faults.count < schedule.faults.count)
+        #expect(small.traffic <= schedule.traffic)
+        #expect(try World(small, defect: defect).run()?.invariant == .i4)
+        // The numbers of the faults that are left give the same schedule again.
+        #expect(schedule.only(small.faults.map(\.number)).faults == small.faults)
+    }
+}
