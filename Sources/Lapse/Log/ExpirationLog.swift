@@ -71,6 +71,12 @@ package struct ExpirationLog {
             return true
         }
 
+        /// Keeps the first so many entries.
+        mutating func keep(_ count: Int) {
+            slots.removeLast(slots.count - count)
+            keys.moveWriterIndex(to: Int(slots.last?.end ?? 0))
+        }
+
         mutating func add(_ key: RawSpan, database: UInt16, now: UInt64) {
             keys.writeBytes(key)
             slots.append(
@@ -150,10 +156,29 @@ package struct ExpirationLog {
 
     /// Gives the unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
     package mutating func number(from offset: UInt64) {
+        guard let begin = chunks.firstIndex(where: { !$0.isNumbered }) else { return }
+        cutRepaired(before: begin, from: chunks[begin].first + offset)
         for index in chunks.indices where !chunks[index].isNumbered {
             chunks[index].first += offset
             chunks[index].isNumbered = true
         }
+    }
+
+    /// What peers told of the same stretch goes: the feed heard it, and hears what follows. Chunks must never overlap.
+    private mutating func cutRepaired(before end: Int, from ordinal: UInt64) {
+        var kept: [Chunk] = []
+        for chunk in chunks[..<end] {
+            guard chunk.isRepaired, chunk.last >= ordinal else {
+                kept.append(chunk)
+                continue
+            }
+            var shorter = chunk
+            shorter.keep(chunk.first < ordinal ? Int(ordinal - chunk.first) : 0)
+            bytes -= chunk.bytes - shorter.bytes
+            count -= chunk.slots.count - shorter.slots.count
+            if !shorter.slots.isEmpty { kept.append(shorter) }
+        }
+        chunks.replaceSubrange(..<end, with: kept)
     }
 
     /// Drops what was never numbered: the subscription broke before its first mark.

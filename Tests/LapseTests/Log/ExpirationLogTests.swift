@@ -3,6 +3,23 @@ import Testing
 @testable import Lapse
 
 struct ExpirationLogTests {
+    /// A peer's word on what the feed heard before it had a number, and on what lay before: chunks must not overlap.
+    @Test func whatAPeerToldOfAnUnnumberedStretchGivesWay() {
+        var log = ExpirationLog()
+        log.add("own:1", 1, isNumbered: false)
+        log.add("own:2", 2, isNumbered: false)
+        let heard = (9...12 as ClosedRange<UInt64>).map {
+            HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: Array("peer:\($0)".utf8))
+        }
+        #expect(log.insert(heard, provenance: .trusted(look: 1)) == 4)
+        log.number(from: 10)
+        #expect(log.ordinals() == [9, 10, 11, 12])
+        #expect(log.ordinals(after: 11) == [12])
+        #expect(log.ordinals(after: 12) == [])
+        #expect(log.keys(after: 10) == [Array("own:1".utf8), Array("own:2".utf8)])
+        #expect(log.count == 4)
+    }
+
     @Test func keepsEveryKeyByteForByte() throws {
         var log = ExpirationLog(chunkBytes: 64)
         let keys: [[UInt8]] = [
