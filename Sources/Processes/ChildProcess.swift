@@ -81,6 +81,25 @@ package final class ChildProcess: Sendable {
         }
     }
 
+    /// Stops the child (SIGSTOP), and returns when none of its threads runs any more: the signal takes its time, and one
+    /// more answer may slip out meanwhile.
+    package func freeze() {
+        signal(SIGSTOP)
+        while isRunning, threadStates.contains(where: { $0 != "T" && $0 != "t" }) { usleep(200) }
+    }
+
+    /// The state of each thread, as `/proc/<pid>/task/<id>/stat` names it.
+    private var threadStates: [Character] {
+        let tasks = "/proc/\(pid)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        return threads.compactMap { thread in
+            let text = (try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)) ?? ""
+            // Behind the name, which may hold anything.
+            guard let name = text.lastIndex(of: ")") else { return nil }
+            return text[name...].dropFirst(2).first
+        }
+    }
+
     package func waitForExit(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
         while isRunning {
