@@ -137,7 +137,7 @@ let package = Package(
         .executableTarget(
             name: "BenchCommand",
             dependencies: [
-                "Lapse", "LeaderElection", "ThrowawayRedis", logging,
+                "Lapse", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),

@@ -7,30 +7,28 @@ import ThrowawayRedis
 struct TakeoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "takeover", abstract: "From SIGKILL and from SIGTERM to the start of the next leader's program.",
-        discussion: "Three replicas of lapse elect; the options after -- say which store they use.")
+        discussion: "Three replicas of lapse elect over throwaway servers of each store.")
 
     @OptionGroup var executable: LapseExecutable
     @Option(help: "Rounds of each kind.") var rounds = 5
     @Option(help: "Lease length, as lapse takes it.") var leaseTTL = "2s"
-    @Argument(parsing: .postTerminator, help: "Options of lapse elect; none for a throwaway cluster of six nodes.")
-    var options: [String] = []
+    @Option(parsing: .upToNextOption, help: "Stores: redis (a cluster of six nodes), etcd, consul, heartbeat, lease.")
+    var stores = StoreOnTrial.allCases
 
     func run() async throws {
-        var cluster: ThrowawayCluster?
-        var store = options
-        if store.isEmpty {
-            let started = try await ThrowawayCluster.start()
-            cluster = started
-            store = ["--redis", started.urls]
+        Console.show("| store, lease \(leaseTTL) | leader gets | median, ms | each |\n|---|---|---|---|")
+        for store in stores {
+            let started = try await store.start()
+            for (name, signal) in [("SIGKILL", SIGKILL), ("SIGTERM", SIGTERM)] {
+                var times: [Duration] = []
+                for round in 0..<rounds {
+                    times.append(try await measure(signal, started.options, "takeover-\(signal)-\(round)"))
+                }
+                let each = times.map { String(format: "%.0f", $0 / .milliseconds(1)) }.joined(separator: " ")
+                Console.show("| \(store.rawValue) | \(name) | \(Int(times.median / .milliseconds(1))) | \(each) |")
+            }
+            await started.shutDown()
         }
-        Console.show("| lease \(leaseTTL) | median, ms | each |\n|---|---|---|")
-        for (name, signal) in [("SIGKILL", SIGKILL), ("SIGTERM", SIGTERM)] {
-            var times: [Duration] = []
-            for round in 0..<rounds { times.append(try await measure(signal, store, "takeover-\(signal)-\(round)")) }
-            let each = times.map { String(format: "%.0f", $0 / .milliseconds(1)) }.joined(separator: " ")
-            Console.show(String(format: "| %@ | %.0f | %@ |", name, times.median / .milliseconds(1), each))
-        }
-        await cluster?.shutDown()
     }
 
     private func measure(_ signal: Int32, _ store: [String], _ name: String) async throws -> Duration {
