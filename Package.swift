@@ -1,6 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// The package trait `MySQL` adds the MySQL and MariaDB stores; only with it libmariadb is needed to build.
+
 /// One set of rules for every Swift target: language mode 6, complete concurrency checking,
 /// explicit imports, strict memory safety, and no warning left standing.
 let rules: [SwiftSetting] = [
@@ -16,9 +18,11 @@ let rules: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -26,10 +30,16 @@ let package = Package(
     products: [
         .library(name: "Lapse", targets: ["Lapse"]),
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
+        .library(name: "LeaderElectionEtcd", targets: ["LeaderElectionEtcd"]),
+        .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
+        .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
         .executable(name: "lapse-chaos", targets: ["ChaosCommand"]),
         .executable(name: "lapse-simulate", targets: ["SimulateCommand"]),
         .executable(name: "lapse-bench", targets: ["BenchCommand"]),
+    ],
+    traits: [
+        .trait(name: "MySQL", description: "Election over MySQL and MariaDB; needs libmariadb-dev.")
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -43,6 +53,7 @@ let package = Package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: [.defaults, "CommandLineArguments", "YAML"]),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // The house, ground floor first. An arrow only ever points to a row above.
@@ -53,6 +64,19 @@ let package = Package(
         .target(
             name: "LeaderElection", dependencies: ["RedisClient", "RESP", nioCore, nioPosix, logging],
             swiftSettings: rules),
+        .target(
+            name: "LeaderElectionEtcd",
+            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging],
+            swiftSettings: rules),
+        .target(
+            name: "LeaderElectionConsul",
+            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging], swiftSettings: rules),
+        .target(
+            name: "CMariaDB", cSettings: [.define("LAPSE_MYSQL", .when(traits: ["MySQL"]))],
+            linkerSettings: [.linkedLibrary("mariadb", .when(traits: ["MySQL"]))]),
+        .target(
+            name: "LeaderElectionMySQL",
+            dependencies: ["LeaderElection", "CMariaDB", nioCore, nioPosix, logging], swiftSettings: rules),
         .target(
             name: "Lapse",
             dependencies: [
@@ -68,12 +92,15 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: rules),
-        .target(name: "ThrowawayRedis", swiftSettings: rules),
+        .target(name: "Processes", swiftSettings: rules),
+        .target(name: "ThrowawayRedis", dependencies: ["Processes"], swiftSettings: rules),
+        .target(name: "ThrowawayStores", dependencies: ["Processes", "ThrowawayRedis"], swiftSettings: rules),
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
-                "Lapse", "LapseAdmin", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis",
-                nioCore, nioPosix, logging, metrics, lifecycle,
+                "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd",
+                "LeaderElectionMySQL", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
+                nioCore, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
@@ -110,7 +137,7 @@ let package = Package(
         .executableTarget(
             name: "BenchCommand",
             dependencies: [
-                "LeaderElection", "ThrowawayRedis",
+                "Lapse", "LeaderElection", "ThrowawayRedis", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
@@ -119,6 +146,13 @@ let package = Package(
         .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
         .testTarget(
             name: "LeaderElectionTests", dependencies: ["LeaderElection", "Simulation", nioCore, nioPosix, logging],
+            swiftSettings: rules),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL", "RedisClient",
+                "RESP", "ThrowawayRedis", "ThrowawayStores", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
+            ],
             swiftSettings: rules),
         .testTarget(
             name: "RedisClientTests",
@@ -146,7 +180,7 @@ let package = Package(
         .testTarget(
             name: "LapseCommandTests",
             dependencies: [
-                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", logging,
+                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),

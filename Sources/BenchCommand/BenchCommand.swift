@@ -1,71 +1,26 @@
 import ArgumentParser
 import Foundation
-import ThrowawayRedis
 
-/// The table of costs: Lapse beside the least that a program can do.
+/// What Lapse costs, how late it is, and how it grows.
 @main
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lapse-bench",
-        abstract: "Measures processor time per million real expirations, everything in one run on one machine.")
+        commandName: "lapse-bench", abstract: "Measures on real servers, everything of one table in one run.",
+        subcommands: [CostCommand.self, LatencyCommand.self, ScaleCommand.self, TakeoverCommand.self],
+        defaultSubcommand: CostCommand.self)
+}
 
-    @Option(help: "Expirations in a round.") var events = 1_000_000
-    @Option(help: "Rounds; the table shows their median.") var rounds = 5
+/// The command under measurement.
+struct LapseExecutable: ParsableArguments {
     @Option(help: "The lapse executable; by default the one built beside this.") var binary: String?
-    @Option(help: "The C program to compare with.") var cLoop: String?
-    @Option(help: "The Python program to compare with.") var pythonLoop: String?
-    @Option(help: "Only subjects whose name contains this.") var only: String?
-    @Flag(inversion: .prefixedNo, help: "One burst on a cluster of three masters and three replicas at the end.")
-    var cluster = true
 
-    private var lapse: String {
+    var path: String {
         binary ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "lapse").path
     }
+}
 
-    private var subjects: [Subject] {
-        var subjects: [Subject] = []
-        if let cLoop { subjects.append(.loop("C, hiredis redisGetReply", cLoop)) }
-        if let pythonLoop { subjects.append(.loop("redis-py with hiredis", "python3", [pythonLoop])) }
-        subjects += [.follower(lapse), .leader(lapse, concurrency: 1), .leader(lapse, concurrency: 64)]
-        return subjects.filter { subject in only.map { subject.name.contains($0) } ?? true }
-    }
-
-    func run() async throws {
-        Self.show("\(events) keys expiring at once on one server, \(rounds) rounds, medians\n")
-        Self.show(BenchRow.header)
-        var yardstick: Duration?
-        for subject in subjects {
-            let row = try await measure(subject)
-            yardstick = yardstick ?? row.perMillion
-            Self.show(row.text(beside: yardstick ?? row.perMillion))
-        }
-        if cluster { Self.show(try await ClusterBurst(lapse: lapse, events: events).run()) }
-    }
-
-    private func measure(_ subject: Subject) async throws -> BenchRow {
-        let server = try await ThrowawayServer.start(ExpirationBurst.server)
-        let burst = ExpirationBurst(server: server)
-        do {
-            let process = try await subject.start(on: server)
-            let idle = process.memory
-            var measured: [Measurement] = []
-            for _ in 0..<rounds {
-                try await burst.load(events)
-                measured.append(try await Measurement.of(process) { try await burst.release(events) })
-                try await subject.check(process, on: server)
-            }
-            let row = BenchRow(
-                name: subject.name, events: events, processorTimes: measured.map(\.processorTime),
-                wallTimes: measured.map(\.wallTime), idleMemory: idle, memory: process.memory)
-            await process.kill()
-            await server.shutDown()
-            return row
-        } catch {
-            await server.shutDown()
-            throw error
-        }
-    }
-
+/// Rows, as they come.
+enum Console {
     /// At once, also into a file: a row is a minute of work.
-    private static func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+    static func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 }

@@ -24,6 +24,15 @@ struct ExpirationBurst {
         try await Task.sleep(for: .milliseconds(10))
     }
 
+    /// The name of a key of ``load(_:tag:)``.
+    static func key(_ number: Int, tag: String = "bench") -> String {
+        let digits = String(number)
+        return "{\(tag)}:" + String(repeating: "0", count: max(0, self.digits(tag: tag) - digits.count)) + digits
+    }
+
+    /// How long the number in a key is.
+    static func digits(tag: String) -> Int { 21 - tag.utf8.count }
+
     /// Expires all of them; returns when Redis has. The server keeps the cursor of the SCAN, so that one redis-cli can repeat
     /// one command.
     func release(_ count: Int) async throws {

@@ -3,12 +3,16 @@ package import ThrowawayRedis
 /// What a run owes and what was paid: one row of the table.
 package struct Ledger: Sendable {
     package var scenario: String
-    /// Distinct keys that Redis announced or acknowledged and let expire.
+    /// Distinct keys that Redis announced, says the witness; with companions: that were due.
     package var emitted: Int
     /// Distinct keys handled.
     package var handled: Int
-    /// Announced, and handled by nobody.
+    /// Emitted, and handled by nobody.
     package var lost: Int
+    /// What the replicas themselves say is lost.
+    package var reported: Int
+    /// What was reported as lost was found again by its companion: all is owed, whatever was heard.
+    package var isReconciled = false
     /// Handlings beyond the first of a key.
     package var twice: Int
     /// The longest that an announced key waited for a handler, in seconds: at a steady rate, the time without a handler.
@@ -23,16 +27,26 @@ package struct Ledger: Sendable {
     package var announcedAgain = 0
     /// Handled though the leader had not heard them: a peer had.
     package var repaired: Int
+    /// Accounts of nodes that the leaders' status pages showed meanwhile, each of which added up.
+    package var samples = 0
     package var note = ""
+    /// Why the run has failed, besides what the numbers show.
+    package var problems: [String] = []
 
+    /// - Parameters:
+    ///   - announced: when each key was first announced.
+    ///   - unheard: how many more were announced where the witness could not hear, as the nodes count.
     package init(
-        scenario: String, announced: [String: Double], handled: [ThrowawayReplica.Handled]
+        scenario: String, announced: [String: Double], unheard: Int, handled: [ThrowawayReplica.Handled],
+        reported: ReportedLoss
     ) {
         self.scenario = scenario
         let counts = handled.reduce(into: [:]) { $0[$1.key, default: 0] += 1 }
-        emitted = announced.count
+        emitted = Self.emitted(Set(announced.keys), Set(counts.keys), unheard: unheard)
         self.handled = counts.count
-        lost = announced.keys.count { counts[$0] == nil }
+        lost = emitted - counts.count
+        self.reported = reported.lost
+        if reported.imbalances > 0 { problems.append("\(reported.imbalances) accounts did not balance") }
         twice = counts.values.reduce(0) { $0 + $1 - 1 }
         repaired = handled.count { $0.origin == "repair" }
         let terms = Dictionary(grouping: handled, by: \.token).values.compactMap { lines -> ClosedRange<Double>? in
@@ -47,8 +61,48 @@ package struct Ledger: Sendable {
         wait = announced.compactMap { key, time in first[key].map { $0 - time } }.max() ?? 0
     }
 
+    /// What was emitted: every key that the witness heard, or else a replica; where the witness was deaf, as many more as the
+    /// node has counted.
+    static func emitted(_ announced: Set<String>, _ handled: Set<String>, unheard: Int) -> Int {
+        unheard > 0 ? announced.count + unheard : announced.union(handled).count
+    }
+
+    /// Why the run has failed; empty when everything emitted was handled, or reported as lost, exactly.
+    package var failures: [String] {
+        var failures = problems
+        if overlaps > 0 { failures.append("two leaders at once") }
+        if !isReconciled, lost != reported { failures.append("lost \(lost), reported \(reported)") }
+        return failures
+    }
+
+    mutating func note(_ trace: Trace, _ settlement: Settlement) {
+        note += trace.note
+        problems += trace.problems
+        if let woke = trace.woke {
+            let late = settlement.handled.count {
+                $0.replica == woke.replica && $0.term == woke.term && $0.time > woke.at
+            }
+            afterWaking = (afterWaking ?? 0) + late
+            note += "after waking: \(late) "
+            if late > 0 { problems.append("handled after waking: \(late)") }
+        }
+        if settlement.unannounced > 0 { note += "not announced: \(settlement.unannounced) " }
+        announcedAgain = settlement.announcedAgain
+        if announcedAgain > 0 { note += "announced again: \(announcedAgain) " }
+    }
+
+    /// Every account that a leader showed must have added up.
+    mutating func note(_ probe: AccountProbe) {
+        samples = probe.samples
+        let unbalanced = probe.unbalanced
+        if let first = unbalanced.first {
+            problems.append("\(unbalanced.count) of \(samples) accounts did not add up, such as \(first)")
+        }
+        if samples == 0 { problems.append("no account was seen") }
+    }
+
     package static let header =
-        "scenario                              emitted  handled  lost  twice  seconds without  note"
+        "scenario                              emitted  handled  lost  reported  twice  seconds without  note"
 
     package var row: String {
         func left(_ text: String, _ width: Int) -> String {
@@ -58,7 +112,8 @@ package struct Ledger: Sendable {
             String(repeating: " ", count: max(0, width - text.count)) + text
         }
         let seconds = "\((wait * 100).rounded() / 100)"
+        let verdict = failures.isEmpty ? "" : "FAILED (\(failures.joined(separator: "; "))) "
         return left(scenario, 36) + right("\(emitted)", 9) + right("\(handled)", 9) + right("\(lost)", 6)
-            + right("\(twice)", 7) + right(seconds, 17) + "  " + (overlaps > 0 ? "TWO LEADERS AT ONCE " : "") + note
+            + right("\(reported)", 10) + right("\(twice)", 7) + right(seconds, 17) + "  " + verdict + note
     }
 }

@@ -5,6 +5,15 @@ package import ThrowawayRedis
 package final class ReplicaGroup: Sendable {
     package let replicas: [ThrowawayReplica]
     private let nodes: Int
+    /// The election's name.
+    package static let name = "chaos"
+    /// Whom the nodes of a stage know the replicas as; everybody else comes as the default user.
+    static let user = "lapse"
+    static let userLine = "user lapse on >chaos ~* &* +@all"
+    /// All of them: one that begins while a node is down must find the others.
+    static func urls(_ nodes: [ThrowawayServer]) -> String {
+        nodes.map { "redis://lapse:chaos@\($0.address)" }.joined(separator: ",")
+    }
 
     /// Starts `count` replicas.
     ///
@@ -12,15 +21,17 @@ package final class ReplicaGroup: Sendable {
     ///   - leaseTTL: `--lease-ttl`.
     ///   - nodes: how many nodes a replica subscribes to when it is ready.
     package static func start(
-        _ count: Int = 3, binary: String, redis: String, name: String, leaseTTL: Duration, nodes: Int,
-        extra: [String] = []
+        _ count: Int = 3, binary: String, redis: String, name: String = ReplicaGroup.name, leaseTTL: Duration,
+        nodes: Int,
+        extra: [String] = [], hasReaders: Bool = false
     ) async throws -> ReplicaGroup {
         let milliseconds = leaseTTL.components.seconds * 1000 + leaseTTL.components.attoseconds / 1_000_000_000_000_000
         let arguments =
-            ["--redis", redis, "--name", name, "--lease-ttl", "\(milliseconds)ms", "--admin", "off"] + extra
+            ["--redis", redis, "--name", name, "--lease-ttl", "\(milliseconds)ms", "--admin", "127.0.0.1:0"] + extra
         let replicas = try (0..<count).map { index in
             try ThrowawayReplica(
-                id: String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index))), binary: binary, arguments: arguments)
+                id: String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index))), binary: binary, arguments: arguments,
+                hasReader: hasReaders)
         }
         let group = ReplicaGroup(replicas, nodes: nodes)
         for replica in replicas { try await replica.start() }
@@ -34,7 +45,8 @@ package final class ReplicaGroup: Sendable {
     }
 
     /// Waits until a replica that was started `starts` times listens to every node.
-    package func waitUntilReady(_ replica: ThrowawayReplica, starts: Int) async throws {
+    package func waitUntilReady(_ replica: ThrowawayReplica, starts: Int, nodes: Int? = nil) async throws {
+        let nodes = nodes ?? self.nodes
         try await waitUntil("replica \(replica.id) listens to every node", within: .seconds(30)) {
             guard replica.isRunning else {
                 return "it ended with \(replica.exitCode ?? -1): \(replica.log.suffix(600))"
@@ -43,6 +55,13 @@ package final class ReplicaGroup: Sendable {
             let count = current.split(separator: "\n").count { $0.contains(" subscribed") }
             return count >= nodes ? nil : "\(count) of \(nodes)"
         }
+    }
+
+    /// Starts one that has ended, and waits until it listens to every node that is there.
+    package func startAgain(_ replica: ThrowawayReplica, nodes: Int? = nil) async throws {
+        let starts = replica.count(of: "found Redis") + 1
+        try await replica.start()
+        try await waitUntilReady(replica, starts: starts, nodes: nodes)
     }
 
     /// The replica that became leader last, once one has.
@@ -62,6 +81,15 @@ package final class ReplicaGroup: Sendable {
         guard let began = lines.lastIndex(where: { $0.contains("became leader") }) else { return false }
         return !lines[began...].contains { $0.contains("leadership lost") || $0.contains("leadership released") }
     }
+
+    /// How many lines of all logs carry this message.
+    package func count(of message: String) -> Int { replicas.reduce(0) { $0 + $1.count(of: message) } }
+
+    /// The keys handled by anybody.
+    package var handledKeys: Set<String> { Set(replicas.lazy.flatMap(\.handled).map(\.key)) }
+
+    /// What the replicas say is lost.
+    package var reported: ReportedLoss { ReportedLoss(replicas.map(\.log)) }
 
     /// Everything handled by anybody, by time.
     package var handled: [ThrowawayReplica.Handled] {

@@ -1,6 +1,3 @@
-import Foundation
-import ThrowawayRedis
-
 /// How long faults and traffic last: for the table, or for a test.
 package enum Pace: Sendable {
     case full, short
@@ -9,101 +6,127 @@ package enum Pace: Sendable {
     var before: Double { self == .full ? 5 : 2 }
     /// How long the leader stays stopped: longer than any lease used.
     var freeze: Duration { self == .full ? .seconds(20) : .seconds(6) }
+    /// How long every replica stays away.
+    var outage: Duration { self == .full ? .seconds(60) : .seconds(8) }
+    /// How long handlers are slower than the stream.
+    var slowness: Duration { self == .full ? .seconds(60) : .seconds(12) }
+    /// How many keys have companions, where some have.
+    var companions: Int { self == .full ? 10_000 : 1_500 }
 }
 
-/// A fault, and how it is done to a running group.
+/// A fault, and what is needed to do it to a running group. The number is its row in the table of faults.
 package enum Scenario: String, CaseIterable, Sendable {
     case none
+    /// 9, 31.
     case sigkill
+    /// 10.
     case sigterm
+    /// 7.
     case sigstop
+    /// 32.
     case rolling
+    /// 14, 33.
     case masterKilled = "master-killed"
+    /// 48.
     case masterFrozen = "master-frozen"
+    /// 34.
     case failover
+    /// 35.
     case newMaster = "new-master"
+    /// 35, the second half.
+    case nodeLeaves = "node-leaves"
+    /// 36.
     case feedsCut = "feeds-cut"
+    /// 37.
+    case nodeCut = "node-cut"
+    case nodeCutCompanions = "node-cut-companions"
+    /// 38.
+    case halfOpen = "half-open"
+    /// 39.
+    case notificationsEmptied = "notifications-emptied"
+    /// 40.
+    case bufferLimit = "buffer-limit"
+    /// 41.
+    case resetAndForged = "reset-and-forged"
+    /// 42.
+    case allDown = "all-down"
+    case allDownCompanions = "all-down-companions"
+    /// 43.
+    case nodeRestart = "node-restart"
+    case nodeRestartCompanions = "node-restart-companions"
+    /// 44.
+    case slowHandler = "slow-handler"
+
+    /// Every timer key has a companion: whatever is not heard must be found.
+    package var hasCompanions: Bool {
+        switch self {
+        case .nodeCutCompanions, .allDownCompanions, .nodeRestartCompanions: true
+        default: false
+        }
+    }
+
+    /// Something is to be lost, and to be counted: a run in which nothing was has tested nothing.
+    package var losesSome: Bool {
+        switch self {
+        case .nodeCut, .notificationsEmptied, .bufferLimit, .allDown, .slowHandler: true
+        default: false
+        }
+    }
+
+    /// Whether it may lose what it then has to count.
+    package var mayLose: Bool { losesSome || self == .nodeRestart }
 
     /// How long the traffic runs, in seconds.
     func seconds(_ pace: Pace) -> Double {
         switch (self, pace) {
-        case (.sigstop, .full): 34
+        case (.sigstop, .full), (.nodeLeaves, .full): 34
         case (.rolling, .full): 30
         case (.masterKilled, .full), (.masterFrozen, .full): 28
+        case (.allDown, .full), (.slowHandler, .full): 75
         case (_, .full): 22
         case (.sigstop, .short), (.rolling, .short), (.masterKilled, .short), (.masterFrozen, .short): 16
+        case (.slowHandler, .short): 16
         case (_, .short): 10
         }
     }
 
-    /// What a fault leaves behind for the account.
-    struct Trace: Sendable {
-        /// When the frozen leader woke, and in which term it had been; seconds since 1970.
-        var woke: (replica: String, term: UInt64, at: Double)?
-        var note = ""
+    /// Options of the replicas beyond the usual ones.
+    var replicaOptions: [String] {
+        switch self {
+        case .notificationsEmptied: ["--notifications", "set"]
+        // A minute's backlog must not fit.
+        case .slowHandler: ["--log-bytes", "65536", "--log-age", "3s"]
+        case _ where hasCompanions: ["--companion", CompanionKeys.rule]
+        default: []
+        }
     }
 
+    /// Nodes that come back empty-handed need to be masters without a replica that would take their place.
+    var replicasPerMaster: Int { self == .nodeRestart || self == .nodeRestartCompanions ? 0 : 1 }
+
     /// Does the fault, and returns when the last part of it is done.
-    func strike(
-        _ cluster: ThrowawayCluster, _ group: ReplicaGroup, _ witness: ExpirationWitness, _ pace: Pace
-    ) async throws -> Trace {
-        var trace = Trace()
+    func strike(_ stage: Stage) async throws -> Trace {
         switch self {
-        case .none: break
-        case .sigkill: await (try group.leader()).kill()
-        case .sigterm:
-            let code = await (try group.leader()).terminate()
-            trace.note = "exit \(code ?? -1)"
-        case .sigstop:
-            let leader = try await group.leader()
-            let term = leader.handled.last?.term ?? 0
-            leader.freeze()
-            try await Task.sleep(for: pace.freeze)  // The fault itself.
-            leader.resume()
-            trace.woke = (leader.id, term, Date().timeIntervalSince1970)
-        case .rolling:
-            for replica in group.replicas {
-                let code = await replica.terminate()
-                trace.note += "exit \(code ?? -1) "
-                try await replica.start()
-                try await group.waitUntilReady(replica, starts: 2)
-            }
-        case .masterKilled:
-            let master = try await cluster.masters()[0]
-            let replica = try await cluster.replicas(of: master)[0]
-            await cluster.kill(master)
-            try await cluster.waitUntilRole(replica, .master, within: .seconds(40))
-        case .masterFrozen:
-            let master = try await cluster.masters()[0]
-            let replica = try await cluster.replicas(of: master)[0]
-            cluster.freeze(master)
-            try await cluster.waitUntilRole(replica, .master, within: .seconds(40))
-            try await Task.sleep(for: .seconds(2))  // Long enough for a backlog.
-            cluster.resume(master)
-            try await cluster.waitUntilRole(master, .replica, within: .seconds(40))
-        case .failover:
-            let master = try await cluster.masters()[0]
-            try await cluster.failover(try await cluster.replicas(of: master)[0])
-        case .feedsCut:
-            let leader = try await group.leader()
-            let end = Date() + (pace == .full ? 10 : 4)
-            var cuts = 0
-            while Date() < end {
-                for node in cluster.nodes {
-                    let clients = try await node.cli("CLIENT", "LIST", "TYPE", "pubsub").split(separator: "\n")
-                    for client in clients where client.contains("name=lapse:chaos:\(leader.id):feed") {
-                        guard let id = client.split(separator: " ").first?.dropFirst(3) else { continue }
-                        _ = try? await node.cli("CLIENT", "KILL", "ID", String(id))
-                        cuts += 1
-                    }
-                }
-            }
-            trace.note = "\(cuts) cuts "
-        case .newMaster:
-            let node = try await cluster.addNode()
-            try await witness.add(node)
-            try await cluster.rebalance(onto: node)
+        case .none: Trace()
+        case .sigkill: try await stage.killLeader()
+        case .sigterm: try await stage.terminateLeader()
+        case .sigstop: try await stage.freezeLeader(for: stage.pace.freeze)
+        case .rolling: try await stage.restartAllInTurn()
+        case .masterKilled: try await stage.killMaster()
+        case .masterFrozen: try await stage.freezeMaster()
+        case .failover: try await stage.failOver()
+        case .newMaster: try await stage.addMaster()
+        case .nodeLeaves: try await stage.removeMaster()
+        case .feedsCut: try await stage.cutLeadersFeeds(for: stage.pace == .full ? .seconds(10) : .seconds(4))
+        case .nodeCut, .nodeCutCompanions: try await stage.cutFeedsToOneNode(for: .seconds(2))
+        case .halfOpen: try await stage.stallMaster()
+        case .notificationsEmptied: try await stage.emptyNotifications()
+        case .bufferLimit: try await stage.overrunBuffers(keys: stage.pace == .full ? 100_000 : 20_000)
+        case .resetAndForged: try await stage.resetAndForge()
+        case .allDown, .allDownCompanions: try await stage.stopAll(for: stage.pace.outage)
+        case .nodeRestart: try await stage.restartNode(after: .zero)
+        case .nodeRestartCompanions: try await stage.restartNode(after: .seconds(CompanionKeys.longest + 1))
+        case .slowHandler: try await stage.slowHandlers(for: stage.pace.slowness)
         }
-        return trace
     }
 }

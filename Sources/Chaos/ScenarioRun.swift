@@ -30,60 +30,99 @@ package struct ScenarioRun: Sendable {
     package func run() async throws -> Ledger {
         var options = ClusterOptions()
         options.nodeTimeout = nodeTimeout
+        options.replicasPerMaster = scenario.replicasPerMaster
+        if scenario.replicasPerMaster == 0 { options.server.extra = ["cluster-require-full-coverage no"] }
+        return try await Self.withStage(
+            options, binary: binary, leaseTTL: leaseTTL, pace: pace, extra: scenario.replicaOptions + replicaOptions,
+            hasReaders: scenario == .slowHandler
+        ) { stage in
+            let ledger = try await scenario.hasCompanions ? withCompanions(stage) : withTraffic(stage)
+            await stage.group.shutDown()
+            if let logs { try stage.group.copyLogs(to: logs.appending(path: ledger.scenario)) }
+            return ledger
+        }
+    }
+
+    /// Sets the stage, and clears it whatever happens.
+    static func withStage<Result: Sendable>(
+        _ options: ClusterOptions, binary: String, leaseTTL: Duration, pace: Pace, extra: [String],
+        hasReaders: Bool = false, _ play: (Stage) async throws -> Result
+    ) async throws -> Result {
+        var options = options
+        options.server.users = [ReplicaGroup.userLine]
         let cluster = try await ThrowawayCluster.start(options)
         do {
-            let ledger = try await run(on: cluster)
+            let witness = try await ExpirationWitness.watching(cluster.nodes)
+            let group = try await ReplicaGroup.start(
+                binary: binary, redis: ReplicaGroup.urls(cluster.nodes), leaseTTL: leaseTTL,
+                nodes: cluster.nodes.count, extra: extra, hasReaders: hasReaders)
+            _ = try await group.leader()
+            let probe = AccountProbe(group.replicas)
+            defer { probe.stop() }
+            let result = try await play(
+                Stage(cluster: cluster, group: group, witness: witness, pace: pace, probe: probe))
+            try await witness.stop()
             await cluster.shutDown()
-            return ledger
+            return result
         } catch {
             await cluster.shutDown()
             throw error
         }
     }
 
-    private func run(on cluster: ThrowawayCluster) async throws -> Ledger {
-        let witness = try await ExpirationWitness.watching(cluster.nodes)
-        let group = try await ReplicaGroup.start(
-            binary: binary, redis: cluster.nodes[0].url, name: "chaos", leaseTTL: leaseTTL, nodes: cluster.nodes.count,
-            extra: replicaOptions)
-        _ = try await group.leader()
-        let traffic = ArmedKeys(cluster: cluster)
+    private var title: String { "\(scenario.rawValue), lease \(leaseTTL)" }
+
+    /// What Redis announces is owed: handled, or reported as lost.
+    private func withTraffic(_ stage: Stage) async throws -> Ledger {
+        let traffic = ArmedKeys(cluster: stage.cluster)
         async let account = traffic.run(
             rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(scenario.seconds(pace)))
         try await Task.sleep(for: .seconds(pace.before))  // Steady traffic before the fault.
-        let trace = try await scenario.strike(cluster, group, witness, pace)
-        let armed = try await account
-        // What a dead master had acknowledged and not replicated never expires: what was announced is owed, no more.
-        try? await witness.waitUntilSeen(Set(armed.acknowledged.keys), within: .seconds(20))
-        var announced: [String: Double] = [:]
-        for sighting in witness.sightings where sighting.key.hasPrefix(traffic.prefix) && announced[sighting.key] == nil
-        {
-            announced[sighting.key] = sighting.time.timeIntervalSince1970
+        let trace = try await scenario.strike(stage)
+        let settlement = try await Settlement.of(stage, await account, [trace], prefix: traffic.prefix)
+        var ledger = Ledger(
+            scenario: title, announced: settlement.announced, unheard: settlement.unheard,
+            handled: settlement.handled, reported: stage.group.reported)
+        ledger.note(trace, settlement)
+        ledger.note(stage.probe)
+        if scenario != .resetAndForged, scenario != .nodeRestart {
+            ledger.problems += try await stage.differencesFromCounters()
         }
-        let owed = Set(announced.keys)
-        try? await waitUntil("every announced key is handled", within: .seconds(20)) {
-            let handled = Set(group.handled.map(\.key))
-            let missing = owed.subtracting(handled)
+        if scenario.losesSome, ledger.reported == 0 {
+            ledger.problems.append("nothing was lost, so nothing was tested")
+        }
+        if !scenario.mayLose, ledger.lost > 0 { ledger.problems.append("lost \(ledger.lost)") }
+        return ledger
+    }
+
+    /// Every key is owed, whether anybody heard of it or not.
+    private func withCompanions(_ stage: Stage) async throws -> Ledger {
+        let keys = CompanionKeys(cluster: stage.cluster, count: pace.companions)
+        let due = try await keys.arm()
+        if scenario == .nodeCutCompanions {
+            // A cut during which nothing expires would test nothing.
+            try await waitUntil("the first have expired", within: .seconds(30)) {
+                stage.witness.counts.keys.contains { due[$0] != nil } ? nil : "not yet"
+            }
+        }
+        let trace = try await scenario.strike(stage)
+        try? await waitUntil("every key is handled", within: .seconds(90), every: .milliseconds(250)) {
+            let missing = Set(due.keys).subtracting(stage.group.handledKeys)
             return missing.isEmpty ? nil : "\(missing.count) are missing"
         }
         try await Task.sleep(for: .seconds(1))  // For duplicates that would still come.
-        let handled = group.handled
+        let handled = stage.group.handled.filter { $0.key.hasPrefix(CompanionKeys.prefix) }
         var ledger = Ledger(
-            scenario: "\(scenario.rawValue), lease \(leaseTTL)", announced: announced, handled: handled)
-        ledger.note = trace.note
-        if let woke = trace.woke {
-            let late = handled.count { $0.replica == woke.replica && $0.term == woke.term && $0.time > woke.at }
-            ledger.afterWaking = late
-            ledger.note += "after waking: \(late)"
-        }
-        let unannounced = armed.acknowledged.count - owed.intersection(armed.acknowledged.keys).count
-        if unannounced > 0 { ledger.note += " never announced: \(unannounced)" }
-        let again = witness.counts.filter { owed.contains($0.key) }.values.reduce(0) { $0 + $1 - 1 }
-        ledger.announcedAgain = again
-        if again > 0 { ledger.note += " announced again: \(again)" }
-        await group.shutDown()
-        if let logs { try group.copyLogs(to: logs.appending(path: ledger.scenario)) }
-        try await witness.stop()
+            scenario: title, announced: due, unheard: 0, handled: handled, reported: stage.group.reported)
+        ledger.isReconciled = true
+        let heard = stage.witness.counts.keys.count { due[$0] != nil }
+        ledger.note =
+            trace.note + "announced \(heard), found by companions \(handled.count { $0.origin == "reconcile" })"
+        ledger.problems += trace.problems
+        ledger.note(stage.probe)
+        if ledger.lost > 0 { ledger.problems.append("lost \(ledger.lost)") }
+        let left = try await keys.left()
+        if left > 0 { ledger.problems.append("companions left: \(left)") }
         return ledger
     }
 }

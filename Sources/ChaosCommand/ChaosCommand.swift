@@ -30,28 +30,73 @@ struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "Further options for the replicas, one string.")
     var replicaOptions: String?
 
+    @Option(help: "Random faults instead of scenarios, in an order drawn from this number; 0 draws one.")
+    var seed: UInt64?
+
+    @Option(help: "How long random faults go on, in minutes.")
+    var minutes: Double = 3
+
     func run() async throws {
         let chosen = try scenario.map { name in
             guard let scenario = Scenario(rawValue: name) else { throw ValidationError("no scenario '\(name)'") }
             return scenario
         }
-        let here = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        let binary = binary ?? here.appending(path: "lapse").path
-        Self.show(Ledger.header)
         var failures = 0
+        Self.show(Ledger.header)
         for ttl in leaseTTL.isEmpty ? [8, 2] : leaseTTL {
+            if let seed {
+                if try await !random(seed == 0 ? .random(in: 1...UInt64(Int.max)) : seed, ttl) { failures += 1 }
+                continue
+            }
             for scenario in chosen.isEmpty ? Scenario.allCases.filter({ $0 != .none }) : chosen {
-                var run = ScenarioRun(
-                    scenario, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout), binary: binary)
-                run.logs = logs.map { URL(filePath: $0) }
-                run.replicaOptions = replicaOptions?.split(separator: " ").map(String.init) ?? []
-                let ledger = try await run.run()
-                Self.show(ledger.row)
-                if ledger.lost > 0 || ledger.overlaps > 0 { failures += 1 }
+                if await !row(scenario, ttl) { failures += 1 }
             }
         }
         if failures > 0 { throw ExitCode(1) }
     }
+
+    /// Runs a scenario and shows its row; false when it failed.
+    private func row(_ scenario: Scenario, _ ttl: Double) async -> Bool {
+        var run = ScenarioRun(
+            scenario, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout), binary: executable)
+        run.logs = logs.map { URL(filePath: $0) }
+        run.replicaOptions = options
+        do {
+            let ledger = try await run.run()
+            Self.show(ledger.row)
+            return ledger.failures.isEmpty
+        } catch {
+            Self.show("\(scenario.rawValue): FAILED (\(error))")
+            return false
+        }
+    }
+
+    private func random(_ seed: UInt64, _ ttl: Double) async throws -> Bool {
+        var run = RandomRun(
+            seed: seed, minutes: minutes, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout),
+            binary: executable, tell: { Self.show($0) })
+        run.logs = logs.map { URL(filePath: $0) }
+        run.replicaOptions = options
+        let again =
+            "scripts/chaos --seed \(seed) --minutes \(minutes) --lease-ttl \(ttl) --rate \(rate) --node-timeout \(nodeTimeout)"
+        Self.show("seed \(seed)")
+        do {
+            let ledger = try await run.run()
+            Self.show(ledger.row)
+            if ledger.failures.isEmpty { return true }
+        } catch {
+            Self.show("seed \(seed): FAILED (\(error))")
+        }
+        Self.show("repeat it with: \(again)")
+        return false
+    }
+
+    private var executable: String {
+        let here = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        return binary ?? here.appending(path: "lapse").path
+    }
+
+    private var options: [String] { replicaOptions?.split(separator: " ").map(String.init) ?? [] }
 
     /// At once, also into a file: a row is minutes of work.
     private static func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }

@@ -55,6 +55,9 @@ package enum LapseMetrics {
         .gauge("lapse_log_bytes", by: "node", "Bytes kept in the log of this node."),
         .gauge("lapse_backlog", by: "node", "Expirations of this node in the log that are not yet finished."),
         .gauge(
+            "lapse_account", byAll: ["node", "state"],
+            "What became of this node's expirations in the leader's term: announced is the sum of the other states."),
+        .gauge(
             "lapse_predicted_lag_seconds", by: "node",
             "Median delay of expiration events that this node's settings and volatile keys predict."),
     ]

@@ -26,6 +26,10 @@ package struct MetricDeclaration: Sendable {
         Self(name: name, kind: .gauge, labels: label.map { [$0] } ?? [], help: help, buckets: [], knownValues: values)
     }
 
+    package static func gauge(_ name: String, byAll labels: [String], _ help: String) -> Self {
+        Self(name: name, kind: .gauge, labels: labels, help: help, buckets: [], knownValues: [])
+    }
+
     package static func histogram(_ name: String, buckets: [Double] = Self.durations, _ help: String) -> Self {
         Self(name: name, kind: .histogram, labels: [], help: help, buckets: buckets, knownValues: [])
     }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Lapse
 import RedisClient
 
@@ -72,7 +71,9 @@ extension ProcessorConfiguration {
     /// Takes over the options for the connection.
     mutating func connect(_ values: OptionValues) throws(Failure) {
         redis = try values.all(Connection.redis)
-        if let path = try values(Connection.passwordFile) { password = try Self.password(in: path) }
+        if let path = try values(Connection.passwordFile) {
+            password = try PasswordFile.read(path, Connection.passwordFile.row)
+        }
         tlsAuthorityFile = try values(Connection.tlsAuthority)
         tlsCertificateFile = try values(Connection.tlsCertificate)
         tlsKeyFile = try values(Connection.tlsKey)
@@ -80,18 +81,5 @@ extension ProcessorConfiguration {
         if let value = try values(Connection.connectTimeout) { connectTimeout = value }
         startupTimeout = try values(Connection.startupTimeout)
         addressMap = try values.all(Connection.addressMap)
-    }
-
-    /// Editors end a file with a newline; a password has none.
-    private static func password(in path: String) throws(Failure) -> String {
-        let flag = Connection.passwordFile.row.flag
-        let data: Data
-        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
-            throw .usage("\(flag): \(path) cannot be read: check that it exists and that this user may read it")
-        }
-        var text = String(decoding: data, as: UTF8.self)
-        while text.last?.isNewline ?? false { text.removeLast() }
-        guard !text.isEmpty else { throw .usage("\(flag): \(path) is empty") }
-        return text
     }
 }

@@ -15,7 +15,7 @@ enum Examination: OptionGroupTable {
     static let own = [fix.row, acl.row]
     static let rows =
         own + [
-            Running.leaseTTL.row, Running.notifications.row, Running.deadLetter.row, Wanted.companion.row,
+            Candidacy.leaseTTL.row, Running.notifications.row, Running.deadLetter.row, Wanted.companion.row,
             Wanted.database.row,
         ]
 }

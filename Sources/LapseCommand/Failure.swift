@@ -1,4 +1,5 @@
 import Lapse
+import LeaderElection
 import RedisClient
 
 /// Why the command ends: one line for whoever started it, and the exit code.
@@ -9,6 +10,8 @@ struct Failure: Error, Sendable, CustomStringConvertible {
         case unreachable = 69
         case `internal` = 70
         case denied = 77
+        /// No such command, as shells have it.
+        case notFound = 127
         /// The answer is no: `status` without a leader, `doctor` with findings.
         case negative = 1
     }
@@ -38,6 +41,18 @@ struct Failure: Error, Sendable, CustomStringConvertible {
                 }
             self.init(code, error.description)
         case let error as RedisError: self.init(LapseError(error))
+        case let error as RegisterError:
+            switch error {
+            case .denied: self.init(.denied, error.description)
+            case .unreachable, .timedOut: self.init(.unreachable, error.description)
+            case .unexpected, .cancelled: self.init(.internal, error.description)
+            }
+        case let error as ElectionError:
+            if case .configuration = error {
+                self = .usage(error.description)
+            } else {
+                self.init(.internal, "\(error)")
+            }
         default: self.init(.internal, "\(error)")
         }
     }

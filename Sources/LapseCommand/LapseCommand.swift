@@ -13,7 +13,10 @@ struct LapseCommand: AsyncParsableCommand {
             (--config FILE; there it is leaseTtl). A flag counts before the environment, that before the file.
             """,
         version: Version.text,
-        subcommands: [RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, DemoCommand.self])
+        subcommands: [
+            RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, ElectCommand.self,
+            DemoCommand.self,
+        ])
 
     static func main() async {
         // A reader that has gone away is an error of the write, not the end of the process.

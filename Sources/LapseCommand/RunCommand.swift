@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Lapse
 import LapseAdmin
+import LeaderElection
 import Logging
 import Metrics
 import ServiceLifecycle
@@ -19,15 +20,20 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup(title: "Candidacy") var candidacy: GivenOptions<Candidacy>
     @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
     @OptionGroup(title: "Service") var running: GivenOptions<Running>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
 
     func run() async throws {
-        let values = try await OptionValues(given: connection, election, wanted, running, logLines)
+        let values = try await OptionValues(given: connection, election, candidacy, wanted, running, logLines)
         let logger = try values.bootstrapLogging()
+        var configuration = try ProcessorConfiguration(values)
+        configuration.store = try StoreOptions(values).open(
+            election: ElectionConfiguration(
+                name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL), logger: logger)
         let service = RunningService(
-            try ProcessorConfiguration(values), handler: try values(Running.handler) ?? .log,
+            configuration, handler: try values(Running.handler) ?? .log,
             admin: try values(Running.admin) ?? .off, logger: logger)
         try await service.run()
     }

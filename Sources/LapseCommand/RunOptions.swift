@@ -18,8 +18,47 @@ enum Election: OptionGroupTable {
             name: "lock-servers", arity: .list, value: "url,…",
             help: "Independent servers that vote on the lease instead (classic Redlock), an odd number.",
             isSecret: true), read: Connection.url)
+    static let store = Setting<StoreChoice>(
+        row: OptionRow(
+            name: "store", value: "url",
+            help: """
+                Where the election is held: redis, etcd://HOST:2379[,HOST:2379…]/PREFIX, consul://HOST:8500/PREFIX or \
+                mysql://USER@HOST:3306/DB?scheme=heartbeat|lease; with TLS etcd+tls:// and so on.
+                """,
+            standard: "redis", isSecret: true), read: StoreChoice.init(parsing:))
+    static let storePasswordFile = Setting.text(
+        OptionRow(
+            name: "store-password-file", value: "file", help: "File that holds the store's password or token."))
+    static let storeAuthority = Setting.text(
+        OptionRow(
+            name: "store-tls-ca", value: "file", help: "PEM file with the authorities to trust for the store.",
+            standardHelp: "the system's"))
+    static let storeCertificate = Setting.text(
+        OptionRow(
+            name: "store-tls-cert", value: "file", help: "PEM file with this client's certificate for the store."))
+    static let storeKey = Setting.text(
+        OptionRow(name: "store-tls-key", value: "file", help: "PEM file with the key of --store-tls-cert."))
 
-    static let rows = [name.row, registers.row, lockServers.row]
+    static let rows = [
+        name.row, registers.row, lockServers.row, store.row, storePasswordFile.row, storeAuthority.row,
+        storeCertificate.row, storeKey.row,
+    ]
+}
+
+/// How this replica takes part in the election.
+enum Candidacy: OptionGroupTable {
+    static let id = Setting.text(
+        OptionRow(
+            name: "id", value: "id", help: "This replica; another one for each.", standardHelp: "host-pid-random"))
+    static let leaseTTL = Setting.duration(
+        OptionRow(
+            name: "lease-ttl", value: "duration", help: "Lease length; renewed every third of it.", standard: "8s"))
+    static let drain = Setting.duration(
+        OptionRow(
+            name: "drain", value: "duration", help: "Time for handlers, or the program, to finish at shutdown.",
+            standard: "10s"))
+
+    static let rows = [id.row, leaseTTL.row, drain.row]
 }
 
 /// Which expirations are wanted.
@@ -57,16 +96,7 @@ enum LogLines: OptionGroupTable {
 /// The options of `lapse run` that no other subcommand has.
 enum Running: OptionGroupTable {
     enum Handler: String, CaseIterable, Sendable { case log, ndjson, none }
-    enum Store: String, CaseIterable, Sendable { case redis }
 
-    static let id = Setting.text(
-        OptionRow(
-            name: "id", value: "id", help: "This replica; another one for each.", standardHelp: "host-pid-random"))
-    static let leaseTTL = Setting.duration(
-        OptionRow(
-            name: "lease-ttl", value: "duration", help: "Lease length; renewed every third of it.", standard: "8s"))
-    static let store = Setting<Store>.choice(
-        OptionRow(name: "store", help: "Where the election is held.", standard: "redis"))
     static let notifications = Setting<ProcessorConfiguration.NotificationPolicy>.choice(
         OptionRow(
             name: "notifications", help: "notify-keyspace-events: check it, add what is missing, or do not look.",
@@ -95,9 +125,6 @@ enum Running: OptionGroupTable {
         OptionRow(
             name: "reconcile-interval", value: "duration",
             help: "How often to look for companions whose key is gone unannounced.", standard: "5m"))
-    static let drain = Setting.duration(
-        OptionRow(
-            name: "drain", value: "duration", help: "Time for handlers to finish at shutdown.", standard: "10s"))
     static let admin = Setting<AdminAddress>(
         row: OptionRow(
             name: "admin", value: "host:port", help: "Health, metrics and status over HTTP; or off.",
@@ -109,8 +136,8 @@ enum Running: OptionGroupTable {
     }
 
     static let rows = [
-        id.row, leaseTTL.row, store.row, notifications.row, handler.row, concurrency.row, handlerTimeout.row,
-        retries.row, deadLetter.row, logBytes.row, logAge.row, reconcileInterval.row, drain.row, admin.row,
+        notifications.row, handler.row, concurrency.row, handlerTimeout.row, retries.row, deadLetter.row,
+        logBytes.row, logAge.row, reconcileInterval.row, admin.row,
     ]
 }
 
@@ -119,7 +146,7 @@ extension ProcessorConfiguration {
     init(_ values: OptionValues) throws(Failure) {
         self.init(
             name: try values(Election.name) ?? "default",
-            id: try values(Running.id) ?? ElectionConfiguration.uniqueID(),
+            id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID(),
             match: try values.all(Wanted.match))
         try connect(values)
         registers = try values(Election.registers)
@@ -128,7 +155,7 @@ extension ProcessorConfiguration {
         databases = try values.all(Wanted.database)
         companions = try values.all(Wanted.companion)
         deadLetter = try values(Running.deadLetter)
-        if let value = try values(Running.leaseTTL) { leaseTTL = value }
+        if let value = try values(Candidacy.leaseTTL) { leaseTTL = value }
         if let value = try values(Running.notifications) { notifications = value }
         if let value = try values(Running.concurrency) { concurrency = value }
         if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
@@ -136,8 +163,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.logBytes) { logBytes = value }
         if let value = try values(Running.logAge) { logAge = value }
         if let value = try values(Running.reconcileInterval) { reconcileInterval = value }
-        if let value = try values(Running.drain) { drain = value }
-        _ = try values(Running.store)
+        if let value = try values(Candidacy.drain) { drain = value }
         do { try validate() } catch { throw Failure(error) }
     }
 }

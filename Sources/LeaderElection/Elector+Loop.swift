@@ -19,6 +19,7 @@ extension Elector {
             group.addTask(executorPreference: globalConcurrentExecutor) {
                 for await entry in entries { entry.write(to: self.logger) }
             }
+            group.addTask { await self.store.run() }
             let wakeUps = store.wakeUps()
             group.addTask {
                 for await _ in wakeUps { self.outbox.yield(.event(.wakeUp)) }

@@ -19,7 +19,7 @@ package final class EventLoopTaskExecutor: TaskExecutor {
 
 extension EventLoop {
     /// Returns after `duration`, or when the task is cancelled. `Task.sleep` would wake up through the global pool.
-    func sleep(_ duration: Duration) async {
+    package func sleep(_ duration: Duration) async {
         let timer = scheduleTask(in: TimeAmount(duration)) {}
         await withTaskCancellationHandler {
             try? await timer.futureResult.get()

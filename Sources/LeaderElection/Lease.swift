@@ -44,7 +44,7 @@ public final class Lease: Sendable {
     }
 
     /// The term is over, for whatever reason.
-    var isEnded: Bool { state.withLock { $0.ended } }
+    package var isEnded: Bool { state.withLock { $0.ended } }
 
     package func extend(_ window: LeaseWindow) {
         state.withLock { $0.window = window }

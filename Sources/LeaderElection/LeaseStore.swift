@@ -57,11 +57,24 @@ public protocol LeaseStore: Sendable {
     /// Signals that the lease may have become free, or may have been lost. They may be lost, late, doubled or
     /// wrong: they only make the elector look sooner. Called once per elector.
     func wakeUps() -> AsyncStream<WakeUp>
+
+    /// What the store has to do all the time, such as listening. The elector runs it in a task of its own until the
+    /// election is over, and cancels it then; it must return promptly.
+    func run() async
+
+    /// Closes what the store has open. Called once by whoever made the store, after the elector's `run` returned.
+    func shutDown() async
 }
 
 extension LeaseStore {
     /// Unknown.
     public var failureDomains: Int? { nil }
+
+    /// Nothing to do.
+    public func run() async {}
+
+    /// Nothing to close.
+    public func shutDown() async {}
 
     /// None: followers poll.
     public func wakeUps() -> AsyncStream<WakeUp> {

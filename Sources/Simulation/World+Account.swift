@@ -52,15 +52,14 @@ extension World {
     }
 
     /// A hole is as full as it will ever be: what it still lacks is called lost.
-    func report(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
+    func report(_ hole: Repairer.Hole, _ lost: UInt64, _ replica: Replica, _ body: Body) {
         guard let log = replica.logs[hole.runID] else { return }
-        let gap = Repairer.gap(hole, in: replica.logs)
         let missing = hole.ordinals.filter { log.entry($0) == nil }
-        trace.note("gap", replica.life, gap.lost)
+        trace.note("gap", replica.life, lost)
         body.lost[hole.runID, default: []].formUnion(missing)
         let isExact = ledger.processes[hole.runID]?.isExact ?? true
-        if isExact, gap.lost != UInt64(missing.count) {
-            ledger.violate(.i9, "\(gap.lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
+        if isExact, lost != UInt64(missing.count) {
+            ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
         // One whose lease has lapsed says so for nobody: the body is on its way out.
         guard let process = ledger.processes[hole.runID], process.isExact, leaseIsValid(replica, body) else { return }

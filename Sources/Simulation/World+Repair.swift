@@ -45,13 +45,13 @@ extension World {
     }
 
     private func conclude(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
-        guard replica.intake.filled(hole), replica.body === body else { return }
+        guard let lost = replica.intake.settle(hole), replica.body === body else { return }
         if hole.isSurvey, let process = ledger.processes[hole.runID],
             hasTrouble(replica) || now - process.bornAt < .seconds(4)
         {
             process.wasAskedFor = false
         }
-        if !hole.isSurvey { report(hole, replica, body) }
+        if !hole.isSurvey { report(hole, lost, replica, body) }
         pump(replica)
     }
 

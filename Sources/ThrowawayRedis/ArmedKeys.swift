@@ -26,6 +26,7 @@ package final class ArmedKeys: Sendable {
     }
 
     let nodes: @Sendable () -> [ThrowawayServer]
+    package static let defaultPrefix = "k:"
     package let prefix: String
     let replicasToWaitFor: Int
     let sequence = Atomic(0)
@@ -34,14 +35,17 @@ package final class ArmedKeys: Sendable {
     /// `replicasToWaitFor` above zero acknowledges a key only when so many replicas have it (WAIT): only then does it
     /// outlive the death of its master for certain.
     package init(
-        nodes: @escaping @Sendable () -> [ThrowawayServer], prefix: String = "k:", replicasToWaitFor: Int = 0
+        nodes: @escaping @Sendable () -> [ThrowawayServer], prefix: String = ArmedKeys.defaultPrefix,
+        replicasToWaitFor: Int = 0
     ) {
         self.nodes = nodes
         self.prefix = prefix
         self.replicasToWaitFor = replicasToWaitFor
     }
 
-    package convenience init(cluster: ThrowawayCluster, prefix: String = "k:", replicasToWaitFor: Int = 0) {
+    package convenience init(
+        cluster: ThrowawayCluster, prefix: String = ArmedKeys.defaultPrefix, replicasToWaitFor: Int = 0
+    ) {
         self.init(nodes: { cluster.nodes }, prefix: prefix, replicasToWaitFor: replicasToWaitFor)
     }
 

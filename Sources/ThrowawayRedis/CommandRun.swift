@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Processes
 
 /// One run of a short command (`redis-cli`, `openssl`) and what it printed.
 struct CommandRun: Sendable {

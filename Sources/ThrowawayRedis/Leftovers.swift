@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Processes
 import Synchronization
 
 /// What has to go when the process exits without a shut-down: running children and directories.

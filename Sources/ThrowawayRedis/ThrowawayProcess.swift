@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Processes
 
 /// Any command as a child that dies with this process, and what it has cost so far.
 package final class ThrowawayProcess: Sendable {

@@ -1,5 +1,6 @@
 package import Foundation
 import Glibc
+import Processes
 import Synchronization
 
 /// One `lapse run` process that reports what it handles, for the demo, the tests and the fault table.
@@ -30,6 +31,8 @@ package final class ThrowawayReplica: Sendable {
         var readOffset = 0
         var handled: [Handled] = []
         var unreadable = 0
+        var reader: SlowReader?
+        var bytesPerSecond: Int?
     }
 
     package let id: String
@@ -37,6 +40,7 @@ package final class ThrowawayReplica: Sendable {
     private let binary: String
     private let arguments: [String]
     private let environment: [String: String]
+    private let hasReader: Bool
     private let state = Mutex(State())
     private var outputFile: URL { directory.appending(path: "handled.ndjson") }
     private var logFile: URL { directory.appending(path: "log") }
@@ -44,8 +48,12 @@ package final class ThrowawayReplica: Sendable {
     /// - Parameters:
     ///   - binary: path of the `lapse` executable.
     ///   - arguments: options of `lapse run` besides id, handler and log format.
-    package init(id: String, binary: String, arguments: [String], environment: [String: String] = [:]) throws {
+    ///   - hasReader: its output goes through a pipe, and somebody who reads it (see ``readOutput(bytesPerSecond:)``).
+    package init(
+        id: String, binary: String, arguments: [String], environment: [String: String] = [:], hasReader: Bool = false
+    ) throws {
         self.id = id
+        self.hasReader = hasReader
         self.binary = binary
         self.arguments = ["run", "--id", id, "--handler", "ndjson", "--log-format", "text"] + arguments
         self.environment = environment
@@ -61,14 +69,28 @@ package final class ThrowawayReplica: Sendable {
     package func start() async throws {
         let output = try Self.append(outputFile)
         let log = try Self.append(logFile)
+        defer { try? log.close() }
+        let reader =
+            hasReader ? try SlowReader(into: output, bytesPerSecond: state.withLock { $0.bytesPerSecond }) : nil
         defer {
-            try? output.close()
-            try? log.close()
+            if let reader { _ = close(reader.writeEnd) } else { try? output.close() }
         }
         let child = try await ChildProcess.spawn(
-            binary, arguments, environment: environment, output: output.fileDescriptor, errors: log.fileDescriptor)
+            binary, arguments, environment: environment, output: reader?.writeEnd ?? output.fileDescriptor,
+            errors: log.fileDescriptor)
         Leftovers.add(child)
-        state.withLock { $0.child = child }
+        state.withLock { state in
+            state.child = child
+            state.reader = reader
+        }
+    }
+
+    /// How fast its output is read, from now on; nil for as fast as it comes. Needs a reader.
+    package func readOutput(bytesPerSecond: Int?) {
+        state.withLock { state in
+            state.bytesPerSecond = bytesPerSecond
+            state.reader?.read(bytesPerSecond: bytesPerSecond)
+        }
     }
 
     package var isRunning: Bool { state.withLock { $0.child?.isRunning ?? false } }
@@ -128,6 +150,16 @@ package final class ThrowawayReplica: Sendable {
     /// How many log lines carry this message.
     package func count(of message: String) -> Int {
         log.split(separator: "\n").count { $0.contains(message) }
+    }
+
+    /// The sum of a number over the log lines that carry a message.
+    package func sum(of name: String, in message: String) -> Int {
+        log.split(separator: "\n").lazy.filter { $0.contains(message) }
+            .compactMap { line in
+                line.split(separator: " ").first { $0.hasPrefix("\(name)=") }.flatMap {
+                    Int($0.dropFirst(name.count + 1))
+                }
+            }.reduce(0, +)
     }
 
     private func readNew(_ state: inout State) {

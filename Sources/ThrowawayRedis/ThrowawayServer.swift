@@ -1,5 +1,6 @@
 package import Foundation
 import Glibc
+import Processes
 import Synchronization
 
 /// One redis-server process in a temporary directory of its own.
@@ -143,7 +144,7 @@ package final class ThrowawayServer: Sendable {
     /// Stalls the process (SIGSTOP): its connections stay open and nothing answers.
     package func freeze() {
         guard let child = runningChild else { return }
-        child.signal(SIGSTOP)
+        child.freeze()
         state.withLock { $0.isFrozen = true }
     }
 

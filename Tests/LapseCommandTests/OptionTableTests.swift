@@ -10,7 +10,7 @@ import Testing
 /// The table of options: one row is one option, everywhere.
 @Suite struct OptionTableTests {
     private static let runRows =
-        Connection.rows + Election.rows + Wanted.rows + Running.rows + LogLines.rows
+        Connection.rows + Election.rows + Candidacy.rows + Wanted.rows + Running.rows + LogLines.rows
 
     @Test(arguments: [
         ("lease-ttl", "LAPSE_LEASE_TTL", "leaseTtl"), ("redis", "LAPSE_REDIS", "redis"),
@@ -43,8 +43,8 @@ import Testing
         // The parser's view of the table is by reflection: this is what holds it to its word.
         let command = try #require(try LapseCommand.parseAsRoot(["run", row.flag, "from-flag"]) as? RunCommand)
         let given = [
-            command.connection.values, command.election.values, command.wanted.values, command.running.values,
-            command.logLines.values,
+            command.connection.values, command.election.values, command.candidacy.values, command.wanted.values,
+            command.running.values, command.logLines.values,
         ].reduce(into: [:]) { $0.merge($1) { $1 } }
         #expect(given == [name: ["from-flag"]])
 
@@ -105,7 +105,7 @@ import Testing
     @Test func aFileMayNest() async throws {
         let file = try TemporaryFile("lease:\n  ttl: 3s\nlog: {level: debug, format: json}\nretries: 7\n")
         let values = try await OptionValues(given: ["config": [file.path]], environment: [:])
-        #expect(try values(Running.leaseTTL) == .seconds(3))
+        #expect(try values(Candidacy.leaseTTL) == .seconds(3))
         #expect(try values(LogLines.level) == .debug)
         #expect(try values(LogLines.format) == .json)
         #expect(try values(Running.retries) == 7)

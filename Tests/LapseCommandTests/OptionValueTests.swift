@@ -11,10 +11,10 @@ import Testing
         ("250ms", Duration.milliseconds(250)), ("8s", .seconds(8)), ("2m", .seconds(120)), ("1h", .seconds(3600)),
         ("0s", .zero), ("8760h", .seconds(31_536_000)),
     ])
-    func durations(text: String, value: Duration) throws { #expect(try Running.drain.read(text) == value) }
+    func durations(text: String, value: Duration) throws { #expect(try Candidacy.drain.read(text) == value) }
 
     @Test(arguments: ["", "8", "s", "8x", "-1s", "1.5s", "8 s", "8S", "99999999999999999999s", "8761h", "٣s"])
-    func noDurations(text: String) { #expect(throws: Malformed.self) { try Running.drain.read(text) } }
+    func noDurations(text: String) { #expect(throws: Malformed.self) { try Candidacy.drain.read(text) } }
 
     @Test(arguments: [
         ("64MiB", 64 << 20), ("64mb", 64 << 20), ("1GiB", 1 << 30), ("512kib", 512 << 10), ("65536", 65_536), ("7b", 7),
@@ -26,7 +26,8 @@ import Testing
 
     @Test(arguments: [
         ("lease-ttl", "8x"), ("log-bytes", "many"), ("concurrency", "0"), ("retries", "-1"), ("registers", "two"),
-        ("database", "70000"), ("topology", "ring"), ("handler", "print"), ("notifications", "on"), ("store", "etcd"),
+        ("database", "70000"), ("topology", "ring"), ("handler", "print"), ("notifications", "on"),
+        ("on-loss", "panic"), ("store", "etcd"),
         ("redis", "http://x"), ("lock-servers", "x"), ("admin", "9464"), ("startup-timeout", "soon"),
         ("address-map", ""), ("name", ""),
     ])
@@ -104,7 +105,10 @@ import Testing
         do {
             let values = try await OptionValues(given: given, environment: environment)
             _ = try ProcessorConfiguration(values)
-            _ = try (values(Running.admin), values(Running.handler), values(LogLines.level), values(LogLines.format))
+            _ = try (
+                values(Running.admin), values(Running.handler), values(LogLines.level), values(LogLines.format),
+                values(Electing.onLoss), values(Election.store)
+            )
             return nil
         } catch { return Failure(error) }
     }

@@ -127,6 +127,9 @@ final class MasterSweep: Sendable {
         let node = directory[address]
         let answer = await unlessCancelled { try? await node.send(commands) }
         guard let replies = answer ?? nil else { return nil }
+        // A node that has just come back refuses for a while (CLUSTERDOWN, LOADING). That is no answer about any key: taken for
+        // one, its orphans would be passed over until the next interval.
+        if replies.contains(where: { $0.error.map { Redirection($0) == .retry } ?? false }) { return nil }
         let refusal = replies.lazy.compactMap(\.error).first { Redirection($0) == .none }
         guard let refusal else {
             hasComplained.store(false, ordering: .relaxed)

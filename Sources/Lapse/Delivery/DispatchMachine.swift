@@ -21,6 +21,8 @@ package struct DispatchMachine {
     }
 
     private var places: [Cursor] = []
+    /// What became of what each of them passed.
+    private var tallies: [Tally] = []
     /// Where in `places` the cursor of a log stands.
     private var index: [String: Int] = [:]
     /// Expirations come in stretches of one log: the next one most likely needs the cursor of the last.
@@ -39,6 +41,13 @@ package struct DispatchMachine {
 
     package func cursor(_ runID: String) -> Cursor? { index[runID].map { places[$0] } }
 
+    /// What became of a log's expirations in this term; nil before it was opened.
+    ///
+    /// - Parameter last: the last ordinal announced.
+    package func account(_ runID: String, last: UInt64) -> NodeAccount? {
+        index[runID].map { tallies[$0].account(places[$0], last: last) }
+    }
+
     package var readyCount: Int { ready.count }
 
     /// Begins a log, or goes on where its cursor stands.
@@ -46,16 +55,21 @@ package struct DispatchMachine {
         guard index[runID] == nil else { return }
         index[runID] = places.count
         places.append(cursor)
+        tallies.append(Tally(cursor))
     }
 
     /// Passes over ordinals that need no handling.
-    package mutating func skip(_ runID: String, through ordinal: UInt64) {
-        if let place = place(runID) { places[place].skip(through: ordinal) }
+    package mutating func skip(_ runID: String, through ordinal: UInt64, as outcome: Tally.Outcome = .ignored) {
+        guard let place = place(runID), places[place].through < ordinal else { return }
+        tallies[place].count(outcome, ordinal - places[place].through)
+        places[place].skip(through: ordinal)
     }
 
-    /// A pending ordinal that cannot be handled any more: the log has lost it, or nobody wants it.
-    package mutating func drop(_ runID: String, _ ordinal: UInt64) {
-        if let place = place(runID) { places[place].finish(ordinal) }
+    /// A pending ordinal that will not be handled any more: it has been, or the log has lost it.
+    package mutating func drop(_ runID: String, _ ordinal: UInt64, as outcome: Tally.Outcome = .lost) {
+        guard let place = place(runID) else { return }
+        places[place].finish(ordinal)
+        tallies[place].count(outcome)
     }
 
     /// Takes up an expiration: to be handled, behind the others of its key.
@@ -98,8 +112,8 @@ package struct DispatchMachine {
     package mutating func giveBack(_ work: ArraySlice<Work>) { ready.insert(contentsOf: work, at: 0) }
 
     /// Handled, or given up for good: the next one of its key may go.
-    package mutating func finish(_ work: Work) {
-        if work.hasPosition { drop(work.runID, work.ordinal) }
+    package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
+        if work.hasPosition { drop(work.runID, work.ordinal, as: outcome) }
         pendingCount -= 1
         if let next = Self.next(in: &lines[work.line]) { ready.append(next) }
     }

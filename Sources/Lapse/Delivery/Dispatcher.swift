@@ -90,10 +90,16 @@ package final class Dispatcher: Sendable {
     }
 
     /// A hole is as full as it will ever be. False if this term does not wait for it.
-    package func filled(_ hole: Repairer.Hole) -> Bool {
-        let isWanted = state.withLock { $0.intake.filled(hole) }
-        if isWanted { wake(lanes) }
-        return isWanted
+    package func filled(_ hole: Repairer.Hole) -> Bool { settle(hole) != nil }
+
+    /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
+    /// brought and the log's bounds take away again is a new hole.
+    ///
+    /// - Returns: how many are lost; nil if this term does not wait for it.
+    package func settle(_ hole: Repairer.Hole) -> UInt64? {
+        let lost = state.withLock { $0.intake.settle(hole) }
+        if lost != nil { wake(lanes) }
+        return lost
     }
 
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
@@ -138,20 +144,25 @@ package final class Dispatcher: Sendable {
             another?.resume()
             tell(news)
             if isOver || !work.isEmpty { return work }
+            let told = news.doubtful
             await withCheckedContinuation { continuation in
-                let mayWait = state.withLock { state in
-                    guard state.intake.phase == .running, !state.intake.hasWork() else { return false }
+                let (mayWait, news) = state.withLock { state -> (Bool, Intake.News) in
+                    guard state.intake.phase == .running, !state.intake.hasWork() else { return (false, Intake.News()) }
                     state.waiters.append(continuation)
-                    return true
+                    // Whoever waits leaves nothing untold: a hole that nobody is asked about wakes nobody.
+                    var news = state.intake.takeNews()
+                    news.doubtful.subtract(told)
+                    return (true, news)
                 }
                 if !mayWait { continuation.resume() }
+                tell(news)
             }
         }
     }
 
-    package func finish(_ work: Work) {
+    package func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
         let (lane, drained) = state.withLock { state in
-            state.intake.finish(work)
+            state.intake.finish(work, as: outcome)
             return (state.intake.readyCount > 0 ? state.waiters.popLast() : nil, drainedWaiter(&state))
         }
         lane?.resume()
@@ -196,6 +207,9 @@ package final class Dispatcher: Sendable {
 
     /// The cursors as they stand, for the registers.
     package func progress() -> [Progress] { state.withLock { $0.intake.progress() } }
+
+    /// The account of every log, all in one step, so that it adds up at every instant; empty while not leading.
+    package func accounts() -> [Intake.LogAccount] { state.withLock { $0.intake.accounts() } }
 
     /// Expirations waiting or under way, by log; only the leader knows.
     package func backlog() -> [String: UInt64] { state.withLock { $0.intake.backlog() } }

@@ -27,7 +27,7 @@ extension Intake {
                     return false
                 case .ignored:
                     news.ignored[log.address, default: 0] += 1
-                    machine.skip(log.runID, through: entry.ordinal)
+                    machine.skip(log.runID, through: entry.ordinal, as: .ignored)
                 case .counts:
                     machine.admit(work(entry, log, since: termBegan))
                 }
@@ -43,10 +43,12 @@ extension Intake {
         }
     }
 
-    /// Passes over a hole that has been filled as far as it can be; asks for one that has not. True if passed.
+    /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
     private mutating func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog) -> Bool {
-        if let filled = lastFilled[log.runID], filled.contains(hole.lowerBound) {
-            machine.skip(log.runID, through: min(hole.upperBound, filled.upperBound))
+        if let gone = lost[log.runID]?.first(where: { $0.contains(hole.lowerBound) }) {
+            let end = min(hole.upperBound, gone.upperBound)
+            machine.skip(log.runID, through: end, as: .lost)
+            lost[log.runID]?.removeAll { $0.upperBound <= end }
             return true
         }
         ask(hole, log)
@@ -110,8 +112,10 @@ extension Intake {
         guard log.baseline != nil || !log.isSubscribed else { return false }
         let pending = progress.cursor.pending.sorted
         // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
-        let asked = lastFilled[log.runID]?.upperBound ?? 0
-        let missing = pending.filter { $0 > asked && log.entry($0) == nil }
+        let gone = lost[log.runID] ?? []
+        let missing = pending.filter { ordinal in
+            log.entry(ordinal) == nil && !gone.contains { $0.contains(ordinal) }
+        }
         if let first = missing.first {
             let length = missing.enumerated().first { $1 != first + UInt64($0) }?.offset ?? missing.count
             ask(first...missing[length - 1], log)
@@ -121,16 +125,17 @@ extension Intake {
         for ordinal in pending {
             // A number may stand for another key here, after a counter reset that somebody missed.
             guard let entry = log.entry(ordinal) else {
-                machine.drop(log.runID, ordinal)
+                machine.drop(log.runID, ordinal, as: .lost)
                 continue
             }
             if filter.wants(entry.key, database: entry.database) {
                 machine.admit(work(entry, log, since: .max))
             } else {
                 news.ignored[log.address, default: 0] += 1
-                machine.drop(log.runID, ordinal)
+                machine.drop(log.runID, ordinal, as: .ignored)
             }
         }
+        lost[log.runID]?.removeAll { $0.upperBound <= progress.cursor.through }
         return true
     }
 

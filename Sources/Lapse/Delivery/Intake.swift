@@ -10,7 +10,7 @@ package struct Intake {
 
     /// What others are to be told, once nothing is locked any more.
     package struct News: Sendable {
-        /// These are missing in a log: to be filled, or reported as lost. ``Intake/filled(_:)`` says when that is done.
+        /// These are missing in a log: to be filled, or reported as lost. ``Intake/settle(_:)`` says when that is done.
         package var holes: [Repairer.Hole] = []
         package var ignored: [NodeAddress: UInt64] = [:]
         /// Nodes that announce for slots they are not known to own: look again.
@@ -33,14 +33,14 @@ package struct Intake {
     /// Milliseconds since 1970.
     var termBegan: UInt64 = 0
     private(set) var token: UInt64 = 0
-    private var writes: UInt64 = 0
+    var writes: UInt64 = 0
     /// Handed out and not come back.
     package private(set) var handedOut = 0
     var rotation = 0
     /// Logs that stand still until a hole has been filled, as far as it can be.
     var repairing: [String: ClosedRange<UInt64>] = [:]
-    /// The last hole that was filled of each log: what is still missing in it is lost, and has been reported.
-    var lastFilled: [String: ClosedRange<UInt64>] = [:]
+    /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
+    var lost: [String: [ClosedRange<UInt64>]] = [:]
     /// Logs whose peers have been asked for what lies before or behind it. By run ID.
     var surveyed: [String: Set<Survey>] = [:]
     var news = News()
@@ -68,7 +68,7 @@ package struct Intake {
         writes = 0
         handedOut = 0
         repairing = [:]
-        lastFilled = [:]
+        lost = [:]
         surveyed = [:]
         opened = [:]
         phase = .running
@@ -101,13 +101,21 @@ package struct Intake {
 
     package mutating func note(_ poll: TopologyPoll) { ownership.note(poll) }
 
-    /// A hole is as full as it will ever be. False if this term does not wait for it.
-    package mutating func filled(_ hole: Repairer.Hole) -> Bool {
-        guard phase != .idle, hole.token == token, repairing[hole.runID] == hole.ordinals else { return false }
+    /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
+    /// brought and the log's bounds take away again is a new hole.
+    ///
+    /// - Returns: how many are lost; nil if this term does not wait for it.
+    package mutating func settle(_ hole: Repairer.Hole) -> UInt64? {
+        guard phase != .idle, hole.token == token, repairing[hole.runID] == hole.ordinals else { return nil }
         repairing[hole.runID] = nil
-        if !hole.isSurvey { lastFilled[hole.runID] = hole.ordinals }
-        return true
+        guard !hole.isSurvey else { return 0 }
+        let missing = logs[hole.runID]?.missing(in: hole.ordinals) ?? [hole.ordinals]
+        lost[hole.runID, default: []] += missing
+        return missing.reduce(0) { $0 + UInt64($1.count) }
     }
+
+    /// The same, for whoever does not count. False if this term does not wait for it.
+    package mutating func filled(_ hole: Repairer.Hole) -> Bool { settle(hole) != nil }
 
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
     package mutating func wake(now: Duration) -> Duration? { machine.wake(now: now) }
@@ -132,8 +140,8 @@ package struct Intake {
         return machine.readyCount > 0
     }
 
-    package mutating func finish(_ work: Work) {
-        machine.finish(work)
+    package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
+        machine.finish(work, as: outcome)
         handedOut -= 1
     }
 
@@ -157,26 +165,4 @@ package struct Intake {
     // MARK: - Progress
 
     package func cursor(_ runID: String) -> Cursor? { machine.cursor(runID) }
-
-    /// The cursors as they stand, for the registers.
-    package mutating func progress() -> [Progress] {
-        guard phase != .idle else { return [] }
-        writes += 1
-        return logs.all.compactMap { log in
-            machine.cursor(log.runID).map {
-                Progress(
-                    runID: log.runID, node: "\(log.address)", base: log.base, cursor: $0, token: token, write: writes)
-            }
-        }
-    }
-
-    /// Expirations waiting or under way, by log; only the leader knows.
-    package func backlog() -> [String: UInt64] {
-        Dictionary(
-            logs.all.compactMap { log in
-                guard let cursor = machine.cursor(log.runID) else { return nil }
-                let last = max(log.counts.last ?? 0, cursor.through)
-                return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
-            }, uniquingKeysWith: { first, _ in first })
-    }
 }

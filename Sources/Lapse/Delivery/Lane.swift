@@ -153,7 +153,7 @@ struct Lane: Sendable {
             return
         }
         around.metrics.deadLettered()
-        around.dispatcher.finish(work)
+        around.dispatcher.finish(work, as: .deadLettered)
     }
 }
 

@@ -2,8 +2,16 @@
 ///
 /// What the counter showed a second ago must have been heard by now, and nothing can have been heard that the counter
 /// does not show. When either fails, something was missed, forged, or the counter was reset: a mark tells exactly.
+/// A loss smaller than a second's traffic hides behind that traffic; but then the counter is ahead at every look, not only
+/// by what is on its way now and then.
 struct CounterCheck: Sendable {
     private var owed: Int64?
+    /// Looks in a row at which the counter was ahead of what had been heard when its answer had come.
+    private var looksBehind = 0
+    /// A feed that is always behind, since its thread is busy, must not ask for marks all the time.
+    private var patience = Self.leastPatience
+    private static let leastPatience = 3
+    private static let mostPatience = 96
 
     /// - Parameters:
     ///   - announced: the node's counter, with the numbering's base.
@@ -12,8 +20,17 @@ struct CounterCheck: Sendable {
     /// - Returns: whether a mark is due.
     mutating func look(announced: Int64, before: UInt64, now: UInt64) -> Bool {
         defer { owed = announced }
+        guard Int64(now) < announced else {
+            looksBehind = 0
+            patience = Self.leastPatience
+            return announced < Int64(before) || owed.map { Int64(now) < $0 } ?? false
+        }
+        looksBehind += 1
         if let owed, Int64(now) < owed { return true }
-        return announced < Int64(before)
+        guard looksBehind >= patience else { return false }
+        looksBehind = 0
+        patience = min(patience * 2, Self.mostPatience)
+        return true
     }
 
     /// A mark has settled what was open.

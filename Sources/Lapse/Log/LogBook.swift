@@ -4,6 +4,8 @@ import Synchronization
 /// All logs of this replica, one for each node process it has heard.
 package final class LogBook: Sendable {
     private let logs = Mutex<[NodeLog]>([])
+    /// Which process was last met where.
+    private let met = Mutex<[NodeAddress: String]>([:])
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
@@ -22,7 +24,10 @@ package final class LogBook: Sendable {
     package func log(of runID: String, at address: NodeAddress) -> NodeLog {
         logs.withLock { logs in
             if let log = logs.first(where: { $0.runID == runID && $0.address == address }) { return log }
-            let log = NodeLog(runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge)
+            let before = met.withLock { $0.updateValue(runID, forKey: address) }
+            let log = NodeLog(
+                runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
+                isSuccessor: before != nil && before != runID)
             logs.append(log)
             return log
         }

@@ -27,6 +27,8 @@ package final class NodeLog: Sendable {
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
+        /// Finished through here, says the leader.
+        var settled: UInt64 = 0
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
     }
@@ -38,13 +40,20 @@ package final class NodeLog: Sendable {
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
+    /// Whether another process was listened to at this address before.
+    private let isSuccessor: Bool
 
-    package init(runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration) {
+    /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
+    ///   whether anybody heard it or not.
+    package init(
+        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false
+    ) {
         self.runID = runID
         self.address = address
         node = "\(address)"
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        self.isSuccessor = isSuccessor
         let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
     }
@@ -60,18 +69,23 @@ package final class NodeLog: Sendable {
     /// Whether a feed is filling it now.
     package var isSubscribed: Bool { state.withLock { $0.subscribed } }
 
-    /// Whether nothing is left of it, and nobody has filled it for `age` milliseconds.
+    /// Whether nothing is left of it that the leader has not finished, and nobody has filled it for `age` milliseconds.
     package func isOver(now: UInt64, after age: UInt64) -> Bool {
         state.withLock { state in
             guard let endedAt = state.endedAt, !state.subscribed else { return false }
-            return state.log.count == 0 && now > endedAt + age
+            // What its bounds have dropped and no leader has passed is still to be counted as lost.
+            guard state.log.count == 0, state.numbering.last ?? 0 <= max(state.settled, state.baseline ?? 0) else {
+                return false
+            }
+            return now > endedAt + age
         }
     }
 
     /// What the leader adds to the node's counter (see ``Numbering``).
     package var base: Int64 { state.withLock { $0.numbering.base } }
 
-    /// Where a leader without anybody's progress begins: before the first expiration heard. Nil before the first mark.
+    /// Where a leader without anybody's progress begins: before the first expiration heard, or with a node that has
+    /// restarted before its first one. Nil before the first mark.
     package var baseline: UInt64? { state.withLock { $0.baseline } }
 
     /// The first ordinal kept.
@@ -159,7 +173,7 @@ package final class NodeLog: Sendable {
             switch finding {
             case .numbered(let offset, _):
                 state.log.number(from: offset)
-                if state.baseline == nil { state.baseline = offset }
+                if state.baseline == nil { state.baseline = isSuccessor ? 0 : offset }
             case .surplus(let count): state.surplus += count
             case .confirmed, .missed, .reset, nil: break
             }
@@ -211,6 +225,22 @@ package final class NodeLog: Sendable {
     /// The entry with this ordinal. Do not keep it: it holds on to the log's memory.
     package func entry(_ ordinal: UInt64) -> ExpirationLog.Entry? { state.withLock { $0.log.entry(ordinal) } }
 
+    /// What of these ordinals is not in this log.
+    package func missing(in ordinals: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
+        state.withLock { state in
+            var missing: [ClosedRange<UInt64>] = []
+            var expected = ordinals.lowerBound
+            state.log.forEach(after: ordinals.lowerBound - 1) { entry in
+                guard entry.ordinal <= ordinals.upperBound else { return false }
+                if entry.ordinal > expected { missing.append(expected...entry.ordinal - 1) }
+                expected = max(expected, entry.ordinal + 1)
+                return true
+            }
+            if expected <= ordinals.upperBound { missing.append(expected...ordinals.upperBound) }
+            return missing
+        }
+    }
+
     /// What this replica heard of these ordinals, up to about so many bytes; what is in doubt is left out.
     package func heard(in ordinals: ClosedRange<UInt64>, bytes limit: Int) -> [HeardExpiration] {
         state.withLock { state in
@@ -244,43 +274,11 @@ package final class NodeLog: Sendable {
         return state.withLock { $0.log.insert(kept, provenance: .trusted(look: look)) }
     }
 
-    /// How many of these ordinals are kept.
-    package func kept(in ordinals: ClosedRange<UInt64>) -> UInt64 {
-        state.withLock { state in
-            var count: UInt64 = 0
-            // What a peer told may lie beside the same from the feed, heard before it had a number.
-            var last: UInt64 = 0
-            state.log.forEach(after: ordinals.lowerBound - 1) { entry in
-                guard entry.ordinal <= ordinals.upperBound else { return false }
-                if entry.ordinal > last { count += 1 }
-                last = max(last, entry.ordinal)
-                return true
-            }
-            return count
-        }
-    }
-
     /// Forgets what is finished.
-    package func trim(through ordinal: UInt64) { state.withLock { $0.log.trim(through: ordinal) } }
-}
-
-/// The channels on which Redis announces expirations.
-package enum EventChannel {
-    private static let prefix = Array("__keyevent@".utf8)
-    package static let ownKeyPrefix = Array("{lapse-".utf8)
-
-    /// The exact channel of a database: its frames are shorter than a pattern's.
-    package static func name(_ database: Int) -> String { "__keyevent@\(database)__:expired" }
-
-    /// The database of an event channel; nil for any other channel.
-    package static func database(of channel: RawSpan) -> UInt16? {
-        guard channel.starts(with: prefix) else { return nil }
-        var database: UInt16 = 0
-        for index in prefix.count..<channel.byteCount {
-            let byte = channel.byte(at: index)
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return database }
-            database = database &* 10 &+ UInt16(byte - UInt8(ascii: "0"))
+    package func trim(through ordinal: UInt64) {
+        state.withLock { state in
+            state.settled = max(state.settled, ordinal)
+            state.log.trim(through: ordinal)
         }
-        return nil
     }
 }

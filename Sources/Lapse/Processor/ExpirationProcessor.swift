@@ -76,11 +76,16 @@ public final class ExpirationProcessor: Service {
                     run.stop()
                 }
             }
-            await threads.shutDown()
+            await close(threads)
         } catch {
-            await threads.shutDown()
+            await close(threads)
             throw error
         }
+    }
+
+    private func close(_ threads: ProcessorThreads) async {
+        await configuration.store?.shutDown()
+        await threads.shutDown()
     }
 
     /// Drains, hands over, and lets ``run()`` return. May be called at any time, more than once.

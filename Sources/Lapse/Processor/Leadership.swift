@@ -24,9 +24,10 @@ struct Leadership: Sendable {
     func lead(_ term: Term) async {
         guard let progress = await lastProgress(term) else { return }
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
+        let watch = AccountWatch(logger)
         await withDiscardingTaskGroup { group in
             for _ in 0..<lanes { group.addTask { await Lane(around: lane, term: term).serve() } }
-            group.addTask(executorPreference: executor) { await writeProgress(term) }
+            group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await wakeRetries() }
             if let reconciler { group.addTask(executorPreference: executor) { await reconciler.run() } }
             await term.drainRequested()
@@ -35,6 +36,7 @@ struct Leadership: Sendable {
             group.cancelAll()
         }
         let final = dispatcher.progress()
+        watch.close(dispatcher.accounts())
         dispatcher.end()
         // Whoever reads it next finds everything finished that was; a lease that has lapsed writes no more.
         if term.lease.isValid { _ = await keeper.write(final, token: term.token) }
@@ -60,11 +62,12 @@ struct Leadership: Sendable {
         timer.cancel()
     }
 
-    private func writeProgress(_ term: Term) async {
+    private func writeProgress(_ term: Term, _ watch: AccountWatch) async {
         let bell = Doorbell(on: loop)
         var unwritten = UnwrittenProgress()
         while await bell.wait(upTo: progressInterval) != .cancelled {
             let progress = dispatcher.progress()
+            watch.look(dispatcher.accounts())
             let moved = unwritten.moved(progress)
             for entry in progress { logs[entry.runID]?.trim(through: entry.cursor.settled) }
             guard term.lease.isValid else { continue }

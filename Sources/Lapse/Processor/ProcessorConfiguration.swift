@@ -61,6 +61,9 @@ public struct ProcessorConfiguration: Sendable {
     public var leaseTTL: Duration = .seconds(8)
     /// URLs of independent servers that vote on the lease, for a classic Redlock; empty for lock keys in `redis`.
     public var lockServers: [String] = []
+    /// An election store other than Redis, such as etcd; nil elects in Redis. The processor shuts it down when its run
+    /// ends. All replicas of a group must use the same store: stop them all before changing it.
+    public var store: (any LeaseStore)?
     /// Lock keys; nil for 3 in a cluster, else 1.
     public var registers: Int?
     /// What to do about nodes that do not announce expirations.
@@ -117,6 +120,9 @@ public struct ProcessorConfiguration: Sendable {
         try check(connectTimeout > .zero, "--connect-timeout: longer than zero")
         try check(databases.allSatisfy { (0...65_535).contains($0) }, "--database: 0 to 65535")
         try check(registers.map { $0 > 0 && $0 % 2 == 1 && $0 <= 15 } ?? true, "--registers: an odd number up to 15")
+        try check(
+            store == nil || lockServers.isEmpty && registers == nil,
+            "--store: --registers and --lock-servers belong to an election in Redis")
         try check(
             lockServers.isEmpty || lockServers.count % 2 == 1,
             "--lock-servers: an odd number of servers can form a majority")

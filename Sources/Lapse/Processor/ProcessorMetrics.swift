@@ -15,6 +15,8 @@ final class ProcessorMetrics: Sendable {
         let entries: Gauge
         let bytes: Gauge
         let backlog: Gauge
+        /// In the order of ``NodeAccount/states``.
+        let account: [Gauge]
         var seenReceived: UInt64 = 0
     }
 
@@ -82,6 +84,9 @@ final class ProcessorMetrics: Sendable {
                 series.entries.record(node.logEntries)
                 series.bytes.record(node.logBytes)
                 series.backlog.record(node.backlog)
+                for (gauge, state) in zip(series.account, (node.account ?? NodeAccount()).states) {
+                    gauge.record(state.count)
+                }
             }
         }
         leader.record(status.isLeader ? 1 : 0)
@@ -114,7 +119,10 @@ final class ProcessorMetrics: Sendable {
                     surplus: Counter(label: "lapse_expirations_surplus_total", dimensions: label),
                     entries: Gauge(label: "lapse_log_entries", dimensions: label),
                     bytes: Gauge(label: "lapse_log_bytes", dimensions: label),
-                    backlog: Gauge(label: "lapse_backlog", dimensions: label))
+                    backlog: Gauge(label: "lapse_backlog", dimensions: label),
+                    account: NodeAccount().states.map { state in
+                        Gauge(label: "lapse_account", dimensions: label + [("state", state.name)])
+                    })
             body(&series)
             nodes[node] = series
         }

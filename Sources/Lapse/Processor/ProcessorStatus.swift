@@ -30,6 +30,8 @@ public struct ProcessorStatus: Sendable, Codable {
         public var logBytes: Int
         /// Expirations waiting or under way; 0 on a follower.
         public var backlog: UInt64
+        /// What became of everything that this term answers for; nil on a follower.
+        public var account: NodeAccount?
     }
 
     /// The election.

@@ -9,7 +9,8 @@ extension RunningProcessor {
         guard let topology = watch.current else { throw LapseError.unreachable("the servers are not known") }
         let timing = try ElectionConfiguration(name: configuration.name, leaseTTL: configuration.leaseTTL).timing()
         let store = try leaseStore(topology, timing)
-        let keeper = ProgressKeeper(places: places(topology), id: configuration.id)
+        let keeper = ProgressKeeper(
+            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming)
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
         let rules = try CompanionRules(configuration.companions)
@@ -35,7 +36,7 @@ extension RunningProcessor {
             holes: holes.stream, id: configuration.id, logs: logs, client: client,
             channel: ElectionKeys.channel(configuration.name), key: { answers.repair($0) },
             peers: { keeper.peers }, look: { [watch] in watch.looks },
-            listeners: .init(filled: { dispatcher.filled($0) }, gap: { [weak self] in self?.heard($0) }),
+            listeners: .init(settled: { dispatcher.settle($0) }, gap: { [weak self] in self?.heard($0) }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
             id: configuration.id, logs: logs, client: client, key: { answers.repair($0) }, logger: logger)
@@ -66,7 +67,9 @@ extension RunningProcessor {
         configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
     }
 
-    private func leaseStore(_ topology: Topology, _ timing: LeaseTiming) throws(LapseError) -> RedisLeaseStore {
+    /// Where the election is held: in a store of its own, on independent servers, or beside the expirations.
+    private func leaseStore(_ topology: Topology, _ timing: LeaseTiming) throws(LapseError) -> any LeaseStore {
+        if let store = configuration.store { return store }
         // The elector stops counting on an operation after its timeout; the connection may know a little longer.
         let timeout = timing.operationTimeout * 2
         guard configuration.lockServers.isEmpty else {
@@ -83,12 +86,7 @@ extension RunningProcessor {
     private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {
         do throws(RedisURLError) {
             let url = try RedisURL(text)
-            guard url.usesTLS == deployment.seeds.useHostNames || !url.usesTLS else {
-                throw RedisURLError("TLS lock servers need rediss:// in --redis too")
-            }
-            var settings = deployment.settings(for: "lock", configuration)
-            if let credentials = url.credentials { settings.credentials = credentials }
-            if !url.usesTLS { settings.tls = nil }
+            let settings = try deployment.settings(for: "lock", configuration).independent(url)
             return SingleServer(NodeClient(url.address, settings: settings, on: threads.election.any()))
         } catch {
             throw .configuration("--lock-servers: \(error)")
@@ -103,13 +101,15 @@ extension RunningProcessor {
     }
 
     private func surroundings(
-        _ store: RedisLeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper, _ peer: RepairPeer
+        _ store: any LeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper, _ peer: RepairPeer
     ) -> FeedSurroundings {
-        FeedSurroundings(
+        // Only votes in Redis are given back where the feeds can hear it.
+        let votes = store as? RedisLeaseStore
+        return FeedSurroundings(
             name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
             loops: threads.feeds, commands: commands, watch: watch, logs: logs,
             listeners: .init(
-                appended: { dispatcher.appended($0) }, leaseFreed: { store.wake($0) },
+                appended: { dispatcher.appended($0) }, leaseFreed: { votes?.wake($0) },
                 asked: { peer.hear($0) },
                 look: { [watch] in watch.looks }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,

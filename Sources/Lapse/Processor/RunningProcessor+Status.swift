@@ -9,6 +9,8 @@ extension RunningProcessor {
         let state = parts.elector.state
         let feeds = parts.feeds.statuses
         let backlog = parts.dispatcher.backlog()
+        let accounts = Dictionary(
+            parts.dispatcher.accounts().map { ($0.node, $0.account) }, uniquingKeysWith: { $0 + $1 })
         let nodes = (watch.current?.nodes ?? []).map { node in
             let feed = feeds[node.address] ?? NodeFeed.Status()
             let sums = account["\(node.address)"]
@@ -20,7 +22,7 @@ extension RunningProcessor {
                 ignored: sums.ignored, surplus: kept.reduce(0) { $0 + $1.counts.surplus },
                 logEntries: kept.reduce(0) { $0 + $1.counts.entries },
                 logBytes: kept.reduce(0) { $0 + $1.counts.bytes },
-                backlog: kept.reduce(0) { $0 + (backlog[$1.runID] ?? 0) })
+                backlog: kept.reduce(0) { $0 + (backlog[$1.runID] ?? 0) }, account: accounts["\(node.address)"])
         }
         return ProcessorStatus(
             name: configuration.name, id: configuration.id, role: state.role.rawValue, isLeader: state.isLeader,

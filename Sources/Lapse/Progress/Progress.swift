@@ -8,14 +8,20 @@ package struct Progress: Sendable, Equatable {
     /// The token of the term that wrote it, and the number of the write in that term: of two, the larger pair counts.
     package var token: UInt64
     package var write: UInt64
+    /// What became of what the cursor has passed in that term: for onlookers, not for the next leader.
+    package var account: NodeAccount?
 
-    package init(runID: String, node: String, base: Int64, cursor: Cursor, token: UInt64, write: UInt64) {
+    package init(
+        runID: String, node: String, base: Int64, cursor: Cursor, token: UInt64, write: UInt64,
+        account: NodeAccount? = nil
+    ) {
         self.runID = runID
         self.node = node
         self.base = base
         self.cursor = cursor
         self.token = token
         self.write = write
+        self.account = account
     }
 
     /// The field's name in the progress hash.

@@ -26,12 +26,19 @@ package final class ProgressKeeper: Sendable {
 
     private let places: [Place]
     private let id: String
+    /// The field that holds the largest token seen. Tokens of different stores are not comparable, each has its own.
+    private let tokenField: [UInt8]
     private let timeout: Duration
     private let known = Mutex<[String: Progress]>([:])
     private let members = Mutex<Set<String>>([])
 
-    /// - Parameter timeout: for one write or read on one register.
-    package init(places: [Place], id: String, timeout: Duration = .milliseconds(500)) {
+    /// - Parameters:
+    ///   - store: how the election's store names its keys; nil for Redis itself.
+    ///   - timeout: for one write or read on one register.
+    package init(
+        places: [Place], id: String, guardedBy store: String? = nil, timeout: Duration = .milliseconds(500)
+    ) {
+        tokenField = Array((store.map { "token@\($0)" } ?? "token").utf8)
         self.places = places
         self.id = id
         self.timeout = timeout
@@ -45,10 +52,14 @@ package final class ProgressKeeper: Sendable {
 
     /// Writes the cursors; a register that has seen a larger token refuses.
     package func write(_ progress: [Progress], token: FencingToken) async -> Outcome {
-        var arguments = [Array("\(token)".utf8)]
+        var arguments = [tokenField, Array("\(token)".utf8)]
         for entry in progress {
             arguments.append(Array(entry.field.utf8))
             arguments.append(Array(entry.text.utf8))
+            if let account = PublishedAccount(entry) {
+                arguments.append(Array(PublishedAccount.field(entry.runID).utf8))
+                arguments.append(Array(account.text.utf8))
+            }
         }
         let replies = await onAll(ProgressScripts.write, arguments) { [$0.progress] }
         let outcome = ProgressVote.outcome(replies.map { reply in reply?.int.map { $0 == 1 } })
@@ -79,7 +90,8 @@ package final class ProgressKeeper: Sendable {
         known.withLock { known in
             for runID in runIDs { known[runID] = nil }
         }
-        let arguments = [Array("\(token)".utf8)] + runIDs.map { Array("log:\($0)".utf8) }
+        let fields = runIDs.flatMap { ["log:\($0)", PublishedAccount.field($0)] }
+        let arguments = [tokenField, Array("\(token)".utf8)] + fields.map { Array($0.utf8) }
         _ = await onAll(ProgressScripts.remove, arguments) { [$0.progress] }
     }
 
@@ -122,11 +134,11 @@ package final class ProgressKeeper: Sendable {
 
 /// KEYS: progress (and members). A write counts only with the largest token seen so far.
 private enum ProgressScripts {
-    /// ARGV: token, then field and text in turn.
+    /// ARGV: the token's field, token, then field and text in turn.
     static let write = Script(
         """
-        if tonumber(redis.call('HGET', KEYS[1], 'token') or '0') > tonumber(ARGV[1]) then return 0 end
-        redis.call('HSET', KEYS[1], 'token', ARGV[1], unpack(ARGV, 2))
+        if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') > tonumber(ARGV[2]) then return 0 end
+        redis.call('HSET', KEYS[1], unpack(ARGV))
         return 1
         """)
 
@@ -140,11 +152,11 @@ private enum ProgressScripts {
         return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'), seconds}
         """)
 
-    /// ARGV: token, then fields.
+    /// ARGV: the token's field, token, then fields.
     static let remove = Script(
         """
-        if tonumber(redis.call('HGET', KEYS[1], 'token') or '0') > tonumber(ARGV[1]) then return 0 end
-        redis.call('HDEL', KEYS[1], unpack(ARGV, 2))
+        if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') > tonumber(ARGV[2]) then return 0 end
+        redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
         return 1
         """)
 }

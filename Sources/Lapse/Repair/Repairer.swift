@@ -22,8 +22,9 @@ package final class Repairer: Sendable {
 
     /// What the repairer tells.
     package struct Listeners: Sendable {
-        /// The hole is as full as it will ever be. False if nobody waits for it any more: the term is over.
-        package var filled: @Sendable (Hole) -> Bool
+        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if nobody waits for it any more:
+        /// the term is over.
+        package var settled: @Sendable (Hole) -> UInt64?
         package var gap: @Sendable (Gap) -> Void
     }
 
@@ -76,18 +77,12 @@ package final class Repairer: Sendable {
     private func repair(_ hole: Hole) async {
         let others = peers().subtracting([id])
         if !others.isEmpty { await ask(hole, others) }
-        let gap = Self.gap(hole, in: logs)
-        if listeners.filled(hole), !hole.isSurvey { listeners.gap(gap) }
+        guard let lost = listeners.settled(hole), !hole.isSurvey else { return }
+        let repaired = UInt64(hole.ordinals.count) - lost
+        listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired))
     }
 
-    /// What a hole still lacks, once it is as full as it will ever be. Counted in the log, for what was missing may have come
-    /// from the feed itself meanwhile.
-    package static func gap(_ hole: Hole, in logs: LogBook) -> Gap {
-        Gap(
-            node: hole.node, runID: hole.runID, ordinals: hole.ordinals,
-            repaired: logs[hole.runID]?.kept(in: hole.ordinals) ?? 0)
-    }
-
+    /// Puts what the others had into the log.
     private func ask(_ hole: Hole, _ others: Set<String>) async {
         let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
         let request = RepairRequest(nonce: nonce, asker: id, runID: hole.runID, ordinals: hole.ordinals)

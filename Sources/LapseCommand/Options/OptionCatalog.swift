@@ -1,6 +1,7 @@
 /// Every option of every subcommand: what a file may hold, so that one file serves them all.
 enum OptionCatalog {
     static let rows =
-        Connection.rows + Election.rows + Wanted.rows + LogLines.rows + Running.rows + Results.rows
+        Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + LogLines.rows + Running.rows
+        + Results.rows
         + Examination.own
 }

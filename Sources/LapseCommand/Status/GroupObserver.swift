@@ -17,8 +17,11 @@ struct GroupObserver: Sendable {
 
     private let access: RedisAccess
     private let configuration: ProcessorConfiguration
+    /// Where the election is held, if not in Redis.
+    private let store: (any LeaseStore)?
 
-    init(_ access: RedisAccess, _ configuration: ProcessorConfiguration) {
+    init(_ access: RedisAccess, _ configuration: ProcessorConfiguration, store: (any LeaseStore)?) {
+        self.store = store
         self.access = access
         self.configuration = configuration
     }
@@ -30,7 +33,7 @@ struct GroupObserver: Sendable {
         let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
         let places = ElectionKeys.registers(count, name: configuration.name)
         let voters = try voters(places, client)
-        async let words = ask(voters)
+        async let words = store == nil ? ask(voters) : askStore()
         async let journal = ProgressJournal.read(places, client)
         async let counters = NodeCounter.read(topology.nodes, access.nodes)
         return report(topology, await words, await journal, await counters)
@@ -58,6 +61,27 @@ struct GroupObserver: Sendable {
             }
             return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
         }
+    }
+
+    /// A store's own registers, which say no more than every store can.
+    private func askStore() async -> [Word] {
+        var words: [Word] = []
+        for register in store?.registers ?? [] {
+            var word = Word(register: .init(key: register.label))
+            do throws(RegisterError) {
+                let seen = try await register.observe(configuration.name)
+                word.holder = seen.holder
+                word.left = seen.ttl
+                word.term = seen.term
+                word.token = seen.token.rawValue
+                word.register.holder = seen.leader
+                word.register.leaseLeftSeconds = seen.ttl.map { $0 / .seconds(1) }
+            } catch {
+                word.register.error = error.description
+            }
+            words.append(word)
+        }
+        return words
     }
 
     private static func word(_ keys: ElectionKeys, _ runner: any ScriptRunner) async -> Word {
@@ -106,6 +130,6 @@ struct GroupObserver: Sendable {
             leaseLeftSeconds: left.map { $0 / .seconds(1) },
             registers: words.map(\.register),
             replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
-            nodes: counters.map { $0.entry(journal.progress) })
+            nodes: counters.map { $0.entry(journal) })
     }
 }

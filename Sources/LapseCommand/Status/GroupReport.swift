@@ -28,6 +28,8 @@ struct GroupReport: Sendable, Codable {
         /// Of these, taken up and not finished.
         var pending: Int?
         var backlog: UInt64?
+        /// What became of them in the leader's term, as it last wrote.
+        var account: NodeAccount?
         var error: String?
     }
 
@@ -68,11 +70,13 @@ extension GroupReport {
         for replica in replicas { seen.add(Printable.text(replica.id), "\(replica.seenSecondsAgo) s ago") }
         lines += replicas.isEmpty ? ["no replica was seen in the last 30 s"] : seen.lines
         lines.append("")
-        var table = TextTable("node", "role", "expired", "through", "pending", "backlog")
+        var table = TextTable(
+            "node", "role", "expired", "through", "pending", "backlog", "handled", "lost", "ignored")
         for node in nodes {
             table.add(
                 node.address, node.role, Self.number(node.expired), Self.number(node.through),
-                Self.number(node.pending), node.error ?? Self.number(node.backlog))
+                Self.number(node.pending), node.error ?? Self.number(node.backlog),
+                Self.number(node.account?.handled), Self.number(node.account?.lost), Self.number(node.account?.ignored))
         }
         return lines + table.lines
     }

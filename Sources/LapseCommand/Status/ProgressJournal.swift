@@ -7,6 +7,8 @@ import RedisClient
 struct ProgressJournal: Sendable {
     /// By run ID.
     var progress: [String: Progress] = [:]
+    /// By run ID.
+    var accounts: [String: PublishedAccount] = [:]
     /// Seconds since each was seen, by id.
     var replicas: [String: Int] = [:]
 
@@ -22,6 +24,7 @@ struct ProgressJournal: Sendable {
             var all = ProgressJournal()
             for await one in group {
                 all.progress = Progress.newest([all.progress, one.progress])
+                all.accounts.merge(one.accounts) { $1.isNewer(than: $0) ? $1 : $0 }
                 all.replicas.merge(one.replicas, uniquingKeysWith: min)
             }
             return all
@@ -39,6 +42,7 @@ struct ProgressJournal: Sendable {
         guard reply.count == 3, let now = reply[0].string.flatMap({ Int($0) }) else { return }
         for (field, text) in Self.pairs(reply[1]) {
             if let entry = Progress(field: field, text: text) { progress[entry.runID] = entry }
+            if let entry = PublishedAccount(field: field, text: text) { accounts[entry.runID] = entry }
         }
         for (id, seconds) in Self.pairs(reply[2]) {
             // Nobody may have been there to remove those that are gone.

@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Lapse
+import LeaderElection
 import Logging
 
 /// `lapse status`: who leads, and how far the leader is.
@@ -22,8 +23,19 @@ struct StatusCommand: AsyncParsableCommand {
         configuration.registers = try values(Election.registers)
         configuration.lockServers = try values.all(Election.lockServers)
         do { try configuration.validate() } catch { throw Failure(error) }
-        let access = try RedisAccess(configuration, logger: Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() })
-        let report = try await GroupObserver(access, configuration).look()
+        let logger = Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() }
+        let store = try StoreOptions(values).open(
+            election: ElectionConfiguration(name: configuration.name, id: configuration.id), logger: logger)
+        let access = try RedisAccess(configuration, logger: logger)
+        let report: GroupReport
+        do {
+            report = try await GroupObserver(access, configuration, store: store).look()
+        } catch {
+            await store?.shutDown()
+            await access.shutDown()
+            throw error
+        }
+        await store?.shutDown()
         await access.shutDown()
         if try values(Results.json) == true {
             let encoder = JSONEncoder()

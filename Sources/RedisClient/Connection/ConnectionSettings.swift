@@ -20,6 +20,17 @@ package struct ConnectionSettings: Sendable {
         self.tls = tls
     }
 
+    /// The settings for one of several independent servers: its own credentials, if its URL has some.
+    package func independent(_ url: RedisURL) throws(RedisURLError) -> ConnectionSettings {
+        guard tls != nil || !url.usesTLS else {
+            throw RedisURLError("TLS lock servers need rediss:// in --redis too")
+        }
+        var copy = self
+        if let credentials = url.credentials { copy.credentials = credentials }
+        if !url.usesTLS { copy.tls = nil }
+        return copy
+    }
+
     package func named(_ clientName: String) -> ConnectionSettings {
         var copy = ConnectionSettings(clientName: clientName, credentials: credentials, tls: tls)
         copy.mayBeOpen = mayBeOpen

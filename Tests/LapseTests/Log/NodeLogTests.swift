@@ -8,7 +8,7 @@ import Testing
 struct NodeLogTests {
     /// A log, and the node that fills it.
     private struct Feed {
-        let log = NodeLog(
+        var log = NodeLog(
             runID: "run", address: NodeAddress(host: "10.0.0.1", port: 6379), limitBytes: 64 << 10,
             limitAge: .seconds(60))
         var ownKeys: [String] = []
@@ -164,6 +164,38 @@ struct NodeLogTests {
         feed.log.trim(through: 1)
         #expect(feed.log.isOver(now: 1_011, after: 10))
         #expect(!feed.log.isOver(now: 1_010, after: 10))
+    }
+
+    @Test("what the bounds dropped and no leader has passed keeps its log: somebody has to count it as lost")
+    func anEmptyLogWithAnUncountedLossIsNotOver() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(0)
+        feed.expire("a", "b")
+        feed.log.subscriptionEnded(now: 1_000)
+        feed.log.trimAged(now: 1 << 40)
+        #expect(feed.log.counts.entries == 0)
+        #expect(!feed.log.isOver(now: 1 << 40, after: 10), "two are not accounted for")
+        feed.log.trim(through: 2)
+        #expect(feed.log.isOver(now: 1 << 40, after: 10))
+    }
+
+    @Test("a process that took another's place owes all that it announced, heard or not; one met first does not")
+    func successor() {
+        let book = LogBook(limitBytes: 64 << 10, limitAge: .seconds(60))
+        let address = NodeAddress(host: "10.0.0.1", port: 6379)
+        var first = Feed(log: book.log(of: "one", at: address))
+        first.log.subscriptionBegan()
+        _ = first.mark(50)
+        #expect(first.log.baseline == 50, "expired before anybody listened")
+        var second = Feed(log: book.log(of: "two", at: address))
+        second.log.subscriptionBegan()
+        second.expire("a")
+        _ = second.mark(4)
+        #expect(second.log.baseline == 0)
+        #expect(second.ordinals() == [], "1 to 3 are a hole first")
+        #expect(second.ordinals(after: 3) == [4])
+        #expect(book.log(of: "two", at: address) === second.log)
     }
 
     @Test(arguments: [

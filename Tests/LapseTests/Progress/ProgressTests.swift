@@ -26,6 +26,21 @@ struct ProgressTests {
         }
     }
 
+    @Test func anAccountReadsAsItWasWritten() throws {
+        var account = NodeAccount()
+        (account.announced, account.handled, account.deadLettered, account.pending) = (21, 1, 2, 3)
+        (account.waiting, account.lost, account.ignored) = (4, 5, 6)
+        let progress = Progress(
+            runID: "abc", node: "10.0.0.1:1", base: 0, cursor: Cursor(through: 1), token: 7, write: 8, account: account)
+        let published = try #require(PublishedAccount(progress))
+        #expect(published.text == "7 8 21 1 2 3 4 5 6")
+        #expect(PublishedAccount(field: "account:abc", text: published.text) == published)
+        #expect(Progress(field: "account:abc", text: published.text) == nil)
+        #expect(PublishedAccount(field: "account:abc", text: "7 8 21") == nil)
+        #expect(PublishedAccount(field: progress.field, text: published.text) == nil)
+        #expect(account.imbalance == 0)
+    }
+
     @Test func pendingOnesAreWrittenAsRanges() {
         #expect(progress(pending: []).text == "1 1 9 0 10.0.0.1:6379 -")
         #expect(progress(pending: [9, 3, 8, 7]).text == "1 1 9 0 10.0.0.1:6379 3,7-9")

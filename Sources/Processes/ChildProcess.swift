@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 
 /// A child process that dies with this one, even when this one is killed.
-final class ChildProcess: Sendable {
-    let pid: Int32
+package final class ChildProcess: Sendable {
+    package let pid: Int32
     /// Set once the child was reaped. From then on its pid may belong to a stranger: no signal is sent any more.
     private let exit = Mutex<Int32?>(nil)
 
@@ -12,7 +12,12 @@ final class ChildProcess: Sendable {
 
     /// Starts `command` with nothing but the three standard descriptors, in a process group of its own: an
     /// interrupt typed at the terminal reaches the parent, which then ends its children in order.
-    static func spawn(
+    ///
+    /// - Parameters:
+    ///   - input, output: descriptors to inherit; nil for /dev/null.
+    ///   - errors: the same; nil for what `output` is.
+    /// - Throws: ``ProcessError`` when there is no such command or it cannot be started.
+    package static func spawn(
         _ command: String, _ arguments: [String], environment: [String: String] = [:],
         input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil
     ) async throws -> ChildProcess {
@@ -27,10 +32,10 @@ final class ChildProcess: Sendable {
     }
 
     /// Whether the child has not ended yet; a frozen child runs.
-    var isRunning: Bool { exitStatus == nil }
+    package var isRunning: Bool { exitStatus == nil }
 
     /// The wait status, once the child has ended.
-    var exitStatus: Int32? {
+    package var exitStatus: Int32? {
         exit.withLock { status in
             if let status { return status }
             var raw: Int32 = 0
@@ -40,15 +45,62 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// Sends a signal to the child and to everything it has started, unless the child has ended.
+    package func signalGroup(_ number: Int32) {
+        exit.withLock { status in
+            guard status == nil else { return }
+            // In the moment between fork and exec the group may not exist yet.
+            if Glibc.kill(-pid, number) != 0 { _ = Glibc.kill(pid, number) }
+        }
+    }
+
+    /// Kills what the child has started and left behind.
+    package func killGroup() { _ = Glibc.kill(-pid, SIGKILL) }
+
+    /// Returns when the child has ended; costs a thread meanwhile, and nothing else.
+    ///
+    /// It does not end with its task: a child goes on until a signal ends it.
+    package func waitForExit() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let thread = Thread { [pid] in
+                var info = unsafe siginfo_t()
+                // Not reaped here, so that the pid stays this child's until `exitStatus` was read.
+                while unsafe waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+                continuation.resume()
+            }
+            thread.name = "child \(pid)"
+            thread.start()
+        }
+    }
+
     /// Sends a signal unless the child has ended.
-    func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         exit.withLock { status in
             guard status == nil else { return }
             _ = Glibc.kill(pid, number)
         }
     }
 
-    func waitForExit(within limit: Duration) async -> Bool {
+    /// Stops the child (SIGSTOP), and returns when none of its threads runs any more: the signal takes its time, and one
+    /// more answer may slip out meanwhile.
+    package func freeze() {
+        signal(SIGSTOP)
+        while isRunning, threadStates.contains(where: { $0 != "T" && $0 != "t" }) { usleep(200) }
+    }
+
+    /// The state of each thread, as `/proc/<pid>/task/<id>/stat` names it.
+    private var threadStates: [Character] {
+        let tasks = "/proc/\(pid)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        return threads.compactMap { thread in
+            let text = (try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)) ?? ""
+            // Behind the name, which may hold anything.
+            guard let name = text.lastIndex(of: ")") else { return nil }
+            return text[name...].dropFirst(2).first
+        }
+    }
+
+    package func waitForExit(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
         while isRunning {
             guard ContinuousClock.now < deadline else { return false }
@@ -59,7 +111,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Kills and reaps at once, for places that cannot await.
-    func killNow() {
+    package func killNow() {
         exit.withLock { status in
             guard status == nil else { return }
             _ = Glibc.kill(pid, SIGKILL)
@@ -118,7 +170,7 @@ private func posixSpawn(
     var pid: pid_t = 0
     let failure = unsafe posix_spawn(&pid, words[0], &actions, &attributes, &arguments, &variables)
     guard failure == 0 else {
-        throw ThrowawayRedisError("cannot start \(words[0]): \(unsafe String(cString: strerror(failure)))")
+        throw ProcessError("cannot start \(words[0]): \(unsafe String(cString: strerror(failure)))")
     }
     return pid
 }

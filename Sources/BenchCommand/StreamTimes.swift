@@ -1,0 +1,62 @@
+import Synchronization
+
+/// When each expiration was brought about, heard on the socket, and handled; nanoseconds of the monotonic clock.
+final class StreamTimes: Sendable {
+    private struct Marks {
+        var times: [Int64]
+        var count = 0
+
+        mutating func set(_ number: Int, _ time: Int64) {
+            guard times.indices.contains(number), times[number] == 0 else { return }
+            times[number] = time
+            count += 1
+        }
+    }
+
+    private let starts: Mutex<Marks>
+    private let reads: Mutex<Marks>
+    private let handlings: Mutex<Marks>
+    private let origin = ContinuousClock.now
+
+    init(_ count: Int) {
+        let empty = [Int64](repeating: 0, count: count)
+        starts = Mutex(Marks(times: empty))
+        reads = Mutex(Marks(times: empty))
+        handlings = Mutex(Marks(times: empty))
+    }
+
+    private var now: Int64 {
+        let parts = (ContinuousClock.now - origin).components
+        return parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000 + 1
+    }
+
+    /// These are about to be brought about.
+    func sending(_ numbers: Range<Int>) {
+        let now = now
+        starts.withLock { for number in numbers { $0.set(number, now) } }
+    }
+
+    func read(_ numbers: [Int]) {
+        let now = now
+        reads.withLock { for number in numbers { $0.set(number, now) } }
+    }
+
+    func handled(_ number: Int) {
+        let now = now
+        handlings.withLock { $0.set(number, now) }
+    }
+
+    var handledCount: Int { handlings.withLock { $0.count } }
+
+    /// From the command to the reader, sorted.
+    func read() -> [Int64] { latencies(reads) }
+
+    /// From the command to the handler, sorted.
+    func handled() -> [Int64] { latencies(handlings) }
+
+    private func latencies(_ ends: borrowing Mutex<Marks>) -> [Int64] {
+        let starts = starts.withLock { $0.times }
+        let ends = ends.withLock { $0.times }
+        return zip(starts, ends).filter { $0 > 0 && $1 > 0 }.map { $1 - $0 }.sorted()
+    }
+}

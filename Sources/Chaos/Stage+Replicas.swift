@@ -1,0 +1,56 @@
+import Foundation
+import ThrowawayRedis
+
+/// Faults of Lapse's own processes.
+extension Stage {
+    func killLeader() async throws -> Trace {
+        await (try group.leader()).kill()
+        return Trace()
+    }
+
+    func terminateLeader() async throws -> Trace {
+        let code = await (try group.leader()).terminate()
+        return Trace(note: "exit \(code ?? -1) ")
+    }
+
+    func freezeLeader(for time: Duration) async throws -> Trace {
+        let leader = try await group.leader()
+        let term = leader.handled.last?.term ?? 0
+        leader.freeze()
+        try await Task.sleep(for: time)  // The fault itself.
+        leader.resume()
+        var trace = Trace()
+        trace.woke = (leader.id, term, Date().timeIntervalSince1970)
+        return trace
+    }
+
+    func restartAllInTurn() async throws -> Trace {
+        var trace = Trace()
+        for replica in group.replicas {
+            let code = await replica.terminate()
+            trace.note += "exit \(code ?? -1) "
+            try await group.startAgain(replica)
+        }
+        return trace
+    }
+
+    /// Nobody listens for a while. They end in order: what they leave is exact.
+    func stopAll(for time: Duration) async throws -> Trace {
+        var trace = Trace()
+        for replica in group.replicas {
+            let code = await replica.terminate()
+            trace.note += "exit \(code ?? -1) "
+        }
+        try await Task.sleep(for: time)  // The fault itself.
+        for replica in group.replicas { try await group.startAgain(replica) }
+        return trace
+    }
+
+    /// Whoever reads what the handlers print does so more slowly than it comes.
+    func slowHandlers(for time: Duration) async throws -> Trace {
+        for replica in group.replicas { replica.readOutput(bytesPerSecond: 4 << 10) }
+        try await Task.sleep(for: time)  // The fault itself.
+        for replica in group.replicas { replica.readOutput(bytesPerSecond: nil) }
+        return Trace()
+    }
+}

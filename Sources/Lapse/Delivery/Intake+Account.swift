@@ -1,0 +1,48 @@
+/// How far the leader is, and what became of everything before that: for the registers, the status and the metrics.
+extension Intake {
+    /// One log's account.
+    package struct LogAccount: Sendable {
+        package var runID: String
+        package var node: String
+        package var account: NodeAccount
+    }
+
+    /// The cursors as they stand, for the registers.
+    package mutating func progress() -> [Progress] {
+        guard phase != .idle else { return [] }
+        writes += 1
+        return logs.all.compactMap { log in
+            machine.cursor(log.runID).map {
+                Progress(
+                    runID: log.runID, node: "\(log.address)", base: log.base, cursor: $0, token: token, write: writes,
+                    account: account(log))
+            }
+        }
+    }
+
+    /// The account of every log; empty while not leading.
+    package func accounts() -> [LogAccount] {
+        guard phase != .idle else { return [] }
+        return logs.all.compactMap { log in
+            account(log).map { LogAccount(runID: log.runID, node: log.node, account: $0) }
+        }
+    }
+
+    /// A log that waits to be opened has an account as well: everything from where its cursor will begin is to come.
+    private func account(_ log: NodeLog) -> NodeAccount? {
+        let last = log.counts.last
+        if let account = machine.account(log.runID, last: last ?? 0) { return account }
+        let cursor = progressAtBegin[log.runID]?.cursor ?? log.baseline.map { Cursor(through: $0) }
+        return cursor.map { Tally($0).account($0, last: last ?? 0) }
+    }
+
+    /// Expirations waiting or under way, by log; only the leader knows.
+    package func backlog() -> [String: UInt64] {
+        Dictionary(
+            logs.all.compactMap { log in
+                guard let cursor = machine.cursor(log.runID) else { return nil }
+                let last = max(log.counts.last ?? 0, cursor.through)
+                return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
+            }, uniquingKeysWith: { first, _ in first })
+    }
+}

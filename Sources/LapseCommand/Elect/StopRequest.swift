@@ -1,0 +1,30 @@
+import Synchronization
+
+/// A wish to stop, from a signal handler to whoever runs: kept until somebody listens.
+final class StopRequest: Sendable {
+    private struct State {
+        var isAsked = false
+        var listener: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    var isAsked: Bool { state.withLock { $0.isAsked } }
+
+    func ask() {
+        let listener = state.withLock { state in
+            state.isAsked = true
+            return state.listener
+        }
+        listener?()
+    }
+
+    /// Calls `listener` when stopping is asked for, at once if it has been. The last one counts.
+    func onAsk(_ listener: @escaping @Sendable () -> Void) {
+        let isAsked = state.withLock { state in
+            state.listener = listener
+            return state.isAsked
+        }
+        if isAsked { listener() }
+    }
+}

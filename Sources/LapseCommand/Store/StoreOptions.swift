@@ -1,0 +1,115 @@
+import FoundationEssentials
+import Lapse
+import LeaderElection
+import LeaderElectionConsul
+import LeaderElectionEtcd
+import LeaderElectionMySQL
+import Logging
+import NIOSSL
+import RedisClient
+
+/// What the options say about the store of an election.
+struct StoreOptions: Sendable {
+    private let choice: StoreChoice
+    private let password: String?
+    private let authority: String?
+    private let certificate: String?
+    private let key: String?
+
+    init(_ values: OptionValues) throws(Failure) {
+        choice = try values(Election.store) ?? .redis
+        let file = try values(Election.storePasswordFile)
+        authority = try values(Election.storeAuthority)
+        certificate = try values(Election.storeCertificate)
+        key = try values(Election.storeKey)
+        guard choice != .redis || (file == nil && authority == nil && certificate == nil && key == nil) else {
+            throw .usage("--store-password-file and --store-tls-…: --store redis has --redis-password-file and --tls-…")
+        }
+        password = try file.map { path throws(Failure) in try PasswordFile.read(path, Election.storePasswordFile.row) }
+    }
+
+    /// A store other than Redis; nil for Redis.
+    func open(election: ElectionConfiguration, logger: Logger) throws(Failure) -> (any LeaseStore)? {
+        do {
+            switch choice {
+            case .redis: return nil
+            case .etcd(let url):
+                let configuration = try EtcdConfiguration(url: url, password: password, tls: etcdTLS(url))
+                return EtcdLeaseStore(configuration: configuration, name: election.name, logger: logger)
+            case .consul(let url):
+                let configuration = try ConsulConfiguration(
+                    url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                return try ConsulLeaseStore(configuration: configuration, name: election.name, logger: logger)
+            case .mysql(let url):
+                let configuration = try MySQLConfiguration(
+                    url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                return MySQLLeaseStore(configuration: configuration, name: election.name, logger: logger)
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw .usage("--store: \(error)")
+        }
+    }
+
+    private func etcdTLS(_ url: String) throws(Failure) -> TLSConfiguration? {
+        guard url.hasPrefix("etcd+tls://") else {
+            guard authority == nil, certificate == nil, key == nil else {
+                throw .usage("--store-tls-…: nothing is encrypted: write etcd+tls:// in --store")
+            }
+            return nil
+        }
+        return try StoreTLS.configuration(authority: authority, certificate: certificate, key: key)
+    }
+
+    /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run` does.
+    ///
+    /// - Returns: nil when stopping was asked for before Redis was reached.
+    func connect(
+        _ election: ElectionConfiguration, _ values: OptionValues, logger: Logger, until ending: StopRequest
+    ) async throws -> (any LeaseStore)? {
+        if let store = try open(election: election, logger: logger) { return store }
+        let configuration = try RedisElectionConfiguration(values)
+        let deadline = try values(Connection.startupTimeout).map { ContinuousClock.now + $0 }
+        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
+        var told: String?
+        while !ending.isAsked {
+            do {
+                return try await RedisElectionStore.connect(configuration, election: election, logger: logger)
+            } catch RegisterError.unreachable(let text) {
+                if let deadline, ContinuousClock.now >= deadline { throw Failure(.unreachable, text) }
+                if told != text {
+                    told = text
+                    logger.warning("waiting for Redis", metadata: ["error": "\(text)"])
+                }
+            }
+            try await pause(backoff.next(), until: ending)
+        }
+        return nil
+    }
+
+    private func pause(_ time: Duration, until ending: StopRequest) async throws {
+        let deadline = ContinuousClock.now + time
+        while !ending.isAsked, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    }
+}
+
+extension RedisElectionConfiguration {
+    /// Takes over the options for the connection and the election.
+    fileprivate init(_ values: OptionValues) throws(Failure) {
+        var connection = ProcessorConfiguration()
+        try connection.connect(values)
+        guard connection.topology == .auto else {
+            throw .usage("--topology: elect asks the servers what they are")
+        }
+        self.init(redis: connection.redis)
+        password = connection.password
+        tlsAuthorityFile = connection.tlsAuthorityFile
+        tlsCertificateFile = connection.tlsCertificateFile
+        tlsKeyFile = connection.tlsKeyFile
+        addressMap = connection.addressMap
+        connectTimeout = connection.connectTimeout
+        registers = try values(Election.registers)
+        lockServers = try values.all(Election.lockServers)
+    }
+}

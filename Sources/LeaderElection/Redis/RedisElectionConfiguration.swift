@@ -1,0 +1,41 @@
+import RedisClient
+
+/// Where Redis is and how to get in, for an election of its own over Redis; see ``RedisElectionStore``.
+public struct RedisElectionConfiguration: Sendable {
+    /// `redis://`, `rediss://` or `redis+sentinel://` URLs; one suffices, more help when that one is down.
+    public var redis: [String]
+    /// The password, if it is not in the URL.
+    public var password: String?
+    /// Path of a PEM file with the authorities to trust; nil for the system's.
+    public var tlsAuthorityFile: String?
+    /// Path of a PEM file with this client's certificate, for mutual TLS.
+    public var tlsCertificateFile: String?
+    /// Path of a PEM file with the key of ``tlsCertificateFile``.
+    public var tlsKeyFile: String?
+    /// `FROM=TO`, for nodes announced behind NAT.
+    public var addressMap: [String] = []
+    /// The longest wait for one connection.
+    public var connectTimeout: Duration = .seconds(2)
+    /// Lock keys, an odd number; nil for 3 in a cluster, else 1.
+    public var registers: Int?
+    /// URLs of independent servers that vote on the lease, for a classic Redlock; empty for lock keys in ``redis``.
+    public var lockServers: [String] = []
+
+    /// Servers to begin with; the rest has defaults.
+    public init(redis: [String] = ["redis://127.0.0.1:6379"]) {
+        self.redis = redis
+    }
+
+    func deployment(clientName: String) throws(ElectionError) -> RedisDeployment {
+        var words = RedisDeployment.Words(urls: redis, clientName: clientName)
+        words.addressMap = addressMap
+        words.password = password
+        words.tlsAuthorityFile = tlsAuthorityFile
+        words.tlsCertificateFile = tlsCertificateFile
+        words.tlsKeyFile = tlsKeyFile
+        words.connectTimeout = connectTimeout
+        do throws(RedisDeployment.Malformed) { return try RedisDeployment(words) } catch {
+            throw .configuration(error.description)
+        }
+    }
+}

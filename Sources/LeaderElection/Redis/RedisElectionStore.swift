@@ -1,0 +1,135 @@
+public import Logging
+import NIOCore
+import NIOPosix
+import RedisClient
+
+/// An election over Redis with connections of its own, for whoever needs nothing but the election.
+///
+/// ```swift
+/// let store = try await RedisElectionStore.connect(
+///     .init(redis: ["redis://10.0.0.1:6379"]), election: election, logger: logger)
+/// try await Elector(store: store, configuration: election, logger: logger).run { term in … }
+/// await store.shutDown()
+/// ```
+///
+/// Three lock keys in a cluster, one on a single Redis or behind Sentinels, or one on each of several independent
+/// servers. Source: "Distributed Locks with Redis" (the Redlock algorithm).
+public final class RedisElectionStore: LeaseStore {
+    private let votes: RedisLeaseStore
+    private let watch: TopologyWatch
+    private let directories: [NodeDirectory]
+    private let lone: [NodeClient]
+    private let listener: ReleaseListener?
+    private let loops: MultiThreadedEventLoopGroup
+
+    /// Finds the servers, once; whoever wants to wait for them calls it again.
+    ///
+    /// - Parameters:
+    ///   - election: name, id and lease length, as the elector gets them.
+    /// - Throws: ``RegisterError`` when Redis cannot be reached or refuses, ``ElectionError/configuration(_:)`` when
+    ///   something makes no sense.
+    @concurrent
+    public static func connect(
+        _ configuration: RedisElectionConfiguration, election: ElectionConfiguration, logger: Logger
+    ) async throws -> RedisElectionStore {
+        let timing = try election.timing()
+        let name = "lapse:\(election.name):\(election.id):lock"
+        let deployment = try configuration.deployment(clientName: name)
+        try check(configuration, election)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let nodes = NodeDirectory(settings: deployment.settings, on: loops)
+        let sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: loops)
+        let watch = TopologyWatch(
+            seeds: deployment.seeds, nodes: nodes, sentinels: sentinels, on: loops.any(), logger: logger)
+        // The elector stops counting on an operation after its timeout; the connection may know a little longer.
+        let timeout = timing.operationTimeout * 2
+        do {
+            guard configuration.lockServers.isEmpty else {
+                let lone = try configuration.lockServers.map { text in
+                    let url = try RedisURL(text)
+                    return NodeClient(url.address, settings: try deployment.settings.independent(url), on: loops.any())
+                }
+                let votes = RedisLeaseStore(name: election.name, servers: lone.map(SingleServer.init), timeout: timeout)
+                return RedisElectionStore(votes, watch, [nodes, sentinels], lone, nil, loops)
+            }
+            let topology = try await watch.discover()
+            let client = KeyedClient(nodes: nodes, watch: watch, on: loops.any())
+            let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
+            let votes = RedisLeaseStore(name: election.name, count: count, client: client, timeout: timeout)
+            let listener = ReleaseListener(
+                channel: ElectionKeys.channel(election.name), settings: deployment.settings, watch: watch,
+                on: loops.any(), logger: logger, heard: { votes.wake(.released) })
+            return RedisElectionStore(votes, watch, [nodes, sentinels], [], listener, loops)
+        } catch {
+            await nodes.shutDown()
+            await sentinels.shutDown()
+            try? await loops.shutdownGracefully()
+            switch error {
+            case let error as RedisURLError: throw ElectionError.configuration("--lock-servers: \(error)")
+            case let error as RedisError:
+                throw error.isPermanent
+                    ? RegisterError.denied(error.description) : RegisterError.unreachable(error.description)
+            default: throw error
+            }
+        }
+    }
+
+    private static func check(
+        _ configuration: RedisElectionConfiguration, _ election: ElectionConfiguration
+    ) throws(ElectionError) {
+        if let count = configuration.registers, count % 2 == 0 || count < 1 || count > 15 {
+            throw .configuration("--registers: an odd number up to 15")
+        }
+        let servers = configuration.lockServers.count
+        if servers > 0, servers % 2 == 0 {
+            throw .configuration("--lock-servers: an odd number of servers can form a majority")
+        }
+        if election.name.isEmpty || election.name.contains(where: { "{}: \n\r".contains($0) }) {
+            throw .configuration("--name: no spaces, ':' or braces")
+        }
+    }
+
+    private init(
+        _ votes: RedisLeaseStore, _ watch: TopologyWatch, _ directories: [NodeDirectory], _ lone: [NodeClient],
+        _ listener: ReleaseListener?, _ loops: MultiThreadedEventLoopGroup
+    ) {
+        self.votes = votes
+        self.watch = watch
+        self.directories = directories
+        self.lone = lone
+        self.listener = listener
+        self.loops = loops
+    }
+
+    /// The lock keys, or the servers.
+    public var registers: [any LeaseRegister] { votes.registers }
+
+    /// Fencing tokens, leases by the servers' clocks, and, but for independent servers, wake-ups.
+    public var capabilities: StoreCapabilities { votes.capabilities }
+
+    /// The hash tags of the lock keys.
+    public var naming: String { votes.naming }
+
+    /// On how many masters the lock keys sit now.
+    public var failureDomains: Int? { votes.failureDomains }
+
+    /// A release, as the leader announces it.
+    public func wakeUps() -> AsyncStream<WakeUp> { votes.wakeUps() }
+
+    /// Follows the topology, and listens for releases.
+    public func run() async {
+        guard let listener else { return }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.watch.run() }
+            group.addTask { await listener.run() }
+        }
+    }
+
+    /// Closes every connection.
+    public func shutDown() async {
+        for directory in directories { await directory.shutDown() }
+        for client in lone { await client.shutDown() }
+        // Nothing is left to fail on a group whose channels are closed.
+        try? await loops.shutdownGracefully()
+    }
+}

@@ -1,0 +1,95 @@
+import Logging
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// Hears on one node that the lease was given back. A cluster passes every PUBLISH on to all its nodes.
+///
+/// Whoever leads without it takes over a TTL later, so it is tried again and again, on another node each time.
+final class ReleaseListener: Sendable {
+    private let channel: String
+    private let settings: ConnectionSettings
+    private let watch: TopologyWatch
+    private let loop: any EventLoop
+    private let logger: Logger
+    private let heard: @Sendable () -> Void
+
+    init(
+        channel: String, settings: ConnectionSettings, watch: TopologyWatch, on loop: any EventLoop, logger: Logger,
+        heard: @escaping @Sendable () -> Void
+    ) {
+        self.channel = channel
+        self.settings = settings
+        self.watch = watch
+        self.loop = loop
+        self.logger = logger
+        self.heard = heard
+    }
+
+    /// Listens until cancelled.
+    func run() async {
+        let bell = Doorbell(on: loop)
+        var backoff = Backoff()
+        var turn = 0
+        while !Task.isCancelled {
+            let masters = watch.current?.masters ?? []
+            if !masters.isEmpty {
+                let node = masters[turn % masters.count].address
+                turn += 1
+                do throws(RedisError) {
+                    let ear = Ear(heard: heard, bell: bell)
+                    let subscription = try await Subscription.open(
+                        to: node, settings: settings, channels: [channel], on: loop, receiver: { _ in ear })
+                    backoff.reset()
+                    // What was said before the subscription stood, nobody heard.
+                    heard()
+                    await listen(subscription, ear, bell)
+                } catch {
+                    logger.debug("nobody hears of a release", metadata: ["node": "\(node)", "error": "\(error)"])
+                }
+            }
+            if await bell.wait(upTo: backoff.next()) == .cancelled { return }
+        }
+    }
+
+    /// Returns when the connection has ended, the node is silent or no longer a master, or the task is cancelled.
+    private func listen(_ subscription: Subscription, _ ear: Ear, _ bell: Doorbell) async {
+        subscription.closed.whenComplete { _ in bell.ring() }
+        while subscription.isActive, !ear.isSilent,
+            watch.current?.node(at: subscription.address)?.role != .replica
+        {
+            if await bell.wait(upTo: .seconds(1)) == .cancelled { break }
+        }
+        subscription.close()
+        try? await subscription.closed.get()
+    }
+
+    /// What arrives on the connection.
+    private final class Ear: PushReceiver {
+        private static let released = Array("released".utf8)
+        private let heard: @Sendable () -> Void
+        private let bell: Doorbell
+        private let silence = Mutex(false)
+
+        init(heard: @escaping @Sendable () -> Void, bell: Doorbell) {
+            self.heard = heard
+            self.bell = bell
+        }
+
+        var isSilent: Bool { silence.withLock { $0 } }
+
+        func receive(_ batch: borrowing ReplyBatch) {
+            var isReleased = false
+            batch.forEachPush { kind, _, payload in
+                if kind == .message, payload.equals(Self.released) { isReleased = true }
+            }
+            if isReleased { heard() }
+        }
+
+        func silenceChanged(_ silent: Bool) {
+            silence.withLock { $0 = silent }
+            bell.ring()
+        }
+    }
+}

@@ -1,0 +1,208 @@
+import Foundation
+import LeaderElection
+import Logging
+
+/// The vote of an etcd cluster: a key under a lease of its own.
+///
+/// The lease belongs to one claim. It is granted only when the lock was seen free, and revoked when the claim is lost
+/// or released: a lost attempt leaves nothing on the server. The key is put by a transaction that demands both
+/// that nobody has it (its create revision is 0) and that the lease lives: a lease that was revoked or ran out while
+/// waiting never makes a leader. The counter is the revision at which the lock was created.
+struct EtcdLeaseRegister: LeaseRegister {
+    let name: String
+    let keys: EtcdKeys
+    let gateway: EtcdGateway
+    let logger: Logger
+
+    /// What one consistent look at the election's keys showed.
+    private struct Sight {
+        var holder: String?
+        var lease: Int64 = 0
+        var created: UInt64 = 0
+        var rules: String?
+        var term = EtcdTerm(term: 0, token: 0)
+        var raftTerm: Int64 = 0
+    }
+
+    var label: String { "\(gateway.endpoint)\(String(decoding: keys.lock, as: UTF8.self))" }
+
+    func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
+        do throws(EtcdFailure) {
+            let lease = EtcdLeaseID(of: claim.value)
+            var sight = try await look()
+            if sight.holder == claim.value {
+                if let kept = try await prolong(claim) {
+                    return .granted(Vote(counter: kept.created, term: kept.term.term))
+                }
+                sight = try await look()
+            }
+            if sight.holder != nil { return try await occupied(sight, claim) }
+            try await grant(lease, claim.ttl)
+            return try await put(claim, under: lease)
+        } catch {
+            throw RegisterError(error)
+        }
+    }
+
+    func confirm(_ claim: Claim, token: FencingToken, term: UInt64) async throws(RegisterError) -> Bool {
+        do throws(EtcdFailure) { return try await raise(claim, token, term) } catch { throw RegisterError(error) }
+    }
+
+    func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply
+    {
+        do throws(EtcdFailure) {
+            if let kept = try await prolong(claim) {
+                if kept.term.term >= term { return .renewed }
+                if try await raise(claim, token, term) { return .renewed }
+            }
+            let sight = try await look()
+            // A lock whose lease has run out is about to go.
+            if let holder = sight.holder, holder != claim.value { return .lost(holder: holder) }
+        } catch {
+            throw RegisterError(error)
+        }
+        guard heal, case .granted = try await acquire(claim), try await confirm(claim, token: token, term: term) else {
+            return .lost(holder: nil)
+        }
+        return .renewed
+    }
+
+    /// Revoking the claim's lease deletes what is under it, in one step: the lock and the rules, if they are its own.
+    func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
+        do throws(EtcdFailure) { try await revoke(EtcdLeaseID(of: claim.value)) } catch { throw RegisterError(error) }
+    }
+
+    func observe(_ name: String) async throws(RegisterError) -> Observation {
+        do throws(EtcdFailure) {
+            let sight = try await look()
+            return Observation(
+                holder: sight.holder, ttl: sight.holder == nil ? nil : try await timeLeft(sight.lease),
+                term: sight.term.term, token: FencingToken(rawValue: max(sight.term.token, sight.created)))
+        } catch {
+            throw RegisterError(error)
+        }
+    }
+
+    // MARK: Steps
+
+    private func look() async throws(EtcdFailure) -> Sight {
+        let reply = try await gateway.call(
+            .transaction,
+            WireTransaction(success: [.range(keys.lock), .range(keys.rules), .range(keys.term)]),
+            WireTransactionReply.self)
+        return sight(reply)
+    }
+
+    private func sight(_ reply: WireTransactionReply) -> Sight {
+        var sight = Sight()
+        sight.raftTerm = reply.header?.raftTerm?.value ?? 0
+        if let lock = reply.found(keys.lock) {
+            sight.holder = String(decoding: lock.value ?? Data(), as: UTF8.self)
+            sight.lease = lock.lease?.value ?? 0
+            sight.created = UInt64(clamping: lock.createRevision?.value ?? 0)
+        }
+        sight.rules = reply.found(keys.rules)?.value.map { String(decoding: $0, as: UTF8.self) }
+        if let term = reply.found(keys.term)?.value.flatMap(EtcdTerm.init) { sight.term = term }
+        return sight
+    }
+
+    private func occupied(_ sight: Sight, _ claim: Claim) async throws(EtcdFailure) -> AcquireReply {
+        if let rules = sight.rules, rules != claim.rules { return .mismatch(rules: rules) }
+        return .held(by: sight.holder ?? "", ttl: try await timeLeft(sight.lease))
+    }
+
+    /// What is left of a lease. etcd tells whole seconds, rounded down; one that ran out is revoked within about a
+    /// second.
+    private func timeLeft(_ lease: Int64) async throws(EtcdFailure) -> Duration? {
+        guard lease != 0 else { return nil }
+        let reply = try await gateway.call(
+            .timeToLive, WireLease(id: WireNumber(lease)), WireLeaseReply.self)
+        return .seconds(max(reply.ttl?.value ?? 0, 1))
+    }
+
+    /// etcd counts in seconds, and no lease shorter than its election timeout: never shorter than the claim's.
+    private func grant(_ lease: EtcdLeaseID, _ ttl: Duration) async throws(EtcdFailure) {
+        let (seconds, fraction) = ttl.components
+        let whole = seconds + (fraction > 0 ? 1 : 0)
+        do throws(EtcdFailure) {
+            let reply = try await gateway.call(
+                .grant, WireGrant(id: WireNumber(lease.number), ttl: WireNumber(whole)), WireLeaseReply.self)
+            let granted = reply.ttl?.value ?? 0
+            guard granted >= whole else { throw .unexpected("a lease of \(granted) s instead of \(whole) s") }
+        } catch  where error.isLeaseAlreadyThere {
+            // A retry: the lease of this claim's first try. If it has just run out, the transaction will say so.
+            _ = try await keepAlive(lease)
+        }
+    }
+
+    private func put(_ claim: Claim, under lease: EtcdLeaseID) async throws(EtcdFailure) -> AcquireReply {
+        let look = [WireOperation.range(keys.lock), .range(keys.rules), .range(keys.term)]
+        let reply: WireTransactionReply
+        do throws(EtcdFailure) {
+            reply = try await gateway.call(
+                .transaction,
+                WireTransaction(
+                    compare: [.isAbsent(keys.lock)],
+                    success: [
+                        .put(keys.lock, Data(claim.value.utf8), lease: lease),
+                        .put(keys.rules, Data(claim.rules.utf8), lease: lease),
+                    ] + look,
+                    failure: look))
+        } catch  where error.isLeaseNotFound {
+            return .refused(reason: "the claim's etcd lease was revoked before the vote", retryAfter: nil)
+        }
+        let sight = sight(reply)
+        if sight.holder == claim.value { return .granted(Vote(counter: sight.created, term: sight.term.term)) }
+        // Another was quicker. If this fails, the lease ends by itself: nobody keeps it alive.
+        do throws(EtcdFailure) { try await revoke(lease) } catch {
+            logger.debug("a lost claim's lease was not revoked", metadata: ["error": "\(error)"])
+        }
+        return try await occupied(sight, claim)
+    }
+
+    /// Starts the lease anew and then makes sure that the lock is still there and under this claim; nil: it is not.
+    ///
+    /// A member cut off from the others may still extend leases, though a new leader of etcd's that knows nothing
+    /// of it counts already. The look needs a majority of the members. If it ran in the same term of Raft, the extension
+    /// was made by the member that led then; if not, it is repeated.
+    private func prolong(_ claim: Claim) async throws(EtcdFailure) -> Sight? {
+        for _ in 0..<3 {
+            let reply = try await keepAlive(EtcdLeaseID(of: claim.value))
+            guard (reply?.ttl?.value ?? 0) > 0 else { return nil }
+            let sight = try await look()
+            guard sight.holder == claim.value else { return nil }
+            if sight.raftTerm == reply?.header?.raftTerm?.value { return sight }
+        }
+        throw .unreachable("etcd changes its leader")
+    }
+
+    private func keepAlive(_ lease: EtcdLeaseID) async throws(EtcdFailure) -> WireLeaseReply? {
+        do throws(EtcdFailure) {
+            return try await gateway.call(
+                .keepAlive, WireLease(id: WireNumber(lease.number)), WireStreamed<WireLeaseReply>.self
+            ).result
+        } catch  where error.isLeaseNotFound {
+            return nil
+        }
+    }
+
+    private func raise(_ claim: Claim, _ token: FencingToken, _ term: UInt64) async throws(EtcdFailure) -> Bool {
+        let put = WireOperation.put(keys.term, EtcdTerm(term: term, token: token.rawValue).bytes)
+        let raised = WireTransaction(compare: [.exceeds(keys.term, EtcdTerm.floor(max(term, 1)))], failure: [put])
+        let reply = try await gateway.call(
+            .transaction,
+            WireTransaction(
+                compare: [.holds(keys.lock, Data(claim.value.utf8))], success: [WireOperation(requestTxn: raised)]),
+            WireTransactionReply.self)
+        return reply.succeeded == true
+    }
+
+    private func revoke(_ lease: EtcdLeaseID) async throws(EtcdFailure) {
+        struct Nothing: Decodable, Sendable {}
+        do throws(EtcdFailure) {
+            _ = try await gateway.call(.revoke, WireLease(id: WireNumber(lease.number)), Nothing.self)
+        } catch  where error.isLeaseNotFound {
+            // Revoked or run out already.
+        }
+    }
+}

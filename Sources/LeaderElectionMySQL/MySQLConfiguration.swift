@@ -1,0 +1,87 @@
+#if MySQL
+/// Where the election's table is, and who asks for it.
+///
+/// Its description never shows the password.
+public struct MySQLConfiguration: Sendable, Equatable {
+    /// How a table holds a lease.
+    public enum Scheme: String, Sendable, CaseIterable {
+        /// `host_master`: one row per election, with a version that is compared and set, and the time of the last
+        /// heartbeat.
+        case heartbeat
+        /// The lease table: one row per action, with its holder and the time at which the lease ends.
+        case lease
+
+        var defaultTable: String {
+            switch self {
+            case .heartbeat: "host_master"
+            case .lease: "lease"
+            }
+        }
+    }
+
+    /// What encryption needs besides the server's name; all are paths of PEM files.
+    public struct TLS: Sendable, Equatable {
+        /// Who signed the server's certificate; nil: the authorities that this system trusts.
+        public var authority: String?
+        /// Shown to a server that asks for it, with its key.
+        public var certificate: String?
+        /// The key of `certificate`.
+        public var key: String?
+
+        /// Encryption; the server's certificate and its name are always checked.
+        public init(authority: String? = nil, certificate: String? = nil, key: String? = nil) {
+            self.authority = authority
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    /// The primary: election over a replica that lags is none.
+    public var host: String
+    /// 3306 unless given.
+    public var port: Int
+    /// Who logs in.
+    public var user: String
+    /// The database the table is in.
+    public var database: String
+    /// How the table holds a lease.
+    public var scheme: Scheme
+    /// Letters, digits, `_` and `$`; `host_master` or `lease` unless given.
+    public var table: String
+    /// With the article's `host_master` as it stands, which has no column for names: the `id` of this election's row.
+    public var row: UInt32 = 1
+    /// Nil: no encryption.
+    public var tls: TLS?
+    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up.
+    public var timeout: Duration = .seconds(2)
+    let password: Password?
+
+    /// A table in a database. `table` is the scheme's own unless given.
+    public init(
+        host: String, port: Int = 3306, user: String, password: String? = nil, database: String,
+        scheme: Scheme = .heartbeat, table: String? = nil, tls: TLS? = nil
+    ) {
+        self.host = host
+        self.port = port
+        self.user = user
+        self.password = password.map(Password.init)
+        self.database = database
+        self.scheme = scheme
+        self.table = table ?? scheme.defaultTable
+        self.tls = tls
+    }
+
+    /// Whole seconds, at least one: that is what libmariadb counts in.
+    package var timeoutSeconds: UInt32 {
+        let (seconds, rest) = timeout.components
+        return UInt32(clamping: max(1, seconds + (rest > 0 ? 1 : 0)))
+    }
+}
+
+/// Shows itself to nobody.
+struct Password: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
+    let text: String
+    var description: String { "<password>" }
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
+#endif

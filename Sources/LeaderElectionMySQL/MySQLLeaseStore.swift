@@ -1,0 +1,47 @@
+#if MySQL
+public import LeaderElection
+public import Logging
+
+/// The lease in one row of a table of MySQL or MariaDB.
+///
+/// The row is the only vote: while its server is away nobody is elected. Leases end by the server's clock alone.
+/// There is no push: followers poll. Calls block a thread that belongs to the store, never an event loop.
+public final class MySQLLeaseStore: LeaseStore {
+    /// One: the election's row.
+    public let registers: [any LeaseRegister]
+    /// Which table, and how it is written.
+    public let naming: String
+    private let register: TableRegister
+    private let client: DatabaseClient
+    private let thread: DatabaseThread
+
+    /// Tokens that grow, and the server's time. Not replicated by itself: a replica that is promoted without the last
+    /// commits has forgotten the lease, and only the token tells the old leader from the new one.
+    public let capabilities: StoreCapabilities = [.fencing, .serverTime]
+
+    /// One server.
+    public let failureDomains: Int? = 1
+
+    /// Connects at the first operation; makes the table if it is missing. Call ``shutDown()`` at the end.
+    public init(configuration: MySQLConfiguration, name: String, logger: Logger) {
+        naming = "mysql \(configuration.scheme.rawValue) \(configuration.table)"
+        client = DatabaseClient()
+        thread = DatabaseThread()
+        let server =
+            configuration.host.contains(":")
+            ? "[\(configuration.host)]:\(configuration.port)" : "\(configuration.host):\(configuration.port)"
+        register = TableRegister(
+            label: "\(server)/\(configuration.database).\(configuration.table):\(name)", server: "mysql \(server)",
+            thread: thread, patience: .seconds(configuration.timeoutSeconds),
+            session: DatabaseSession(client: client, configuration: configuration, name: name, logger: logger))
+        registers = [register]
+    }
+
+    /// Ends what waits for the server, closes the connection, and waits for the thread's end.
+    public func shutDown() async {
+        client.interrupt()
+        await register.disconnect()
+        await thread.shutDown()
+    }
+}
+#endif

@@ -1,0 +1,151 @@
+import Foundation
+import Glibc
+import Testing
+import ThrowawayRedis
+
+/// `lapse elect` with real programs against a real server.
+@Suite(.timeLimit(.minutes(3)), .serialized) struct ElectTests {
+    private func start(
+        _ server: ThrowawayServer, _ id: String, _ options: [String] = [], run script: String
+    ) throws -> LapseBinary.Child {
+        try LapseBinary.start(
+            ["elect", "--redis", server.url, "--lease-ttl", "1s", "--id", id] + options + ["--", "sh", "-c", script])
+    }
+
+    /// Says who runs, and then does what SIGTERM finds it doing.
+    private static let patient = """
+        echo "$LAPSE_ID $LAPSE_TERM $LAPSE_TOKEN"; trap 'echo bye; exit 3' TERM; while :; do sleep 0.02; done
+        """
+
+    private func waitForLine(_ child: LapseBinary.Child, _ count: Int = 1) async throws -> [[Substring]] {
+        try await waitUntil("the program runs", within: .seconds(15)) {
+            child.lines.count >= count ? nil : "\(child.text)"
+        }
+        return child.lines.map { $0.split(separator: " ") }
+    }
+
+    @Test func theProgramLearnsItsTermAndItsExitCodeIsHandedOn() async throws {
+        let server = try await ThrowawayServer.start()
+        let child = try start(server, "one", run: #"echo "$LAPSE_ID $LAPSE_TERM $LAPSE_TOKEN"; exit 7"#)
+        let run = try await child.end()
+        #expect(run.code == 7, "\(run.errors)")
+        let words = try #require(child.lines.first).split(separator: " ")
+        #expect(words.prefix(2) == ["one", "1"])
+        #expect(try #require(UInt64(words[2])) > 0)
+        #expect(run.errors.contains("leadership released"))
+        #expect(try await server.cli("KEYS", "*:lock") == "")
+        #expect(try await server.cli("KEYS", "*:token") != "", "the lock would be beside it")
+        await server.shutDown()
+    }
+
+    @Test func oneRunsAtATimeAndAStopHandsOver() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", run: Self.patient)
+        let before = try await waitForLine(first)
+        let second = try start(server, "two", run: Self.patient)
+        try await waitUntil("the second follows", within: .seconds(10)) {
+            second.text.errors.contains("following") ? nil : second.text.errors
+        }
+        #expect(second.lines.isEmpty)
+
+        first.signal(SIGTERM)
+        let run = try await first.end()
+        #expect(run.code == 3, "\(run.errors)")
+        #expect(first.lines.last == "bye")
+        #expect(run.errors.contains("leadership released"))
+        let after = try await waitForLine(second)
+        #expect(try #require(UInt64(after[0][2])) > #require(UInt64(before[0][2])))
+        #expect(after[0][1] == "2")
+        second.signal(SIGINT)
+        #expect(try await second.end().code == 3)
+        await server.shutDown()
+    }
+
+    @Test(arguments: ["exit", "wait"]) func aLossStopsEvenAProgramThatWillNot(onLoss: String) async throws {
+        let server = try await ThrowawayServer.start()
+        let child = try start(
+            server, "one", ["--on-loss", onLoss],
+            run: #"echo "$$ $LAPSE_TERM $LAPSE_TOKEN"; trap '' TERM; while :; do sleep 0.02; done"#)
+        let before = try await waitForLine(child)
+        let program = try #require(Int32(before[0][0]))
+        // An operator's mistake, or a rival that thinks the lease is over.
+        for key in try await server.cli("KEYS", "*:lock").split(separator: "\n") {
+            _ = try await server.cli("SET", String(key), "rival:0", "PX", "300")
+        }
+        if onLoss == "exit" {
+            let run = try await child.end()
+            #expect(run.code == 75, "\(run.errors)")
+            #expect(run.errors.contains("program killed"))
+        } else {
+            let after = try await waitForLine(child, 2)
+            #expect(try #require(UInt64(after[1][2])) > #require(UInt64(before[0][2])))
+            child.signal(SIGTERM)
+            let run = try await child.end(within: .seconds(30))
+            #expect(run.code == 128 + SIGKILL, "\(run.errors)")
+        }
+        #expect(kill(program, 0) != 0, "the program of the lost term still runs")
+        await server.shutDown()
+    }
+
+    @Test func theProgramDiesWithLapse() async throws {
+        let server = try await ThrowawayServer.start()
+        let child = try start(server, "one", run: #"echo "$$"; while :; do sleep 0.02; done"#)
+        let program = try #require(Int32(try await waitForLine(child)[0][0]))
+        child.signal(SIGKILL)
+        _ = try await child.end()
+        try await waitUntil("the program has ended", within: .seconds(10)) {
+            kill(program, 0) == 0 ? "it still runs" : nil
+        }
+        await server.shutDown()
+    }
+
+    @Test func whatTheProgramLeavesBehindEndsWithIt() async throws {
+        let server = try await ThrowawayServer.start()
+        let child = try start(server, "one", run: #"sleep 1000 & echo "$!"; exit 0"#)
+        let orphan = try #require(Int32(try await waitForLine(child)[0][0]))
+        #expect(try await child.end().code == 0)
+        try await waitUntil("it has ended", within: .seconds(10)) { kill(orphan, 0) == 0 ? "it still runs" : nil }
+        await server.shutDown()
+    }
+
+    @Test func aStopBeforeLeadingIsNoFailure() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", run: Self.patient)
+        _ = try await waitForLine(first)
+        let second = try start(server, "two", run: Self.patient)
+        try await waitUntil("the second follows", within: .seconds(10)) {
+            second.text.errors.contains("following") ? nil : second.text.errors
+        }
+        second.signal(SIGTERM)
+        let run = try await second.end()
+        #expect(run.code == 0 && run.output.isEmpty, "\(run)")
+        first.signal(SIGTERM)
+        _ = try await first.end()
+
+        // Nobody there: a stop ends the wait.
+        let lonely = try LapseBinary.start(["elect", "--redis", "redis://127.0.0.1:1", "--", "true"])
+        try await waitUntil("it waits", within: .seconds(10)) {
+            lonely.text.errors.contains("waiting for Redis") ? nil : lonely.text.errors
+        }
+        lonely.signal(SIGTERM)
+        #expect(try await lonely.end().code == 0)
+        await server.shutDown()
+    }
+
+    @Test(arguments: [
+        (["elect"], 64, "no program to run"),
+        (["elect", "--", "no-such-command-anywhere"], 127, "no such command"),
+        (["elect", "--store", "zookeeper://x", "--", "true"], 64, "--store: the value cannot be used: write redis"),
+        (
+            ["elect", "--registers", "2", "--redis", "redis://127.0.0.1:1", "--", "true"], 64,
+            "--registers: an odd number"
+        ),
+        (["elect", "--redis", "redis://127.0.0.1:1", "--startup-timeout", "1s", "--", "true"], 69, "127.0.0.1:1"),
+    ])
+    func whatCannotBeIsOneLine(_ arguments: [String], _ code: Int32, _ text: String) async throws {
+        let run = try await LapseBinary.run(arguments)
+        #expect(run.code == code, "\(run.errors)")
+        #expect(run.lastLine.contains(text), "\(run.errors)")
+        #expect(run.output.isEmpty)
+    }
+}
