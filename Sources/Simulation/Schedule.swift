@@ -68,7 +68,7 @@ package struct Schedule: Sendable {
             return .partition(replica: replica, registers: cut, for: random.milliseconds(100...4_000))
         case 22...23: return .registerRestart(register: register)
         case 24...25: return .registerDown(register: register, for: random.milliseconds(50...3_000))
-        case 26: return .registerClock(register: register, by: random.milliseconds(-1_500 ... -10))
+        case 26: return .registerClock(register: register, by: random.milliseconds(-400 ... -10))
         case 27...29: return .feedCut(replica: replica, node: node)
         case 30: return .feedDeaf(replica: replica, node: node)
         case 31: return .allFeedsCut(node: node, for: random.milliseconds(50...2_000))
