@@ -109,13 +109,28 @@ package struct ExpirationLog {
     ) {
         let entry = NewEntry(
             database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
+        if isNumbered, let tail = chunks.last, tail.isNumbered, tail.last >= number { return put(key, entry) }
         if chunks.isEmpty || !chunks[chunks.endIndex - 1].take(key, entry, within: chunkBytes) {
-            var chunk = Chunk(
-                first: number, isNumbered: isNumbered, provenance: provenance, began: now, keys: ByteBuffer())
-            chunk.keys.reserveCapacity(key.byteCount > chunkBytes ? key.byteCount : min(chunkBytes, 4 << 10))
-            chunk.add(key, database: database, now: now)
-            chunks.append(chunk)
+            chunks.append(begin(key, entry))
         }
+        bytes += key.byteCount + MemoryLayout<Slot>.stride
+        count += 1
+    }
+
+    private func begin(_ key: RawSpan, _ entry: NewEntry) -> Chunk {
+        var chunk = Chunk(
+            first: entry.number, isNumbered: entry.isNumbered, provenance: entry.provenance, began: entry.now,
+            keys: ByteBuffer())
+        chunk.keys.reserveCapacity(key.byteCount > chunkBytes ? key.byteCount : min(chunkBytes, 4 << 10))
+        chunk.add(key, database: entry.database, now: entry.now)
+        return chunk
+    }
+
+    /// The feed lags behind what a peer told: in between, where it belongs, unless it is there already.
+    private mutating func put(_ key: RawSpan, _ entry: NewEntry) {
+        guard self.entry(entry.number) == nil else { return }
+        let at = firstChunk(after: entry.number)
+        if at == 0 || !chunks[at - 1].take(key, entry, within: chunkBytes) { chunks.insert(begin(key, entry), at: at) }
         bytes += key.byteCount + MemoryLayout<Slot>.stride
         count += 1
     }
@@ -157,28 +172,37 @@ package struct ExpirationLog {
     /// Gives the unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
     package mutating func number(from offset: UInt64) {
         guard let begin = chunks.firstIndex(where: { !$0.isNumbered }) else { return }
-        cutRepaired(before: begin, from: chunks[begin].first + offset)
+        let ahead = cutRepaired(before: begin, from: chunks[begin].first + offset)
         for index in chunks.indices where !chunks[index].isNumbered {
             chunks[index].first += offset
             chunks[index].isNumbered = true
         }
+        for (heard, provenance) in ahead { _ = insert([heard], provenance: provenance) }
     }
 
-    /// What peers told of the same stretch goes: the feed heard it, and hears what follows. Chunks must never overlap.
-    private mutating func cutRepaired(before end: Int, from ordinal: UInt64) {
+    /// What peers told of the same stretch makes room for what the feed heard. Chunks must never overlap.
+    private mutating func cutRepaired(
+        before end: Int, from ordinal: UInt64
+    ) -> [(HeardExpiration, Provenance)] {
         var kept: [Chunk] = []
+        var cut: [(HeardExpiration, Provenance)] = []
         for chunk in chunks[..<end] {
             guard chunk.isRepaired, chunk.last >= ordinal else {
                 kept.append(chunk)
                 continue
             }
             var shorter = chunk
-            shorter.keep(chunk.first < ordinal ? Int(ordinal - chunk.first) : 0)
+            let rest = Int(max(chunk.first, ordinal) - chunk.first)
+            for index in rest..<chunk.slots.count {
+                cut.append((HeardExpiration(entry(index, in: chunk)), chunk.provenance))
+            }
+            shorter.keep(rest)
             bytes -= chunk.bytes - shorter.bytes
             count -= chunk.slots.count - shorter.slots.count
             if !shorter.slots.isEmpty { kept.append(shorter) }
         }
         chunks.replaceSubrange(..<end, with: kept)
+        return cut
     }
 
     /// Drops what was never numbered: the subscription broke before its first mark.

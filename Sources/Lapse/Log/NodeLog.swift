@@ -249,10 +249,7 @@ package final class NodeLog: Sendable {
             state.log.forEach(after: ordinals.lowerBound - 1) { entry in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
                 guard entry.provenance != .doubted else { return true }
-                heard.append(
-                    HeardExpiration(
-                        ordinal: entry.ordinal, database: entry.database, receivedAt: entry.receivedAt,
-                        key: Array(entry.key)))
+                heard.append(HeardExpiration(entry))
                 bytes += entry.key.count + 24
                 return true
             }

@@ -14,6 +14,12 @@ package struct HeardExpiration: Sendable, Equatable {
         self.receivedAt = receivedAt
         self.key = key
     }
+
+    /// What a log keeps.
+    init(_ entry: ExpirationLog.Entry) {
+        self.init(
+            ordinal: entry.ordinal, database: entry.database, receivedAt: entry.receivedAt, key: Array(entry.key))
+    }
 }
 
 /// One element of the list in which peers answer: some expirations, or the word that a peer has no more.

@@ -3,6 +3,21 @@ import Testing
 @testable import Lapse
 
 struct ExpirationLogTests {
+    /// A feed that lags behind what a peer told of it.
+    @Test func aFeedThatLagsPutsItsOwnInBetween() {
+        var log = ExpirationLog()
+        log.add("own:1", 1)
+        let heard = (4...6 as ClosedRange<UInt64>).map {
+            HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: Array("peer:\($0)".utf8))
+        }
+        #expect(log.insert(heard, provenance: .trusted(look: 1)) == 3)
+        for ordinal in 2...8 as ClosedRange<UInt64> { log.add("own:\(ordinal)", ordinal) }
+        #expect(log.ordinals() == [1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(log.keys(after: 3).prefix(2) == [Array("peer:4".utf8), Array("peer:5".utf8)])
+        #expect(log.ordinals(after: 6) == [7, 8])
+        #expect(log.count == 8)
+    }
+
     /// A peer's word on what the feed heard before it had a number, and on what lay before: chunks must not overlap.
     @Test func whatAPeerToldOfAnUnnumberedStretchGivesWay() {
         var log = ExpirationLog()
