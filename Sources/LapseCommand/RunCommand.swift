@@ -32,6 +32,7 @@ struct RunCommand: AsyncParsableCommand {
         configuration.store = try StoreOptions(values).open(
             election: ElectionConfiguration(
                 name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL), logger: logger)
+        if let store = configuration.store { try await StoreOptions(values).check(store, configuration.name) }
         let service = RunningService(
             configuration, handler: try values(Running.handler) ?? .log,
             admin: try values(Running.admin) ?? .off, logger: logger)

@@ -170,6 +170,26 @@ import ThrowawayStores
         }
     }
 
+    @Test(.enabled(if: Kind.present.contains(.lease))) func aStoreThatRefusesIs77() async throws {
+        let server = try await ThrowawayMariaDB.start()
+        let password = try TemporaryFile("wrong-word\n")
+        let url = "mysql://\(ThrowawayMariaDB.user)@127.0.0.1:\(server.port)/\(ThrowawayMariaDB.database)?scheme=lease"
+        let store = ["--store", url, "--store-password-file", password.path]
+        for words in [["elect"] + store + ["--", "true"], ["run", "--admin", "off"] + store] {
+            let run = try await LapseBinary.run(words)
+            #expect(run.code == 77, "\(run.errors)")
+            #expect(run.lastLine.hasPrefix("lapse: --store: refused"), "\(run.errors)")
+            #expect(!run.errors.contains("wrong-word"))
+        }
+        await server.shutDown()
+    }
+
+    @Test func aStoreThatIsNotThereIs69InTheEnd() async throws {
+        let run = try await LapseBinary.run(
+            ["elect", "--store", "etcd://127.0.0.1:1", "--startup-timeout", "1s", "--", "true"])
+        #expect(run.code == 69 && run.lastLine.hasPrefix("lapse: --store: unreachable"), "\(run.errors)")
+    }
+
     @Test func aStoreThatIsNotThereIsWaitedFor() async throws {
         let child = try LapseBinary.start(
             ["elect", "--store", "etcd://127.0.0.1:1", "--lease-ttl", "1s", "--", "true"])

@@ -68,9 +68,15 @@ struct StoreOptions: Sendable {
     func connect(
         _ election: ElectionConfiguration, _ values: OptionValues, logger: Logger, until ending: StopRequest
     ) async throws -> (any LeaseStore)? {
-        if let store = try open(election: election, logger: logger) { return store }
-        let configuration = try RedisElectionConfiguration(values)
         let deadline = try values(Connection.startupTimeout).map { ContinuousClock.now + $0 }
+        if let store = try open(election: election, logger: logger) {
+            guard try await isReached(store, election.name, by: deadline, until: ending) else {
+                await store.shutDown()
+                return nil
+            }
+            return store
+        }
+        let configuration = try RedisElectionConfiguration(values)
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         var told: String?
         while !ending.isAsked {
@@ -86,6 +92,44 @@ struct StoreOptions: Sendable {
             try await pause(backoff.next(), until: ending)
         }
         return nil
+    }
+
+    /// Looks at the election: what only an operator can mend ends the start. Without a deadline a store that cannot be
+    /// reached is no reason to wait here: the elector goes on asking.
+    ///
+    /// - Returns: false when stopping was asked for.
+    private func isReached(
+        _ store: any LeaseStore, _ name: String, by deadline: ContinuousClock.Instant?, until ending: StopRequest
+    ) async throws -> Bool {
+        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
+        while !ending.isAsked {
+            guard let error = await Self.refusal(of: store, name) else { return true }
+            if case .denied = error {
+                await store.shutDown()
+                throw Failure(.denied, "--store: \(error)")
+            }
+            guard let deadline else { return true }
+            guard ContinuousClock.now < deadline else {
+                await store.shutDown()
+                throw Failure(.unreachable, "--store: \(error)")
+            }
+            try await pause(backoff.next(), until: ending)
+        }
+        return false
+    }
+
+    /// Ends a start that can come to nothing: refused by the store.
+    func check(_ store: any LeaseStore, _ name: String) async throws(Failure) {
+        guard let error = await Self.refusal(of: store, name), case .denied = error else { return }
+        await store.shutDown()
+        throw Failure(.denied, "--store: \(error)")
+    }
+
+    private static func refusal(of store: any LeaseStore, _ name: String) async -> RegisterError? {
+        do throws(RegisterError) {
+            for register in store.registers { _ = try await register.observe(name) }
+            return nil
+        } catch { return error }
     }
 
     private func pause(_ time: Duration, until ending: StopRequest) async throws {
