@@ -16,7 +16,8 @@ extension ThrowawayCluster {
         for (index, replica) in nodes.dropFirst(options.masters).enumerated() {
             try await replicate(replica, from: masters[index % masters.count])
         }
-        try await waitUntilHealthy()
+        // Views settle by gossip, which takes longer among many.
+        try await waitUntilHealthy(within: .seconds(20 + 2 * nodes.count))
     }
 
     /// Makes a node a replica, as soon as it knows its master.
