@@ -29,14 +29,15 @@ struct RunCommand: AsyncParsableCommand {
         let values = try await OptionValues(given: connection, election, candidacy, wanted, running, logLines)
         let logger = try values.bootstrapLogging()
         var configuration = try ProcessorConfiguration(values)
-        configuration.store = try StoreOptions(values).open(
+        let handler = try values(Running.handler) ?? .log
+        let admin = try values(Running.admin) ?? .off
+        // Last: whatever throws behind it must shut it down.
+        let options = try StoreOptions(values)
+        configuration.store = try options.open(
             election: ElectionConfiguration(
                 name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL), logger: logger)
-        if let store = configuration.store { try await StoreOptions(values).check(store, configuration.name) }
-        let service = RunningService(
-            configuration, handler: try values(Running.handler) ?? .log,
-            admin: try values(Running.admin) ?? .off, logger: logger)
-        try await service.run()
+        if let store = configuration.store { try await options.check(store, configuration.name) }
+        try await RunningService(configuration, handler: handler, admin: admin, logger: logger).run()
     }
 }
 

@@ -170,6 +170,15 @@ import ThrowawayStores
         }
     }
 
+    /// What is wrong beside a store that is open already is one line as well.
+    @Test(arguments: [
+        ["--handler", "print"], ["--registers", "3"], ["--redis", "rediss://127.0.0.1", "--tls-key", "k"],
+    ])
+    func aMistakeBesideAStoreIsOneLine(more: [String]) async throws {
+        let run = try await LapseBinary.run(["run", "--admin", "off", "--store", "etcd://127.0.0.1:1"] + more)
+        #expect(run.code == 64 && run.lastLine.hasPrefix("lapse: --"), "\(run)")
+    }
+
     @Test(.enabled(if: Kind.present.contains(.lease))) func aStoreThatRefusesIs77() async throws {
         let server = try await ThrowawayMariaDB.start()
         let password = try TemporaryFile("wrong-word\n")

@@ -61,8 +61,14 @@ public final class ExpirationProcessor: Service {
             changes.finish()
             gapsHeard.finish()
         }
-        try configuration.validate()
-        let deployment = try Deployment(configuration)
+        let deployment: Deployment
+        do {
+            try configuration.validate()
+            deployment = try Deployment(configuration)
+        } catch {
+            await configuration.store?.shutDown()
+            throw error
+        }
         let threads = ProcessorThreads()
         do {
             let run = RunningProcessor(

@@ -24,9 +24,10 @@ struct StatusCommand: AsyncParsableCommand {
         configuration.lockServers = try values.all(Election.lockServers)
         do { try configuration.validate() } catch { throw Failure(error) }
         let logger = Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() }
+        let access = try RedisAccess(configuration, logger: logger)
+        // Last: whatever throws behind it must shut it down.
         let store = try StoreOptions(values).open(
             election: ElectionConfiguration(name: configuration.name, id: configuration.id), logger: logger)
-        let access = try RedisAccess(configuration, logger: logger)
         let report: GroupReport
         do {
             report = try await GroupObserver(access, configuration, store: store).look()
