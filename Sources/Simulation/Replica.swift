@@ -107,7 +107,7 @@ final class Body {
     var finished: Set<Position> = []
     var keysInHand: Set<[UInt8]> = []
     /// By node, as the product counts.
-    var account: [String: NodeAccount] = [:]
+    var account: [String: NodeSum] = [:]
     /// By log.
     var sums: [String: LogSum] = [:]
     /// What was reported as lost, by log.
@@ -161,7 +161,7 @@ struct LogSum {
 }
 
 /// A term's own account of one node, kept apart from the machine that is checked by it.
-struct NodeAccount {
+struct NodeSum {
     var finished = 0
     var ignored: UInt64 = 0
 }

@@ -46,7 +46,7 @@ extension World {
     /// What the intake has to tell.
     func tell(_ replica: Replica, _ body: Body) {
         let news = replica.intake.takeNews()
-        for (node, count) in news.ignored { body.account["\(node)", default: NodeAccount()].ignored += count }
+        for (node, count) in news.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
         for hole in news.holes { repair(hole, replica, body) }
         if !news.doubtful.isEmpty { lookSoon(replica) }
     }
@@ -104,6 +104,10 @@ extension World {
 
     /// I9, for each node: passed = handled + pending + lost + ignored.
     func checkAccount(_ replica: Replica, _ body: Body) {
+        // What the replica itself says must add up, whatever happened to the counters.
+        for log in replica.intake.accounts() where log.account.imbalance != 0 {
+            ledger.violate(.i9, "\(log.node): the published account is off by \(log.account.imbalance): \(log.account)")
+        }
         for log in replica.logs.all {
             guard let cursor = replica.intake.cursor(log.runID), let began = replica.intake.opened[log.runID] else {
                 continue
@@ -118,7 +122,7 @@ extension World {
         // After a counter reset that somebody missed, a number may stand for two expirations.
         let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map(\.node)
         for (node, sum) in sums where !inexact.contains(node) {
-            let account = body.account[node] ?? NodeAccount()
+            let account = body.account[node] ?? NodeSum()
             let settled = account.finished + sum.open + sum.lost + Int(account.ignored)
             if sum.passed != settled {
                 ledger.violate(

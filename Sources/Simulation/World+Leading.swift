@@ -183,7 +183,7 @@ extension World {
     private func finish(_ work: Work, _ replica: Replica, _ body: Body) {
         replica.intake.finish(work)
         guard work.hasPosition else { return }
-        body.account[work.node, default: NodeAccount()].finished += 1
+        body.account[work.node, default: NodeSum()].finished += 1
         body.finished.insert(Position(runID: work.runID, ordinal: work.ordinal))
     }
 
