@@ -49,7 +49,7 @@ package struct RandomRun: Sendable {
     private func play(on stage: Stage) async throws -> Ledger {
         let traffic = ArmedKeys(cluster: stage.cluster)
         let length = minutes * 60
-        // It ends when the faults are over; the longest of them may overrun the time.
+        // It ends when the faults are over, where it is awaited; the longest of them may overrun the time.
         let supply = Task {
             try await traffic.run(rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(length + 120))
         }

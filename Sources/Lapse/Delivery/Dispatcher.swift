@@ -8,7 +8,7 @@ import Synchronization
 package final class Dispatcher: Sendable {
     /// What happened, for metrics and observers. Called without a lock held.
     package struct Listeners: Sendable {
-        /// These are missing in a log: to be filled, or reported as lost. ``filled(_:)`` says when that is done.
+        /// These are missing in a log: to be filled, or reported as lost. ``settle(_:)`` says when that is done.
         package var hole: @Sendable (Repairer.Hole) -> Void
         package var ignored: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
         /// A node announces for slots it is not known to own: look again.
@@ -88,9 +88,6 @@ package final class Dispatcher: Sendable {
         state.withLock { $0.intake.note(poll) }
         wake(1)
     }
-
-    /// A hole is as full as it will ever be. False if this term does not wait for it.
-    package func filled(_ hole: Repairer.Hole) -> Bool { settle(hole) != nil }
 
     /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
     /// brought and the log's bounds take away again is a new hole.

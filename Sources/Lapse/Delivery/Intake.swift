@@ -114,9 +114,6 @@ package struct Intake {
         return missing.reduce(0) { $0 + UInt64($1.count) }
     }
 
-    /// The same, for whoever does not count. False if this term does not wait for it.
-    package mutating func filled(_ hole: Repairer.Hole) -> Bool { settle(hole) != nil }
-
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
     package mutating func wake(now: Duration) -> Duration? { machine.wake(now: now) }
 

@@ -35,7 +35,7 @@ struct IntakeTests {
         let hole = try #require(intake.takeNews().holes.first)
         #expect(hole.runID == "gone" && hole.ordinals == 3...3 && !hole.isSurvey)
         _ = logs["gone"]?.insert([heard(3, "k:3")], look: 0, now: 1_000)
-        let isFilled = intake.filled(hole)
+        let isFilled = intake.settle(hole) != nil
         #expect(isFilled)
         let work = intake.take()
         #expect(work.map(\.ordinal) == [3])
@@ -44,7 +44,7 @@ struct IntakeTests {
         let survey = try #require(intake.takeNews().holes.first)
         #expect(survey.isSurvey && survey.ordinals.lowerBound == 6)
         _ = logs["gone"]?.insert([heard(6, "k:6")], look: 0, now: 1_000)
-        _ = intake.filled(survey)
+        _ = intake.settle(survey)
         let behind = intake.take()
         #expect(behind.map(\.ordinal) == [6])
     }
@@ -59,8 +59,8 @@ struct IntakeTests {
         var present = intake([progress], token: 8)
         _ = present.take()
         let new = try #require(present.takeNews().holes.first)
-        let isFilledByOld = present.filled(old)
-        let isFilledByNew = present.filled(new)
+        let isFilledByOld = present.settle(old) != nil
+        let isFilledByNew = present.settle(new) != nil
         #expect(!isFilledByOld && isFilledByNew)
     }
 
