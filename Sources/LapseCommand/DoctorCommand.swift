@@ -79,12 +79,8 @@ struct DoctorCommand: AsyncParsableCommand {
     /// The lines alone go to stdout, so that they can be piped into redis-cli.
     private func printUser(_ configuration: ProcessorConfiguration, mayFix: Bool) async throws {
         let deployment = try Deployment(configuration)
-        var rights = AccessRights(
-            user: deployment.settings.credentials?.user, name: configuration.name, mode: deployment.seeds.mode)
-        rights.setsNotifications = mayFix || configuration.notifications == .set
-        rights.deadLetter = configuration.deadLetter
-        rights.companions = try CompanionRules(configuration.companions)
-        rights.selectsDatabase = configuration.databases.contains { $0 != 0 } || deployment.database ?? 0 != 0
+        var rights = try AccessRights(configuration, deployment, mode: deployment.seeds.mode)
+        rights.setsNotifications = rights.setsNotifications || mayFix
         StandardStream.errors.write(
             "lapse: on every Redis server, replicas too, with a password of yours for \(AccessRights.passwordPlace); "
                 + "then ACL SAVE or CONFIG REWRITE")

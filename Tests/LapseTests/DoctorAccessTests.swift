@@ -12,6 +12,7 @@ import ThrowawayRedis
 struct DoctorAccessTests {
     private static let name = "rights"
     private static let deadLetter = "dead"
+    private static let companion = "good:* => data:*"
 
     /// The printed line as redis.conf takes it.
     private func user(_ mode: Topology.Mode, _ change: (inout AccessRights) -> Void = { _ in }) -> String {
@@ -20,17 +21,18 @@ struct DoctorAccessTests {
         return String(rights.line.dropFirst("ACL SETUSER ".count)).withPrefix("user ")
     }
 
-    private func configuration(_ addresses: [String]) -> ProcessorConfiguration {
+    private func configuration(_ addresses: [String], companions: [String] = []) -> ProcessorConfiguration {
         var configuration = ProcessorConfiguration(
             redis: addresses.map { "redis://lapse:\(AccessRights.passwordPlace)@\($0)" }, name: Self.name)
         configuration.leaseTTL = .seconds(2)
         configuration.retries = 0
         configuration.deadLetter = Self.deadLetter
+        configuration.companions = companions
         return configuration
     }
 
-    private func examine(_ addresses: [String]) async throws -> DoctorReport {
-        let doctor = try Doctor(configuration(addresses))
+    private func examine(_ addresses: [String], companions: [String] = []) async throws -> DoctorReport {
+        let doctor = try Doctor(configuration(addresses, companions: companions))
         do {
             let report = try await doctor.examine()
             await doctor.shutDown()
@@ -185,6 +187,29 @@ struct DoctorAccessTests {
             throw error
         }
         await server.shutDown()
+    }
+
+    /// In a cluster, whose nodes may not be asked for another one's keys.
+    @Test(arguments: ["", "+exists", "+scan", "+get", "+del", "~data:*", "~timer:*"])
+    func whatCompanionsLackIsNamed(_ word: String) async throws {
+        let rule = "timer:* => data:*"
+        let rules = try CompanionRules([rule])
+        var options = ClusterOptions()
+        options.replicasPerMaster = 0
+        options.server.users = [
+            user(.cluster) { $0.companions = rules }.split(separator: " ").filter { $0 != word }.joined(separator: " ")
+        ]
+        let cluster = try await ThrowawayCluster.start(options)
+        do {
+            let report = try await examine(cluster.nodes.map(\.address), companions: [rule])
+            let found = report.findings.filter { $0.title == "no right to the companions" }
+            #expect(found.count == (word.isEmpty ? 0 : cluster.nodes.count), "\(report.text())")
+            for finding in found { #expect(finding.fix?.contains(word) == true, "\(finding)") }
+        } catch {
+            await cluster.shutDown()
+            throw error
+        }
+        await cluster.shutDown()
     }
 
     @Test func theLineForAnyTopologyIsTakenByASingleServer() async throws {

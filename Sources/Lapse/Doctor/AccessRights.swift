@@ -26,6 +26,17 @@ package struct AccessRights: Sendable {
         self.mode = mode
     }
 
+    /// What `lapse run` needs with this configuration. Throws ``LapseError`` for a companion rule that is none.
+    package init(
+        _ configuration: ProcessorConfiguration, _ deployment: Deployment, mode: Topology.Mode?
+    ) throws(LapseError) {
+        self.init(user: deployment.settings.credentials?.user, name: configuration.name, mode: mode)
+        setsNotifications = configuration.notifications == .set
+        deadLetter = configuration.deadLetter
+        companions = try CompanionRules(configuration.companions)
+        selectsDatabase = configuration.databases.contains { $0 != 0 } || deployment.database ?? 0 != 0
+    }
+
     /// What stands where the password belongs.
     package static let passwordPlace = "PASSWORD"
 
@@ -48,16 +59,26 @@ package struct AccessRights: Sendable {
     package var line: String {
         var words = ["ACL", "SETUSER", user, "on", ">\(Self.passwordPlace)", "resetkeys", Self.keyPattern(name)]
         if let deadLetter { words.append("~\(Self.escaped(deadLetter))") }
-        let rules = companions?.rules ?? []
-        for pattern in rules.flatMap({ [$0.timer, $0.companion] }) { words.append("~\(pattern.glob)") }
+        words += companionPatterns
         words += ["resetchannels", Self.eventChannels, Self.controlChannel(name), "-@all"]
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
         if deadLetter != nil { words.append("+xadd") }
-        if !rules.isEmpty { words += ["+exists", "+scan"] + (selectsDatabase ? ["+select"] : []) }
+        words += companionCommands
         if mode == nil || mode == .cluster { words += ["+cluster|nodes", "+asking"] }
         words.append("+config|get")
         if setsNotifications { words.append("+config|set") }
         return words.joined(separator: " ")
+    }
+
+    /// The keys that companion rules speak of.
+    var companionPatterns: [String] {
+        (companions?.rules ?? []).flatMap { ["~\($0.timer.glob)", "~\($0.companion.glob)"] }
+    }
+
+    /// What companion rules need besides the commands of the scripts.
+    var companionCommands: [String] {
+        guard let companions, !companions.isEmpty else { return [] }
+        return ["+exists", "+scan"] + (selectsDatabase ? ["+select"] : [])
     }
 
     /// The line for every Sentinel; nil where there is none.

@@ -22,6 +22,8 @@ package struct DeploymentFacts: Sendable {
     package var leaseTTL: Duration = .seconds(8)
     /// Whom Lapse logs in as.
     package var user = "default"
+    /// The rights that `lapse run` needs here.
+    package var rights = AccessRights(user: nil, name: "default")
     package var usesTLS = false
     /// How long a master must be silent before Sentinel replaces it.
     package var sentinelPatience: Duration?

@@ -60,16 +60,18 @@ package final class Doctor: Sendable {
         let topology = try await discover()
         let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
         let keys = ElectionKeys.registers(count, name: configuration.name)
+        let rights = try AccessRights(configuration, deployment, mode: topology.mode)
         var examinations = topology.nodes.map { node in
             NodeExamination(
                 client: nodes[node.address], known: NodeFacts(node), name: configuration.name, mode: topology.mode,
-                registers: keys.filter { topology.owner(of: HashSlot.of($0.lock))?.address == node.address })
+                registers: keys.filter { topology.owner(of: HashSlot.of($0.lock))?.address == node.address },
+                rights: rights)
         }
         let lockKeys = ElectionKeys.registers(1, name: configuration.name)
         examinations += lockServers.map { server in
             NodeExamination(
                 client: server.client, known: server.facts, name: configuration.name, mode: .standalone,
-                registers: lockKeys)
+                registers: lockKeys, rights: rights)
         }
         let registers =
             lockServers.isEmpty
@@ -82,6 +84,7 @@ package final class Doctor: Sendable {
         facts.name = configuration.name
         facts.leaseTTL = configuration.leaseTTL
         facts.user = deployment.settings.credentials?.user ?? "default"
+        facts.rights = rights
         facts.usesTLS = deployment.settings.tls != nil
         facts.silentSeeds = await silentSeeds(topology)
         if topology.mode == .sentinel { facts.sentinelPatience = await sentinelPatience() }

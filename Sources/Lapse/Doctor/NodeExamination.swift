@@ -10,6 +10,7 @@ struct NodeExamination {
     let name: String
     let mode: Topology.Mode
     let registers: [ElectionKeys]
+    let rights: AccessRights
 
     private static let settings = [
         "notify-keyspace-events", "hz", "active-expire-effort", "client-output-buffer-limit", "appendonly", "save",
@@ -54,7 +55,7 @@ struct NodeExamination {
         let databases = mode == .cluster ? 1 : facts.setting("databases").flatMap { Int($0) } ?? 16
         let trial = RightsTrial(
             client: client, name: name, databases: min(max(databases, 1), 1024), isCluster: mode == .cluster,
-            registers: registers)
+            registers: registers, rights: rights)
         return known.isLockServer ? await trial.registersRefused() : await trial.refusals()
     }
 

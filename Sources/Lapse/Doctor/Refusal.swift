@@ -13,6 +13,8 @@ package struct Refusal: Sendable, Equatable {
         case topology
         /// The scripts of the lease and of the progress, on their keys.
         case registers
+        /// Reading, deleting and looking for companions.
+        case companions
     }
 
     package var right: Right

@@ -12,6 +12,8 @@ struct RightsTrial {
     let isCluster: Bool
     /// The registers that this server holds.
     let registers: [ElectionKeys]
+    /// The rights that `lapse doctor --acl` would print.
+    let rights: AccessRights
 
     /// The rights of a server of the deployment that are missing.
     func refusals() async -> [Refusal] {
@@ -23,6 +25,7 @@ struct RightsTrial {
             async let control = subscribing(to: [ElectionKeys.channel(name)], .control)
             found += await [events, control].compactMap(\.self)
         }
+        if let refusal = await companions() { found.append(refusal) }
         return found + (await registersRefused())
     }
 
@@ -66,19 +69,36 @@ struct RightsTrial {
     }
 
     private func register(_ keys: ElectionKeys) async -> Refusal? {
+        await ask(
+            RightsScript.registers, [keys.lock, keys.token, keys.progress, keys.members],
+            [Array(ElectionKeys.channel(keys.name).utf8)], .registers, on: "the keys of {\(keys.tag)}:\(keys.name)")
+    }
+
+    /// Rights on keys are patterns: one timer and one companion of each rule stand for all.
+    private func companions() async -> Refusal? {
+        let names = (rights.companions?.rules ?? []).flatMap { rule in
+            [rule.timer, rule.companion].map { $0.key(Array("{lapse-doctor}".utf8)) }
+        }
+        guard !names.isEmpty else { return nil }
+        let select = rights.selectsDatabase ? "1" : "0"
+        return await ask(
+            RightsScript.companions, [], [Array(select.utf8)] + names, .companions, on: "timers and companions")
+    }
+
+    /// What of a script's commands this user may not run.
+    private func ask(
+        _ script: Script, _ keys: [String], _ arguments: [[UInt8]], _ right: Refusal.Right, on what: String
+    ) async -> Refusal? {
         do throws(RedisError) {
             let reply = try await SingleServer(client).run(
-                RightsScript.ask, keys: [keys.lock, keys.token, keys.progress, keys.members],
-                arguments: [Array(ElectionKeys.channel(keys.name).utf8)], timeout: client.settings.commandTimeout)
+                script, keys: keys, arguments: arguments, timeout: client.settings.commandTimeout)
             let missing = (reply.array ?? []).compactMap(\.string)
-            guard !missing.isEmpty else { return nil }
-            return Refusal(
-                .registers,
-                "not permitted on the keys of {\(keys.tag)}:\(keys.name): \(missing.joined(separator: ", "))")
+            return missing.isEmpty
+                ? nil : Refusal(right, "not permitted on \(what): \(missing.joined(separator: ", "))")
         } catch {
             let isRefused =
                 error.kind == .denied || error.text.contains("NOPERM") || error.text.contains("can't run this command")
-            return isRefused ? Refusal(.registers, error.serverText) : nil
+            return isRefused ? Refusal(right, error.serverText) : nil
         }
     }
 
@@ -104,11 +124,10 @@ private final class DeafReceiver: PushReceiver {
     func silenceChanged(_ silent: Bool) {}
 }
 
-/// Asks which of the commands in the scripts of lease and progress this user may not run. It runs none of them.
-///
-/// KEYS: lock, token, progress, members. ARGV: channel. Before Redis 7.0 a script cannot ask; there the reads are tried.
+/// Asks which of the commands in Lapse's scripts this user may not run. It runs none of them.
 private enum RightsScript {
-    static let ask = Script(
+    /// KEYS: lock, token, progress, members. ARGV: channel. Before Redis 7.0 a script cannot ask; there the reads are tried.
+    static let registers = Script(
         """
         if not redis.acl_check_cmd then
           redis.call('GET', KEYS[1]) redis.call('PTTL', KEYS[1]) redis.call('HGETALL', KEYS[3]) redis.call('TIME')
@@ -133,6 +152,26 @@ private enum RightsScript {
         need('TIME')
         need('INFO', 'server')
         need('PUBLISH', ARGV[1], 'released')
+        return missing
+        """)
+
+    /// ARGV: whether databases are selected, then a timer and its companion of each rule. No KEYS: the names need not be of one
+    /// slot, and nothing is read. Before Redis 7.0 a script cannot ask.
+    static let companions = Script(
+        """
+        local missing, seen = {}, {}
+        if not redis.acl_check_cmd then return missing end
+        local function need(...)
+          local name = select(1, ...)
+          if not seen[name] and not redis.acl_check_cmd(...) then seen[name] = true missing[#missing + 1] = name end
+        end
+        need('SCAN', '0')
+        if ARGV[1] == '1' then need('SELECT', '1') end
+        for i = 2, #ARGV, 2 do
+          need('EXISTS', ARGV[i])
+          need('GET', ARGV[i + 1])
+          need('DEL', ARGV[i + 1])
+        end
         return missing
         """)
 }

@@ -39,6 +39,13 @@ struct PermissionsCheck: Check {
                     ([AccessRights.keyPattern(facts.name), AccessRights.controlChannel(facts.name)]
                         + AccessRights.scriptCommands).joined(separator: " ")
                 )
+            case .companions:
+                (
+                    "no right to the companions",
+                    "Expirations are handled without their values, and what Redis forgot is not found.",
+                    (facts.rights.companionPatterns + ["+get", "+del"] + facts.rights.companionCommands)
+                        .joined(separator: " ")
+                )
             }
         return Finding(
             .breaks, "permissions", at: node.address, title,
