@@ -55,6 +55,21 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// Logged in, but without the channels that Redis 7 gives to no new user.
+    @Test func aRefusedSubscriptionIs77() async throws {
+        var options = ServerOptions()
+        options.users = ["user deaf on >secret ~* resetchannels +@all"]
+        let server = try await ThrowawayServer.start(options)
+        let run = try await LapseBinary.run(
+            ["run", "--redis", "redis://deaf:secret@\(server.address)", "--admin", "off"])
+        #expect(run.code == 77, "\(run.errors)")
+        #expect(
+            run.lastLine.hasPrefix("lapse: \(server.address): ") && run.lastLine.contains("lapse doctor --acl"),
+            "\(run.errors)")
+        #expect(!run.errors.contains("secret"))
+        await server.shutDown()
+    }
+
     @Test func aTakenAdminPortIsSaid() async throws {
         let server = try await ThrowawayServer.start()
         let run = try await LapseBinary.run(["run", "--redis", server.url, "--admin", server.address])

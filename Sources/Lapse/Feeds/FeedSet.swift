@@ -23,17 +23,30 @@ final class FeedSet: Sendable {
     var statuses: [NodeAddress: NodeFeed.Status] { members.withLock { $0.mapValues { $0.feed.status } } }
 
     /// Keeps the feeds in step with the topology until cancelled.
-    func run() async {
+    ///
+    /// - Returns: why not, when at the start no node lets this user subscribe: only an operator can mend that.
+    func run() async -> RedisError? {
         let bell = Doorbell(on: around.loops.next())
-        await withDiscardingTaskGroup { group in
-            while !Task.isCancelled {
+        return await withDiscardingTaskGroup { group in
+            var refusal: RedisError?
+            while !Task.isCancelled, refusal == nil {
                 let now = WallClock.milliseconds()
                 for feed in reconcile(now: now) { group.addTask { await feed.run() } }
                 around.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { break }
+                refusal = refusedEverywhere()
             }
             group.cancelAll()
+            return refusal
         }
+    }
+
+    /// Once one node has let this user in, a refusal is that node's own, and the others go on.
+    private func refusedEverywhere() -> RedisError? {
+        let statuses = statuses.values
+        // A run ID is known of a node that was listened to.
+        guard statuses.allSatisfy({ $0.runID == nil && $0.error != nil }) else { return nil }
+        return statuses.lazy.compactMap(\.refusal).first
     }
 
     /// Returns the feeds to start.

@@ -37,6 +37,8 @@ final class NodeFeed: Sendable {
         /// Nil while unknown (CONFIG refused).
         var notifications: String?
         var error: String?
+        /// The server refuses this user the subscription.
+        var refusal: RedisError?
         var runID: String?
     }
 
@@ -81,7 +83,10 @@ final class NodeFeed: Sendable {
                 ended(sink, reason)
                 if sink.isSilent { await settle(sink.log, attempts: 3) }
             } catch {
-                current.withLock { $0.error = error.description }
+                current.withLock { status in
+                    status.error = error.description
+                    status.refusal = error.isPermanent ? error : nil
+                }
                 // Once, and again each minute: a refusal that lasts must not go silent.
                 if told != error.text || ContinuousClock.now > toldAt + .seconds(60) {
                     told = error.text

@@ -120,7 +120,9 @@ final class RunningProcessor: Sendable {
                 return nil
             }
             group.addTask {
-                await parts.feeds.run(); return nil
+                guard let refusal = await parts.feeds.run() else { return nil }
+                parts.elector.stop()
+                return LapseError(refusal)
             }
             group.addTask {
                 await self.follow(parts); return nil
@@ -131,7 +133,7 @@ final class RunningProcessor: Sendable {
             if isStopped.withLock({ $0 }) { parts.elector.stop() }
             let failure = await self.elect(parts)
             group.cancelAll()
-            return failure
+            return await group.reduce(failure) { $0 ?? $1 }
         }
         for directory in [commands, sentinels, locks] + companions.values { await directory.shutDown() }
         if let failure { throw failure }
