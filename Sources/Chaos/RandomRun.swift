@@ -37,10 +37,10 @@ package struct RandomRun: Sendable {
             do {
                 let ledger = try await play(on: stage)
                 await stage.group.shutDown()
-                if let logs { try stage.group.copyLogs(to: logs.appending(path: ledger.scenario)) }
+                if let logs { try stage.keepEvidence(in: logs.appending(path: ledger.scenario)) }
                 return ledger
             } catch {
-                if let logs { try stage.group.copyLogs(to: logs.appending(path: "seed \(seed)")) }
+                if let logs { try stage.keepEvidence(in: logs.appending(path: "seed \(seed)")) }
                 throw error
             }
         }

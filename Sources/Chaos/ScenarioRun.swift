@@ -38,7 +38,7 @@ package struct ScenarioRun: Sendable {
         ) { stage in
             let ledger = try await scenario.hasCompanions ? withCompanions(stage) : withTraffic(stage)
             await stage.group.shutDown()
-            if let logs { try stage.group.copyLogs(to: logs.appending(path: ledger.scenario)) }
+            if let logs { try stage.keepEvidence(in: logs.appending(path: ledger.scenario)) }
             return ledger
         }
     }
