@@ -131,7 +131,7 @@ extension World {
     /// Once a second: a mark when one is due, and a look at the counter.
     private func listen(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard feed.connection === connection else { return }
-        if feed.watch.isMarkDue { return mark(feed, replica, connection) }
+        if feed.watch.isMarkDue || feed.log?.isProvisional == true { return mark(feed, replica, connection) }
         inspect(feed, replica, connection)
     }
 

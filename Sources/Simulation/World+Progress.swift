@@ -80,7 +80,10 @@ extension World {
     func follow(_ replica: Replica) {
         readProgress(replica) { [unowned self] progress in
             if let progress, !replica.mayCallHandlers(at: now) {
-                for entry in progress.values { replica.logs[entry.runID]?.trim(through: entry.cursor.settled) }
+                for entry in progress.values {
+                    replica.logs[entry.runID]?.adopt(base: entry.base)
+                    replica.logs[entry.runID]?.trim(through: entry.cursor.settled)
+                }
             }
             replica.logs.tidy(now: replica.clock.milliseconds(now), monotonic: replica.clock.read(now).monotonic)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }

@@ -109,7 +109,7 @@ extension Intake {
     /// first mark, or for a peer's word on what this replica did not hear.
     private mutating func open(_ log: NodeLog) -> Bool {
         guard let progress = progressAtBegin[log.runID] else { return openFirst(log) }
-        guard log.baseline != nil || !log.isSubscribed else { return false }
+        guard log.baseline != nil || !log.isSubscribed, !log.isProvisional else { return false }
         let pending = progress.cursor.pending.sorted
         // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
         let gone = lost[log.runID] ?? []

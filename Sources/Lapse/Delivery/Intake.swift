@@ -72,6 +72,7 @@ package struct Intake {
         surveyed = [:]
         opened = [:]
         phase = .running
+        for entry in progress.values { logs[entry.runID]?.adopt(base: entry.base) }
         // What the last leader left of a process that this replica never heard: its peers may have it.
         for entry in progress.values where logs[entry.runID] == nil {
             guard let address = NodeAddress(entry.node) else { continue }

@@ -168,7 +168,7 @@ final class NodeFeed: Sendable {
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
-            if watch.isMarkDue {
+            if watch.isMarkDue || sink.log.isProvisional {
                 watch.marked(isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark))
             }
             if isGone.withLock({ $0 }) { continue }
@@ -241,6 +241,9 @@ final class NodeFeed: Sendable {
             around.metrics.surplus(address, count)
             logger.warning("forged expirations heard", metadata: metadata)
         case .reset: logger.notice("expiration counter was reset", metadata: metadata)
+        case .renumbered(_, let shift):
+            metadata["shift"] = "\(shift)"
+            logger.notice("numbered anew: the leader knew of forged expirations or a reset", metadata: metadata)
         }
     }
 

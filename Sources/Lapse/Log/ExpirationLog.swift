@@ -180,6 +180,25 @@ package struct ExpirationLog {
         for (heard, provenance) in ahead { _ = insert([heard], provenance: provenance) }
     }
 
+    /// Moves what the feed heard behind `ordinal` up; what peers told stays.
+    package mutating func renumber(after ordinal: UInt64, by shift: UInt64) {
+        let at = firstChunk(after: ordinal)
+        var told: [(HeardExpiration, Provenance)] = []
+        var kept: [Chunk] = []
+        for var chunk in chunks[at...] {
+            if chunk.isRepaired {
+                told += chunk.slots.indices.map { (HeardExpiration(entry($0, in: chunk)), chunk.provenance) }
+                bytes -= chunk.bytes
+                count -= chunk.slots.count
+            } else {
+                chunk.first += shift
+                kept.append(chunk)
+            }
+        }
+        chunks.replaceSubrange(at..., with: kept)
+        for (heard, provenance) in told { _ = insert([heard], provenance: provenance) }
+    }
+
     /// What peers told of the same stretch makes room for what the feed heard. Chunks must never overlap.
     private mutating func cutRepaired(
         before end: Int, from ordinal: UInt64

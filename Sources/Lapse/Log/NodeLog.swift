@@ -113,6 +113,9 @@ package final class NodeLog: Sendable {
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
 
+    /// Whether the next mark may number everything anew.
+    package var isProvisional: Bool { state.withLock { $0.subscribed && $0.numbering.isProvisional } }
+
     /// The node has gone silent: what comes next is in doubt until ``decide(look:about:)``.
     package func doubt() {
         state.withLock { state in
@@ -174,6 +177,9 @@ package final class NodeLog: Sendable {
             case .numbered(let offset, _):
                 state.log.number(from: offset)
                 if state.baseline == nil { state.baseline = isSuccessor ? 0 : offset }
+            case .renumbered(let start, let shift):
+                state.log.renumber(after: start, by: shift)
+                if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
             case .confirmed, .missed, .reset, nil: break
             }

@@ -18,6 +18,9 @@ package struct Numbering: Sendable, Equatable {
         case surplus(UInt64)
         /// The counter was reset; the ordinals go on.
         case reset
+        /// Everything heard in this subscription, behind `start`, was numbered too low: the others knew of a reset, or of forged
+        /// messages, from before it began.
+        case renumbered(after: UInt64, by: UInt64)
     }
 
     /// What to add to the node's counter to get an ordinal.
@@ -29,6 +32,10 @@ package struct Numbering: Sendable, Equatable {
     private var offset: UInt64?
     private var counter: UInt64 = 0
     private var pinned: UInt64?
+    /// Where the subscription's numbers begin, before any was missed.
+    private var start: UInt64 = 0
+    /// The leader knows of a higher base: the next mark shows whether what is numbered here was counted with it.
+    package private(set) var isProvisional = false
 
     package init() {}
 
@@ -40,12 +47,15 @@ package struct Numbering: Sendable, Equatable {
         heard = 0
         offset = nil
         pinned = nil
+        isProvisional = false
     }
 
-    /// The leader's word on `base`, for a replica that was not there at a reset. Before a subscription's first mark only.
-    /// A base never falls: an older word says nothing.
+    /// The leader's word on `base`, for a replica that was not there at a reset, or when messages were forged. A base never
+    /// falls: an older word says nothing.
     package mutating func adopt(base: Int64) {
-        if offset == nil { self.base = max(self.base, base) }
+        guard base > self.base else { return }
+        self.base = base
+        isProvisional = offset != nil
     }
 
     /// An expiration was heard: its ordinal, or while unnumbered its index in the subscription (from 1).
@@ -70,12 +80,17 @@ package struct Numbering: Sendable, Equatable {
         guard let offset else { return firstMark(now, pinned) }
         let announced = Int64(now) + base
         let known = Int64(offset + pinned)
+        defer { isProvisional = false }
         if announced == known { return .confirmed }
         if announced > known {
             let missed = UInt64(announced - known)
             self.offset = offset + missed
             let end = offset + heard
             last = end + missed
+            if isProvisional {
+                defer { start += missed }
+                return .renumbered(after: start, by: missed)
+            }
             return .missed(end + 1...end + missed)
         }
         base += known - announced
@@ -93,7 +108,7 @@ package struct Numbering: Sendable, Equatable {
             base -= offset
             offset = 0
         }
-        let start = UInt64(offset)
+        start = UInt64(offset)
         self.offset = start
         let missed = last.flatMap { start > $0 ? $0 + 1...start : nil }
         last = start + heard

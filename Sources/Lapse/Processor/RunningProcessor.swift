@@ -157,7 +157,10 @@ final class RunningProcessor: Sendable {
         let bell = Doorbell(on: threads.control.any())
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
             if let progress = await parts.keeper.read(), !parts.elector.state.isLeader {
-                for entry in progress.values { logs[entry.runID]?.trim(through: entry.cursor.settled) }
+                for entry in progress.values {
+                    logs[entry.runID]?.adopt(base: entry.base)
+                    logs[entry.runID]?.trim(through: entry.cursor.settled)
+                }
             }
             warnOfSharedMaster(parts.elector.state)
             refreshMetrics()

@@ -1,4 +1,6 @@
 import LeaderElection
+import NIOCore
+import RESP
 import RedisClient
 import Testing
 
@@ -79,10 +81,44 @@ struct IntakeTests {
         #expect(intake.cursor("gone")?.pending.isEmpty == true)
     }
 
+    /// The last leader had counted five forged messages that this replica was not there to hear.
+    @Test func nothingIsTakenUpBeforeItIsKnownHowTheLastLeaderNumbered() throws {
+        let log = logs.log(of: "run", at: node)
+        log.subscriptionBegan()
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 100)
+        try log.hear(EventChannel.name(0), "k:1")
+        var intake = intake([
+            Progress(runID: "run", node: "10.0.0.1:6379", base: 5, cursor: Cursor(through: 105), token: 1, write: 1)
+        ])
+        let early = intake.take()
+        #expect(early.isEmpty)
+        try log.hear("lapse:test", "nonce")
+        let finding = log.resolve(counter: 101)
+        #expect(finding == .renumbered(after: 100, by: 5))
+        let work = intake.take()
+        #expect(work.map(\.ordinal) == [106] && work.map(\.key) == [ExpirationKey("k:1")])
+    }
+
     @Test(arguments: [
         (true, false, LaneStep.begin), (false, false, .wait), (true, true, .leave), (false, true, .leave),
     ])
     func onlyTheEndOfATermSendsALaneAway(leaseIsValid: Bool, mustEnd: Bool, step: LaneStep) {
         #expect(LaneStep(leaseIsValid: leaseIsValid, mustEnd: mustEnd) == step)
+    }
+}
+
+extension NodeLog {
+    /// One message as a feed gets it; on the control channel it is a mark.
+    fileprivate func hear(_ channel: String, _ payload: String) throws {
+        var reader = ReplyReader()
+        var bytes = ByteBuffer()
+        RESPCommand("message", channel, payload).encode(into: &bytes)
+        try reader.read(bytes) { batch in
+            _ = receive(batch, now: 1_000, look: 0) { _, _, numbering in
+                numbering.pin()
+            } ownKey: { _ in
+            }
+        }
     }
 }

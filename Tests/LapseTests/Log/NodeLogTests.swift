@@ -109,6 +109,29 @@ struct NodeLogTests {
         #expect(feed.ordinals(after: 100) == [101, 102], "a visit ends at the hole")
     }
 
+    @Test func whatWasNumberedTooLowMovesUpAndWhatPeersToldStays() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(100)
+        feed.expire("a", "b")
+        let told = [107, 108].map { HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: [UInt8($0)]) }
+        #expect(feed.log.insert(told, look: 3, now: 1_000) == 2)
+        feed.log.adopt(base: 5)
+        #expect(feed.log.isProvisional)
+        feed.expire("c")
+        let finding = feed.mark(103)
+        #expect(finding == .renumbered(after: 100, by: 5) && !feed.log.isProvisional)
+        #expect(feed.log.baseline == 105)
+        #expect(feed.ordinals(after: 105) == [106, 107, 108])
+        #expect(
+            [106, 107, 108].map { feed.log.entry($0).map { Array($0.key) } } == [
+                Array("a".utf8), Array("b".utf8), Array("c".utf8),
+            ])
+        #expect(feed.log.counts.entries == 3 && feed.log.counts.bytes == 3 * (1 + 12))
+        feed.expire("d")
+        #expect(feed.ordinals(after: 105) == [106, 107, 108, 109])
+    }
+
     @Test func whatIsTrimmedIsAHole() throws {
         var feed = Feed()
         feed.log.subscriptionBegan()

@@ -49,6 +49,9 @@ struct NumberingModelTests {
                 if first == nil { first = offset + 1 }
             case .missed(let ordinals): missed.append(ordinals)
             case .confirmed, .reset: break
+            case .renumbered(let start, let shift):
+                heard = Dictionary(
+                    uniqueKeysWithValues: heard.map { ($0 > start ? $0 + shift : $0, $1) })
             case .surplus, nil: Issue.record("nothing was forged, and the mark was pinned")
             }
         }

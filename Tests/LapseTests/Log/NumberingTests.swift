@@ -147,12 +147,40 @@ struct NumberingTests {
         #expect(numbering.resolve(counter: 4) == .numbered(offset: 1_007, missed: nil))
     }
 
-    @Test func onceNumberedTheBaseStays() {
+    /// Two listeners hear five forged messages and a real one; who subscribes behind them learns of it from the leader.
+    @Test func whoWasNotThereWhenMessagesWereForgedNumbersAnew() {
+        var leader = numbered(at: 100)
+        var witness = numbered(at: 100)
+        for _ in 0..<6 {
+            _ = leader.next()
+            _ = witness.next()
+        }
+        var late = numbered(at: 101)
+        leader.pin()
+        #expect(leader.resolve(counter: 101) == .surplus(5))
+        for ordinal in UInt64(107)...108 {
+            #expect(leader.next() == ordinal)
+            #expect(witness.next() == ordinal)
+            #expect(late.next() == ordinal - 5, "too low, and nothing here can tell")
+        }
+        witness.adopt(base: leader.base)
+        late.adopt(base: leader.base)
+        #expect(witness.isProvisional && late.isProvisional)
+        witness.pin()
+        late.pin()
+        #expect(witness.resolve(counter: 103) == .confirmed, "it has counted them itself")
+        #expect(late.resolve(counter: 103) == .renumbered(after: 101, by: 5))
+        #expect(!witness.isProvisional && !late.isProvisional)
+        #expect(Set([leader.next(), witness.next(), late.next()]) == [109])
+    }
+
+    @Test func aBaseThatIsKnownAlreadyLeavesNothingToProve() {
         var numbering = numbered(at: 10)
+        numbering.adopt(base: 0)
+        #expect(!numbering.isProvisional)
         numbering.adopt(base: 500)
-        #expect(numbering.next() == 11)
-        numbering.pin()
-        #expect(numbering.resolve(counter: 11) == .confirmed)
+        numbering.begin()
+        #expect(!numbering.isProvisional, "the next subscription begins with it")
     }
 
     @Test func aReplicaThatWasAwayDuringAResetAgreesWithTheLeader() {
