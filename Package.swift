@@ -186,3 +186,21 @@ let package = Package(
             swiftSettings: rules),
     ]
 )
+
+// The parts, counted. They see what is `package`, so they belong to this package; but nobody who uses it should have to fetch
+// the tool that counts, and a trait cannot guard a plugin. So it is there for who asks: `scripts/bench-counts` does.
+if Context.environment["LAPSE_BENCHMARKS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+    package.targets += [
+        .target(name: "CAllocationCount", path: "Benchmarks/CAllocationCount"),
+        .executableTarget(
+            name: "PartsBenchmarks",
+            dependencies: [
+                "CAllocationCount", "Lapse", "LeaderElection", "RedisClient", "RESP", nioCore,
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/PartsBenchmarks", swiftSettings: rules,
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+    ]
+}

@@ -23,6 +23,7 @@ final class BareReader: Sendable {
             while true {
                 let count = socket.read(into: &buffer)
                 guard count > 0 else { return }
+                let now = times.now
                 rest += buffer[..<count]
                 var numbers: [Int] = []
                 var index = 0
@@ -35,7 +36,7 @@ final class BareReader: Sendable {
                     index += length
                 }
                 rest.removeFirst(index)
-                times.read(numbers)
+                times.read(numbers, at: now)
             }
         }
         thread.start()

@@ -6,8 +6,11 @@ import Foundation
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lapse-bench", abstract: "Measures on real servers, everything of one table in one run.",
-        subcommands: [CostCommand.self, LatencyCommand.self, ScaleCommand.self, TakeoverCommand.self],
-        defaultSubcommand: CostCommand.self)
+        subcommands: [
+            AllCommand.self, CostCommand.self, LatencyCommand.self, MemoryCommand.self, ScaleCommand.self,
+            TakeoverCommand.self, SleeperCommand.self,
+        ],
+        defaultSubcommand: AllCommand.self)
 }
 
 /// The command under measurement.

@@ -10,7 +10,7 @@ struct BenchRow {
     let memory: Int
 
     static let header = """
-        | subject | CPU s per million (each round) | × the first | wall s per million | RSS idle -> end, MiB |
+        | subject | CPU s per million (each round) | × the first | events/s | RSS idle -> end, MiB |
         |---|---|---|---|---|
         """
 
@@ -20,7 +20,7 @@ struct BenchRow {
         let rounds = processorTimes.map { Self.seconds($0 * 1_000_000 / events) }.joined(separator: " ")
         let ratio = String(format: "%.2f", perMillion / yardstick)
         return "| \(name) | \(Self.seconds(perMillion)) (\(rounds)) | \(ratio) | "
-            + "\(Self.seconds(wallTimes.median * 1_000_000 / events)) | "
+            + "\(Int(Double(events) / (wallTimes.median / .seconds(1)))) | "
             + "\(idleMemory >> 20) -> \(memory >> 20) |"
     }
 

@@ -2,6 +2,13 @@ import ArgumentParser
 import Foundation
 import ThrowawayRedis
 
+/// The least that a program can do, in other languages.
+struct Yardsticks: ParsableArguments {
+    @Option(help: "The C program to compare with.") var cLoop: String?
+    @Option(help: "The Python program to compare with.") var pythonLoop: String?
+    @Option(help: "The Python that runs it.") var python = "python3"
+}
+
 /// The table of costs: Lapse beside the least that a program can do.
 struct CostCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,8 +18,7 @@ struct CostCommand: AsyncParsableCommand {
     @Option(help: "Expirations in a round.") var events = 1_000_000
     @Option(help: "Rounds; the table shows their median.") var rounds = 5
     @OptionGroup var executable: LapseExecutable
-    @Option(help: "The C program to compare with.") var cLoop: String?
-    @Option(help: "The Python program to compare with.") var pythonLoop: String?
+    @OptionGroup var yardsticks: Yardsticks
     @Option(help: "Only subjects whose name contains this.") var only: String?
     @Flag(inversion: .prefixedNo, help: "One burst on a cluster of three masters and three replicas at the end.")
     var cluster = true
@@ -21,9 +27,14 @@ struct CostCommand: AsyncParsableCommand {
 
     private var subjects: [Subject] {
         var subjects: [Subject] = []
-        if let cLoop { subjects.append(.loop("C, hiredis redisGetReply", cLoop)) }
-        if let pythonLoop { subjects.append(.loop("redis-py with hiredis", "python3", [pythonLoop])) }
-        subjects += [.follower(lapse), .leader(lapse, concurrency: 1), .leader(lapse, concurrency: 64)]
+        if let loop = yardsticks.cLoop { subjects.append(.loop("C, hiredis redisGetReply", loop)) }
+        if let loop = yardsticks.pythonLoop {
+            subjects.append(.loop("redis-py with hiredis", yardsticks.python, [loop]))
+        }
+        subjects += [
+            .follower(lapse), .leader(lapse, concurrency: 1), .leader(lapse, concurrency: 64),
+            .sleeper(concurrency: 64),
+        ]
         return subjects.filter { subject in only.map { subject.name.contains($0) } ?? true }
     }
 
@@ -40,6 +51,7 @@ struct CostCommand: AsyncParsableCommand {
     }
 
     private func measure(_ subject: Subject) async throws -> BenchRow {
+        let events = events / subject.share
         let server = try await ThrowawayServer.start(ExpirationBurst.server)
         let burst = ExpirationBurst(server: server)
         do {

@@ -5,12 +5,14 @@ import ThrowawayRedis
 final class PlainSocket: Sendable {
     private let descriptor: Int32
 
-    init(to server: ThrowawayServer) throws {
+    convenience init(to server: ThrowawayServer) throws { try self.init(host: server.host, port: server.port) }
+
+    init(host: String, port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(server.port).bigEndian)
-        address.sin_addr.s_addr = unsafe inet_addr(server.host)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_addr.s_addr = unsafe inet_addr(host)
         var one: Int32 = 1
         unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
         let failed = unsafe withUnsafePointer(to: &address) { pointer in
@@ -18,7 +20,7 @@ final class PlainSocket: Sendable {
                 unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) != 0
             }
         }
-        if failed { throw ThrowawayRedisError("cannot connect to \(server.address)") }
+        if failed { throw ThrowawayRedisError("cannot connect to \(host):\(port)") }
     }
 
     deinit { _ = close(descriptor) }

@@ -64,7 +64,7 @@ struct ScaleCommand: AsyncParsableCommand {
         let shares = zip(before, after).map { ($1 - $0) / took }
         let row = ScaleRow(
             nodes: nodes, replicas: count, leader: shares[leader],
-            follower: shares.enumerated().filter { $0.offset != leader }.map(\.element).max() ?? 0,
+            follower: shares.enumerated().filter { $0.offset != leader }.map(\.element).max(),
             memory: group.map(\.memory).max() ?? 0, traffic: counts - quiet, took: took)
         for process in group { await process.kill() }
         return row

@@ -46,7 +46,8 @@ struct ScaleRow {
     let replicas: Int
     /// Parts of one core.
     let leader: Double
-    let follower: Double
+    /// The busiest of them.
+    let follower: Double?
     /// The largest of the group, in bytes.
     let memory: Int
     let traffic: ServerCounts
@@ -64,8 +65,9 @@ struct ScaleRow {
         let commands = Double(traffic.commands - 4 * nodes) / seconds / Double(replicas)
         let scripts = Double(traffic.scripts) / seconds / Double(replicas)
         return String(
-            format: "| %d | %d | %.2f | %.2f | %.1f | %.1f | %.2f | %.2f | %.1f |", nodes, replicas, leader * 100,
-            follower * 100, Double(memory) / 1_048_576, commands, commands / Double(nodes), scripts,
+            format: "| %d | %d | %.2f | %@ | %.1f | %.1f | %.2f | %.2f | %.1f |", nodes, replicas, leader * 100,
+            follower.map { String(format: "%.2f", $0 * 100) } ?? "–", Double(memory) / 1_048_576, commands,
+            commands / Double(nodes), scripts,
             Double(traffic.busPublishes) / seconds)
     }
 }

@@ -25,7 +25,8 @@ final class StreamTimes: Sendable {
         handlings = Mutex(Marks(times: empty))
     }
 
-    private var now: Int64 {
+    /// Since this was made; never 0.
+    var now: Int64 {
         let parts = (ContinuousClock.now - origin).components
         return parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000 + 1
     }
@@ -36,8 +37,7 @@ final class StreamTimes: Sendable {
         starts.withLock { for number in numbers { $0.set(number, now) } }
     }
 
-    func read(_ numbers: [Int]) {
-        let now = now
+    func read(_ numbers: [Int], at now: Int64) {
         reads.withLock { for number in numbers { $0.set(number, now) } }
     }
 
@@ -46,17 +46,21 @@ final class StreamTimes: Sendable {
         handlings.withLock { $0.set(number, now) }
     }
 
-    var handledCount: Int { handlings.withLock { $0.count } }
+    /// How many have been read, and how many handled.
+    var counts: (read: Int, handled: Int) { (reads.withLock { $0.count }, handlings.withLock { $0.count }) }
 
     /// From the command to the reader, sorted.
-    func read() -> [Int64] { latencies(reads) }
+    func read() -> [Int64] { latencies(from: starts, to: reads) }
 
     /// From the command to the handler, sorted.
-    func handled() -> [Int64] { latencies(handlings) }
+    func handled() -> [Int64] { latencies(from: starts, to: handlings) }
 
-    private func latencies(_ ends: borrowing Mutex<Marks>) -> [Int64] {
+    /// From the reader to the handler of the same expiration, sorted; negative where the handler was first.
+    func added() -> [Int64] { latencies(from: reads, to: handlings) }
+
+    private func latencies(from starts: borrowing Mutex<Marks>, to ends: borrowing Mutex<Marks>) -> [Int64] {
         let starts = starts.withLock { $0.times }
         let ends = ends.withLock { $0.times }
-        return zip(starts, ends).filter { $0 > 0 && $1 > 0 }.map { $1 - $0 }.sorted()
+        return zip(starts, ends).map { $1 - $0 }.sorted()
     }
 }

@@ -9,6 +9,8 @@ struct Subject {
     /// Another replica holds the lease, so this one keeps everything in its log.
     var follows = false
     var leads = false
+    /// It hears one in so many: its handler takes its time.
+    var share = 1
 
     static func loop(_ name: String, _ command: String, _ first: [String] = []) -> Subject {
         Subject(name: name, command: command, arguments: { first + [$0.host, "\($0.port)"] })
@@ -25,6 +27,17 @@ struct Subject {
             name: "lapse leader: log -> no-op handler, concurrency \(concurrency)", command: lapse,
             arguments: { Self.run($0.url, concurrency) })
         subject.leads = true
+        return subject
+    }
+
+    /// The library, with a handler that waits for a millisecond.
+    static func sleeper(concurrency: Int) -> Subject {
+        var subject = Subject(
+            name: "library as leader: log -> handler of 1 ms, concurrency \(concurrency)",
+            command: CommandLine.arguments[0],
+            arguments: { ["sleeper", $0.url, "--concurrency", "\(concurrency)"] })
+        subject.leads = true
+        subject.share = 10
         return subject
     }
 

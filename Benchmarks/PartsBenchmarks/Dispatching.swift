@@ -1,0 +1,50 @@
+import Benchmark
+import Lapse
+import LeaderElection
+import RedisClient
+
+/// From the log to the lanes and back.
+func dispatching() {
+    Benchmark("take_up_and_finish_1000_expirations", configuration: .counting) { benchmark in
+        var node = HeardNode()
+        node.hear(HeardNode.expirations(3000))
+        var intake = leading(node.logs)
+        handle(1000, &intake)
+        benchmark.count { handle(1000, &intake) }
+    }
+}
+
+/// A thousand handlers that fail once: the structure that keeps the times of the next attempts.
+func retrying() {
+    Benchmark("retry_1000_expirations", configuration: .counting) { benchmark in
+        var node = HeardNode()
+        node.hear(HeardNode.expirations(1000))
+        var intake = leading(node.logs)
+        var failed: [Work] = []
+        while failed.count < 1000 { failed += intake.take() }
+        benchmark.count {
+            for (index, work) in failed.enumerated() { intake.retry(work, at: .milliseconds(index * 7919 % 1000)) }
+            for millisecond in 0..<1000 { blackHole(intake.wake(now: .milliseconds(millisecond))) }
+            handle(1000, &intake)
+        }
+    }
+}
+
+/// A leader of 64 lanes over these logs.
+private func leading(_ logs: LogBook) -> Intake {
+    var intake = Intake(logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 64)
+    let master = Topology.Node(id: "m", address: HeardNode.address, role: .master)
+    intake.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
+    intake.begin(token: FencingToken(rawValue: 1), progress: [:], now: 1_000)
+    return intake
+}
+
+private func handle(_ count: Int, _ intake: inout Intake) {
+    var handled = 0
+    while handled < count {
+        let batch = intake.take()
+        precondition(!batch.isEmpty)
+        for work in batch { intake.finish(work) }
+        handled += batch.count
+    }
+}
