@@ -10,11 +10,13 @@ extension World {
         let time = { [unowned self] in now }
         askAll(replica) { register in
             register.read(as: id, fencing: token, at: time())
-        } done: { replies in
+        } done: { [unowned self] replies in
             let answers = replies.compactMap { $0 }
             let tables = answers.map(\.cursors)
             if !answers.isEmpty {
                 replica.peers = Set(answers.flatMap(\.members))
+                replica.intake.note(peers: replica.peers)
+                pump(replica)
             }
             if !tables.isEmpty { replica.known = Progress.newest([replica.known] + tables) }
             done(ProgressVote.newest(tables, of: replies.count))

@@ -157,6 +157,7 @@ final class RunningProcessor: Sendable {
             if let progress = await parts.keeper.read(), !parts.elector.state.isLeader {
                 for entry in progress.values { logs[entry.runID]?.trim(through: entry.cursor.settled) }
             }
+            parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
             refreshMetrics()
         }
