@@ -11,15 +11,8 @@ final class NodeProcess {
     var resetAt: Duration?
     /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
     var isExact = true
-    /// False when a leader asked what a peer heard of it while messages were lost, or before that peer knew the numbers.
-    var wasAskedFor = true
 
-    let bornAt: Duration
-
-    init(runID: String, bornAt: Duration = .seconds(-100)) {
-        self.runID = runID
-        self.bornAt = bornAt
-    }
+    init(runID: String) { self.runID = runID }
 }
 
 /// One expiration, as the node announced it, and what became of it.
@@ -28,6 +21,9 @@ struct Announcement {
     let isWanted: Bool
     /// A frozen master announced it a second time, after its replica had taken over.
     let isRepeat: Bool
+    let at: Duration
+    /// Whoever was in doubt about it may pass over it.
+    var isDeposed = false
     /// The lives of replicas that heard it and may be asked for it.
     var hearers: Set<Int> = []
     var handled = 0
@@ -62,6 +58,7 @@ final class SimulatedNode {
     var absences = 0
     var isUp = true
     var frozenUntil: Duration?
+    var thawedAt: Duration?
     /// Thinks that it is the master.
     var believesMaster: Bool
     var connections: [Connection] = []

@@ -36,6 +36,8 @@ package struct SimulatedRegister: Sendable {
     /// What leaders wrote about their cursors, as text by field, and the largest token among the writers.
     private var progress: [String: String] = [:]
     private var progressToken: UInt64 = 0
+    /// The last write with that token.
+    private var progressWrite: UInt64 = 0
     /// When each replica was last seen, by this register's clock.
     private var members: [String: Duration] = [:]
 
@@ -96,10 +98,12 @@ package struct SimulatedRegister: Sendable {
 
     // MARK: Progress
 
-    /// Takes the cursors, unless a larger token has written before.
-    mutating func write(_ fields: [(field: String, text: String)], token: UInt64) -> Bool {
+    /// Takes the cursors, unless a larger token has written before, or this token something later.
+    mutating func write(_ fields: [(field: String, text: String)], token: UInt64, number: UInt64) -> Bool {
         guard progressToken <= token else { return false }
+        if progressToken == token, progressWrite > number { return true }
         progressToken = token
+        progressWrite = number
         for (field, text) in fields { progress[field] = text }
         return true
     }
@@ -114,8 +118,14 @@ package struct SimulatedRegister: Sendable {
         progress["log:\(runID)"].flatMap { Progress(field: "log:\(runID)", text: $0)?.cursor }
     }
 
-    /// The cursors, and the replicas seen within the last seconds; `id` is seen now.
-    mutating func read(as id: String, at time: Duration) -> (cursors: [String: Progress], members: Set<String>) {
+    /// The cursors, and the replicas seen within the last seconds; `id` is seen now. A term that begins shuts out those before it.
+    mutating func read(
+        as id: String, fencing token: UInt64?, at time: Duration
+    ) -> (cursors: [String: Progress], members: Set<String>) {
+        if let token, progressToken < token {
+            progressToken = token
+            progressWrite = 0
+        }
         let now = clock(time)
         members[id] = now
         var cursors: [String: Progress] = [:]
@@ -132,6 +142,7 @@ package struct SimulatedRegister: Sendable {
         term = 0
         progress = [:]
         progressToken = 0
+        progressWrite = 0
         members = [:]
         startedAt = clock(time)
     }

@@ -30,7 +30,7 @@ extension World {
             )
         }
         // A replica that was stopped itself could not notice the silence.
-        if announcement.isRepeat, work.origin == .live, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) {
+        if announcement.isRepeat, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) {
             ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled")
         }
     }
@@ -61,8 +61,7 @@ extension World {
         if isExact, lost != UInt64(missing.count) {
             ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
-        // One whose lease has lapsed says so for nobody: the body is on its way out.
-        guard let process = ledger.processes[hole.runID], process.isExact, leaseIsValid(replica, body) else { return }
+        guard let process = ledger.processes[hole.runID], process.isExact else { return }
         for ordinal in missing {
             guard ordinal <= process.announced.count else {
                 ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, never announced")
@@ -145,21 +144,15 @@ extension World {
         if let (invariant, text) = unsettled() { ledger.violate(invariant, text) }
     }
 
-    /// A process that came and went while no leader heard it is known to followers only: the leader cannot ask for it.
-    private func isKnownToLead(_ runID: String) -> Bool {
-        registers.contains { $0.cursor(runID) != nil }
-            || replicas.contains { $0.mayCallHandlers(at: now) && $0.logs[runID] != nil }
-    }
-
     /// What is still owed.
     private func unsettled() -> (Invariant, String)? {
         let alive = Set(replicas.filter(\.isAlive).map(\.life))
         for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key })
-        where process.isExact && process.wasAskedFor {
+        where process.isExact {
             for (index, one) in process.announced.enumerated() {
-                guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, !one.hearers.isDisjoint(with: alive)
+                guard one.isWanted, !one.isRepeat, !one.isDeposed, one.handled == 0, !one.isLost,
+                    !one.hearers.isDisjoint(with: alive)
                 else { continue }
-                guard isKnownToLead(runID) else { continue }
                 return (.i8, "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost")
             }
         }

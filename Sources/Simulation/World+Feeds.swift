@@ -53,6 +53,7 @@ extension World {
     }
 
     private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        trace.note("subscribed", replica.life, UInt64(feed.node), connection.process.runID)
         let log = replica.logs.log(of: connection.process.runID, at: nodes[feed.node].address)
         log.subscriptionBegan()
         // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
@@ -237,6 +238,7 @@ extension World {
         connection.isOpen = false
         nodes[feed.node].connections.removeAll { $0 === connection }
         guard feed.connection === connection, let log = feed.log else { return }
+        trace.note("unsubscribed", replica.life, UInt64(feed.node), log.runID)
         feed.connection = nil
         feed.mark = nil
         log.subscriptionEnded(now: replica.clock.milliseconds(now))

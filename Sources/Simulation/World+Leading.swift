@@ -18,7 +18,7 @@ extension World {
 
     private func readLastProgress(_ replica: Replica, _ body: Body) {
         guard leaseIsValid(replica, body), !body.drainRequested else { return returnBody(replica, body) }
-        readProgress(replica) { [unowned self] read in
+        readProgress(replica, fencing: body.info.token.rawValue) { [unowned self] read in
             guard replica.body === body, body.phase == .reading else { return }
             guard let read, leaseIsValid(replica, body), !body.drainRequested else {
                 after(.milliseconds(50), in: replica) { [unowned self] in

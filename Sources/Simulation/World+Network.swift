@@ -54,7 +54,9 @@ extension World {
             after(trip.back, in: replica) { answered(reply) }
         }
         if let again = trip.again {
-            after(trip.there + again) { [unowned self] in _ = operation(&registers[register]) }
+            after(trip.there + again) { [unowned self] in
+                if !registers[register].isDown { _ = operation(&registers[register]) }
+            }
         }
     }
 

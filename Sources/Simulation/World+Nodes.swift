@@ -84,7 +84,7 @@ extension World {
         node.process.counter += 1
         node.process.announced.append(
             Announcement(
-                key: timer.key, isWanted: filter.wants(timer.key, database: 0), isRepeat: isRepeat))
+                key: timer.key, isWanted: filter.wants(timer.key, database: 0), isRepeat: isRepeat, at: now))
         let ordinal = UInt64(node.process.announced.count)
         trace.note("announced", node.index, ordinal)
         for connection in node.connections { send(.expired(ordinal), connection) }
@@ -106,6 +106,8 @@ extension World {
         guard node.isUp, !node.isFrozen(now) else { return }
         lastNodeTrouble = now
         node.isUp = false
+        // The lists of answers go with it.
+        if node === switchboard { answers = [:] }
         node.lives += 1
         node.absences += 1
         node.deferred = []
@@ -114,7 +116,7 @@ extension World {
         after(away) { [unowned self] in
             lastNodeTrouble = now
             node.isUp = true
-            node.process = NodeProcess(runID: "run-\(node.index)-\(node.lives)", bornAt: now)
+            node.process = NodeProcess(runID: "run-\(node.index)-\(node.lives)")
             ledger.processes[node.process.runID] = node.process
             node.believesMaster = shards[node.shard].master == node.index
             guard node.believesMaster else { return }
@@ -139,6 +141,7 @@ extension World {
         guard node.isUp else { return }
         lastNodeTrouble = now
         node.frozenUntil = nil
+        node.thawedAt = now
         let deferred = node.deferred
         node.deferred = []
         if shards[node.shard].master == node.index {
@@ -160,6 +163,8 @@ extension World {
     private func promoteSoon(_ node: SimulatedNode) {
         guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
         let absence = node.absences
+        let process = node.process
+        let wasBriefThaw = node.thawedAt.map { now - $0 < .seconds(3) } ?? false
         after(random.milliseconds(2_200...2_800)) { [unowned self] in
             guard shards[node.shard].master == node.index, !node.answers(now), node.absences == absence,
                 let other = shards[node.shard].servers.map({ nodes[$0] }).first(where: { $0 !== node }),
@@ -169,8 +174,13 @@ extension World {
             other.believesMaster = true
             node.believesMaster = node.isUp
             trace.note("promoted", other.index)
-            // What the old master announced late may rightly be passed over.
-            node.process.wasAskedFor = false
+            // What came between two silences, too short for a look at the roles to settle the first one, is a deposed master's by now:
+            // its replica may announce it again.
+            if wasBriefThaw, let thawedAt = node.thawedAt {
+                for index in process.announced.indices where process.announced[index].at >= thawedAt {
+                    process.announced[index].isDeposed = true
+                }
+            }
             after(random.milliseconds(50...150)) { [unowned self] in
                 guard other.answers(now), shards[node.shard].master == other.index else { return }
                 announceOverdue(node.shard, other)

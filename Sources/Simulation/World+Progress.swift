@@ -3,15 +3,21 @@ import LeaderElection
 
 /// Progress beside the lock: the leader's writes, everybody's reads.
 extension World {
-    func readProgress(_ replica: Replica, done: @escaping ([String: Progress]?) -> Void) {
+    func readProgress(
+        _ replica: Replica, fencing token: UInt64? = nil, done: @escaping ([String: Progress]?) -> Void
+    ) {
         let id = replica.id
         let time = { [unowned self] in now }
         askAll(replica) { register in
-            register.read(as: id, at: time())
-        } done: { replies in
+            register.read(as: id, fencing: token, at: time())
+        } done: { [unowned self] replies in
             let answers = replies.compactMap { $0 }
             let tables = answers.map(\.cursors)
-            if let freshest = answers.first { replica.peers = freshest.members }
+            if !answers.isEmpty {
+                replica.peers = Set(answers.flatMap(\.members))
+                replica.intake.note(peers: replica.peers)
+                pump(replica)
+            }
             if !tables.isEmpty { replica.known = Progress.newest([replica.known] + tables) }
             done(ProgressVote.newest(tables, of: replies.count))
         }
@@ -22,8 +28,9 @@ extension World {
     ) {
         let fields = progress.map { ($0.field, $0.text) }
         let token = body.info.token.rawValue
+        let number = progress.map(\.write).max() ?? 0
         askAll(replica) { register in
-            register.write(fields, token: token)
+            register.write(fields, token: token, number: number)
         } done: { accepted in
             let outcome = ProgressVote.outcome(accepted)
             if outcome == .written { for entry in progress { replica.known[entry.runID] = entry } }
@@ -37,13 +44,14 @@ extension World {
             guard replica.body === body, body.phase == .running || body.phase == .draining else { return }
             let progress = falsified(replica.intake.progress(), body)
             let moved = body.unwritten.moved(progress)
-            for entry in progress { replica.logs[entry.runID]?.trim(through: entry.cursor.settled) }
             guard leaseIsValid(replica, body) else { return writeProgressSoon(replica, body) }
             forgetReplaced(replica, body)
             guard !moved.isEmpty else { return writeProgressSoon(replica, body) }
             writeProgress(moved, replica, body) { [unowned self] outcome in
                 switch outcome {
-                case .written: body.unwritten.wrote(moved)
+                case .written:
+                    body.unwritten.wrote(moved)
+                    for entry in moved { replica.logs[entry.runID]?.trim(through: entry.cursor.settled) }
                 case .failed: break
                 case .fenced:
                     if replica.body === body { step(.resign, replica) }

@@ -4,54 +4,60 @@ import NIOCore
 
 /// A leader's hole, its question to the peers, and their answers in a short-lived list.
 extension World {
+    /// The server through which questions are put, and which keeps the answers.
+    var switchboard: SimulatedNode { nodes[shards[shards.count / 2].master] }
+
     func repair(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
-        let others = replica.peers.subtracting([replica.id])
-        guard !others.isEmpty else { return conclude(hole, replica, body) }
         ledger.requests += 1
+        let others = replica.peers.subtracting([replica.id])
+        trace.note(
+            "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
         let nonce = "n\(ledger.requests)"
         let request = RepairRequest(nonce: nonce, asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
-        let trip = trip(replica)
-        guard !trip.isLost else {
-            return after(.seconds(2), in: replica) { [unowned self] in conclude(hole, replica, body) }
+        goOn(Question(hole, request, RepairInquiry(hole, peers: others)), replica, body)
+    }
+
+    private func goOn(_ question: Question, _ replica: Replica, _ body: Body) {
+        take(question, replica)
+        guard replica.body === body, replica.intake.waits(for: question.hole) else { return }
+        switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: leaseIsValid(replica, body)) {
+        case .ask:
+            publish(question.request, replica) { [unowned self] isPut in
+                if isPut { question.inquiry.asked(now: replica.clock.read(now).monotonic) }
+                goOn(question, replica, body)
+            }
+        case .wait: after(.milliseconds(11), in: replica) { [unowned self] in goOn(question, replica, body) }
+        case .over(let end): conclude(question.hole, end, replica, body)
         }
-        after(trip.there) { [unowned self] in
+    }
+
+    private func publish(_ request: RepairRequest, _ replica: Replica, done: @escaping (Bool) -> Void) {
+        ask(replica, node: switchboard) { [unowned self] in
             guard let heard = RepairRequest(request.text) else { return }
             for node in nodes where node.answers(now) {
                 for connection in node.connections where connection.replica !== replica {
                     send(.repair(heard), connection)
                 }
             }
-        }
-        let tally = Tally(RepairTally(hole.ordinals, peers: others))
-        collect(hole, nonce, tally, until: now + .seconds(2), replica, body)
-    }
-
-    private func collect(
-        _ hole: Repairer.Hole, _ nonce: String, _ tally: Tally, until end: Duration, _ replica: Replica, _ body: Body
-    ) {
-        after(.milliseconds(11), in: replica) { [unowned self] in
-            for bytes in answers.removeValue(forKey: nonce) ?? [] {
-                guard let answer = RepairAnswer(ByteBuffer(bytes: bytes)) else { continue }
-                tally.value.take(answer) { heard in
-                    replica.logs[hole.runID]?.insert(
-                        heard, look: replica.looks, now: replica.clock.milliseconds(now)) ?? 0
-                }
-            }
-            guard tally.value.isOver || now >= end else {
-                return collect(hole, nonce, tally, until: end, replica, body)
-            }
-            conclude(hole, replica, body)
+        } done: { reply in
+            done(reply != nil)
         }
     }
 
-    private func conclude(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
-        guard let lost = replica.intake.settle(hole), replica.body === body else { return }
-        if hole.isSurvey, let process = ledger.processes[hole.runID],
-            hasTrouble(replica) || now - process.bornAt < .seconds(4)
-        {
-            process.wasAskedFor = false
+    private func take(_ question: Question, _ replica: Replica) {
+        guard switchboard.answers(now) else { return }
+        for bytes in answers.removeValue(forKey: question.request.nonce) ?? [] {
+            guard let answer = RepairAnswer(ByteBuffer(bytes: bytes)) else { continue }
+            trace.note("told", replica.life, UInt64(bytes.count), "\(answer)")
+            question.inquiry.take(
+                answer, into: replica.logs, look: replica.looks, now: replica.clock.milliseconds(now))
         }
-        if !hole.isSurvey { report(hole, lost, replica, body) }
+    }
+
+    private func conclude(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica, _ body: Body) {
+        guard let lost = replica.intake.settle(hole, end) else { return }
+        trace.note("settled", replica.life, lost, "\(hole.runID) \(hole.ordinals) \(end)")
+        if hole.survey == nil { report(hole, lost, replica, body) }
         pump(replica)
     }
 
@@ -63,17 +69,30 @@ extension World {
 
     private func push(_ reply: RepairReply, _ request: RepairRequest, _ replica: Replica) {
         var reply = reply
-        guard let piece = reply.next(from: replica.logs[request.runID]) else { return }
-        let trip = trip(replica)
-        guard !trip.isLost else { return }
-        after(trip.there) { [unowned self] in
-            answers[request.nonce, default: []].append(piece.bytes)
-            after(trip.back, in: replica) { [unowned self] in push(reply, request, replica) }
+        switch reply.next(from: replica.logs, replica.intake.ownership(of:)) {
+        case .tell(let answer):
+            ask(replica, node: switchboard) { [unowned self] in
+                answers[request.nonce, default: []].append(answer.bytes)
+            } done: { [unowned self] written in
+                guard written != nil else { return replica.requestsHeard.forget(request) }
+                push(reply, request, replica)
+            }
+        case .wait:
+            after(RepairReply.pause, in: replica) { [unowned self] in push(reply, request, replica) }
+        case .over: break
         }
     }
 }
 
-private final class Tally {
-    var value: RepairTally
-    init(_ value: RepairTally) { self.value = value }
+/// A question under way.
+private final class Question {
+    let hole: Repairer.Hole
+    let request: RepairRequest
+    var inquiry: RepairInquiry
+
+    init(_ hole: Repairer.Hole, _ request: RepairRequest, _ inquiry: RepairInquiry) {
+        self.hole = hole
+        self.request = request
+        self.inquiry = inquiry
+    }
 }

@@ -141,13 +141,16 @@ package struct Trace: Sendable {
 
     init(isRecording: Bool = false) { self.isRecording = isRecording }
 
-    mutating func note(_ what: StaticString, _ subject: Int, _ detail: UInt64 = 0) {
+    /// - Parameter words: for the reader of a recorded run.
+    mutating func note(
+        _ what: StaticString, _ subject: Int, _ detail: UInt64 = 0, _ words: @autoclosure () -> String = ""
+    ) {
         steps += 1
         mix(UInt64(what.utf8CodeUnitCount))
         mix(UInt64(bitPattern: Int64(subject)))
         mix(detail)
         mix(UInt64(bitPattern: now.components.attoseconds))
-        if isRecording { lines.append("\(now) \(what) \(subject) \(detail)") }
+        if isRecording { lines.append("\(now) \(what) \(subject) \(detail) \(words())") }
     }
 
     private mutating func mix(_ word: UInt64) { digest = (digest ^ word) &* 0x100_0000_01b3 }

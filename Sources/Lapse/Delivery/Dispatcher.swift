@@ -89,14 +89,26 @@ package final class Dispatcher: Sendable {
         wake(1)
     }
 
+    /// The replicas seen lately.
+    package func note(peers: Set<String>) {
+        if state.withLock({ $0.intake.note(peers: peers) }) { wake(1) }
+    }
+
     /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
     /// brought and the log's bounds take away again is a new hole.
     ///
     /// - Returns: how many are lost; nil if this term does not wait for it.
-    package func settle(_ hole: Repairer.Hole) -> UInt64? {
-        let lost = state.withLock { $0.intake.settle(hole) }
+    package func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End) -> UInt64? {
+        let lost = state.withLock { $0.intake.settle(hole, end) }
         if lost != nil { wake(lanes) }
         return lost
+    }
+
+    package func waits(for hole: Repairer.Hole) -> Bool { state.withLock { $0.intake.waits(for: hole) } }
+
+    /// What is known of a node's slots.
+    package func ownership(of node: NodeAddress) -> Ownership.OfNode {
+        state.withLock { $0.intake.ownership(of: node) }
     }
 
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.

@@ -65,13 +65,13 @@ extension Intake {
         guard let baseline = log.baseline else {
             // It was gone before it could be numbered here.
             guard isGone(log) else { return false }
-            if surveyed[log.runID, default: []].insert(.before).inserted { survey(1...Self.tail, log) }
+            if surveyed[log.runID, default: []].insert(.before).inserted { survey(1...Self.tail, log, .before) }
             guard repairing[log.runID] == nil, let first = log.firstOrdinal else { return false }
             open(log.runID, at: Cursor(through: first - 1))
             return true
         }
         if baseline > 0, surveyed[log.runID, default: []].insert(.before).inserted {
-            survey(1...baseline, log)
+            survey(1...baseline, log, .before)
             return false
         }
         open(log.runID, at: Cursor(through: min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)))
@@ -80,10 +80,11 @@ extension Intake {
 
     /// A process that is gone tells its last number no more: a peer may have listened longer than this replica.
     private mutating func surveyTail(of log: NodeLog, _ through: UInt64) {
-        guard surveyed[log.runID]?.contains(.behind) != true, isGone(log) || (log.baseline == nil && !log.isSubscribed)
+        let kind = isGone(log) ? Repairer.Survey.behind : .meanwhile
+        guard kind == .behind || (log.baseline == nil && !log.isSubscribed),
+            surveyed[log.runID, default: []].insert(kind).inserted
         else { return }
-        surveyed[log.runID, default: []].insert(.behind)
-        survey(through + 1...through + Self.tail, log)
+        survey(through + 1...through + Self.tail, log, kind)
     }
 
     private mutating func open(_ runID: String, at cursor: Cursor) {
@@ -99,10 +100,10 @@ extension Intake {
     /// More than any process announces behind a peer's back.
     private static let tail: UInt64 = 1 << 32
 
-    private mutating func survey(_ ordinals: ClosedRange<UInt64>, _ log: NodeLog) {
+    private mutating func survey(_ ordinals: ClosedRange<UInt64>, _ log: NodeLog, _ survey: Repairer.Survey) {
         repairing[log.runID] = ordinals
         news.holes.append(
-            Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, token: token, isSurvey: true))
+            Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, token: token, survey: survey))
     }
 
     /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the

@@ -41,12 +41,14 @@ package struct Intake {
     var repairing: [String: ClosedRange<UInt64>] = [:]
     /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
     var lost: [String: [ClosedRange<UInt64>]] = [:]
-    /// Logs whose peers have been asked for what lies before or behind it. By run ID.
-    var surveyed: [String: Set<Survey>] = [:]
+    /// The replicas seen lately.
+    private var peers: Set<String> = []
+    /// Logs whose peers have been asked for what lies before or behind it, and how often. By run ID.
+    var surveyed: [String: Set<Repairer.Survey>] = [:]
+    private var surveys: [String: Int] = [:]
+    /// A peer that is thought to live and does not answer drops out of the members within two surveys.
+    private static let surveyLimit = 3
     var news = News()
-
-    /// What peers may have heard of a process though nothing here tells of it.
-    enum Survey { case before, behind }
 
     package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
         self.logs = logs
@@ -70,14 +72,12 @@ package struct Intake {
         repairing = [:]
         lost = [:]
         surveyed = [:]
+        surveys = [:]
         opened = [:]
         phase = .running
         for entry in progress.values { logs[entry.runID]?.adopt(base: entry.base) }
         // What the last leader left of a process that this replica never heard: its peers may have it.
-        for entry in progress.values where logs[entry.runID] == nil {
-            guard let address = NodeAddress(entry.node) else { continue }
-            logs.log(of: entry.runID, at: address).subscriptionEnded(now: now)
-        }
+        logs.learn(of: progress.values.map { HeardProcess(runID: $0.runID, node: $0.node) }, now: now)
     }
 
     /// Nothing new is handed out from now on.
@@ -102,14 +102,39 @@ package struct Intake {
 
     package mutating func note(_ poll: TopologyPoll) { ownership.note(poll) }
 
+    /// A replica that comes, or comes back, may have heard what nobody could tell so far.
+    ///
+    /// - Returns: whether one has come.
+    @discardableResult
+    package mutating func note(peers: Set<String>) -> Bool {
+        defer { self.peers = peers }
+        guard !peers.isSubset(of: self.peers) else { return false }
+        surveyed = [:]
+        surveys = [:]
+        return true
+    }
+
+    /// What is known of a node's slots.
+    package func ownership(of node: NodeAddress) -> Ownership.OfNode { ownership.seen(from: node) }
+
+    /// Whether this term waits for a hole to be filled.
+    package func waits(for hole: Repairer.Hole) -> Bool {
+        phase != .idle && hole.token == token && repairing[hole.runID] == hole.ordinals
+    }
+
     /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
     /// brought and the log's bounds take away again is a new hole.
     ///
     /// - Returns: how many are lost; nil if this term does not wait for it.
-    package mutating func settle(_ hole: Repairer.Hole) -> UInt64? {
-        guard phase != .idle, hole.token == token, repairing[hole.runID] == hole.ordinals else { return nil }
+    package mutating func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End) -> UInt64? {
+        guard waits(for: hole) else { return nil }
         repairing[hole.runID] = nil
-        guard !hole.isSurvey else { return 0 }
+        if let survey = hole.survey {
+            surveys[hole.runID, default: 0] += 1
+            let mayAskAgain = surveys[hole.runID, default: 0] < Self.surveyLimit
+            if end == .unanswered, mayAskAgain { surveyed[hole.runID]?.remove(survey) }
+            return 0
+        }
         let missing = logs[hole.runID]?.missing(in: hole.ordinals) ?? [hole.ordinals]
         lost[hole.runID, default: []] += missing
         return missing.reduce(0) { $0 + UInt64($1.count) }

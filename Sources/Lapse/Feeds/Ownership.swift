@@ -54,7 +54,7 @@ package struct Ownership: Sendable {
 
 extension Ownership {
     /// Who owned what, as far as it concerns one node.
-    package struct OfNode {
+    package struct OfNode: Sendable {
         package let needsSlot: Bool
         let periods: [(since: Int, claim: Topology.Claim)]
         let answered: Int
@@ -63,6 +63,7 @@ extension Ownership {
         package func verdict(slot: UInt16, _ provenance: ExpirationLog.Provenance) -> Verdict {
             switch provenance {
             case .doubted: return .unknown
+            case .disowned: return .ignored
             case .decided(let look):
                 let period = periods.last { $0.since <= look } ?? periods.first
                 guard let period else { return .unknown }

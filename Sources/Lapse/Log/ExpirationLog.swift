@@ -14,6 +14,8 @@ package struct ExpirationLog {
         case doubted
         /// The doubt ended with the look of this number.
         case decided(look: Int)
+        /// A peer found that the node no longer owned the slot.
+        case disowned
     }
 
     /// One expiration as the log keeps it. The key is a slice of the log's memory.

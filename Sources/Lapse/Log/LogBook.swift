@@ -33,6 +33,28 @@ package final class LogBook: Sendable {
         }
     }
 
+    /// The processes of which something is kept.
+    package var kept: [HeardProcess] {
+        all.filter { $0.counts.entries > 0 }.map { HeardProcess(runID: $0.runID, node: $0.node) }
+    }
+
+    /// Begins logs for processes that only others heard: what those announced is owed too.
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    package func learn(of processes: [HeardProcess], now: UInt64) {
+        for process in processes {
+            guard let address = NodeAddress(process.node) else { continue }
+            logs.withLock { logs in
+                guard !logs.contains(where: { $0.runID == process.runID }) else { return }
+                // What was met by oneself is the later word.
+                met.withLock { met in met[address] = met[address] ?? process.runID }
+                let log = NodeLog(runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge)
+                log.subscriptionEnded(now: now)
+                logs.append(log)
+            }
+        }
+    }
+
     /// The processes whose progress nobody needs any more: this replica has nothing of theirs, and listens to their
     /// successor at the same address.
     package func replaced(_ progress: [String: Progress]) -> [String] {

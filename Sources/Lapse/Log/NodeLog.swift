@@ -247,19 +247,34 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// What this replica heard of these ordinals, up to about so many bytes; what is in doubt is left out.
-    package func heard(in ordinals: ClosedRange<UInt64>, bytes limit: Int) -> [HeardExpiration] {
+    /// What this replica can tell of these ordinals, up to about so many bytes.
+    package func heard(
+        in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: Ownership.OfNode
+    ) -> RepairReply.Piece {
         state.withLock { state in
-            var heard: [HeardExpiration] = []
+            var piece = RepairReply.Piece(isClear: !(state.subscribed && state.numbering.awaitsNumbers))
             var bytes = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
-                guard entry.provenance != .doubted else { return true }
-                heard.append(HeardExpiration(entry))
+                var one = HeardExpiration(entry)
+                switch entry.provenance {
+                // Whoever asks decides by its own knowledge of the slots.
+                case .trusted: break
+                // A look of this replica has decided, and means nothing to others.
+                case .doubted, .decided, .disowned:
+                    switch ownership.verdict(slot: entry.slot, entry.provenance) {
+                    case .counts: break
+                    case .ignored: one.isDisowned = true
+                    case .unknown:
+                        piece.isClear = false
+                        return false
+                    }
+                }
+                piece.expirations.append(one)
                 bytes += entry.key.count + 24
                 return true
             }
-            return heard
+            return piece
         }
     }
 
@@ -274,7 +289,10 @@ package final class NodeLog: Sendable {
             one.receivedAt = min(max(one.receivedAt, oldest), now)
             return one
         }
-        return state.withLock { $0.log.insert(kept, provenance: .trusted(look: look)) }
+        return state.withLock { state in
+            state.log.insert(kept.filter { !$0.isDisowned }, provenance: .trusted(look: look))
+                + state.log.insert(kept.filter(\.isDisowned), provenance: .disowned)
+        }
     }
 
     /// Forgets what is finished.

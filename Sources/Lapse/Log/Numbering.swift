@@ -42,6 +42,9 @@ package struct Numbering: Sendable, Equatable {
     /// True once the subscription's entries have ordinals.
     package var isNumbered: Bool { offset != nil }
 
+    /// Something was heard in this subscription that has no number yet.
+    package var awaitsNumbers: Bool { offset == nil && heard > 0 }
+
     /// A subscription begins.
     package mutating func begin() {
         heard = 0

@@ -46,7 +46,7 @@ struct Leadership: Sendable {
     private func lastProgress(_ term: Term) async -> [String: Progress]? {
         let bell = Doorbell(on: loop)
         while term.lease.isValid, !Task.isCancelled, !term.isDrainRequested {
-            if let read = await keeper.read() { return Progress.newest([read, keeper.latest]) }
+            if let read = await keeper.read(fencing: term.token) { return Progress.newest([read, keeper.latest]) }
             if await bell.wait(upTo: .milliseconds(50)) == .cancelled { break }
         }
         return nil
@@ -69,12 +69,14 @@ struct Leadership: Sendable {
             let progress = dispatcher.progress()
             watch.look(dispatcher.accounts())
             let moved = unwritten.moved(progress)
-            for entry in progress { logs[entry.runID]?.trim(through: entry.cursor.settled) }
             guard term.lease.isValid else { continue }
             await keeper.remove(logs.replaced(keeper.latest), token: term.token)
             guard !moved.isEmpty else { continue }
             switch await keeper.write(moved, token: term.token) {
-            case .written: unwritten.wrote(moved)
+            case .written:
+                unwritten.wrote(moved)
+                // Only what is written is finished for the next leader: it would ask for the rest, and call it lost.
+                for entry in moved { logs[entry.runID]?.trim(through: entry.cursor.settled) }
             case .failed: logger.debug("progress not written", metadata: ["logs": "\(moved.count)"])
             case .fenced:
                 logger.error("progress refused: a later term has begun", metadata: ["term": "\(term.number)"])

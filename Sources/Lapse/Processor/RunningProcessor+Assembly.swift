@@ -36,10 +36,13 @@ extension RunningProcessor {
             holes: holes.stream, id: configuration.id, logs: logs, client: client,
             channel: ElectionKeys.channel(configuration.name), key: { answers.repair($0) },
             peers: { keeper.peers }, look: { [watch] in watch.looks },
-            listeners: .init(settled: { dispatcher.settle($0) }, gap: { [weak self] in self?.heard($0) }),
+            listeners: .init(
+                leads: { dispatcher.waits(for: $0) ? elector.state.isLeader : nil },
+                settled: { dispatcher.settle($0, $1) }, gap: { [weak self] in self?.heard($0) }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
-            id: configuration.id, logs: logs, client: client, key: { answers.repair($0) }, logger: logger)
+            id: configuration.id, logs: logs, client: client, key: { answers.repair($0) },
+            ownership: { dispatcher.ownership(of: $0) }, on: threads.control.any(), logger: logger)
         let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
         let (values, reconciler) = companionParts(rules, topology, dispatcher)
         let leadership = Leadership(

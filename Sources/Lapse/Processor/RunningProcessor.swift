@@ -162,6 +162,7 @@ final class RunningProcessor: Sendable {
                     logs[entry.runID]?.trim(through: entry.cursor.settled)
                 }
             }
+            parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
             refreshMetrics()
         }

@@ -26,8 +26,10 @@ package final class ProgressKeeper: Sendable {
 
     private let places: [Place]
     private let id: String
-    /// The field that holds the largest token seen. Tokens of different stores are not comparable, each has its own.
+    /// The fields that hold the largest token seen, and the number of its last write. Tokens of different stores are not comparable,
+    /// each has its own.
     private let tokenField: [UInt8]
+    private let writeField: [UInt8]
     private let timeout: Duration
     private let known = Mutex<[String: Progress]>([:])
     private let members = Mutex<Set<String>>([])
@@ -39,6 +41,7 @@ package final class ProgressKeeper: Sendable {
         places: [Place], id: String, guardedBy store: String? = nil, timeout: Duration = .milliseconds(500)
     ) {
         tokenField = Array((store.map { "token@\($0)" } ?? "token").utf8)
+        writeField = Array((store.map { "write@\($0)" } ?? "write").utf8)
         self.places = places
         self.id = id
         self.timeout = timeout
@@ -52,7 +55,8 @@ package final class ProgressKeeper: Sendable {
 
     /// Writes the cursors; a register that has seen a larger token refuses.
     package func write(_ progress: [Progress], token: FencingToken) async -> Outcome {
-        var arguments = [tokenField, Array("\(token)".utf8)]
+        let number = progress.map(\.write).max() ?? 0
+        var arguments = [tokenField, Array("\(token)".utf8), writeField, Array("\(number)".utf8)]
         for entry in progress {
             arguments.append(Array(entry.field.utf8))
             arguments.append(Array(entry.text.utf8))
@@ -73,12 +77,15 @@ package final class ProgressKeeper: Sendable {
 
     /// Reads the newest progress of every log, and tells the registers that this replica is alive.
     ///
+    /// - Parameter token: of a term that begins: what the term before it sent and is still on its way is refused from now on.
     /// - Returns: nil when fewer than a majority answered.
-    package func read() async -> [String: Progress]? {
-        let replies = await onAll(ProgressScripts.read, [Array(id.utf8)]) { [$0.progress, $0.members] }
+    package func read(fencing token: FencingToken? = nil) async -> [String: Progress]? {
+        let fence = token.map { [tokenField, Array("\($0)".utf8), writeField] } ?? []
+        let replies = await onAll(ProgressScripts.read, [Array(id.utf8)] + fence) { [$0.progress, $0.members] }
         let answers = replies.compactMap { $0?.array }.filter { $0.count == 3 }
         let tables = answers.map { Self.table($0[0].array ?? []) }
-        if let freshest = answers.first { members.withLock { $0 = Self.present(freshest) } }
+        // One register may have forgotten whom it saw.
+        if !answers.isEmpty { members.withLock { $0 = Set(answers.flatMap(Self.present)) } }
         // A minority's word still serves to trim: it was written by some leader.
         if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0] + tables) } }
         return ProgressVote.newest(tables, of: places.count)
@@ -134,17 +141,26 @@ package final class ProgressKeeper: Sendable {
 
 /// KEYS: progress (and members). A write counts only with the largest token seen so far.
 private enum ProgressScripts {
-    /// ARGV: the token's field, token, then field and text in turn.
+    /// ARGV: the token's field, token, the write's field, its number, then field and text in turn. One that was given up for lost and
+    /// comes after a later one of its term has nothing new to say.
     static let write = Script(
         """
-        if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') > tonumber(ARGV[2]) then return 0 end
+        local token = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+        if token > tonumber(ARGV[2]) then return 0 end
+        if token == tonumber(ARGV[2]) and tonumber(redis.call('HGET', KEYS[1], ARGV[3]) or '0') > tonumber(ARGV[4]) then
+            return 1
+        end
         redis.call('HSET', KEYS[1], unpack(ARGV))
         return 1
         """)
 
-    /// ARGV: this replica's id. Members not seen for 30 s are dropped.
+    /// ARGV: this replica's id; of a term that begins also the token's field, token, and the write's field. Members not seen for 30 s
+    /// are dropped.
     static let read = Script(
         """
+        if ARGV[2] and tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0') < tonumber(ARGV[3]) then
+            redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+        end
         local now = redis.call('TIME')
         local seconds = tonumber(now[1])
         redis.call('ZADD', KEYS[2], seconds, ARGV[1])

@@ -6,12 +6,15 @@ package struct HeardExpiration: Sendable, Equatable {
     package var database: UInt16
     /// Milliseconds since 1970, when the peer heard it.
     package var receivedAt: UInt64
+    /// The node came back from a silence as one that no longer owned the key's slot, as the peer found out then.
+    package var isDisowned: Bool
     package var key: [UInt8]
 
-    package init(ordinal: UInt64, database: UInt16, receivedAt: UInt64, key: [UInt8]) {
+    package init(ordinal: UInt64, database: UInt16, receivedAt: UInt64, isDisowned: Bool = false, key: [UInt8]) {
         self.ordinal = ordinal
         self.database = database
         self.receivedAt = receivedAt
+        self.isDisowned = isDisowned
         self.key = key
     }
 
@@ -22,10 +25,22 @@ package struct HeardExpiration: Sendable, Equatable {
     }
 }
 
+/// A node process of which a replica keeps expirations.
+package struct HeardProcess: Sendable, Hashable {
+    package var runID: String
+    package var node: String
+
+    package init(runID: String, node: String) {
+        self.runID = runID
+        self.node = node
+    }
+}
+
 /// One element of the list in which peers answer: some expirations, or the word that a peer has no more.
 package enum RepairAnswer: Sendable, Equatable {
     case heard([HeardExpiration])
-    case done(replica: String)
+    /// With the processes of which the peer keeps something: one may have come and gone unheard by the leader.
+    case done(replica: String, processes: [HeardProcess])
 
     private static let heardTag = UInt8(ascii: "h")
     private static let doneTag = UInt8(ascii: "d")
@@ -39,12 +54,16 @@ package enum RepairAnswer: Sendable, Equatable {
                 buffer.writeInteger(one.ordinal)
                 buffer.writeInteger(one.database)
                 buffer.writeInteger(one.receivedAt)
+                buffer.writeInteger(UInt8(one.isDisowned ? 1 : 0))
                 buffer.writeInteger(UInt32(one.key.count))
                 buffer.writeBytes(one.key)
             }
-        case .done(let replica):
+        case .done(let replica, let processes):
             buffer.writeInteger(Self.doneTag)
-            buffer.writeString(replica)
+            for text in [replica] + processes.flatMap({ [$0.runID, $0.node] }) {
+                buffer.writeInteger(UInt32(text.utf8.count))
+                buffer.writeString(text)
+            }
         }
         return Array(buffer.readableBytesView)
     }
@@ -59,13 +78,29 @@ package enum RepairAnswer: Sendable, Equatable {
                 guard let ordinal = buffer.readInteger(as: UInt64.self),
                     let database = buffer.readInteger(as: UInt16.self),
                     let receivedAt = buffer.readInteger(as: UInt64.self),
+                    let disowned = buffer.readInteger(as: UInt8.self),
                     let length = buffer.readInteger(as: UInt32.self), let key = buffer.readBytes(length: Int(length))
                 else { return nil }
                 expirations.append(
-                    HeardExpiration(ordinal: ordinal, database: database, receivedAt: receivedAt, key: key))
+                    HeardExpiration(
+                        ordinal: ordinal, database: database, receivedAt: receivedAt, isDisowned: disowned != 0,
+                        key: key))
             }
             self = .heard(expirations)
-        case Self.doneTag: self = .done(replica: buffer.readString(length: buffer.readableBytes) ?? "")
+        case Self.doneTag:
+            var texts: [String] = []
+            while buffer.readableBytes > 0 {
+                guard let length = buffer.readInteger(as: UInt32.self),
+                    let text = buffer.readString(length: Int(length))
+                else { return nil }
+                texts.append(text)
+            }
+            guard texts.count % 2 == 1 else { return nil }
+            self = .done(
+                replica: texts[0],
+                processes: stride(from: 1, to: texts.count, by: 2).map {
+                    HeardProcess(runID: texts[$0], node: texts[$0 + 1])
+                })
         default: return nil
         }
     }

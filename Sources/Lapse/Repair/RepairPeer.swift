@@ -1,4 +1,5 @@
 package import Logging
+package import NIOCore
 package import RESP
 package import RedisClient
 import Synchronization
@@ -12,6 +13,8 @@ package final class RepairPeer: Sendable {
     private let logs: LogBook
     private let client: any CommandRunner
     private let key: @Sendable (_ nonce: String) -> String
+    private let ownership: @Sendable (NodeAddress) -> Ownership.OfNode
+    private let loop: any EventLoop
     private let logger: Logger
     private let heard = Mutex(RepairRequestsHeard())
     private let requests: AsyncStream<RepairRequest>
@@ -24,12 +27,14 @@ package final class RepairPeer: Sendable {
 
     package init(
         id: String, logs: LogBook, client: any CommandRunner, key: @escaping @Sendable (String) -> String,
-        logger: Logger
+        ownership: @escaping @Sendable (NodeAddress) -> Ownership.OfNode, on loop: any EventLoop, logger: Logger
     ) {
         self.id = id
         self.logs = logs
         self.client = client
         self.key = key
+        self.ownership = ownership
+        self.loop = loop
         self.logger = logger
         (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
     }
@@ -41,13 +46,21 @@ package final class RepairPeer: Sendable {
 
     /// Answers until cancelled.
     package func run() async {
-        for await request in requests { await answer(request) }
+        await withDiscardingTaskGroup { group in
+            for await request in requests { group.addTask { await self.answer(request) } }
+        }
     }
 
     private func answer(_ request: RepairRequest) async {
         var reply = RepairReply(to: request, from: id)
-        while let piece = reply.next(from: logs[request.runID]) {
-            guard await push(piece, request) else { return }
+        answering: while true {
+            switch reply.next(from: logs, ownership) {
+            case .tell(let answer):
+                guard await push(answer, request) else { return heard.withLock { $0.forget(request) } }
+            case .wait:
+                if await Doorbell(on: loop).wait(upTo: RepairReply.pause) == .cancelled { return }
+            case .over: break answering
+            }
         }
         logger.info(
             "answered a peer",

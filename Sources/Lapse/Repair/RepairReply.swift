@@ -1,14 +1,35 @@
+package import RedisClient
+
 /// What a peer answers to one request, piece by piece: what it heard, up to a limit, and at last that it has no more.
 package struct RepairReply {
+    package enum Step: Sendable, Equatable {
+        case tell(RepairAnswer)
+        /// It cannot tell yet: its subscription has no numbers so far, or the node's role is in doubt. To be asked again soon.
+        case wait
+        case over
+    }
+
+    /// What a log can tell of a stretch for now.
+    package struct Piece: Sendable, Equatable {
+        package var expirations: [HeardExpiration] = []
+        /// False when it cannot tell yet what comes after them.
+        package var isClear = true
+    }
+
     private let request: RepairRequest
     private let id: String
     private var after: UInt64
     private var sent = 0
+    private var waits = 0
     private var isOver = false
     /// Expirations told so far.
     package private(set) var count = 0
     private static let batchBytes = 256 << 10
     private static let limitBytes = 32 << 20
+    /// How often it may be unable to tell: as long as a leader waits.
+    private static let patience = 20
+    /// How long to wait before the next try.
+    package static let pause = Duration.milliseconds(100)
 
     /// - Parameter id: the replica that answers.
     package init(to request: RepairRequest, from id: String) {
@@ -17,25 +38,31 @@ package struct RepairReply {
         after = request.ordinals.lowerBound - 1
     }
 
-    /// - Parameter log: of the node process that was asked about; nil when this replica has none.
-    /// - Returns: nil after the last piece.
-    package mutating func next(from log: NodeLog?) -> RepairAnswer? {
-        guard !isOver else { return nil }
-        if let log, sent < Self.limitBytes, after < request.ordinals.upperBound {
-            let batch = log.heard(in: after + 1...request.ordinals.upperBound, bytes: Self.batchBytes)
-            if let last = batch.last {
-                count += batch.count
-                sent += batch.reduce(0) { $0 + $1.key.count + 24 }
+    /// - Parameters:
+    ///   - logs: what this replica heard.
+    ///   - ownership: what it knows of a node's slots.
+    package mutating func next(from logs: LogBook, _ ownership: (NodeAddress) -> Ownership.OfNode) -> Step {
+        guard !isOver else { return .over }
+        if let log = logs[request.runID], sent < Self.limitBytes, after < request.ordinals.upperBound {
+            let piece = log.heard(
+                in: after + 1...request.ordinals.upperBound, bytes: Self.batchBytes, ownership(log.address))
+            if let last = piece.expirations.last {
+                count += piece.expirations.count
+                sent += piece.expirations.reduce(0) { $0 + $1.key.count + 24 }
                 after = last.ordinal
-                return .heard(batch)
+                return .tell(.heard(piece.expirations))
+            }
+            if !piece.isClear, waits < Self.patience {
+                waits += 1
+                return .wait
             }
         }
         isOver = true
-        return .done(replica: id)
+        return .tell(.done(replica: id, processes: logs.kept))
     }
 }
 
-/// The requests a peer has heard: each comes in by every feed, the first one counts.
+/// The requests a peer has heard: each comes in by every feed, and again until all have answered; the first one counts.
 package struct RepairRequestsHeard {
     private var nonces: [String] = []
 
@@ -48,4 +75,7 @@ package struct RepairRequestsHeard {
         if nonces.count > 256 { nonces.removeFirst() }
         return true
     }
+
+    /// The answer could not be written: the next time it is heard it is new.
+    package mutating func forget(_ request: RepairRequest) { nonces.removeAll { $0 == request.nonce } }
 }

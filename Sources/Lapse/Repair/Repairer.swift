@@ -1,3 +1,4 @@
+import LeaderElection
 package import Logging
 package import NIOCore
 import RESP
@@ -17,14 +18,25 @@ package final class Repairer: Sendable {
         /// Of the term that asks: the answer to an earlier one's question is not its answer.
         package var token: UInt64 = 0
         /// Nobody knows whether there was anything: what no peer heard is not lost by that.
-        package var isSurvey = false
+        package var survey: Survey?
     }
 
-    /// What the repairer tells.
+    /// What peers may have heard of a process though nothing here tells of it.
+    package enum Survey: Sendable {
+        /// What lies before this replica's log of it.
+        case before
+        /// What lies behind it; the process is gone.
+        case behind
+        /// The same, of a process that may live, though this replica cannot hear it.
+        case meanwhile
+    }
+
+    /// Whoever wants holes filled.
     package struct Listeners: Sendable {
-        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if nobody waits for it any more:
-        /// the term is over.
-        package var settled: @Sendable (Hole) -> UInt64?
+        /// Whether the lease is valid; nil if nobody waits for the hole any more: the term is over.
+        package var leads: @Sendable (Hole) -> Bool?
+        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if nobody waits for it any more.
+        package var settled: @Sendable (Hole, RepairInquiry.End) -> UInt64?
         package var gap: @Sendable (Gap) -> Void
     }
 
@@ -39,19 +51,16 @@ package final class Repairer: Sendable {
     private let loop: any EventLoop
     private let logger: Logger
     private let holes: AsyncStream<Hole>
-    private let deadline: Duration
 
     /// - Parameters:
     ///   - holes: what is to be filled.
     ///   - key: the list for answers, by nonce.
     ///   - peers: the replicas seen lately, this one included or not.
     ///   - look: how many looks at the topology have begun.
-    ///   - deadline: how long to wait for answers.
     package init(
         holes: AsyncStream<Hole>, id: String, logs: LogBook, client: any CommandRunner, channel: String,
         key: @escaping @Sendable (String) -> String, peers: @escaping @Sendable () -> Set<String>,
-        look: @escaping @Sendable () -> Int, listeners: Listeners, deadline: Duration = .seconds(2),
-        on loop: any EventLoop, logger: Logger
+        look: @escaping @Sendable () -> Int, listeners: Listeners, on loop: any EventLoop, logger: Logger
     ) {
         self.id = id
         self.logs = logs
@@ -61,7 +70,6 @@ package final class Repairer: Sendable {
         self.peers = peers
         self.look = look
         self.listeners = listeners
-        self.deadline = deadline
         self.loop = loop
         self.logger = logger
         self.holes = holes
@@ -75,36 +83,47 @@ package final class Repairer: Sendable {
     }
 
     private func repair(_ hole: Hole) async {
-        let others = peers().subtracting([id])
-        if !others.isEmpty { await ask(hole, others) }
-        guard let lost = listeners.settled(hole), !hole.isSurvey else { return }
+        guard let end = await ask(hole), let lost = listeners.settled(hole, end), hole.survey == nil else { return }
         let repaired = UInt64(hole.ordinals.count) - lost
         listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired))
     }
 
-    /// Puts what the others had into the log.
-    private func ask(_ hole: Hole, _ others: Set<String>) async {
+    /// Puts what the others had into the log; nil if nobody waits for that any more.
+    private func ask(_ hole: Hole) async -> RepairInquiry.End? {
         let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
         let request = RepairRequest(nonce: nonce, asker: id, runID: hole.runID, ordinals: hole.ordinals)
         let key = key(nonce)
-        do throws(RedisError) {
-            _ = try await client.send(RESPCommand("PUBLISH", channel, request.text), key: key)
-        } catch {
-            logger.warning("peers not asked", metadata: ["error": "\(error)"])
-            return
-        }
         let bell = Doorbell(on: loop)
-        let end = ContinuousClock.now + deadline
-        var tally = RepairTally(hole.ordinals, peers: others)
-        while !tally.isOver, ContinuousClock.now < end {
-            for answer in await take(key) {
-                tally.take(answer) {
-                    logs[hole.runID]?.insert($0, look: look(), now: WallClock.milliseconds()) ?? 0
+        var inquiry = RepairInquiry(hole, peers: peers().subtracting([id]))
+        var wasAsked = false
+        while true {
+            // Also after the last moment: a process that was stopped meanwhile finds what came.
+            if wasAsked {
+                for answer in await take(key) {
+                    inquiry.take(answer, into: logs, look: look(), now: WallClock.milliseconds())
                 }
             }
-            if !tally.isOver, await bell.wait(upTo: .milliseconds(10)) == .cancelled { break }
+            guard let leads = listeners.leads(hole) else { return nil }
+            switch inquiry.next(now: SystemClock.read().monotonic, leads: leads) {
+            case .ask:
+                wasAsked = true
+                await publish(request, key, &inquiry)
+            case .wait: if await bell.wait(upTo: .milliseconds(10)) == .cancelled { return nil }
+            case .over(let end):
+                if wasAsked { _ = try? await client.send(RESPCommand("DEL", key), key: key) }
+                return end
+            }
         }
-        _ = try? await client.send(RESPCommand("DEL", key), key: key)
+    }
+
+    private func publish(_ request: RepairRequest, _ key: String, _ inquiry: inout RepairInquiry) async {
+        do throws(RedisError) {
+            _ = try await client.send(RESPCommand("PUBLISH", channel, request.text), key: key)
+            inquiry.asked(now: SystemClock.read().monotonic)
+        } catch {
+            logger.warning("peers not asked", metadata: ["error": "\(error)"])
+            if error.isPermanent { inquiry.refused() }
+        }
     }
 
     private func take(_ key: String) async -> [RepairAnswer] {

@@ -103,7 +103,7 @@ struct DispatcherAccountTests {
                             HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: Array("k:\($0)".utf8))
                         }
                         _ = node.log.insert(heard, look: 0, now: 1_000)
-                        reported += dispatcher.settle(hole) ?? 0
+                        reported += dispatcher.settle(hole, .unanswered) ?? 0
                     }
                 case 6:
                     // A lane that finds nothing would wait: it is asked only when there is something.
@@ -140,11 +140,11 @@ struct DispatcherAccountTests {
         _ = node.log.insert(
             first.ordinals.map { HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: [1]) }, look: 0,
             now: 1_000)
-        #expect(dispatcher.settle(first) == 0, "a peer had them all")
+        #expect(dispatcher.settle(first, .answered) == 0, "a peer had them all")
         node.log.trim(through: 10)
         _ = dispatcher.offer([])
         let second = try #require(holes.next(), "they must not be passed over in silence")
-        #expect(dispatcher.settle(second) == 10)
+        #expect(dispatcher.settle(second, .answered) == 10)
         _ = dispatcher.offer([])
         let account = account(dispatcher)
         #expect(account.lost == 10)

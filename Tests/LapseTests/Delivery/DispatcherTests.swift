@@ -72,7 +72,7 @@ extension DispatcherTests {
         var asked: [ClosedRange<UInt64>] = []
         for await hole in holes {
             asked.append(hole.ordinals)
-            #expect(dispatcher.settle(hole) != nil)
+            #expect(dispatcher.settle(hole, .answered) != nil)
             if asked.count == 2 { break }
         }
         #expect(asked == [10...11, 13...13])

@@ -35,20 +35,97 @@ struct IntakeTests {
         let none = intake.take()
         #expect(none.isEmpty)
         let hole = try #require(intake.takeNews().holes.first)
-        #expect(hole.runID == "gone" && hole.ordinals == 3...3 && !hole.isSurvey)
+        #expect(hole.runID == "gone" && hole.ordinals == 3...3 && hole.survey == nil)
         _ = logs["gone"]?.insert([heard(3, "k:3")], look: 0, now: 1_000)
-        let isFilled = intake.settle(hole) != nil
+        let isFilled = intake.settle(hole, .answered) != nil
         #expect(isFilled)
         let work = intake.take()
         #expect(work.map(\.ordinal) == [3])
         // And what lay behind its end, of which nobody knows whether there was anything.
         _ = intake.take()
         let survey = try #require(intake.takeNews().holes.first)
-        #expect(survey.isSurvey && survey.ordinals.lowerBound == 6)
+        #expect(survey.survey == .meanwhile && survey.ordinals.lowerBound == 6)
         _ = logs["gone"]?.insert([heard(6, "k:6")], look: 0, now: 1_000)
-        _ = intake.settle(survey)
+        _ = intake.settle(survey, .answered)
         let behind = intake.take()
         #expect(behind.map(\.ordinal) == [6])
+    }
+
+    /// What a leader asks about a process that is gone, each time all it may.
+    private func survey(_ intake: inout Intake) -> Repairer.Hole? {
+        _ = intake.take()
+        return intake.takeNews().holes.first { $0.survey == .behind }
+    }
+
+    @Test("peers that keep silent are asked again, but not for ever; a peer that comes back is asked as well")
+    func surveysAreRepeated() throws {
+        var intake = intake([
+            Progress(
+                runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
+        ])
+        logs.log(of: "present", at: node).hear([])
+        intake.note(peers: ["a", "b"])
+        for _ in 0..<3 {
+            let hole = try #require(survey(&intake))
+            _ = intake.settle(hole, .unanswered)
+        }
+        let fourth = survey(&intake)
+        #expect(fourth == nil)
+        intake.note(peers: ["a"])
+        let fewer = survey(&intake)
+        #expect(fewer == nil)
+        intake.note(peers: ["a", "c"])
+        let other = try #require(survey(&intake))
+        _ = intake.settle(other, .answered)
+        let enough = survey(&intake)
+        #expect(enough == nil)
+    }
+
+    @Test("a process that this replica cannot hear is asked for while it lives, and once more when it is gone")
+    func aProcessThatOnlyPeersHear() throws {
+        var intake = intake([
+            Progress(
+                runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
+        ])
+        _ = intake.take()
+        let meanwhile = try #require(intake.takeNews().holes.first)
+        #expect(meanwhile.survey == .meanwhile && meanwhile.ordinals.lowerBound == 6)
+        _ = intake.settle(meanwhile, .answered)
+        let none = survey(&intake)
+        #expect(none == nil)
+        logs.log(of: "present", at: node).hear([])
+        let behind = survey(&intake)
+        #expect(behind?.ordinals.lowerBound == 6)
+    }
+
+    @Test("a process that came and went unheard is asked for once a peer has told of it")
+    func whatOnlyFollowersHeard() throws {
+        logs.log(of: "present", at: node).hear([])
+        var intake = intake()
+        _ = intake.take()
+        logs.learn(of: [HeardProcess(runID: "between", node: "\(node)")], now: 1_000)
+        let none = intake.take()
+        let survey = try #require(intake.takeNews().holes.first { $0.runID == "between" })
+        #expect(none.isEmpty && survey.survey == .before)
+        _ = logs["between"]?.insert([heard(4, "k:4"), heard(5, "k:5")], look: 0, now: 1_000)
+        _ = intake.settle(survey, .answered)
+        let work = intake.take() + intake.take()
+        #expect(work.map(\.ordinal) == [4, 5])
+    }
+
+    @Test("what a peer has found to be a deposed master's is passed over, and is no loss")
+    func disowned() throws {
+        let log = logs.log(of: "gone", at: node)
+        _ = log.insert(
+            [HeardExpiration(ordinal: 6, database: 0, receivedAt: 1_000, isDisowned: true, key: Array("k:6".utf8))],
+            look: 0, now: 1_000)
+        var intake = intake([
+            Progress(
+                runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
+        ])
+        let none = intake.take()
+        #expect(none.isEmpty)
+        #expect(intake.takeNews().ignored == [node: 1])
     }
 
     @Test func theAnswerToAFormerTermIsNotThisTerms() throws {
@@ -61,8 +138,8 @@ struct IntakeTests {
         var present = intake([progress], token: 8)
         _ = present.take()
         let new = try #require(present.takeNews().holes.first)
-        let isFilledByOld = present.settle(old) != nil
-        let isFilledByNew = present.settle(new) != nil
+        let isFilledByOld = present.settle(old, .answered) != nil
+        let isFilledByNew = present.settle(new, .answered) != nil
         #expect(!isFilledByOld && isFilledByNew)
     }
 

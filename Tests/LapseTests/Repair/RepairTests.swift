@@ -18,13 +18,19 @@ struct RepairTests {
     @Test func answersTravelByteForByte() throws {
         let heard = [
             HeardExpiration(ordinal: 1, database: 0, receivedAt: 5, key: []),
-            HeardExpiration(ordinal: .max, database: 15, receivedAt: .max, key: [0, 10, 13, 255]),
+            HeardExpiration(
+                ordinal: .max, database: 15, receivedAt: .max, isDisowned: true, key: [0, 10, 13, 255]),
         ]
-        for answer in [RepairAnswer.heard(heard), .heard([]), .done(replica: "a")] {
+        let done = RepairAnswer.done(
+            replica: "a:1", processes: [HeardProcess(runID: "aa", node: "[::1]:1"), HeardProcess(runID: "", node: "é")])
+        for answer in [.heard(heard), .heard([]), done, .done(replica: "", processes: [])] {
             #expect(RepairAnswer(ByteBuffer(bytes: answer.bytes)) == answer)
         }
+        for length in Array(1..<done.bytes.count) where ![8, 25].contains(length) {
+            #expect(RepairAnswer(ByteBuffer(bytes: done.bytes.prefix(length))) == nil, "cut at \(length)")
+        }
         let whole = RepairAnswer.heard(heard).bytes
-        for length in [0] + Array(2..<whole.count) where length != 1 + 22 {
+        for length in [0] + Array(2..<whole.count) where length != 1 + 23 {
             #expect(RepairAnswer(ByteBuffer(bytes: whole.prefix(length))) == nil, "cut at \(length)")
         }
     }

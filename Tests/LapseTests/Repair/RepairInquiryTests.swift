@@ -1,0 +1,123 @@
+import RedisClient
+import Testing
+
+@testable import Lapse
+
+/// When a leader's question is put, and when it ends; found by the simulation.
+struct RepairInquiryTests {
+    private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+
+    private func inquiry(_ ordinals: ClosedRange<UInt64> = 5...7, peers: Set<String>) -> RepairInquiry {
+        RepairInquiry(Repairer.Hole(runID: "run", node: "10.0.0.1:6379", ordinals: ordinals), peers: peers)
+    }
+
+    private func done(_ replica: String, _ processes: [HeardProcess] = []) -> RepairAnswer {
+        .done(replica: replica, processes: processes)
+    }
+
+    /// What it does each 10 ms, from one time to another, in milliseconds.
+    private func steps(_ inquiry: inout RepairInquiry, _ times: ClosedRange<Int>, leads: Bool = true) -> [(
+        Int, RepairInquiry.Step
+    )] {
+        stride(from: times.lowerBound, through: times.upperBound, by: 10).map {
+            ($0, inquiry.next(now: .milliseconds($0), leads: leads))
+        }
+    }
+
+    @Test func nobodyToAskIsAnAnswer() {
+        var inquiry = inquiry(peers: [])
+        let step = inquiry.next(now: .zero, leads: true)
+        #expect(step == .over(.answered))
+    }
+
+    @Test("whoever was not subscribed when it was put hears it again, ever more rarely")
+    func theQuestionIsRepeated() {
+        var inquiry = inquiry(peers: ["a", "b"])
+        let first = inquiry.next(now: .zero, leads: true)
+        #expect(first == .ask)
+        inquiry.asked(now: .zero)
+        inquiry.take(done("a"), into: logs, look: 0, now: 1)
+        let steps = steps(&inquiry, 10...1990)
+        #expect(steps.filter { $0.1 == .ask }.map(\.0) == [100, 300, 700, 1500])
+        #expect(steps.allSatisfy { $0.1 == .ask || $0.1 == .wait })
+        inquiry.take(done("b"), into: logs, look: 0, now: 1)
+        let last = inquiry.next(now: .milliseconds(1990), leads: true)
+        #expect(last == .over(.answered))
+    }
+
+    @Test func silenceEndsItAfterAWhile() {
+        var inquiry = inquiry(peers: ["a"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.asked(now: .zero)
+        let before = inquiry.next(now: .milliseconds(1999), leads: true)
+        let after = inquiry.next(now: .seconds(2), leads: true)
+        #expect(before == .ask && after == .over(.unanswered))
+    }
+
+    @Test("a server that is away cannot pass the question on: the time begins when it can")
+    func whatCannotBePutIsTriedAgain() {
+        var inquiry = inquiry(peers: ["a"])
+        let early = steps(&inquiry, 0...10_000)
+        #expect(early.allSatisfy { $0.1 == .ask || $0.1 == .wait })
+        #expect(early.count { $0.1 == .ask } > 5)
+        inquiry.asked(now: .seconds(10))
+        let late = inquiry.next(now: .milliseconds(11_990), leads: true)
+        let end = inquiry.next(now: .seconds(12), leads: true)
+        #expect(late != .over(.unanswered) && end == .over(.unanswered))
+        var never = self.inquiry(peers: ["a"])
+        _ = never.next(now: .zero, leads: true)
+        let given = never.next(now: .seconds(30), leads: true)
+        #expect(given == .over(.unanswered), "not for ever")
+    }
+
+    @Test func whatMayNotBePutIsOver() {
+        var inquiry = inquiry(peers: ["a"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.refused()
+        let step = inquiry.next(now: .zero, leads: true)
+        #expect(step == .over(.answered))
+    }
+
+    @Test("a leader that was stopped calls nothing lost on waking: it asks again once its lease is back, or never")
+    func whoeverDoesNotLeadSaysNothing() {
+        var inquiry = inquiry(peers: ["a"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.asked(now: .zero)
+        let stopped = steps(&inquiry, 3_000...3_100, leads: false)
+        #expect(stopped.allSatisfy { $0.1 == .wait })
+        let again = inquiry.next(now: .milliseconds(3_110), leads: true)
+        #expect(again == .ask)
+        inquiry.asked(now: .milliseconds(3_110))
+        let late = inquiry.next(now: .milliseconds(5_000), leads: true)
+        #expect(late != .over(.unanswered))
+    }
+
+    @Test func nothingLeftToAskForEndsIt() {
+        logs.log(of: "run", at: NodeAddress(host: "10.0.0.1", port: 6379)).subscriptionEnded(now: 1)
+        var inquiry = inquiry(5...6, peers: ["a", "b"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.asked(now: .zero)
+        let heard = (4...6).map {
+            HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: Array("k:\($0)".utf8))
+        }
+        inquiry.take(.heard(heard), into: logs, look: 0, now: 1_000)
+        let step = inquiry.next(now: .milliseconds(10), leads: true)
+        #expect(step == .over(.answered))
+        #expect(logs["run"]?.entry(4) == nil, "nobody asked for it")
+        #expect(logs["run"]?.entry(6)?.isRepaired == true)
+    }
+
+    @Test("a process that only a peer heard becomes known, and one's own logs stay as they are")
+    func processesAreLearned() {
+        let address = NodeAddress(host: "10.0.0.1", port: 6379)
+        logs.log(of: "mine", at: address).subscriptionBegan()
+        var inquiry = inquiry(peers: ["a"])
+        inquiry.take(
+            done("a", ["mine", "theirs"].map { HeardProcess(runID: $0, node: "\(address)") }), into: logs, look: 0,
+            now: 1_000)
+        #expect(logs["mine"]?.isSubscribed == true)
+        #expect(logs["theirs"]?.isSubscribed == false)
+        #expect(logs["theirs"]?.address == address)
+        #expect(logs.all.count == 2)
+    }
+}

@@ -1,0 +1,150 @@
+import NIOCore
+import RESP
+import RedisClient
+import Testing
+
+@testable import Lapse
+
+/// What a peer can tell, and when it cannot tell yet; found by the simulation.
+struct RepairReplyTests {
+    private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private let old = NodeAddress(host: "10.0.0.1", port: 6379)
+    private let new = NodeAddress(host: "10.0.0.2", port: 6379)
+    private var log: NodeLog { logs.log(of: "run", at: old) }
+
+    private func hear(_ keys: String...) {
+        var bytes = ByteBuffer()
+        for key in keys { RESPCommand("message", EventChannel.name(0), key).encode(into: &bytes) }
+        receive(bytes)
+    }
+
+    private func mark(_ counter: UInt64) {
+        var bytes = ByteBuffer()
+        RESPCommand("message", "lapse:test", "nonce").encode(into: &bytes)
+        receive(bytes)
+        _ = log.resolve(counter: counter)
+    }
+
+    private func receive(_ bytes: ByteBuffer) {
+        var reader = ReplyReader()
+        try? reader.read(bytes) { batch in
+            _ = log.receive(batch, now: 1_000, look: 1) { _, _, numbering in
+                numbering.pin()
+            } ownKey: { _ in
+            }
+        }
+    }
+
+    /// What the servers show, look by look: which of them is the master.
+    private func ownership(_ masters: NodeAddress...) -> (NodeAddress) -> Ownership.OfNode {
+        var ownership = Ownership()
+        for (number, master) in masters.enumerated() {
+            let nodes = [old, new].map {
+                Topology.Node(id: "\($0)", address: $0, role: $0 == master ? .master : .replica)
+            }
+            ownership.note(
+                TopologyPoll(topology: Topology(mode: .sentinel, nodes: nodes), ownWord: [:], number: number))
+        }
+        return { [ownership] in ownership.seen(from: $0) }
+    }
+
+    private func reply(_ ordinals: ClosedRange<UInt64> = 1...9) -> RepairReply {
+        RepairReply(to: RepairRequest(nonce: "1", asker: "leader", runID: "run", ordinals: ordinals), from: "peer")
+    }
+
+    private let done = RepairReply.Step.tell(
+        .done(replica: "peer", processes: [HeardProcess(runID: "run", node: "10.0.0.1:6379")]))
+
+    private func told(_ step: RepairReply.Step) -> [HeardExpiration] {
+        if case .tell(.heard(let heard)) = step { heard } else { [] }
+    }
+
+    @Test func whatWasHeardIsToldAndThenThatThereIsNoMore() {
+        log.subscriptionBegan()
+        hear("a", "b")
+        mark(2)
+        var reply = reply(2...9)
+        let steps = (0..<3).map { _ in reply.next(from: logs, ownership(old)) }
+        #expect(told(steps[0]).map(\.ordinal) == [2])
+        #expect(steps[1...] == [done, .over])
+    }
+
+    @Test("before its first mark a subscription's expirations have no numbers: the peer must not say that it has none")
+    func thePeerWaitsForItsMark() {
+        log.subscriptionBegan()
+        hear("a", "b")
+        var reply = reply()
+        let first = reply.next(from: logs, ownership(old))
+        #expect(first == .wait)
+        mark(5)
+        let second = reply.next(from: logs, ownership(old))
+        #expect(told(second).map(\.ordinal) == [4, 5])
+    }
+
+    @Test func oneThatNeverGetsItsMarkDoesNotWaitForEver() {
+        log.subscriptionBegan()
+        hear("a")
+        var reply = reply()
+        let steps = (0..<30).map { _ in reply.next(from: logs, ownership(old)) }
+        #expect(steps.contains(done) && steps.last == .over)
+    }
+
+    @Test func aSubscriptionThatEndedUnmarkedHasNothing() {
+        log.subscriptionBegan()
+        hear("a")
+        log.subscriptionEnded(now: 1_000)
+        var reply = reply()
+        let step = reply.next(from: logs, ownership(old))
+        #expect(step == .tell(.done(replica: "peer", processes: [])))
+    }
+
+    @Test("what came before a silence is told at once, what came after it once the node's role is known")
+    func thePeerWaitsForTheEndOfADoubt() {
+        log.subscriptionBegan()
+        mark(0)
+        hear("a")
+        log.doubt()
+        hear("b")
+        var reply = reply()
+        let steps = (0..<2).map { _ in reply.next(from: logs, ownership(old)) }
+        #expect(told(steps[0]).map(\.ordinal) == [1])
+        #expect(steps[1] == .wait)
+        log.decide(look: 0)
+        let after = reply.next(from: logs, ownership(old))
+        #expect(told(after).map(\.ordinal) == [2])
+        #expect(told(after).map(\.isDisowned) == [false])
+    }
+
+    @Test("what a deposed master announced again is told as such, and the leader passes it over")
+    func provenanceTravels() throws {
+        log.subscriptionBegan()
+        mark(0)
+        log.doubt()
+        hear("again")
+        log.decide(look: 1)
+        var reply = reply()
+        let heard = told(reply.next(from: logs, ownership(old, new)))
+        #expect(heard.map(\.isDisowned) == [true])
+        let leader = NodeLog(runID: "run", address: old, limitBytes: 1 << 20, limitAge: .seconds(60))
+        let fresh = HeardExpiration(ordinal: 2, database: 0, receivedAt: 1_000, key: [1])
+        #expect(leader.insert(heard + [fresh], look: 5, now: 1_000) == 2)
+        // The leader still remembers the node as the master of a moment ago.
+        let memory = ownership(old, new)(old)
+        let verdicts = try (1...2).map { memory.verdict(slot: 0, try #require(leader.entry($0)).provenance) }
+        #expect(verdicts == [.ignored, .counts])
+        // And it says the same when it is asked itself.
+        let onward = leader.heard(in: 1...2, bytes: 1 << 20, memory)
+        #expect(onward.expirations.map(\.isDisowned) == [true, false])
+    }
+
+    @Test func aRequestIsAnsweredOnceUnlessTheAnswerCouldNotBeWritten() {
+        let request = RepairRequest(nonce: "1", asker: "leader", runID: "run", ordinals: 1...2)
+        var heard = RepairRequestsHeard()
+        let own = heard.isNew(request, for: "leader")
+        let first = heard.isNew(request, for: "peer")
+        let second = heard.isNew(request, for: "peer")
+        heard.forget(request)
+        let third = heard.isNew(request, for: "peer")
+        #expect([own, first, second, third] == [false, true, false, true])
+    }
+}
