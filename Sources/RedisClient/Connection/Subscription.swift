@@ -39,7 +39,7 @@ package final class Subscription: Sendable {
                 .flatMap { connection in
                     connection.send([RESPCommand("INFO", "server")]).flatMapThrowing { replies in
                         if case .error(let error) = replies[0] { throw RedisError(error, node: address) }
-                        guard let runID = infoFields(replies[0])["run_id"] else {
+                        guard let runID = infoField("run_id", in: replies[0]) else {
                             throw RedisError(.protocolViolation, node: address, "INFO server names no run_id")
                         }
                         return runID
