@@ -33,8 +33,8 @@ struct AllCommand: AsyncParsableCommand {
     ]
 
     private func options(of part: String) -> [String] {
-        // The handlers whose latency is measured are of this process.
-        var options = part == "latency" ? [] : ["--binary", executable.path]
+        // The handlers whose latency is measured are of this process; take-over is over stores that only the build beside it has.
+        var options = ["latency", "takeover"].contains(part) ? [] : ["--binary", executable.path]
         guard part == "cost" else { return options }
         if let loop = yardsticks.cLoop { options += ["--c-loop", loop] }
         if let loop = yardsticks.pythonLoop { options += ["--python-loop", loop, "--python", yardsticks.python] }

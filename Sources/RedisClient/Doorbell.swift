@@ -35,12 +35,19 @@ package final class Doorbell: Sendable {
 
     /// Waits for a ring, for `limit` to pass, or for cancellation. One waiter at a time.
     package func wait(upTo limit: Duration? = nil) async -> Answer {
+        await wait(until: limit.map { .now() + TimeAmount($0) })
+    }
+
+    /// Waits for a ring, for the next beat, or for cancellation. One waiter at a time.
+    package func wait(for beat: Beat) async -> Answer { await wait(until: beat.next(after: .now())) }
+
+    private func wait(until deadline: NIODeadline?) async -> Answer {
         let visit = state.withLock { state in
             state.visit += 1
             return state.visit
         }
-        let timer = limit.map { limit in
-            loop.scheduleTask(in: TimeAmount(limit)) { self.finish(visit, .timeout) }
+        let timer = deadline.map { deadline in
+            loop.scheduleTask(deadline: deadline) { self.finish(visit, .timeout) }
         }
         defer { timer?.cancel() }
         return await withTaskCancellationHandler {

@@ -16,8 +16,15 @@ final class FeedSet: Sendable {
     private let members = Mutex<[NodeAddress: Member]>([:])
     /// How long a node may be missing from the topology before its feed is given up, in milliseconds.
     private static let patience: UInt64 = 10_000
+    private let bell: Doorbell
 
-    init(_ around: FeedSurroundings) { self.around = around }
+    init(_ around: FeedSurroundings) {
+        self.around = around
+        self.bell = Doorbell(on: around.control)
+    }
+
+    /// There has been a look at the topology.
+    func looked() { bell.ring() }
 
     /// The feeds' states, by address.
     var statuses: [NodeAddress: NodeFeed.Status] { members.withLock { $0.mapValues { $0.feed.status } } }
@@ -26,14 +33,13 @@ final class FeedSet: Sendable {
     ///
     /// - Returns: why not, when at the start no node lets this user subscribe: only an operator can mend that.
     func run() async -> RedisError? {
-        let bell = Doorbell(on: around.loops.next())
         return await withDiscardingTaskGroup { group in
             var refusal: RedisError?
             while !Task.isCancelled, refusal == nil {
                 let now = WallClock.milliseconds()
                 for feed in reconcile(now: now) { group.addTask { await feed.run() } }
                 around.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
-                if await bell.wait(upTo: .milliseconds(100)) == .cancelled { break }
+                if await bell.wait(upTo: .seconds(1)) == .cancelled { break }
                 refusal = refusedEverywhere()
             }
             group.cancelAll()

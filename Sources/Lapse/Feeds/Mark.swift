@@ -18,7 +18,7 @@ enum Mark {
             throw RedisError(.protocolViolation, node: node.address, "EXEC gave no results")
         }
         if case .error(let error) = info { throw RedisError(error, node: node.address) }
-        guard let counter = infoFields(info)["expired_keys"].flatMap({ UInt64($0) }) else {
+        guard let counter = infoField("expired_keys", in: info).flatMap({ UInt64($0) }) else {
             throw RedisError(.protocolViolation, node: node.address, "INFO stats names no expired_keys")
         }
         return counter

@@ -10,7 +10,10 @@ struct FeedSurroundings: Sendable {
     var name: String
     var id: String
     var settings: ConnectionSettings
+    /// Where subscriptions are listened to.
     var loops: any EventLoopGroup
+    /// Where everything else about a feed is done: to wait elsewhere would wake two threads for each look.
+    var control: any EventLoop
     var commands: NodeDirectory
     var watch: TopologyWatch
     var logs: LogBook
@@ -49,12 +52,13 @@ final class NodeFeed: Sendable {
     private let inspector: NodeInspector
     private let current = Mutex(Status())
     private let stopped = Mutex(false)
+    private static let looks = Beat(every: .seconds(1))
     private var logger: Logger { around.logger }
 
     init(address: NodeAddress, around: FeedSurroundings) {
         self.address = address
         self.around = around
-        self.bell = Doorbell(on: around.loops.next())
+        self.bell = Doorbell(on: around.control)
         self.command = around.commands[address]
         self.inspector = NodeInspector(
             address: address, command: command, policy: around.notifications, logger: around.logger)
@@ -183,7 +187,7 @@ final class NodeFeed: Sendable {
                 if !isSilent { await settle(sink.log, attempts: 50) }
             }
             // What a subscription before this one left in doubt, when nobody could be asked.
-            for log in around.logs.all where !sink.isSilent && log.address == address && log.openSilence != nil {
+            for log in around.logs.logs(at: address) where !sink.isSilent && log.openSilence != nil {
                 await settle(log, attempts: 3)
             }
             let before = sink.log.counts.last
@@ -199,7 +203,7 @@ final class NodeFeed: Sendable {
                 // The node is well, only this connection is dead: nothing more will come from it.
                 if watch.answersElsewhere() { return "no answer to a ping" }
             }
-            if await bell.wait(upTo: .seconds(1)) == .cancelled { return "shutting down" }
+            if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
         }
     }
 

@@ -25,6 +25,8 @@ final class NodeInspector: Sendable {
     private let policy: Notifications.Policy
     private let logger: Logger
     private let state = Mutex(State())
+    private static let count = [RESPCommand("INFO", "stats")]
+    private static let countAndFlags = count + [RESPCommand("CONFIG", "GET", "notify-keyspace-events")]
 
     init(address: NodeAddress, command: NodeClient, policy: Notifications.Policy, logger: Logger) {
         self.address = address
@@ -36,11 +38,10 @@ final class NodeInspector: Sendable {
     func look() async -> Finding {
         var finding = Finding()
         let asksConfig = policy != .off && !state.withLock { $0.configRefused }
-        var commands = [RESPCommand("INFO", "stats")]
-        if asksConfig { commands.append(RESPCommand("CONFIG", "GET", "notify-keyspace-events")) }
+        let commands = asksConfig ? Self.countAndFlags : Self.count
         guard let replies = try? await command.send(commands) else { return finding }
         finding.answered = true
-        finding.counter = infoFields(replies[0])["expired_keys"].flatMap { UInt64($0) }
+        finding.counter = infoField("expired_keys", in: replies[0]).flatMap { UInt64($0) }
         guard asksConfig, replies.count > 1 else { return finding }
         if case .error(let error) = replies[1] {
             tellRefused(RedisError(error, node: address))

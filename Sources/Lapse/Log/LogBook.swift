@@ -3,7 +3,27 @@ import Synchronization
 
 /// All logs of this replica, one for each node process it has heard.
 package final class LogBook: Sendable {
-    private let logs = Mutex<[NodeLog]>([])
+    private struct Shelf {
+        /// In the order in which their nodes were met.
+        var all: [NodeLog] = []
+        var ofProcess: [String: [NodeLog]] = [:]
+        var atAddress: [NodeAddress: [NodeLog]] = [:]
+
+        mutating func add(_ log: NodeLog) {
+            all.append(log)
+            ofProcess[log.runID, default: []].append(log)
+            atAddress[log.address, default: []].append(log)
+        }
+
+        mutating func removeAll(where isOver: (NodeLog) -> Bool) {
+            let left = all.filter { !isOver($0) }
+            guard left.count < all.count else { return }
+            self = Shelf()
+            for log in left { add(log) }
+        }
+    }
+
+    private let shelf = Mutex(Shelf())
     /// Which process was last met where.
     private let met = Mutex<[NodeAddress: String]>([:])
     private let wallClock = Mutex(WallClockJumps())
@@ -16,19 +36,22 @@ package final class LogBook: Sendable {
     }
 
     /// In the order in which their nodes were met.
-    package var all: [NodeLog] { logs.withLock { $0 } }
+    package var all: [NodeLog] { shelf.withLock { $0.all } }
 
-    package subscript(runID: String) -> NodeLog? { logs.withLock { $0.first { $0.runID == runID } } }
+    package subscript(runID: String) -> NodeLog? { shelf.withLock { $0.ofProcess[runID]?.first } }
+
+    /// The logs of the processes met at one address.
+    func logs(at address: NodeAddress) -> [NodeLog] { shelf.withLock { $0.atAddress[address] ?? [] } }
 
     /// The log of a node process, begun when it is new.
     package func log(of runID: String, at address: NodeAddress) -> NodeLog {
-        logs.withLock { logs in
-            if let log = logs.first(where: { $0.runID == runID && $0.address == address }) { return log }
+        shelf.withLock { shelf in
+            if let log = shelf.ofProcess[runID]?.first(where: { $0.address == address }) { return log }
             let before = met.withLock { $0.updateValue(runID, forKey: address) }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
                 isSuccessor: before != nil && before != runID)
-            logs.append(log)
+            shelf.add(log)
             return log
         }
     }
@@ -75,6 +98,6 @@ package final class LogBook: Sendable {
         let now = now - min(now, ahead)
         for log in all { log.trimAged(now: now) }
         let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
-        logs.withLock { logs in logs.removeAll { $0.isOver(now: now, after: age) } }
+        shelf.withLock { $0.removeAll { $0.isOver(now: now, after: age) } }
     }
 }

@@ -39,6 +39,9 @@ final class ProcessorMetrics: Sendable {
     private let domains = Gauge(label: "lapse_failure_domains")
     private let running = Gauge(label: "lapse_in_flight")
 
+    /// Whether the program has chosen a metrics backend.
+    let isExported = !(MetricsSystem.factory is NOOPMetricsHandler)
+
     private static func handled(_ origin: Origin) -> Counter {
         Counter(label: "lapse_expirations_handled_total", dimensions: [("origin", origin.rawValue)])
     }

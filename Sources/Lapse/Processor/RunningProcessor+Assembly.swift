@@ -30,7 +30,6 @@ extension RunningProcessor {
                     metrics.ignored(node, count)
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }))
-        watch.tell { dispatcher.note($0) }
         let answers = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
         let repairer = Repairer(
             holes: holes.stream, id: configuration.id, logs: logs, client: client,
@@ -44,6 +43,10 @@ extension RunningProcessor {
             id: configuration.id, logs: logs, client: client, key: { answers.repair($0) },
             ownership: { dispatcher.ownership(of: $0) }, on: threads.control.any(), logger: logger)
         let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
+        watch.tell { [weak feeds] poll in
+            dispatcher.note(poll)
+            feeds?.looked()
+        }
         let (values, reconciler) = companionParts(rules, topology, dispatcher)
         let leadership = Leadership(
             dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
@@ -110,7 +113,7 @@ extension RunningProcessor {
         let votes = store as? RedisLeaseStore
         return FeedSurroundings(
             name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
-            loops: threads.feeds, commands: commands, watch: watch, logs: logs,
+            loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
                 appended: { dispatcher.appended($0) }, leaseFreed: { votes?.wake($0) },
                 asked: { peer.hear($0) },

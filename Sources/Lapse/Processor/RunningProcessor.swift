@@ -152,7 +152,7 @@ final class RunningProcessor: Sendable {
         }
     }
 
-    /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges.
+    /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges if anybody has them.
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
@@ -164,7 +164,7 @@ final class RunningProcessor: Sendable {
             }
             parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
-            refreshMetrics()
+            if metrics.isExported { refreshMetrics() }
         }
     }
 

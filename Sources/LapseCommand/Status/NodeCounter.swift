@@ -22,8 +22,8 @@ struct NodeCounter: Sendable {
         do throws(RedisError) {
             let replies = try await client.send([RESPCommand("INFO", "server"), RESPCommand("INFO", "stats")])
             if let refusal = replies.lazy.compactMap(\.error).first { throw RedisError(refusal, node: node.address) }
-            counter.runID = infoFields(replies[0])["run_id"]
-            counter.expired = infoFields(replies[1])["expired_keys"].flatMap { UInt64($0) }
+            counter.runID = infoField("run_id", in: replies[0])
+            counter.expired = infoField("expired_keys", in: replies[1]).flatMap { UInt64($0) }
         } catch {
             counter.error = error.text
         }

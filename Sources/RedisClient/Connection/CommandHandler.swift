@@ -3,23 +3,27 @@ import RESP
 
 /// Matches replies to the commands that wait for them, in order; lives on its channel's event loop.
 ///
-/// A command that times out fails at once, but keeps its place in the queue: the late reply is dropped there. A server
+/// What times out fails at once, but keeps its place in the queue: the late reply is dropped there. A server
 /// that has sent nothing at all for the longest wait is taken for gone, and the connection closed: a frozen peer
 /// never closes by itself.
 final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private struct Waiting {
-        /// Nil once timed out: the reply is awaited only to be dropped.
-        var promise: EventLoopPromise<RESPValue>?
-        var timer: Scheduled<Void>
+    /// Commands of one write. Their replies come in order, so the last one completes them.
+    private struct Batch {
+        let commands: [RESPCommand]
+        /// Nil once timed out: the replies are awaited only to be dropped.
+        var promise: EventLoopPromise<[RESPValue]>?
+        let timer: Scheduled<Void>
     }
 
     private let node: NodeAddress
     private var reader: ReplyReader
-    private var waiting: CircularBuffer<Waiting> = []
-    /// How many have left the front, so that a timer finds its command by number.
+    private var waiting: CircularBuffer<Batch> = []
+    /// What has come for the first batch.
+    private var replies: [RESPValue] = []
+    /// How many have left the front, so that a timer finds its batch by number.
     private var departed = 0
     private let loop: any EventLoop
     private var context: ChannelHandlerContext?
@@ -42,21 +46,20 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
             // Once closed, the handler is out of its pipeline and has no context.
             return loop.makeFailedFuture(failure ?? RedisError(.closed, node: node, "the connection is closed"))
         }
-        var bytes = context.channel.allocator.buffer(capacity: 64 * commands.count)
-        var futures: [EventLoopFuture<RESPValue>] = []
-        futures.reserveCapacity(commands.count)
-        for command in commands {
-            command.encode(into: &bytes)
-            let promise = context.eventLoop.makePromise(of: RESPValue.self)
-            let number = departed + waiting.count
-            let timer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
-                self.timedOut(number, command.name, after: timeout)
-            }
-            waiting.append(Waiting(promise: promise, timer: timer))
-            futures.append(promise.futureResult)
+        let promise = context.eventLoop.makePromise(of: [RESPValue].self)
+        guard !commands.isEmpty else {
+            promise.succeed([])
+            return promise.futureResult
         }
+        var bytes = context.channel.allocator.buffer(capacity: 64 * commands.count)
+        for command in commands { command.encode(into: &bytes) }
+        let number = departed + waiting.count
+        let timer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
+            self.timedOut(number, after: timeout)
+        }
+        waiting.append(Batch(commands: commands, promise: promise, timer: timer))
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        return EventLoopFuture.whenAllSucceed(futures, on: context.eventLoop)
+        return promise.futureResult
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -77,6 +80,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         departed += waiting.count
         let left = waiting
         waiting.removeAll()
+        replies.removeAll()
         for entry in left {
             entry.timer.cancel()
             entry.promise?.fail(error)
@@ -94,16 +98,22 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func deliver(_ value: RESPValue) {
-        guard let entry = waiting.popFirst() else { return }  // A push nobody asked for.
+        guard let batch = waiting.first else { return }  // A push nobody asked for.
+        replies.append(value)
+        guard replies.count == batch.commands.count else { return }
+        let complete = replies
+        replies = []
+        waiting.removeFirst()
         departed += 1
-        entry.timer.cancel()
-        entry.promise?.succeed(value)
+        batch.timer.cancel()
+        batch.promise?.succeed(complete)
     }
 
-    private func timedOut(_ number: Int, _ name: String, after timeout: Duration) {
+    private func timedOut(_ number: Int, after timeout: Duration) {
         let index = number - departed
         guard index >= 0, index < waiting.count, let context else { return }
         let position = waiting.index(waiting.startIndex, offsetBy: index)
+        let name = waiting[position].commands[index == 0 ? replies.count : 0].name
         let promise = waiting[position].promise
         waiting[position].promise = nil
         // Last: whoever waits may close the connection on the spot, and with it empty the queue.

@@ -36,20 +36,13 @@ package final class NodeClient: Sendable {
     /// `timeout` covers the making of the connection too: what was not sent by then is not sent at all. A cancelled task
     /// waits no longer; what it sent may be applied.
     package func send(_ commands: [RESPCommand], timeout: Duration? = nil) async throws(RedisError) -> [RESPValue] {
-        let limit = timeout ?? settings.connectTimeout + settings.commandTimeout
-        let deadline = NIODeadline.now() + TimeAmount(limit)
-        let late = RedisError(
-            .timeout, node: address, "\(commands.first?.name ?? "a command") was not answered within \(limit)")
         let replies = loop.makePromise(of: [RESPValue].self)
-        let timer = loop.scheduleTask(deadline: deadline) { replies.fail(late) }
-        defer { timer.cancel() }
-        loop.flatSubmit {
-            self.connection().flatMap { connection in
-                let left = deadline - .now()
-                guard left > .zero else { return self.loop.makeFailedFuture(late) }
-                return connection.send(commands, timeout: min(Duration(left), timeout ?? self.settings.commandTimeout))
-            }
-        }.cascade(to: replies)
+        if loop.inEventLoop, case .connected(let connection) = state.value.link, connection.isActive {
+            // The usual case costs no hop and one timer, the connection's own.
+            connection.send(commands, timeout: timeout ?? settings.commandTimeout).cascade(to: replies)
+        } else {
+            connectAndSend(commands, timeout, replies)
+        }
         do {
             return try await withTaskCancellationHandler {
                 try await replies.futureResult.get()
@@ -61,6 +54,24 @@ package final class NodeClient: Sendable {
         } catch {
             throw RedisError(.closed, node: address, "connection lost: \(error)")
         }
+    }
+
+    private func connectAndSend(
+        _ commands: [RESPCommand], _ timeout: Duration?, _ replies: EventLoopPromise<[RESPValue]>
+    ) {
+        let limit = timeout ?? settings.connectTimeout + settings.commandTimeout
+        let deadline = NIODeadline.now() + TimeAmount(limit)
+        let late = RedisError(
+            .timeout, node: address, "\(commands.first?.name ?? "a command") was not answered within \(limit)")
+        let timer = loop.scheduleTask(deadline: deadline) { replies.fail(late) }
+        replies.futureResult.whenComplete { _ in timer.cancel() }
+        loop.flatSubmit {
+            self.connection().flatMap { connection in
+                let left = deadline - .now()
+                guard left > .zero else { return self.loop.makeFailedFuture(late) }
+                return connection.send(commands, timeout: min(Duration(left), timeout ?? self.settings.commandTimeout))
+            }
+        }.cascade(to: replies)
     }
 
     /// Sends one command; an error reply is thrown.

@@ -64,6 +64,7 @@ package final class RedisConnection: Sendable {
     /// Sends the commands in one write; the replies come in order. Error replies are values, not thrown.
     package func send(_ commands: [RESPCommand], timeout: Duration? = nil) -> EventLoopFuture<[RESPValue]> {
         let timeout = timeout ?? commandTimeout
+        guard !channel.eventLoop.inEventLoop else { return handler.value.send(commands, timeout: timeout) }
         return channel.eventLoop.flatSubmit { self.handler.value.send(commands, timeout: timeout) }
     }
 

@@ -39,7 +39,7 @@ package final class Subscription: Sendable {
                 .flatMap { connection in
                     connection.send([RESPCommand("INFO", "server")]).flatMapThrowing { replies in
                         if case .error(let error) = replies[0] { throw RedisError(error, node: address) }
-                        guard let runID = infoFields(replies[0])["run_id"] else {
+                        guard let runID = infoField("run_id", in: replies[0]) else {
                             throw RedisError(.protocolViolation, node: address, "INFO server names no run_id")
                         }
                         return runID
@@ -101,11 +101,12 @@ private final class SubscriberHandler: ChannelInboundHandler {
     private var reader = ReplyReader(limits: ReplyLimits())
     private var awaiting: Int
     private var failure: RedisError?
-    private var tick: RepeatedTask?
+    private var tick: Scheduled<Void>?
     private var ticksSincePing = 0
     private var pingOutstanding = false
     private var silent = false
     private static let ping = RESPCommand("PING")
+    private static let beat = Beat(every: .milliseconds(500))
 
     init(
         node: NodeAddress, channels: [String], receiver: any PushReceiver, confirmed: EventLoopPromise<Void>,
@@ -132,11 +133,17 @@ private final class SubscriberHandler: ChannelInboundHandler {
             guard self.awaiting > 0 else { return }
             self.fail(RedisError(.timeout, node: self.node, "SUBSCRIBE was not confirmed in time"), channel)
         }
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        tick = context.eventLoop.scheduleRepeatedTask(
-            initialDelay: .milliseconds(500), delay: .milliseconds(500)
-        ) { _ in handler.value.ticked(bound.value) }
+        tickLater(NIOLoopBound(context, eventLoop: context.eventLoop))
+    }
+
+    /// All subscriptions of this process tick together: one wake-up serves them all.
+    private func tickLater(_ context: NIOLoopBound<ChannelHandlerContext>) {
+        guard context.value.channel.isActive else { return }
+        let loop = context.value.eventLoop.assumeIsolated()
+        tick = loop.scheduleTask(deadline: Self.beat.next(after: .now())) {
+            self.ticked(context.value)
+            self.tickLater(context)
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -162,6 +169,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         tick?.cancel()
+        tick = nil
         confirmed.fail(failure ?? RedisError(.closed, node: node, "the server closed the connection"))
         context.fireChannelInactive()
     }
@@ -185,7 +193,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
         }
     }
 
-    /// Every half second: a ping each second, and a look whether the last one was answered. Counting ticks, not time,
+    /// About every half second: a ping each second, and a look whether the last one was answered. Counting ticks, not time,
     /// keeps a stall of this process from passing for the node's.
     private func ticked(_ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }

@@ -1,3 +1,4 @@
+internal import NIOCore
 package import RESP
 
 /// One look at the servers, and what the nodes asked say of themselves.
@@ -67,4 +68,20 @@ package func infoFields(_ value: RESPValue) -> [String: String] {
         fields[String(line[..<colon])] = String(line[line.index(after: colon)...])
     }
     return fields
+}
+
+/// One field of an INFO reply: nothing but its line is looked at, which counts where every node is asked each second.
+package func infoField(_ name: String, in value: RESPValue) -> String? {
+    guard let bytes = value.bytes else { return nil }
+    let view = bytes.readableBytesView
+    let prefix = Array("\(name):".utf8)
+    var line = view.startIndex
+    while line < view.endIndex {
+        let end = view[line...].firstIndex { $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") } ?? view.endIndex
+        if view[line..<end].starts(with: prefix) {
+            return String(decoding: view[line..<end].dropFirst(prefix.count), as: UTF8.self)
+        }
+        line = end == view.endIndex ? end : view.index(after: end)
+    }
+    return nil
 }

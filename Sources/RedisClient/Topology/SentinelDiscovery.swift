@@ -41,7 +41,7 @@ struct SentinelDiscovery: Discovery {
             let answers = try await askAll(
                 found.union(doubts).sorted(), nodes, RESPCommand("INFO", "replication"), timeout: patience(known))
             for (address, value) in answers {
-                ownWord[address] = infoFields(value)["role"] == "master" ? .master : .replica
+                ownWord[address] = infoField("role", in: value) == "master" ? .master : .replica
             }
         } catch {
             // The Sentinels' word suffices, unless at the start the servers do not let us in.

@@ -114,7 +114,7 @@ package final class TopologyWatch: Sendable {
     private func findMode() async throws(RedisError) -> Topology.Mode {
         if let mode = seeds.mode { return mode }
         let answers = try await askAll(seeds.addresses, nodes, RESPCommand("INFO", "server"), timeout: nil)
-        switch infoFields(answers[0].1)["redis_mode"] {
+        switch infoField("redis_mode", in: answers[0].1) {
         case "cluster": return .cluster
         case "sentinel":
             throw RedisError(
