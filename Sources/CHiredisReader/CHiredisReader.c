@@ -1,4 +1,5 @@
 #include "CHiredisReader.h"
+#include "message.h"
 #include "tape.h"
 
 #if !__has_include(<hiredis/hiredis.h>)
@@ -19,6 +20,10 @@ enum {
     NESTED_ARRAYS = 7,
     /// hiredis never shrinks its buffer; past this size of a reply it gets a new one.
     LARGE_REPLY = 1 << 20,
+    /// A message that has arrived in part waits outside hiredis, up to this size.
+    CARRY_BYTES = 4096,
+    /// How much is added to it at once: most messages are complete with less.
+    CARRY_STEP = 256,
 };
 
 struct lapse_reader {
@@ -29,6 +34,12 @@ struct lapse_reader {
     size_t announced;
     /// How far hiredis' buffer has ever grown.
     size_t buffered;
+    /// hiredis holds nothing: a reply begins with the next byte, or in `carry`.
+    bool is_at_boundary;
+    lapse_channel channel;
+    /// The beginning of a message.
+    char carry[CARRY_BYTES];
+    size_t carry_count;
     char error[160];
 };
 
@@ -155,6 +166,7 @@ lapse_reader *lapse_reader_create(lapse_reader_limits limits) {
     if (!reader) return NULL;
     reader->limits = limits;
     reader->announced = 1;
+    reader->is_at_boundary = true;
     reader->redis = create_redis_reader(reader);
     if (!reader->redis) {
         free(reader);
@@ -195,28 +207,36 @@ static void check_awaited(lapse_reader *reader) {
     }
 }
 
-/// Right behind a complete reply hiredis holds nothing but the bytes that follow it.
-static bool renew_redis_reader(lapse_reader *reader) {
+/// Right behind a complete reply hiredis holds nothing but the bytes that follow it; the new one gets `kept` of them.
+static bool renew_redis_reader(lapse_reader *reader, size_t kept) {
     redisReader *old = reader->redis, *new = create_redis_reader(reader);
     if (!new) return false;
     reader->redis = new;
     reader->buffered = 0;
-    int fed = redisReaderFeed(new, old->buf + old->pos, old->len - old->pos);
+    int fed = redisReaderFeed(new, old->buf + old->pos, kept);
     redisReaderFree(old);
     return fed == REDIS_OK;
 }
 
-static void take_replies(lapse_reader *reader) {
+/// Returns how many of the bytes fed last hiredis has given back.
+static size_t take_replies(lapse_reader *reader) {
     for (;;) {
         void *reply = NULL;
-        if (redisReaderGetReply(reader->redis, &reply) != REDIS_OK) return;
-        if (!reply) return check_awaited(reader);
+        if (redisReaderGetReply(reader->redis, &reply) != REDIS_OK) return 0;
+        if (!reply) {
+            check_awaited(reader);
+            return 0;
+        }
         lapse_tape_close_reply(&reader->tape);
         reader->announced = 1;
-        if (reader->buffered > LARGE_REPLY && !renew_redis_reader(reader)) {
+        size_t left = reader->redis->len - reader->redis->pos;
+        bool is_message = lapse_message_begins(reader->redis->buf + reader->redis->pos, left);
+        reader->is_at_boundary = left == 0 || is_message;
+        if ((is_message || reader->buffered > LARGE_REPLY) && !renew_redis_reader(reader, is_message ? 0 : left)) {
             out_of_memory(reader);
-            return;
+            return 0;
         }
+        if (reader->is_at_boundary) return left;
     }
 }
 
@@ -230,15 +250,62 @@ static bool failed(lapse_reader *reader) {
     return true;
 }
 
+/// Returns how many of the bytes are done with.
+static size_t feed_hiredis(lapse_reader *reader, const char *bytes, size_t count) {
+    size_t bite = count < BITE ? count : BITE;
+    redisReaderFeed(reader->redis, bytes, bite);
+    if (reader->redis->len > reader->buffered) reader->buffered = reader->redis->len;
+    return bite - take_replies(reader);
+}
+
+/// What comes next is none of the plain messages: hiredis goes on from here.
+static size_t leave_to_hiredis(lapse_reader *reader) {
+    reader->is_at_boundary = false;
+    if (reader->carry_count > 0) redisReaderFeed(reader->redis, reader->carry, reader->carry_count);
+    reader->carry_count = 0;
+    return 0;
+}
+
+/// Adds to the message that has arrived in part; returns how many of the bytes are done with.
+static size_t complete_carry(lapse_reader *reader, const char *bytes, size_t count) {
+    size_t carried = reader->carry_count, room = CARRY_BYTES - carried;
+    size_t added = count < CARRY_STEP ? count : CARRY_STEP;
+    if (added > room) added = room;
+    memcpy(reader->carry + carried, bytes, added);
+    lapse_rest rest = lapse_rest_incomplete;
+    size_t taken = lapse_messages_take(
+        &reader->channel, &reader->tape, &reader->limits, reader->carry, carried + added, 1, &rest);
+    if (rest == lapse_rest_no_memory) return out_of_memory(reader), 0;
+    if (taken > 0) {
+        reader->carry_count = 0;
+        return taken - carried;
+    }
+    if (rest == lapse_rest_other || added == 0) return leave_to_hiredis(reader);
+    reader->carry_count += added;
+    return added;
+}
+
+/// Takes the plain messages in front; returns how many of the bytes are done with.
+static size_t take_messages(lapse_reader *reader, const char *bytes, size_t count) {
+    if (reader->carry_count > 0) return complete_carry(reader, bytes, count);
+    lapse_rest rest = lapse_rest_incomplete;
+    size_t taken =
+        lapse_messages_take(&reader->channel, &reader->tape, &reader->limits, bytes, count, SIZE_MAX, &rest);
+    if (rest == lapse_rest_no_memory) return out_of_memory(reader), 0;
+    size_t left = count - taken;
+    if (rest == lapse_rest_other || left > CARRY_BYTES) return leave_to_hiredis(reader), taken;
+    memcpy(reader->carry, bytes + taken, left);
+    reader->carry_count = left;
+    return count;
+}
+
 int lapse_reader_feed(lapse_reader *reader, const void *bytes, size_t count) {
     const char *next = bytes;
     while (count > 0 && !failed(reader)) {
-        size_t bite = count < BITE ? count : BITE;
-        redisReaderFeed(reader->redis, next, bite);
-        if (reader->redis->len > reader->buffered) reader->buffered = reader->redis->len;
-        take_replies(reader);
-        next += bite;
-        count -= bite;
+        size_t done =
+            reader->is_at_boundary ? take_messages(reader, next, count) : feed_hiredis(reader, next, count);
+        next += done;
+        count -= done;
     }
     return failed(reader) ? -1 : 0;
 }
@@ -252,7 +319,10 @@ lapse_batch lapse_reader_batch(const lapse_reader *reader) {
     };
 }
 
-void lapse_reader_forget(lapse_reader *reader) { lapse_tape_forget(&reader->tape); }
+void lapse_reader_forget(lapse_reader *reader) {
+    lapse_tape_forget(&reader->tape);
+    reader->channel.is_on_tape = false;
+}
 
 const char *lapse_reader_error(const lapse_reader *reader) { return reader->error; }
 

@@ -15,33 +15,54 @@ package enum PushKind: Sendable, Equatable {
 }
 
 extension ReplyBatch {
-    /// Calls the body for each reply of a subscriber connection, in order, allocating nothing.
+    /// Calls one of the bodies for each reply of a subscriber connection, in order, allocating nothing.
     ///
-    /// The spans are valid inside the body. What a kind does not have is empty.
-    package func forEachPush(_ body: (_ kind: PushKind, _ channel: RawSpan, _ payload: RawSpan) -> Void) {
+    /// Messages come in runs, everything else by itself. The views are valid inside the bodies. What a kind does not
+    /// have is empty.
+    package func forEachPush(
+        messages: (borrowing MessageRun) -> Void,
+        other: (_ kind: PushKind, _ channel: RawSpan, _ payload: RawSpan) -> Void
+    ) {
         var index = 0
+        var channel = 0
         while index < nodeCount {
             let head = node(index)
-            let next: Int
-            if head.kind == lapse_node_array {
-                next = pushArray(at: index, of: head.elements, body)
-            } else {
-                next = index + 1
+            switch head.kind {
+            case lapse_node_channel:
+                channel = index
+                index += 1
+            case lapse_node_message:
+                let run = run(at: index, of: channel)
+                index += run.count
+                messages(run)
+            case lapse_node_array:
+                index = pushArray(at: index, of: head.elements, messages, other)
+            default:
                 let kind: PushKind =
                     switch head.kind {
                     case lapse_node_error: .error
                     case lapse_node_simple where head.equals("PONG"): .pong
                     default: .other
                     }
-                head.withBytes { body(kind, RawSpan(), $0) }
+                head.withBytes { other(kind, RawSpan(), $0) }
+                index += 1
             }
-            index = next
+        }
+    }
+
+    /// The same, one by one.
+    package func forEachPush(_ body: (_ kind: PushKind, _ channel: RawSpan, _ payload: RawSpan) -> Void) {
+        forEachPush { run in
+            run.withChannel { channel in run.forEachPayload { body(.message, channel, $0) } }
+        } other: {
+            body($0, $1, $2)
         }
     }
 
     /// Returns the index behind the array.
     private func pushArray(
-        at index: Int, of elements: Int, _ body: (PushKind, RawSpan, RawSpan) -> Void
+        at index: Int, of elements: Int, _ messages: (borrowing MessageRun) -> Void,
+        _ body: (PushKind, RawSpan, RawSpan) -> Void
     ) -> Int {
         // A push has two to four plain elements; with nested ones the last would not be at this place.
         guard (2...4).contains(elements), isFlat(from: index + 1, elements) else {
@@ -52,8 +73,8 @@ extension ReplyBatch {
         let second = node(index + 2)
         let last = node(index + elements)
         switch elements {
-        case 3 where word.equals("message"):
-            second.withBytes { channel in last.withBytes { body(.message, channel, $0) } }
+        case 3 where word.equals("message") && second.isString && last.isString:
+            messages(run(index + 3..<index + 4, of: index + 2))
         case 4 where word.equals("pmessage"):
             node(index + 3).withBytes { channel in last.withBytes { body(.patternMessage, channel, $0) } }
         case 3 where word.equals("subscribe") || word.equals("psubscribe"):

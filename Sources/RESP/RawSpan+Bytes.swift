@@ -28,5 +28,13 @@ extension RawSpan {
     }
 
     /// The bytes as text, with a replacement character where they are not UTF-8. Allocates: not for the hot path.
-    package var text: String { String(decoding: (0..<byteCount).map { byte(at: $0) }, as: UTF8.self) }
+    package var text: String { String(decoding: [UInt8](copying: self), as: UTF8.self) }
+}
+
+extension [UInt8] {
+    /// The bytes of a span, to be kept.
+    package init(copying span: RawSpan) {
+        // Unsafe: the bytes are copied inside the closure.
+        self = unsafe span.withUnsafeBytes { unsafe Self($0) }
+    }
 }

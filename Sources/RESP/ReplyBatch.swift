@@ -34,6 +34,22 @@ package struct ReplyBatch: ~Copyable {
         return unsafe ReplyNode(tape.nodes[index], in: tape.bytes)
     }
 
+    /// Messages from here on, at least one.
+    func run(at index: Int, of channel: Int) -> MessageRun {
+        var end = index + 1
+        while end < nodeCount, unsafe tape.nodes[end].kind == lapse_node_message { end += 1 }
+        return run(index..<end, of: channel)
+    }
+
+    /// These nodes as messages: they are of the kind, or strings that stand alone.
+    func run(_ nodes: Range<Int>, of channel: Int) -> MessageRun {
+        precondition(nodes.lowerBound < nodes.upperBound && nodes.upperBound <= nodeCount && channel < nodeCount)
+        // Unsafe: checked against the count above; the C side has written the bytes of every string.
+        return unsafe MessageRun(
+            nodes: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(start: tape.nodes, count: nodeCount)[nodes]),
+            channel: tape.nodes[channel], bytes: tape.bytes)
+    }
+
     /// The index behind the value that begins at `index`, with everything nested in it.
     func end(of index: Int) -> Int {
         var next = index
@@ -55,7 +71,7 @@ struct ReplyNode {
     init(_ node: lapse_node, in bytes: UnsafePointer<UInt8>?) {
         self.node = node
         switch node.kind {
-        case lapse_node_simple, lapse_node_error, lapse_node_bulk:
+        case lapse_node_simple, lapse_node_error, lapse_node_bulk, lapse_node_channel, lapse_node_message:
             // Unsafe: the C side wrote `value` bytes at `offset`, and `bytes` is set once it has any string.
             unsafe self.string = UnsafeRawBufferPointer(
                 start: bytes.map { unsafe $0 + node.offset }, count: Int(node.value))
@@ -65,6 +81,12 @@ struct ReplyNode {
     }
 
     var kind: lapse_node_kind { node.kind }
+    var isString: Bool {
+        switch node.kind {
+        case lapse_node_simple, lapse_node_error, lapse_node_bulk: true
+        default: false
+        }
+    }
     var integer: Int64 { node.value }
     /// The values that follow and belong to this one.
     var elements: Int { node.kind == lapse_node_array ? Int(node.value) : 0 }

@@ -7,10 +7,26 @@ extension ReplyBatch {
         var values: [RESPValue] = []
         values.reserveCapacity(count)
         var index = 0
+        var channel = 0
         while index < nodeCount {
-            values.append(value(at: &index))
+            switch node(index).kind {
+            case lapse_node_channel:
+                channel = index
+                index += 1
+            case lapse_node_message:
+                values.append(message(node(index), on: node(channel)))
+                index += 1
+            default: values.append(value(at: &index))
+            }
         }
         return values
+    }
+
+    private func message(_ payload: ReplyNode, on channel: ReplyNode) -> RESPValue {
+        .array([
+            .bulk(ByteBuffer(string: "message")), .bulk(channel.withBytes(ByteBuffer.init(copying:))),
+            .bulk(payload.withBytes(ByteBuffer.init(copying:))),
+        ])
     }
 
     /// Recursion is safe: the C side refuses arrays nested deeper than seven.

@@ -65,14 +65,6 @@ private func readInPieces(
     }
 }
 
-extension Array<UInt8> {
-    init(copying span: RawSpan) {
-        var buffer = ByteBuffer()
-        buffer.writeBytes(span)
-        self.init(buffer.readableBytesView)
-    }
-}
-
 /// A bulk string, or an array of bulk strings, as a server writes it.
 func bulk(_ bytes: [UInt8]) -> [UInt8] {
     Array("$\(bytes.count)\r\n".utf8) + bytes + Array("\r\n".utf8)

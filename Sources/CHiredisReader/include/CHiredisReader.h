@@ -7,7 +7,8 @@
 /// Decodes RESP2 with hiredis' parser into a flat tape instead of a tree of `redisReply`.
 ///
 /// A reply is one node per value in the order of the wire: an array's node is followed by its
-/// elements. Tape and bytes are reused from batch to batch, so a warm reader allocates nothing.
+/// elements. A message of a subscription in its plain form is one node, its payload, behind the node of its
+/// channel. Tape and bytes are reused from batch to batch, so a warm reader allocates nothing.
 
 typedef enum : uint32_t {
     lapse_node_simple,
@@ -16,6 +17,10 @@ typedef enum : uint32_t {
     lapse_node_bulk,
     lapse_node_null,
     lapse_node_array,
+    /// No reply: the channel of all messages behind it.
+    lapse_node_channel,
+    /// `message`, the last channel, and this payload. Payloads of neighbouring nodes lie back to back.
+    lapse_node_message,
 } lapse_node_kind;
 
 typedef struct {

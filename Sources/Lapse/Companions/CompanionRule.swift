@@ -17,6 +17,11 @@ package struct CompanionRule: Sendable, Hashable {
             return Array(key.dropFirst(prefix.count).dropLast(suffix.count))
         }
 
+        /// Whether there is a text that, in place of the star, makes this key.
+        func matches(_ key: RawSpan) -> Bool {
+            key.byteCount >= prefix.count + suffix.count && key.starts(with: prefix) && key.ends(with: suffix)
+        }
+
         func key(_ star: [UInt8]) -> [UInt8] { prefix + star + suffix }
 
         /// As Redis' MATCH and an ACL take it.
@@ -128,8 +133,8 @@ package struct CompanionRules: Sendable {
     }
 
     /// Companions are no expirations of anybody, not even when somebody gave one a time to live.
-    package func isCompanion(_ key: some Collection<UInt8>) -> Bool {
-        rules.contains { $0.companion.star(key) != nil }
+    package func isCompanion(_ key: RawSpan) -> Bool {
+        rules.contains { $0.companion.matches(key) }
     }
 
     /// Throws for a rule that can never work in a cluster.

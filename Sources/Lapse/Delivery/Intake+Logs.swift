@@ -1,3 +1,5 @@
+import RESP
+
 /// From the logs: what the cursors pass over, take up, or find missing.
 extension Intake {
     /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
@@ -19,8 +21,8 @@ extension Intake {
             let ownership = self.ownership.seen(from: log.address)
             var taken = 0
             var isStuck = false
-            let next = log.read(after: cursor.through) { entry in
-                switch verdict(entry, ownership) {
+            let next = log.read(after: cursor.through) { entry, key in
+                switch verdict(entry, key, ownership) {
                 case .unknown:
                     news.doubtful.insert(log.address)
                     isStuck = true
@@ -29,7 +31,7 @@ extension Intake {
                     news.ignored[log.address, default: 0] += 1
                     machine.skip(log.runID, through: entry.ordinal, as: .ignored)
                 case .counts:
-                    machine.admit(work(entry, log, since: termBegan))
+                    machine.admit(work(entry, key, log, since: termBegan))
                 }
                 taken += 1
                 return taken < limit
@@ -125,34 +127,37 @@ extension Intake {
         open(log.runID, at: progress.cursor)
         for ordinal in pending {
             // A number may stand for another key here, after a counter reset that somebody missed.
-            guard let entry = log.entry(ordinal) else {
-                machine.drop(log.runID, ordinal, as: .lost)
-                continue
+            var isKept = false
+            _ = log.read(after: ordinal - 1) { entry, key in
+                guard entry.ordinal == ordinal else { return false }
+                isKept = true
+                if filter.wants(key, database: entry.database) {
+                    machine.admit(work(entry, key, log, since: .max))
+                } else {
+                    news.ignored[log.address, default: 0] += 1
+                    machine.drop(log.runID, ordinal, as: .ignored)
+                }
+                return false
             }
-            if filter.wants(entry.key, database: entry.database) {
-                machine.admit(work(entry, log, since: .max))
-            } else {
-                news.ignored[log.address, default: 0] += 1
-                machine.drop(log.runID, ordinal, as: .ignored)
-            }
+            if !isKept { machine.drop(log.runID, ordinal, as: .lost) }
         }
         lost[log.runID]?.removeAll { $0.upperBound <= progress.cursor.through }
         return true
     }
 
     private func verdict(
-        _ entry: ExpirationLog.Entry, _ ownership: Ownership.OfNode
+        _ entry: ExpirationLog.Entry, _ key: RawSpan, _ ownership: Ownership.OfNode
     ) -> Ownership.Verdict {
-        guard filter.wants(entry.key, database: entry.database) else { return .ignored }
-        return ownership.verdict(slot: ownership.needsSlot ? entry.slot : 0, entry.provenance)
+        guard filter.wants(key, database: entry.database) else { return .ignored }
+        return ownership.verdict(slot: ownership.needsSlot ? HashSlot.of(key) : 0, entry.provenance)
     }
 
     /// - Parameter since: when the term began, in milliseconds since 1970.
-    private func work(_ entry: ExpirationLog.Entry, _ log: NodeLog, since began: UInt64) -> Work {
+    private func work(_ entry: ExpirationLog.Entry, _ key: RawSpan, _ log: NodeLog, since began: UInt64) -> Work {
         let origin: Origin = entry.isRepaired ? .repair : entry.receivedAt < began ? .takeover : .live
         return Work(
             runID: log.runID, node: log.node, ordinal: entry.ordinal,
-            key: ExpirationKey(bytes: Array(entry.key)), database: entry.database, receivedAt: entry.receivedAt,
+            key: ExpirationKey(bytes: [UInt8](copying: key)), database: entry.database, receivedAt: entry.receivedAt,
             origin: origin)
     }
 }

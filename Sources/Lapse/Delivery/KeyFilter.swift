@@ -1,4 +1,4 @@
-import NIOCore
+import RESP
 
 /// Which expirations the handler wants.
 package struct KeyFilter: Sendable {
@@ -15,19 +15,31 @@ package struct KeyFilter: Sendable {
         self.databases = databases.map(UInt16.init)
     }
 
-    package func wants(_ key: some Collection<UInt8>, database: UInt16) -> Bool {
-        guard databases.contains(database), !Self.isOwn(key) else { return false }
+    package func wants(_ key: RawSpan, database: UInt16) -> Bool {
+        guard isWanted(database), !Self.isOwn(key) else { return false }
         if let companions, companions.isCompanion(key) { return false }
-        if match.isEmpty, ignore.isEmpty { return true }
-        let bytes = Array(key)
-        return (match.isEmpty || match.contains { $0.matches(bytes) }) && !ignore.contains { $0.matches(bytes) }
+        return (match.isEmpty || match.contains { $0.matches(key) }) && !ignore.contains { $0.matches(key) }
+    }
+
+    package func wants(_ key: [UInt8], database: UInt16) -> Bool {
+        // Unsafe in name only: a byte has no padding.
+        wants(unsafe key.span.bytes, database: database)
+    }
+
+    private func isWanted(_ database: UInt16) -> Bool {
+        for wanted in databases where wanted == database { return true }
+        return false
     }
 
     /// Lapse's own keys, of any election: `{lapse-<digits>}:…`.
-    package static func isOwn(_ key: some Collection<UInt8>) -> Bool {
-        guard key.first == UInt8(ascii: "{"), key.starts(with: "{lapse-".utf8) else { return false }
-        let rest = key.dropFirst(7).drop { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        return rest.starts(with: "}:".utf8) && key.count > rest.count + 7
+    package static func isOwn(_ key: RawSpan) -> Bool {
+        guard key.starts(with: EventChannel.ownKeyPrefix) else { return false }
+        var index = EventChannel.ownKeyPrefix.count
+        while index < key.byteCount, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(key.byte(at: index)) {
+            index += 1
+        }
+        return index > EventChannel.ownKeyPrefix.count && index + 2 <= key.byteCount
+            && key.byte(at: index) == UInt8(ascii: "}") && key.byte(at: index + 1) == UInt8(ascii: ":")
     }
 }
 
@@ -81,24 +93,24 @@ package struct Glob: Sendable, Hashable {
         return .set(negated: negated, ranges: ranges)
     }
 
-    package func matches(_ text: [UInt8]) -> Bool {
+    package func matches(_ text: RawSpan) -> Bool {
         var part = 0
         var at = 0
         var retry: (part: Int, at: Int)?
-        while at < text.count || part < parts.count {
+        while at < text.byteCount || part < parts.count {
             if part < parts.count {
                 if parts[part] == .star {
                     retry = (part, at + 1)
                     part += 1
                     continue
                 }
-                if at < text.count, accepts(parts[part], text[at]) {
+                if at < text.byteCount, accepts(parts[part], text.byte(at: at)) {
                     part += 1
                     at += 1
                     continue
                 }
             }
-            guard let again = retry, again.at <= text.count else { return false }
+            guard let again = retry, again.at <= text.byteCount else { return false }
             (part, at) = (again.part + 1, again.at)
             retry = (again.part, again.at + 1)
         }

@@ -33,7 +33,7 @@ final class FeedSet: Sendable {
     ///
     /// - Returns: why not, when at the start no node lets this user subscribe: only an operator can mend that.
     func run() async -> RedisError? {
-        return await withDiscardingTaskGroup { group in
+        await withDiscardingTaskGroup { group in
             var refusal: RedisError?
             while !Task.isCancelled, refusal == nil {
                 let now = WallClock.milliseconds()

@@ -1,10 +1,8 @@
-package import NIOCore
-import RESP
+package import RESP
 
 /// The expirations received from one node process, in order: the queue, the buffer and the journal in one.
 ///
-/// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only when a chunk is
-/// full. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
+/// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
 package struct ExpirationLog {
     /// Why the entries of a chunk may be believed to come from the owner of their slots.
     package enum Provenance: Equatable {
@@ -18,76 +16,19 @@ package struct ExpirationLog {
         case disowned
     }
 
-    /// One expiration as the log keeps it. The key is a slice of the log's memory.
+    /// What the log knows of one expiration besides its key.
     package struct Entry {
         package var ordinal: UInt64
-        package var key: ByteBufferView
         package var database: UInt16
         /// Milliseconds since 1970.
         package var receivedAt: UInt64
         package var provenance: Provenance
         /// Not heard by this replica, but by a peer.
         package var isRepaired: Bool
-
-        /// The key's hash slot in a cluster.
-        package var slot: UInt16 {
-            // Unsafe: the span is read inside the closure, which the buffer outlives.
-            unsafe key.withUnsafeBytes { HashSlot.of(unsafe RawSpan(_unsafeBytes: $0)) }
-        }
-    }
-
-    private struct Slot {
-        var end: UInt32
-        var sinceChunk: UInt32
-        var database: UInt16
-    }
-
-    private struct NewEntry {
-        var database: UInt16
-        var number: UInt64
-        var isNumbered: Bool
-        var now: UInt64
-        var provenance: Provenance
-    }
-
-    private struct Chunk {
-        /// The ordinal of the first entry; while unnumbered, its index in the subscription.
-        var first: UInt64
-        var isNumbered: Bool
-        var provenance: Provenance
-        var isRepaired = false
-        let began: UInt64
-        var slots: [Slot] = []
-        var keys: ByteBuffer
-
-        var last: UInt64 { first + UInt64(slots.count) - 1 }
-        var bytes: Int { keys.writerIndex + slots.count * MemoryLayout<Slot>.stride }
-
-        /// Adds an entry if it may follow here.
-        mutating func take(_ key: RawSpan, _ entry: NewEntry, within limit: Int) -> Bool {
-            guard isNumbered == entry.isNumbered, !isRepaired, last + 1 == entry.number,
-                provenance == entry.provenance, keys.writerIndex + key.byteCount <= limit,
-                entry.now >= began, entry.now - began < UInt64(UInt32.max)
-            else { return false }
-            add(key, database: entry.database, now: entry.now)
-            return true
-        }
-
-        /// Keeps the first so many entries.
-        mutating func keep(_ count: Int) {
-            slots.removeLast(slots.count - count)
-            keys.moveWriterIndex(to: Int(slots.last?.end ?? 0))
-        }
-
-        mutating func add(_ key: RawSpan, database: UInt16, now: UInt64) {
-            keys.writeBytes(key)
-            slots.append(
-                Slot(end: UInt32(keys.writerIndex), sinceChunk: UInt32(now - began), database: database))
-        }
     }
 
     /// An array, because its elements are read and changed in place; a deque hands out copies.
-    private var chunks: [Chunk] = []
+    private var chunks: [LogChunk] = []
     private let chunkBytes: Int
     /// Bytes of keys and entries kept.
     package private(set) var bytes = 0
@@ -101,40 +42,93 @@ package struct ExpirationLog {
     package var firstOrdinal: UInt64? { chunks.first { $0.isNumbered }?.first }
     package var lastOrdinal: UInt64? { chunks.last { $0.isNumbered }?.last }
 
-    /// Adds an entry.
+    /// Adds what one channel announced.
     ///
     /// - Parameters:
-    ///   - number: its ordinal, or while the subscription has no mark yet its index in the subscription.
+    ///   - number: the ordinal of the first, or while the subscription has no mark yet its index in the subscription.
     ///   - now: milliseconds since 1970.
+    package mutating func append(
+        _ run: borrowing MessageRun, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64,
+        provenance: Provenance
+    ) {
+        let origin = LogChunk.Origin(
+            database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
+        run.withPayloads { append($0, count: run.count, origin) { run.length(at: $0) } }
+    }
+
+    /// Adds one entry.
     package mutating func append(
         _ key: RawSpan, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64, provenance: Provenance
     ) {
-        let entry = NewEntry(
+        let origin = LogChunk.Origin(
             database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
-        if isNumbered, let tail = chunks.last, tail.isNumbered, tail.last >= number { return put(key, entry) }
-        if chunks.isEmpty || !chunks[chunks.endIndex - 1].take(key, entry, within: chunkBytes) {
-            chunks.append(begin(key, entry))
+        append(key, count: 1, origin) { _ in key.byteCount }
+    }
+
+    private mutating func append(_ keys: RawSpan, count: Int, _ first: LogChunk.Origin, length: (Int) -> Int) {
+        var origin = first
+        var index = 0
+        var offset = 0
+        while index < count {
+            if isBehind(origin) {
+                // The feed lags behind what a peer told: in between, where it belongs, unless it is there already.
+                let key = keys.extracting(offset..<offset + length(index))
+                if entry(origin.number) == nil { put(key, origin) }
+                index += 1
+                offset += key.byteCount
+            } else {
+                let before = bytes
+                let taken = addToTail(keys, from: offset, index..<count, origin, length: length)
+                index += taken
+                offset += bytes - before - taken * MemoryLayout<LogChunk.Slot>.stride
+            }
+            origin.number = first.number + UInt64(index)
         }
-        bytes += key.byteCount + MemoryLayout<Slot>.stride
-        count += 1
     }
 
-    private func begin(_ key: RawSpan, _ entry: NewEntry) -> Chunk {
-        var chunk = Chunk(
-            first: entry.number, isNumbered: entry.isNumbered, provenance: entry.provenance, began: entry.now,
-            keys: ByteBuffer())
-        chunk.keys.reserveCapacity(key.byteCount > chunkBytes ? key.byteCount : min(chunkBytes, 4 << 10))
-        chunk.add(key, database: entry.database, now: entry.now)
-        return chunk
+    // Chunks are looked at in place: a copy of one would make the next change copy its keys.
+
+    private func isBehind(_ origin: LogChunk.Origin) -> Bool {
+        let tail = chunks.endIndex - 1
+        return tail >= 0 && origin.isNumbered && chunks[tail].isNumbered && chunks[tail].last >= origin.number
     }
 
-    /// The feed lags behind what a peer told: in between, where it belongs, unless it is there already.
-    private mutating func put(_ key: RawSpan, _ entry: NewEntry) {
-        guard self.entry(entry.number) == nil else { return }
-        let at = firstChunk(after: entry.number)
-        if at == 0 || !chunks[at - 1].take(key, entry, within: chunkBytes) { chunks.insert(begin(key, entry), at: at) }
-        bytes += key.byteCount + MemoryLayout<Slot>.stride
-        count += 1
+    /// Adds as many as there is room for in the last chunk, or in a new one.
+    private mutating func addToTail(
+        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin, length: (Int) -> Int
+    ) -> Int {
+        let tail = chunks.endIndex - 1
+        var new = LogChunk(for: origin)
+        if tail >= 0, chunks[tail].mayBeFollowed(by: origin) {
+            let taken = add(keys, from: offset, indices, origin, to: tail, length: length)
+            if taken > 0 { return taken }
+            new.reserve(chunks[tail].extent)
+        }
+        chunks.append(new)
+        return add(keys, from: offset, indices, origin, to: tail + 1, length: length)
+    }
+
+    private mutating func add(
+        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin, to place: Int,
+        length: (Int) -> Int
+    ) -> Int {
+        let before = chunks[place].bytes
+        let taken = chunks[place].take(keys, from: offset, indices, within: chunkBytes, origin, length: length)
+        bytes += chunks[place].bytes - before
+        count += taken
+        return taken
+    }
+
+    /// Adds one entry where it belongs.
+    private mutating func put(_ key: RawSpan, _ origin: LogChunk.Origin) {
+        let at = firstChunk(after: origin.number)
+        if at > 0, chunks[at - 1].mayBeFollowed(by: origin),
+            add(key, from: 0, 0..<1, origin, to: at - 1, length: { _ in key.byteCount }) > 0
+        {
+            return
+        }
+        chunks.insert(LogChunk(for: origin), at: at)
+        _ = add(key, from: 0, 0..<1, origin, to: at, length: { _ in key.byteCount })
     }
 
     /// Puts in what a peer heard, where it belongs; what is there already is passed over.
@@ -144,28 +138,11 @@ package struct ExpirationLog {
     package mutating func insert(_ heard: [HeardExpiration], provenance: Provenance) -> Int {
         var inserted = 0
         for one in heard where entry(one.ordinal) == nil {
-            let at = firstChunk(after: one.ordinal)
-            let before = at - 1
-            let fits =
-                before >= 0 && chunks[before].isRepaired && chunks[before].last + 1 == one.ordinal
-                && chunks[before].provenance == provenance && one.receivedAt >= chunks[before].began
-                && one.receivedAt - chunks[before].began < UInt64(UInt32.max)
-                && chunks[before].keys.writerIndex + one.key.count <= chunkBytes
-            let place = fits ? before : at
-            if !fits {
-                var chunk = Chunk(
-                    first: one.ordinal, isNumbered: true, provenance: provenance, began: one.receivedAt,
-                    keys: ByteBuffer())
-                chunk.isRepaired = true
-                chunks.insert(chunk, at: at)
-            }
-            chunks[place].keys.writeBytes(one.key)
-            chunks[place].slots.append(
-                Slot(
-                    end: UInt32(chunks[place].keys.writerIndex),
-                    sinceChunk: UInt32(one.receivedAt - chunks[place].began), database: one.database))
-            bytes += one.key.count + MemoryLayout<Slot>.stride
-            count += 1
+            let origin = LogChunk.Origin(
+                database: one.database, number: one.ordinal, isNumbered: true, now: one.receivedAt,
+                provenance: provenance, isRepaired: true)
+            // Unsafe in name only: a byte has no padding.
+            put(unsafe one.key.span.bytes, origin)
             inserted += 1
         }
         return inserted
@@ -186,12 +163,15 @@ package struct ExpirationLog {
     package mutating func renumber(after ordinal: UInt64, by shift: UInt64) {
         let at = firstChunk(after: ordinal)
         var told: [(HeardExpiration, Provenance)] = []
-        var kept: [Chunk] = []
+        var kept: [LogChunk] = []
         for var chunk in chunks[at...] {
             if chunk.isRepaired {
-                told += chunk.slots.indices.map { (HeardExpiration(entry($0, in: chunk)), chunk.provenance) }
+                _ = chunk.visit(from: 0) { entry, key in
+                    told.append((HeardExpiration(entry, key), chunk.provenance))
+                    return true
+                }
                 bytes -= chunk.bytes
-                count -= chunk.slots.count
+                count -= chunk.count
             } else {
                 chunk.first += shift
                 kept.append(chunk)
@@ -205,7 +185,7 @@ package struct ExpirationLog {
     private mutating func cutRepaired(
         before end: Int, from ordinal: UInt64
     ) -> [(HeardExpiration, Provenance)] {
-        var kept: [Chunk] = []
+        var kept: [LogChunk] = []
         var cut: [(HeardExpiration, Provenance)] = []
         for chunk in chunks[..<end] {
             guard chunk.isRepaired, chunk.last >= ordinal else {
@@ -214,13 +194,14 @@ package struct ExpirationLog {
             }
             var shorter = chunk
             let rest = Int(max(chunk.first, ordinal) - chunk.first)
-            for index in rest..<chunk.slots.count {
-                cut.append((HeardExpiration(entry(index, in: chunk)), chunk.provenance))
+            _ = chunk.visit(from: rest) { entry, key in
+                cut.append((HeardExpiration(entry, key), chunk.provenance))
+                return true
             }
             shorter.keep(rest)
             bytes -= chunk.bytes - shorter.bytes
-            count -= chunk.slots.count - shorter.slots.count
-            if !shorter.slots.isEmpty { kept.append(shorter) }
+            count -= chunk.count - shorter.count
+            if shorter.count > 0 { kept.append(shorter) }
         }
         chunks.replaceSubrange(..<end, with: kept)
         return cut
@@ -232,7 +213,7 @@ package struct ExpirationLog {
     package mutating func dropUnnumbered() -> Int {
         var dropped = 0
         while let tail = chunks.last, !tail.isNumbered {
-            dropped += tail.slots.count
+            dropped += tail.count
             bytes -= tail.bytes
             chunks.removeLast()
         }
@@ -248,12 +229,11 @@ package struct ExpirationLog {
     }
 
     /// Visits the numbered entries after `ordinal` in order, until the body returns false.
-    package func forEach(after ordinal: UInt64, _ body: (Entry) -> Bool) {
+    package func forEach(after ordinal: UInt64, _ body: (Entry, _ key: RawSpan) -> Bool) {
         var index = firstChunk(after: ordinal)
         while index < chunks.count, chunks[index].isNumbered {
-            let chunk = chunks[index]
-            let skip = ordinal >= chunk.first ? Int(ordinal - chunk.first) + 1 : 0
-            for slot in skip..<chunk.slots.count where !body(entry(slot, in: chunk)) { return }
+            let first = chunks[index].first
+            guard chunks[index].visit(from: ordinal >= first ? Int(ordinal - first) + 1 : 0, body) else { return }
             index += 1
         }
     }
@@ -262,7 +242,7 @@ package struct ExpirationLog {
     package func entry(_ ordinal: UInt64) -> Entry? {
         let index = ordinal == 0 ? chunks.count : firstChunk(after: ordinal - 1)
         guard index < chunks.count, chunks[index].isNumbered, chunks[index].first <= ordinal else { return nil }
-        return entry(Int(ordinal - chunks[index].first), in: chunks[index])
+        return chunks[index].entry(Int(ordinal - chunks[index].first))
     }
 
     /// Drops whole chunks that end at or before `ordinal`.
@@ -279,7 +259,7 @@ package struct ExpirationLog {
     package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
         var dropped: [ClosedRange<UInt64>] = []
         while let head = chunks.first,
-            (bytes > limit && chunks.count > 1) || head.began + UInt64(head.slots.last?.sinceChunk ?? 0) < oldest
+            (bytes > limit && chunks.count > 1) || head.ended < oldest
         {
             if head.isNumbered { dropped.append(head.first...head.last) }
             dropFirst(1)
@@ -290,19 +270,9 @@ package struct ExpirationLog {
     private mutating func dropFirst(_ gone: Int) {
         for head in chunks.prefix(gone) {
             bytes -= head.bytes
-            count -= head.slots.count
+            count -= head.count
         }
         chunks.removeFirst(gone)
-    }
-
-    private func entry(_ index: Int, in chunk: Chunk) -> Entry {
-        let start = index == 0 ? 0 : Int(chunk.slots[index - 1].end)
-        let slot = chunk.slots[index]
-        return Entry(
-            ordinal: chunk.first + UInt64(index),
-            key: chunk.keys.viewBytes(at: start, length: Int(slot.end) - start) ?? ByteBufferView(ByteBuffer()),
-            database: slot.database, receivedAt: chunk.began + UInt64(slot.sinceChunk), provenance: chunk.provenance,
-            isRepaired: chunk.isRepaired)
     }
 
     /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.

@@ -147,18 +147,19 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             var count = 0
             let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
-            batch.forEachPush { kind, channel, payload in
-                guard kind == .message else { return }
-                guard let database = EventChannel.database(of: channel) else {
-                    return other(channel, payload, &state.numbering)
+            batch.forEachPush { run in
+                guard let database = run.withChannel({ EventChannel.database(of: $0) }) else {
+                    return run.withChannel { channel in
+                        run.forEachPayload { other(channel, $0, &state.numbering) }
+                    }
                 }
                 let isNumbered = state.numbering.isNumbered
-                let number = state.numbering.next()
+                let number = state.numbering.next(run.count)
                 state.log.append(
-                    payload, database: database, number: number, isNumbered: isNumbered, now: now,
-                    provenance: provenance)
-                count += 1
-                if payload.starts(with: EventChannel.ownKeyPrefix) { ownKey(payload) }
+                    run, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
+                count += run.count
+                run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix, ownKey)
+            } other: { _, _, _ in
             }
             state.received += UInt64(count)
             if state.log.bytes > limitBytes { trim(&state, now: now) }
@@ -207,19 +208,19 @@ package final class NodeLog: Sendable {
     }
 
     /// Visits the entries after `ordinal` until the body returns false or a hole comes.
-    package func read(after ordinal: UInt64, _ body: (ExpirationLog.Entry) -> Bool) -> Next {
+    package func read(after ordinal: UInt64, _ body: (ExpirationLog.Entry, _ key: RawSpan) -> Bool) -> Next {
         state.withLock { state in
             var expected = ordinal + 1
             var hole: ClosedRange<UInt64>?
             var visited = false
-            state.log.forEach(after: ordinal) { entry in
+            state.log.forEach(after: ordinal) { entry, key in
                 guard entry.ordinal == expected else {
                     if !visited { hole = expected...entry.ordinal - 1 }
                     return false
                 }
                 visited = true
                 expected += 1
-                return body(entry)
+                return body(entry, key)
             }
             if let hole { return .hole(hole) }
             if visited { return .entries }
@@ -228,7 +229,7 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// The entry with this ordinal. Do not keep it: it holds on to the log's memory.
+    /// The entry with this ordinal.
     package func entry(_ ordinal: UInt64) -> ExpirationLog.Entry? { state.withLock { $0.log.entry(ordinal) } }
 
     /// What of these ordinals is not in this log.
@@ -236,7 +237,7 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             var missing: [ClosedRange<UInt64>] = []
             var expected = ordinals.lowerBound
-            state.log.forEach(after: ordinals.lowerBound - 1) { entry in
+            state.log.forEach(after: ordinals.lowerBound - 1) { entry, _ in
                 guard entry.ordinal <= ordinals.upperBound else { return false }
                 if entry.ordinal > expected { missing.append(expected...entry.ordinal - 1) }
                 expected = max(expected, entry.ordinal + 1)
@@ -254,15 +255,15 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             var piece = RepairReply.Piece(isClear: !(state.subscribed && state.numbering.awaitsNumbers))
             var bytes = 0
-            state.log.forEach(after: ordinals.lowerBound - 1) { entry in
+            state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
-                var one = HeardExpiration(entry)
+                var one = HeardExpiration(entry, key)
                 switch entry.provenance {
                 // Whoever asks decides by its own knowledge of the slots.
                 case .trusted: break
                 // A look of this replica has decided, and means nothing to others.
                 case .doubted, .decided, .disowned:
-                    switch ownership.verdict(slot: entry.slot, entry.provenance) {
+                    switch ownership.verdict(slot: HashSlot.of(key), entry.provenance) {
                     case .counts: break
                     case .ignored: one.isDisowned = true
                     case .unknown:
@@ -271,7 +272,7 @@ package final class NodeLog: Sendable {
                     }
                 }
                 piece.expirations.append(one)
-                bytes += entry.key.count + 24
+                bytes += key.byteCount + 24
                 return true
             }
             return piece

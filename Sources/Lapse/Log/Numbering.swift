@@ -61,12 +61,13 @@ package struct Numbering: Sendable, Equatable {
         isProvisional = offset != nil
     }
 
-    /// An expiration was heard: its ordinal, or while unnumbered its index in the subscription (from 1).
-    package mutating func next() -> UInt64 {
-        heard += 1
-        guard let offset else { return heard }
+    /// So many expirations were heard: the ordinal of the first, or while unnumbered its index in the subscription (from 1).
+    package mutating func next(_ count: Int = 1) -> UInt64 {
+        let first = heard + 1
+        heard += UInt64(count)
+        guard let offset else { return first }
         last = offset + heard
-        return offset + heard
+        return offset + first
     }
 
     /// The node's counter was read without a mark: one that falls below it was reset.

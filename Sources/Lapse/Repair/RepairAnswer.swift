@@ -1,4 +1,5 @@
 package import NIOCore
+import RESP
 
 /// An expiration as it travels from a peer.
 package struct HeardExpiration: Sendable, Equatable {
@@ -19,9 +20,9 @@ package struct HeardExpiration: Sendable, Equatable {
     }
 
     /// What a log keeps.
-    init(_ entry: ExpirationLog.Entry) {
+    init(_ entry: ExpirationLog.Entry, _ key: RawSpan) {
         self.init(
-            ordinal: entry.ordinal, database: entry.database, receivedAt: entry.receivedAt, key: Array(entry.key))
+            ordinal: entry.ordinal, database: entry.database, receivedAt: entry.receivedAt, key: [UInt8](copying: key))
     }
 }
 

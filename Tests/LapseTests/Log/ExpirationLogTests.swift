@@ -46,7 +46,7 @@ struct ExpirationLogTests {
         #expect(log.count == keys.count)
         for (index, key) in keys.enumerated() {
             let entry = try #require(log.entry(UInt64(index + 1)))
-            #expect(Array(entry.key) == key)
+            #expect(log.keys(after: UInt64(index)).first == key)
             #expect(entry.ordinal == UInt64(index + 1))
         }
         #expect(log.entry(0) == nil)
@@ -86,14 +86,14 @@ struct ExpirationLogTests {
             #expect(log.ordinals(after: UInt64(start)) == (1...50).filter { $0 > start }.map(UInt64.init))
             #expect(log.keys(after: UInt64(start)) == Array(keys[start...]))
         }
-        for ordinal in UInt64(1)...50 { #expect(log.entry(ordinal).map { Array($0.key) } == keys[Int(ordinal) - 1]) }
+        for ordinal in UInt64(1)...50 { #expect(log.entry(ordinal)?.ordinal == ordinal) }
     }
 
     @Test func aVisitEndsWhenItIsTold() {
         var log = ExpirationLog(chunkBytes: 4)
         for number in UInt64(1)...20 { log.add("key", number) }
         var seen: [UInt64] = []
-        log.forEach(after: 3) { entry in
+        log.forEach(after: 3) { entry, _ in
             seen.append(entry.ordinal)
             return entry.ordinal < 9
         }

@@ -1,3 +1,5 @@
+import RESP
+
 @testable import Lapse
 
 extension ExpirationLog {
@@ -19,7 +21,7 @@ extension ExpirationLog {
     /// The ordinals after one, in the order of the visit.
     func ordinals(after ordinal: UInt64 = 0) -> [UInt64] {
         var all: [UInt64] = []
-        forEach(after: ordinal) { entry in
+        forEach(after: ordinal) { entry, _ in
             all.append(entry.ordinal)
             return true
         }
@@ -29,8 +31,8 @@ extension ExpirationLog {
     /// The keys after an ordinal, in the order of the visit.
     func keys(after ordinal: UInt64 = 0) -> [[UInt8]] {
         var all: [[UInt8]] = []
-        forEach(after: ordinal) { entry in
-            all.append(Array(entry.key))
+        forEach(after: ordinal) { _, key in
+            all.append([UInt8](copying: key))
             return true
         }
         return all

@@ -51,7 +51,7 @@ struct NodeLogTests {
 
         func ordinals(after ordinal: UInt64 = 0) -> [UInt64] {
             var all: [UInt64] = []
-            _ = log.read(after: ordinal) { entry in
+            _ = log.read(after: ordinal) { entry, _ in
                 all.append(entry.ordinal)
                 return true
             }
@@ -60,7 +60,7 @@ struct NodeLogTests {
 
         /// The ordinals missing right behind one.
         func hole(after ordinal: UInt64) -> ClosedRange<UInt64>? {
-            if case .hole(let hole) = log.read(after: ordinal, { _ in true }) { hole } else { nil }
+            if case .hole(let hole) = log.read(after: ordinal, { _, _ in true }) { hole } else { nil }
         }
 
         private static func text(_ span: RawSpan) -> String {
@@ -82,7 +82,7 @@ struct NodeLogTests {
         #expect(feed.ordinals(after: 100) == [101, 102, 103])
         #expect(feed.hole(after: 100) == nil)
         #expect(feed.log.entry(103)?.database == 7)
-        #expect(feed.log.entry(103).map { Array($0.key) } == Array("c".utf8))
+        #expect(feed.log.heard(in: 103...103, bytes: 1).map(\.key) == [Array("c".utf8)])
         #expect(feed.log.counts.received == 3)
         #expect(feed.log.counts.last == 103)
         #expect(feed.others == ["nonce"])
@@ -123,10 +123,9 @@ struct NodeLogTests {
         #expect(finding == .renumbered(after: 100, by: 5) && !feed.log.isProvisional)
         #expect(feed.log.baseline == 105)
         #expect(feed.ordinals(after: 105) == [106, 107, 108])
-        #expect(
-            [106, 107, 108].map { feed.log.entry($0).map { Array($0.key) } } == [
-                Array("a".utf8), Array("b".utf8), Array("c".utf8),
-            ])
+        let keys = feed.log.heard(in: 106...108, bytes: 1 << 10, Ownership().seen(from: feed.log.address)).expirations
+            .map(\.key)
+        #expect(keys == ["a", "b", "c"].map { Array($0.utf8) })
         #expect(feed.log.counts.entries == 3 && feed.log.counts.bytes == 3 * (1 + 12))
         feed.expire("d")
         #expect(feed.ordinals(after: 105) == [106, 107, 108, 109])
@@ -156,7 +155,7 @@ struct NodeLogTests {
         feed.expire("doubted")
         func provenances() -> [ExpirationLog.Provenance] {
             var all: [ExpirationLog.Provenance] = []
-            _ = feed.log.read(after: 0) { entry in
+            _ = feed.log.read(after: 0) { entry, _ in
                 all.append(entry.provenance)
                 return true
             }

@@ -1,4 +1,5 @@
 import NIOCore
+import RESP
 import Testing
 
 @testable import Lapse
@@ -55,9 +56,9 @@ struct RepairTests {
         #expect(log.insert(heard, provenance: .trusted(look: 2)) == 10)
         #expect(log.count == 40)
         var seen: [UInt64] = []
-        log.forEach(after: 0) { entry in
+        log.forEach(after: 0) { entry, bytes in
             seen.append(entry.ordinal)
-            #expect(Array(entry.key) == key(entry.ordinal))
+            #expect([UInt8](copying: bytes) == key(entry.ordinal))
             #expect(entry.isRepaired == (11...20).contains(entry.ordinal))
             return true
         }

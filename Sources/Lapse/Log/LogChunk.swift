@@ -1,0 +1,120 @@
+import RESP
+
+/// A stretch of a log without a gap: keys back to back, and 12 bytes for each of them.
+struct LogChunk {
+    struct Slot {
+        var end: UInt32
+        var sinceChunk: UInt32
+        var database: UInt16
+    }
+
+    /// What entries that come together have in common.
+    struct Origin {
+        var database: UInt16
+        /// Of the first of them; the others follow.
+        var number: UInt64
+        var isNumbered: Bool
+        /// Milliseconds since 1970.
+        var now: UInt64
+        var provenance: ExpirationLog.Provenance
+        var isRepaired = false
+    }
+
+    /// The ordinal of the first entry; while unnumbered, its index in the subscription.
+    var first: UInt64
+    var isNumbered: Bool
+    var provenance: ExpirationLog.Provenance
+    let isRepaired: Bool
+    private let began: UInt64
+    private var slots: [Slot] = []
+    private var keys: [UInt8] = []
+
+    /// An empty one.
+    init(for origin: Origin) {
+        first = origin.number
+        isNumbered = origin.isNumbered
+        provenance = origin.provenance
+        isRepaired = origin.isRepaired
+        began = origin.now
+    }
+
+    var count: Int { slots.count }
+    var last: UInt64 { first + UInt64(slots.count) - 1 }
+    var bytes: Int { keys.count + slots.count * MemoryLayout<Slot>.stride }
+    /// When the last entry came, in milliseconds since 1970.
+    var ended: UInt64 { began + UInt64(slots.last?.sinceChunk ?? 0) }
+
+    /// How much one has taken that is full.
+    struct Extent {
+        fileprivate var keyBytes: Int
+        fileprivate var slots: Int
+    }
+
+    var extent: Extent { Extent(keyBytes: keys.count, slots: slots.count) }
+
+    /// Takes its memory at once: the chunk before it was filled.
+    mutating func reserve(_ extent: Extent) {
+        keys.reserveCapacity(extent.keyBytes)
+        slots.reserveCapacity(extent.slots)
+    }
+
+    /// Whether entries like these may follow here.
+    func mayBeFollowed(by origin: Origin) -> Bool {
+        isNumbered == origin.isNumbered && isRepaired == origin.isRepaired && last + 1 == origin.number
+            && provenance == origin.provenance && origin.now >= began && origin.now - began < UInt64(UInt32.max)
+    }
+
+    /// Adds as many of these keys as there is room for; an empty chunk takes one of any size.
+    ///
+    /// - Parameters:
+    ///   - keys: back to back, from `offset` on those to be added.
+    ///   - length: of the key at an index.
+    /// - Returns: how many it took.
+    mutating func take(
+        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, within limit: Int, _ origin: Origin,
+        length: (Int) -> Int
+    ) -> Int {
+        let sinceChunk = UInt32(origin.now - began)
+        let start = self.keys.count
+        var end = start
+        var index = indices.lowerBound
+        while index < indices.upperBound {
+            let next = end + length(index)
+            if next > limit, !slots.isEmpty { break }
+            end = next
+            slots.append(Slot(end: UInt32(end), sinceChunk: sinceChunk, database: origin.database))
+            index += 1
+        }
+        // Unsafe: the bytes are copied inside the closure, and the span's own bounds are checked.
+        unsafe keys.extracting(offset..<offset + end - start).withUnsafeBytes {
+            unsafe self.keys.append(contentsOf: $0)
+        }
+        return index - indices.lowerBound
+    }
+
+    /// Keeps the first so many entries.
+    mutating func keep(_ count: Int) {
+        slots.removeLast(slots.count - count)
+        keys.removeLast(keys.count - Int(slots.last?.end ?? 0))
+    }
+
+    func entry(_ index: Int) -> ExpirationLog.Entry {
+        let slot = slots[index]
+        return ExpirationLog.Entry(
+            ordinal: first + UInt64(index), database: slot.database, receivedAt: began + UInt64(slot.sinceChunk),
+            provenance: provenance, isRepaired: isRepaired)
+    }
+
+    /// Visits the entries from an index on, until the body returns false; true if it never did.
+    func visit(from start: Int, _ body: (ExpirationLog.Entry, _ key: RawSpan) -> Bool) -> Bool {
+        // Unsafe in name only: a byte has no padding.
+        let bytes = unsafe keys.span.bytes
+        var begin = start == 0 ? 0 : Int(slots[start - 1].end)
+        for index in start..<slots.count {
+            let end = Int(slots[index].end)
+            guard body(entry(index), bytes.extracting(begin..<end)) else { return false }
+            begin = end
+        }
+        return true
+    }
+}
