@@ -67,13 +67,13 @@ package final class LogBook: Sendable {
     package func learn(of processes: [HeardProcess], now: UInt64) {
         for process in processes {
             guard let address = NodeAddress(process.node) else { continue }
-            logs.withLock { logs in
-                guard !logs.contains(where: { $0.runID == process.runID }) else { return }
+            shelf.withLock { shelf in
+                guard shelf.ofProcess[process.runID] == nil else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
                 let log = NodeLog(runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge)
                 log.subscriptionEnded(now: now)
-                logs.append(log)
+                shelf.add(log)
             }
         }
     }
