@@ -58,6 +58,10 @@ struct NodeLogTests {
             return all
         }
 
+        func keys(_ ordinals: ClosedRange<UInt64>) -> [[UInt8]] {
+            log.heard(in: ordinals, bytes: 1 << 10, Ownership().seen(from: log.address)).expirations.map(\.key)
+        }
+
         /// The ordinals missing right behind one.
         func hole(after ordinal: UInt64) -> ClosedRange<UInt64>? {
             if case .hole(let hole) = log.read(after: ordinal, { _, _ in true }) { hole } else { nil }
@@ -82,7 +86,7 @@ struct NodeLogTests {
         #expect(feed.ordinals(after: 100) == [101, 102, 103])
         #expect(feed.hole(after: 100) == nil)
         #expect(feed.log.entry(103)?.database == 7)
-        #expect(feed.log.heard(in: 103...103, bytes: 1).map(\.key) == [Array("c".utf8)])
+        #expect(feed.keys(103...103) == [Array("c".utf8)])
         #expect(feed.log.counts.received == 3)
         #expect(feed.log.counts.last == 103)
         #expect(feed.others == ["nonce"])
@@ -123,9 +127,7 @@ struct NodeLogTests {
         #expect(finding == .renumbered(after: 100, by: 5) && !feed.log.isProvisional)
         #expect(feed.log.baseline == 105)
         #expect(feed.ordinals(after: 105) == [106, 107, 108])
-        let keys = feed.log.heard(in: 106...108, bytes: 1 << 10, Ownership().seen(from: feed.log.address)).expirations
-            .map(\.key)
-        #expect(keys == ["a", "b", "c"].map { Array($0.utf8) })
+        #expect(feed.keys(106...108) == ["a", "b", "c"].map { Array($0.utf8) })
         #expect(feed.log.counts.entries == 3 && feed.log.counts.bytes == 3 * (1 + 12))
         feed.expire("d")
         #expect(feed.ordinals(after: 105) == [106, 107, 108, 109])
