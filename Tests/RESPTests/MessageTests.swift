@@ -18,13 +18,17 @@ import Testing
     /// What hiredis said of the twin, with the letter put back.
     private static func decodeTwin(_ stream: [UInt8], limits: ReplyLimits = ReplyLimits()) -> Decoded {
         var decoded = decode(twin(stream), limits: limits)
-        decoded.values = decoded.values.map { value in
-            guard case .array(let elements) = value, elements.first == .bulk(ByteBuffer(string: "massage")) else {
-                return value
-            }
-            return .array([.bulk(ByteBuffer(bytes: message))] + elements.dropFirst())
-        }
+        decoded.values = decoded.values.map(letterPutBack)
         return decoded
+    }
+
+    /// A damaged message may fall into its parts, so the word may stand anywhere.
+    private static func letterPutBack(_ value: RESPValue) -> RESPValue {
+        switch value {
+        case .array(let elements): .array(elements.map(letterPutBack))
+        case .bulk(ByteBuffer(string: "massage")): .bulk(ByteBuffer(bytes: message))
+        default: value
+        }
     }
 
     private static func payload(_ numbers: inout SeededNumbers) -> [UInt8] {

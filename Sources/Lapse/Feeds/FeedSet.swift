@@ -26,6 +26,15 @@ final class FeedSet: Sendable {
     /// There has been a look at the topology.
     func looked() { bell.ring() }
 
+    /// Every feed looks now, so that forged messages are told from real ones before a successor goes by this replica's numbers.
+    /// Returns after `limit` at the latest.
+    func check(within limit: Duration) async {
+        let feeds = members.withLock { $0.values.map(\.feed) }
+        await withDiscardingTaskGroup { group in
+            for feed in feeds { group.addTask { await feed.check(within: limit) } }
+        }
+    }
+
     /// The feeds' states, by address.
     var statuses: [NodeAddress: NodeFeed.Status] { members.withLock { $0.mapValues { $0.feed.status } } }
 

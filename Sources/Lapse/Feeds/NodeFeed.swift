@@ -52,6 +52,8 @@ final class NodeFeed: Sendable {
     private let inspector: NodeInspector
     private let current = Mutex(Status())
     private let stopped = Mutex(false)
+    /// Rung when a look is over that began after they were put here.
+    private let awaiting = Mutex<[Doorbell]>([])
     private static let looks = Beat(every: .seconds(1))
     private var logger: Logger { around.logger }
 
@@ -70,6 +72,15 @@ final class NodeFeed: Sendable {
     func stop() {
         stopped.withLock { $0 = true }
         bell.ring()
+    }
+
+    /// Looks now, and marks the stream if more was heard than the node has counted. Returns when that is done, or after `limit`.
+    func check(within limit: Duration) async {
+        guard current.withLock({ $0.isSubscribed && !$0.isSilent }) else { return }
+        let done = Doorbell(on: bell.loop)
+        awaiting.withLock { $0.append(done) }
+        bell.ring()
+        _ = await done.wait(upTo: limit)
     }
 
     func run() async {
@@ -190,6 +201,10 @@ final class NodeFeed: Sendable {
             for log in around.logs.logs(at: address) where !sink.isSilent && log.openSilence != nil {
                 await settle(log, attempts: 3)
             }
+            let awaiting = awaiting.withLock { bells in
+                defer { bells = [] }
+                return bells
+            }
             let before = sink.log.counts.last
             let finding = await inspector.look()
             current.withLock { $0.notifications = finding.notifications }
@@ -203,6 +218,10 @@ final class NodeFeed: Sendable {
                 // The node is well, only this connection is dead: nothing more will come from it.
                 if watch.answersElsewhere() { return "no answer to a ping" }
             }
+            if !awaiting.isEmpty, watch.isMarkDue {
+                watch.marked(isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark))
+            }
+            for done in awaiting { done.ring() }
             if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
         }
     }

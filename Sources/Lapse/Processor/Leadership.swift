@@ -17,6 +17,8 @@ struct Leadership: Sendable {
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
     let resign: @Sendable () -> Void
+    /// Makes sure of the numbers that the next leader will go by.
+    let checkNumbers: @Sendable () async -> Void
     let logger: Logger
     /// How often progress is written when it has moved.
     var progressInterval: Duration = .milliseconds(250)
@@ -29,10 +31,18 @@ struct Leadership: Sendable {
             for _ in 0..<lanes { group.addTask { await Lane(around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await wakeRetries() }
+            // What waits for its numbers must not wait for the feeds' next look.
+            if logs.all.contains(where: \.isProvisional) {
+                group.addTask(executorPreference: executor) { await checkNumbers() }
+            }
             if let reconciler { group.addTask(executorPreference: executor) { await reconciler.run() } }
             await term.drainRequested()
             dispatcher.stopIntake()
-            if term.lease.isValid { await waitUntilDrained() }
+            if term.lease.isValid {
+                async let checked: Void = checkNumbers()
+                await waitUntilDrained()
+                await checked
+            }
             group.cancelAll()
         }
         let final = dispatcher.progress()

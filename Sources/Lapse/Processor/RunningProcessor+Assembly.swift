@@ -57,7 +57,9 @@ extension RunningProcessor {
                 deadLetters: DeadLetters(stream: configuration.deadLetter, client: client, logger: logger),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            reconciler: reconciler, resign: { elector.resign() }, logger: logger)
+            reconciler: reconciler, resign: { elector.resign() },
+            // A hand-over must not wait long for a node that does not answer.
+            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger)
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, reconciler: reconciler)
