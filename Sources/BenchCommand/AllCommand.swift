@@ -5,7 +5,7 @@ struct AllCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "all", abstract: "Every part in one run: cost, latency, memory, scale, take-over.",
         discussion: """
-            Takes about MINUTES minutes on two cores; with --quick, which only shows that every part works, less than a \
+            Takes about 15 minutes on two cores; with --quick, which only shows that every part works, about a \
             minute. Each part is also a command of its own, with more options. Close what else uses the machine.
             """)
 
