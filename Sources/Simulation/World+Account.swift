@@ -4,7 +4,7 @@ import LeaderElection
 /// The account: what handlers get, what is passed over, what is lost, and that the sums are right.
 extension World {
     func handlerBegins(_ work: Work, _ replica: Replica, _ body: Body) {
-        trace.note("handler", replica.life, work.ordinal)
+        trace.note("handler", replica.life, work.ordinal, work.runID)
         // Unsafe in name only: a byte has no padding.
         if KeyFilter.isOwn(unsafe work.key.bytes.span.bytes) { ledger.violate(.i11, "\(work.key) reached a handler") }
         if !replica.mayCallHandlers(at: now) { ledger.violate(.i1, "\(replica.id) calls a handler without a lease") }

@@ -63,6 +63,7 @@ extension Ownership {
         package func verdict(slot: UInt16, _ provenance: ExpirationLog.Provenance) -> Verdict {
             switch provenance {
             case .doubted: return .unknown
+            case .vouched: return .counts
             case .disowned: return .ignored
             case .decided(let look):
                 let period = periods.last { $0.since <= look } ?? periods.first

@@ -12,6 +12,8 @@ package struct ExpirationLog {
         case doubted
         /// The doubt ended with the look of this number.
         case decided(look: Int)
+        /// A peer knew that the node owned the slot.
+        case vouched
         /// A peer found that the node no longer owned the slot.
         case disowned
     }

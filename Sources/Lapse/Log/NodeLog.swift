@@ -258,18 +258,13 @@ package final class NodeLog: Sendable {
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
                 var one = HeardExpiration(entry, key)
-                switch entry.provenance {
-                // Whoever asks decides by its own knowledge of the slots.
-                case .trusted: break
-                // A look of this replica has decided, and means nothing to others.
-                case .doubted, .decided, .disowned:
-                    switch ownership.verdict(slot: HashSlot.of(key), entry.provenance) {
-                    case .counts: break
-                    case .ignored: one.isDisowned = true
-                    case .unknown:
-                        piece.isClear = false
-                        return false
-                    }
+                switch (ownership.verdict(slot: HashSlot.of(key), entry.provenance), entry.provenance) {
+                case (.counts, _): one.standing = .owned
+                case (_, .trusted): break
+                case (.ignored, _): one.standing = .disowned
+                case (.unknown, _):
+                    piece.isClear = false
+                    return false
                 }
                 piece.expirations.append(one)
                 bytes += key.byteCount + 24
@@ -291,8 +286,12 @@ package final class NodeLog: Sendable {
             return one
         }
         return state.withLock { state in
-            state.log.insert(kept.filter { !$0.isDisowned }, provenance: .trusted(look: look))
-                + state.log.insert(kept.filter(\.isDisowned), provenance: .disowned)
+            let tellings: [(HeardExpiration.Standing, ExpirationLog.Provenance)] = [
+                (.unknown, .trusted(look: look)), (.owned, .vouched), (.disowned, .disowned),
+            ]
+            return tellings.reduce(0) { count, telling in
+                count + state.log.insert(kept.filter { $0.standing == telling.0 }, provenance: telling.1)
+            }
         }
     }
 

@@ -7,15 +7,23 @@ package struct HeardExpiration: Sendable, Equatable {
     package var database: UInt16
     /// Milliseconds since 1970, when the peer heard it.
     package var receivedAt: UInt64
-    /// The node came back from a silence as one that no longer owned the key's slot, as the peer found out then.
-    package var isDisowned: Bool
+    /// Whether the node owned the key's slot at that time: the peer was there, and whoever asks may not have been.
+    package var standing: Standing
     package var key: [UInt8]
 
-    package init(ordinal: UInt64, database: UInt16, receivedAt: UInt64, isDisowned: Bool = false, key: [UInt8]) {
+    package enum Standing: UInt8, Sendable {
+        /// Whoever asks decides by its own knowledge of the slots.
+        case unknown
+        case owned
+        /// The node had been silent, and came back as one that owned the slot no more.
+        case disowned
+    }
+
+    package init(ordinal: UInt64, database: UInt16, receivedAt: UInt64, standing: Standing = .unknown, key: [UInt8]) {
         self.ordinal = ordinal
         self.database = database
         self.receivedAt = receivedAt
-        self.isDisowned = isDisowned
+        self.standing = standing
         self.key = key
     }
 
@@ -55,7 +63,7 @@ package enum RepairAnswer: Sendable, Equatable {
                 buffer.writeInteger(one.ordinal)
                 buffer.writeInteger(one.database)
                 buffer.writeInteger(one.receivedAt)
-                buffer.writeInteger(UInt8(one.isDisowned ? 1 : 0))
+                buffer.writeInteger(one.standing.rawValue)
                 buffer.writeInteger(UInt32(one.key.count))
                 buffer.writeBytes(one.key)
             }
@@ -79,12 +87,12 @@ package enum RepairAnswer: Sendable, Equatable {
                 guard let ordinal = buffer.readInteger(as: UInt64.self),
                     let database = buffer.readInteger(as: UInt16.self),
                     let receivedAt = buffer.readInteger(as: UInt64.self),
-                    let disowned = buffer.readInteger(as: UInt8.self),
+                    let standing = buffer.readInteger(as: UInt8.self).flatMap(HeardExpiration.Standing.init),
                     let length = buffer.readInteger(as: UInt32.self), let key = buffer.readBytes(length: Int(length))
                 else { return nil }
                 expirations.append(
                     HeardExpiration(
-                        ordinal: ordinal, database: database, receivedAt: receivedAt, isDisowned: disowned != 0,
+                        ordinal: ordinal, database: database, receivedAt: receivedAt, standing: standing,
                         key: key))
             }
             self = .heard(expirations)

@@ -117,7 +117,7 @@ struct IntakeTests {
     func disowned() throws {
         let log = logs.log(of: "gone", at: node)
         _ = log.insert(
-            [HeardExpiration(ordinal: 6, database: 0, receivedAt: 1_000, isDisowned: true, key: Array("k:6".utf8))],
+            [HeardExpiration(ordinal: 6, database: 0, receivedAt: 1_000, standing: .disowned, key: Array("k:6".utf8))],
             look: 0, now: 1_000)
         var intake = intake([
             Progress(

@@ -112,29 +112,31 @@ struct RepairReplyTests {
         log.decide(look: 0)
         let after = reply.next(from: logs, ownership(old))
         #expect(told(after).map(\.ordinal) == [2])
-        #expect(told(after).map(\.isDisowned) == [false])
+        #expect(told(after).map(\.standing) == [.owned])
     }
 
-    @Test("what a deposed master announced again is told as such, and the leader passes it over")
+    @Test("whether the node owned the slot then is told by whoever was there")
     func provenanceTravels() throws {
         log.subscriptionBegan()
         mark(0)
+        hear("as a master")
         log.doubt()
-        hear("again")
+        hear("again, when it was deposed")
         log.decide(look: 1)
         var reply = reply()
         let heard = told(reply.next(from: logs, ownership(old, new)))
-        #expect(heard.map(\.isDisowned) == [true])
+        #expect(heard.map(\.standing) == [.owned, .disowned])
         let leader = NodeLog(runID: "run", address: old, limitBytes: 1 << 20, limitAge: .seconds(60))
-        let fresh = HeardExpiration(ordinal: 2, database: 0, receivedAt: 1_000, key: [1])
-        #expect(leader.insert(heard + [fresh], look: 5, now: 1_000) == 2)
-        // The leader still remembers the node as the master of a moment ago.
-        let memory = ownership(old, new)(old)
-        let verdicts = try (1...2).map { memory.verdict(slot: 0, try #require(leader.entry($0)).provenance) }
-        #expect(verdicts == [.ignored, .counts])
-        // And it says the same when it is asked itself.
-        let onward = leader.heard(in: 1...2, bytes: 1 << 20, memory)
-        #expect(onward.expirations.map(\.isDisowned) == [true, false])
+        let undecided = HeardExpiration(ordinal: 3, database: 0, receivedAt: 1_000, key: [1])
+        #expect(leader.insert(heard + [undecided], look: 5, now: 1_000) == 3)
+        let provenances = try (1...3).map { try #require(leader.entry($0)).provenance }
+        // One leader remembers the node as the master of a moment ago, another never knew it as one.
+        let (witness, newcomer) = (ownership(old, new)(old), ownership(new, new, new, new, new, new)(old))
+        #expect(provenances.map { witness.verdict(slot: 0, $0) } == [.counts, .ignored, .counts])
+        #expect(provenances.map { newcomer.verdict(slot: 0, $0) } == [.counts, .ignored, .unknown])
+        // And they say the same when they are asked themselves.
+        let onward = leader.heard(in: 1...3, bytes: 1 << 20, newcomer)
+        #expect(onward.expirations.map(\.standing) == [.owned, .disowned, .unknown])
     }
 
     @Test func aRequestIsAnsweredOnceUnlessTheAnswerCouldNotBeWritten() {

@@ -20,7 +20,7 @@ struct RepairTests {
         let heard = [
             HeardExpiration(ordinal: 1, database: 0, receivedAt: 5, key: []),
             HeardExpiration(
-                ordinal: .max, database: 15, receivedAt: .max, isDisowned: true, key: [0, 10, 13, 255]),
+                ordinal: .max, database: 15, receivedAt: .max, standing: .disowned, key: [0, 10, 13, 255]),
         ]
         let done = RepairAnswer.done(
             replica: "a:1", processes: [HeardProcess(runID: "aa", node: "[::1]:1"), HeardProcess(runID: "", node: "é")])
