@@ -40,14 +40,15 @@ extension RegisterTests {
             let client = NodeClient(
                 place.client.address, settings: ConnectionSettings(clientName: "test"),
                 on: MultiThreadedEventLoopGroup.singleton.next())
-            let store = RedisLeaseStore(name: "test", servers: [SingleServer(client)], timeout: .milliseconds(100))
-            _ = try await store.registers[0].observe("test")
+            let hasty = RedisLeaseStore(name: "test", servers: [SingleServer(client)], timeout: .milliseconds(100))
+            let patient = RedisLeaseStore(name: "test", servers: [SingleServer(client)], timeout: .seconds(20))
+            _ = try await patient.registers[0].observe("test")
             place.server.freeze()
-            await #expect(throws: RegisterError.timedOut) { _ = try await store.registers[0].acquire(Self.claim("a")) }
+            await #expect(throws: RegisterError.timedOut) { _ = try await hasty.registers[0].acquire(Self.claim("a")) }
             place.server.resume()
             await place.server.kill()
             let error = await #expect(throws: RegisterError.self) {
-                _ = try await store.registers[0].acquire(Self.claim("a"))
+                _ = try await patient.registers[0].acquire(Self.claim("a"))
             }
             #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
             await client.shutDown()
