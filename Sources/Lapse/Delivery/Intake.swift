@@ -46,8 +46,10 @@ package struct Intake {
     /// Logs whose peers have been asked for what lies before or behind it, and how often. By run ID.
     var surveyed: [String: Set<Repairer.Survey>] = [:]
     private var surveys: [String: Int] = [:]
-    /// A peer that is thought to live and does not answer drops out of the members within two surveys.
-    private static let surveyLimit = 3
+
+    /// How often a survey is made while somebody keeps silent. A dead peer drops out of the members within two; one whose only
+    /// feed is dead, and who hears no question, finds out within five. The log of a living process must not stand still for that.
+    private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
     var news = News()
 
     package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
@@ -131,7 +133,7 @@ package struct Intake {
         repairing[hole.runID] = nil
         if let survey = hole.survey {
             surveys[hole.runID, default: 0] += 1
-            let mayAskAgain = surveys[hole.runID, default: 0] < Self.surveyLimit
+            let mayAskAgain = surveys[hole.runID, default: 0] < Self.limit(survey)
             if end == .unanswered, mayAskAgain { surveyed[hole.runID]?.remove(survey) }
             return 0
         }
