@@ -30,22 +30,22 @@ struct IntakeTests {
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
                 write: 1)
         ])
-        let none = intake.take()
+        let none = intake.take(1)
         #expect(none.isEmpty)
         let hole = try #require(intake.takeNews().holes.first)
         #expect(hole.runID == "gone" && hole.ordinals == 3...3 && !hole.isSurvey)
         _ = logs["gone"]?.insert([heard(3, "k:3")], look: 0, now: 1_000)
         let isFilled = intake.settle(hole) != nil
         #expect(isFilled)
-        let work = intake.take()
+        let work = intake.take(1)
         #expect(work.map(\.ordinal) == [3])
         // And what lay behind its end, of which nobody knows whether there was anything.
-        _ = intake.take()
+        _ = intake.take(1)
         let survey = try #require(intake.takeNews().holes.first)
         #expect(survey.isSurvey && survey.ordinals.lowerBound == 6)
         _ = logs["gone"]?.insert([heard(6, "k:6")], look: 0, now: 1_000)
         _ = intake.settle(survey)
-        let behind = intake.take()
+        let behind = intake.take(1)
         #expect(behind.map(\.ordinal) == [6])
     }
 
@@ -54,10 +54,10 @@ struct IntakeTests {
             runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
             write: 1)
         var former = intake([progress], token: 7)
-        _ = former.take()
+        _ = former.take(1)
         let old = try #require(former.takeNews().holes.first)
         var present = intake([progress], token: 8)
-        _ = present.take()
+        _ = present.take(1)
         let new = try #require(present.takeNews().holes.first)
         let isFilledByOld = present.settle(old) != nil
         let isFilledByNew = present.settle(new) != nil
@@ -72,7 +72,7 @@ struct IntakeTests {
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
                 write: 1)
         ])
-        let none = intake.take()
+        let none = intake.take(1)
         let news = intake.takeNews()
         #expect(none.isEmpty)
         #expect(news.ignored == [node: 1])
