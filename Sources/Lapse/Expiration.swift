@@ -1,54 +1,69 @@
 public import FoundationEssentials
+import RESP
 
 /// One key that Redis expired.
 public struct Expiration: Sendable, Hashable {
     /// The key, byte for byte.
     public let key: ExpirationKey
-    /// The logical database, 0 in a cluster.
-    public let database: Int
-    /// The address of the node that announced it, `host:port`.
-    public let node: String
-    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
-    /// its companion (``Origin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
-    public let position: Position
     /// Why it is handled now.
     public let origin: Origin
-    /// When this replica heard of it, by the wall clock, to the millisecond.
-    public let receivedAt: Date
     /// The companion's value; nil without a companion rule, and when there was no companion any more: then this
     /// expiration has probably been handled before.
     public let value: [UInt8]?
+    let databaseNumber: UInt16
+    let process: NodeProcess
+    let ordinal: UInt64
+    /// Since 1970.
+    let receivedMilliseconds: UInt64
 
     package init(
-        key: ExpirationKey, database: Int, node: String, position: Position, origin: Origin, receivedAt: Date,
-        value: [UInt8]? = nil
+        key: ExpirationKey, database: UInt16, process: NodeProcess, ordinal: UInt64, origin: Origin,
+        receivedMilliseconds: UInt64, value: [UInt8]? = nil
     ) {
         self.key = key
-        self.database = database
-        self.node = node
-        self.position = position
+        databaseNumber = database
+        self.process = process
+        self.ordinal = ordinal
         self.origin = origin
-        self.receivedAt = receivedAt
+        self.receivedMilliseconds = receivedMilliseconds
         self.value = value
+    }
+
+    /// The logical database, 0 in a cluster.
+    public var database: Int { Int(databaseNumber) }
+
+    /// The address of the node that announced it, `host:port`.
+    public var node: String { process.node }
+
+    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
+    /// its companion (``Origin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
+    public var position: Position { Position(runID: process.runID, ordinal: ordinal) }
+
+    /// When this replica heard of it, by the wall clock, to the millisecond.
+    public var receivedAt: Date { Date(timeIntervalSince1970: Double(receivedMilliseconds) / 1000) }
+
+    /// The same with its companion's value.
+    func with(_ value: [UInt8]?) -> Expiration {
+        Expiration(
+            key: key, database: databaseNumber, process: process, ordinal: ordinal, origin: origin,
+            receivedMilliseconds: receivedMilliseconds, value: value)
     }
 }
 
 /// A key's bytes, with a `String` view for the keys that are UTF-8.
 public struct ExpirationKey: Sendable, Hashable, CustomStringConvertible {
-    /// The key as Redis knows it.
-    public let bytes: [UInt8]
+    private let storage: KeyBytes
 
     /// A key of these bytes.
-    public init(bytes: [UInt8]) { self.bytes = bytes }
+    public init(bytes: [UInt8]) { storage = KeyBytes(bytes) }
 
     /// A key of the text's UTF-8 bytes.
-    public init(_ text: String) { bytes = Array(text.utf8) }
+    public init(_ text: String) { storage = KeyBytes(Array(text.utf8)) }
 
-    /// In one piece rather than byte by byte: keys are hashed for each expiration.
-    public func hash(into hasher: inout Hasher) {
-        // Unsafe: the bytes are read inside the closure only.
-        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-    }
+    init(copying span: RawSpan) { storage = KeyBytes(span) }
+
+    /// The key as Redis knows it.
+    public var bytes: [UInt8] { storage.array }
 
     /// The key as text; nil when its bytes are not UTF-8.
     public var string: String? { String(validating: bytes, as: UTF8.self) }

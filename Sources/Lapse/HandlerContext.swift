@@ -4,18 +4,17 @@ public import Logging
 /// What a handler is told besides the expiration.
 public struct HandlerContext: Sendable {
     /// Grows strictly from leader to leader: hand it to every resource that can reject a smaller one.
-    public let fencingToken: FencingToken
+    public var fencingToken: FencingToken { around.term.token }
     /// The leader's term.
-    public let term: UInt64
+    public var term: UInt64 { around.term.number }
     /// 1 for the first attempt.
     public var attempt: Int { work.attempt }
     let work: Work
-    let plainLogger: Logger
-    let lease: Lease
+    let around: TermOfLane
 
     /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
     public var logger: Logger {
-        var logger = plainLogger
+        var logger = around.logger
         logger[metadataKey: "key"] = "\(work.key)"
         logger[metadataKey: "node"] = "\(work.node)"
         logger[metadataKey: "term"] = "\(term)"
@@ -23,10 +22,21 @@ public struct HandlerContext: Sendable {
     }
 
     /// Until when this replica may act as the leader, unless the lease is renewed meanwhile.
-    public var leadUntil: ContinuousClock.Instant { lease.leadUntil }
+    public var leadUntil: ContinuousClock.Instant { around.term.lease.leadUntil }
 
     /// Whether this replica may still act as the leader: ask before an effect that cannot check the token.
-    public var isLeading: Bool { lease.isValid }
+    public var isLeading: Bool { around.term.lease.isValid }
+}
+
+/// What all contexts of one lane share: one reference to count for each handler, and no other thread counts it.
+final class TermOfLane: Sendable {
+    let term: Term
+    let logger: Logger
+
+    init(_ term: Term, _ logger: Logger) {
+        self.term = term
+        self.logger = logger
+    }
 }
 
 /// Handles one expiration. A throw is retried; the task is cancelled at the timeout and when the term ends.

@@ -58,7 +58,7 @@ extension Elector {
                         let lease = Lease(info.window)
                         let begun = Active(
                             term: Term(
-                                number: info.term, token: info.token, lease: lease, claim: info.claim, drain: Gate()))
+                                number: info.term, token: info.token, lease: lease, claim: info.claim))
                         active = begun
                         latest.withLock { latest in
                             latest.lease = lease

@@ -3,18 +3,19 @@ import Synchronization
 /// A door that opens once, and that any number of tasks may wait at.
 final class Gate: Sendable {
     private struct State {
-        var isOpen = false
         var lastWaiter: UInt64 = 0
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let state = Mutex(State())
+    /// Set with the lock held; read without it by whoever only looks, which lanes do for each handler.
+    private let opened = Atomic(false)
 
-    var isOpen: Bool { state.withLock { $0.isOpen } }
+    var isOpen: Bool { opened.load(ordering: .acquiring) }
 
     func open() {
         let waiters = state.withLock { state in
-            state.isOpen = true
+            opened.store(true, ordering: .releasing)
             defer { state.waiters.removeAll() }
             return state.waiters
         }
@@ -31,7 +32,7 @@ final class Gate: Sendable {
             await withCheckedContinuation { continuation in
                 let goOn = state.withLock { state in
                     // A cancellation that came before this lock is seen here, a later one finds the waiter.
-                    if state.isOpen || Task.isCancelled { return true }
+                    if isOpen || Task.isCancelled { return true }
                     state.waiters[id] = continuation
                     return false
                 }

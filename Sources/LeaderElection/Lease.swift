@@ -1,41 +1,43 @@
 import Synchronization
 
 /// The right to act as the leader until a time. Any thread may ask at any moment: the answer is two clocks
-/// and a memory, never the network.
+/// and a memory, never the network and never a lock.
 public final class Lease: Sendable {
-    private struct State {
-        var window: LeaseWindow
-        var ended = false
-    }
+    // Nanoseconds until which handlers may be called. The wall clock's limit is written first and read last: whoever sees a
+    // new monotonic limit sees the wall clock's limit of the same window, or of a later one. A window never ends before
+    // its predecessor by the monotonic clock, so an old monotonic limit beside a new one of the wall clock allows nothing
+    // that the new window does not.
+    private let monotonicLimit: Atomic<Int64>
+    private let wallLimit: Atomic<Int64>
+    private let ended = Atomic(false)
 
-    private let state: Mutex<State>
-    private let read: @Sendable () -> ClockReading
-
-    package init(_ window: LeaseWindow, clock: @escaping @Sendable () -> ClockReading = SystemClock.read) {
-        state = Mutex(State(window: window))
-        read = clock
+    package init(_ window: LeaseWindow) {
+        let limit = ClockGlance(window.leadUntil)
+        monotonicLimit = Atomic(limit.monotonic)
+        wallLimit = Atomic(limit.wall)
     }
 
     /// Whether a handler may be called now.
-    public var isValid: Bool { isValid(at: read()) }
+    public var isValid: Bool { isValid(at: SystemClock.glance()) }
 
     /// The same, for whoever has just read the clocks.
-    package func isValid(at now: ClockReading) -> Bool {
-        state.withLock { !$0.ended && $0.window.isOpen(at: now) }
+    package func isValid(at now: ClockGlance) -> Bool {
+        !isEnded && now.monotonic < monotonicLimit.load(ordering: .acquiring)
+            && now.wall < wallLimit.load(ordering: .acquiring)
     }
 
     /// Until when handlers may be called, unless the lease is renewed or ends earlier.
     public var leadUntil: ContinuousClock.Instant {
-        SystemClock.instant(state.withLock { $0.window.leadUntil.monotonic })
+        SystemClock.instant(.nanoseconds(monotonicLimit.load(ordering: .acquiring)))
     }
 
     /// What is left until then: zero if the lease is not valid.
     public var remaining: Duration {
-        let now = read()
-        return state.withLock { state in
-            guard !state.ended, state.window.isOpen(at: now) else { return .zero }
-            return min(state.window.leadUntil.monotonic - now.monotonic, state.window.leadUntil.wall - now.wall)
-        }
+        let now = SystemClock.glance()
+        guard isValid(at: now) else { return .zero }
+        let left = min(
+            monotonicLimit.load(ordering: .acquiring) - now.monotonic, wallLimit.load(ordering: .acquiring) - now.wall)
+        return .nanoseconds(max(0, left))
     }
 
     /// Throws ``LeaseLapsed`` if no handler may be called now.
@@ -44,15 +46,15 @@ public final class Lease: Sendable {
     }
 
     /// The term is over, for whatever reason.
-    package var isEnded: Bool { state.withLock { $0.ended } }
+    package var isEnded: Bool { ended.load(ordering: .acquiring) }
 
     package func extend(_ window: LeaseWindow) {
-        state.withLock { $0.window = window }
+        let limit = ClockGlance(window.leadUntil)
+        wallLimit.store(limit.wall, ordering: .releasing)
+        monotonicLimit.store(limit.monotonic, ordering: .releasing)
     }
 
-    package func end() {
-        state.withLock { $0.ended = true }
-    }
+    package func end() { ended.store(true, ordering: .releasing) }
 }
 
 /// The lease has run out or was given up.

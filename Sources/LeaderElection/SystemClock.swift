@@ -8,23 +8,47 @@ import Darwin
 
 /// The two clocks of this machine.
 package enum SystemClock {
-    /// Monotonic times are counted from here.
-    private static let epoch = ContinuousClock.now
+    /// Monotonic times are counted from here. The instant is taken first: an instant made of a reading is never late.
+    private static let epoch = (instant: ContinuousClock.now, nanoseconds: nanoseconds(continuous))
+
+    // Like ContinuousClock: they count the time the machine was suspended.
+    #if os(Linux)
+    private static let continuous = CLOCK_BOOTTIME
+    /// The time of the last tick, at a fraction of the cost.
+    private static let roughWall = CLOCK_REALTIME_COARSE
+    #else
+    private static let continuous = CLOCK_MONOTONIC_RAW
+    private static let roughWall = CLOCK_REALTIME
+    #endif
+    /// How old a reading of `roughWall` may be.
+    private static let roughness = resolution(roughWall)
 
     package static func read() -> ClockReading {
-        // ContinuousClock is CLOCK_BOOTTIME on Linux: it counts the time the machine was suspended.
-        ClockReading(monotonic: ContinuousClock.now - epoch, wall: wall())
+        ClockReading(
+            monotonic: .nanoseconds(nanoseconds(continuous) - epoch.nanoseconds),
+            wall: .nanoseconds(nanoseconds(CLOCK_REALTIME)))
+    }
+
+    /// The same for a loop that looks between any two handlers: the wall clock is never read too early, but up to a tick late.
+    package static func glance() -> ClockGlance {
+        ClockGlance(monotonic: nanoseconds(continuous) - epoch.nanoseconds, wall: nanoseconds(roughWall) + roughness)
     }
 
     /// A monotonic reading as an instant.
     static func instant(_ monotonic: Duration) -> ContinuousClock.Instant {
-        epoch + monotonic
+        epoch.instant + monotonic
     }
 
-    private static func wall() -> Duration {
+    private static func nanoseconds(_ clock: clockid_t) -> Int64 {
         var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
+        _ = unsafe clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    private static func resolution(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        _ = unsafe clock_getres(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     static var hostName: String {

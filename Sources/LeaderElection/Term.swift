@@ -13,7 +13,15 @@ public struct Term: Sendable {
     /// The claim that the registers hold, for whoever writes beside the lock and must prove to be its owner.
     package let claim: Claim
 
-    let drain: Gate
+    let drain = Gate()
+
+    /// - Parameter claim: what the lease rests on.
+    package init(number: UInt64, token: FencingToken, lease: Lease, claim: Claim) {
+        self.number = number
+        self.token = token
+        self.lease = lease
+        self.claim = claim
+    }
 
     /// Whether the body was asked to finish, or must have.
     public var isDrainRequested: Bool { drain.isOpen || lease.isEnded }

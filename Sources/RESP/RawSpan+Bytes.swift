@@ -38,3 +38,21 @@ extension [UInt8] {
         self = unsafe span.withUnsafeBytes { unsafe Self($0) }
     }
 }
+
+extension RawSpan {
+    /// Eight bytes from an index below `byteCount` on, the first of them lowest; those behind the end count as zero.
+    @inlinable
+    package func word(at index: Int) -> UInt64 {
+        precondition(index >= 0 && index < byteCount, "a word beyond the span")
+        let left = byteCount - index
+        // Unsafe: eight bytes are left, or stand before the end.
+        if left >= 8 { return unsafe UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)) }
+        if byteCount >= 8 {
+            let last = unsafe UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: byteCount - 8, as: UInt64.self))
+            return last >> UInt64(64 - left * 8)
+        }
+        var word: UInt64 = 0
+        for offset in 0..<left { word |= UInt64(byte(at: index + offset)) << UInt64(offset * 8) }
+        return word
+    }
+}

@@ -98,6 +98,8 @@ final class Body {
     /// No handler may be called any more.
     var leaseEnded = false
     var lanes: [SimulatedLane]
+    /// Handed out together, and not begun: any lane may begin the next one.
+    var batch: ArraySlice<Work> = []
     var unwritten = UnwrittenProgress()
     var sweepReasons = SweepReasons()
     var sweeps: [Sweep] = []
@@ -127,7 +129,6 @@ final class Body {
 
 /// A place where one handler runs at a time.
 final class SimulatedLane {
-    var batch: ArraySlice<Work> = []
     var running: RunningHandler?
     /// It has returned: the term is over for it.
     var isOver = false

@@ -69,22 +69,22 @@ extension World {
     /// What a lane does between two handlers.
     private func goOn(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
         while lane.running == nil, !lane.isOver {
-            if lane.batch.isEmpty {
-                lane.batch = replica.intake.take()[...]
-                if lane.batch.isEmpty {
+            if body.batch.isEmpty {
+                body.batch = replica.intake.take(Batch.limit)[...]
+                if body.batch.isEmpty {
                     lane.isOver = replica.intake.phase != .running
                     return
                 }
             }
             let step = laneStep(replica, body)
             guard step == .begin else {
-                replica.intake.giveBack(lane.batch)
-                lane.batch = []
+                replica.intake.giveBack(body.batch)
+                body.batch = []
                 lane.isOver = step == .leave
                 if step == .wait { pumpLater(replica, body) }
                 return
             }
-            let work = lane.batch.removeFirst()
+            let work = body.batch.removeFirst()
             let handler = RunningHandler(work, heedsCancellation: random.chance(85))
             lane.running = handler
             prepare(handler, lane, replica, body)
@@ -236,7 +236,7 @@ extension World {
         body.phase = .cancelled
         for lane in body.lanes {
             guard let handler = lane.running else {
-                if !lane.batch.isEmpty { goOn(lane, replica, body) }
+                if !body.batch.isEmpty { goOn(lane, replica, body) }
                 lane.isOver = true
                 continue
             }

@@ -11,9 +11,9 @@ import Testing
 @Suite struct LineFormatTests {
     private func expiration(_ key: [UInt8], value: [UInt8]? = nil) -> Expiration {
         Expiration(
-            key: ExpirationKey(bytes: key), database: 0, node: "127.0.0.1:30001",
-            position: Position(runID: "7a56", ordinal: 1234), origin: .live,
-            receivedAt: Date(timeIntervalSince1970: 1_767_323_045.678), value: value)
+            key: ExpirationKey(bytes: key), database: 0,
+            process: NodeProcess(runID: "7a56", node: "127.0.0.1:30001"), ordinal: 1234, origin: .live,
+            receivedMilliseconds: 1_767_323_045_678, value: value)
     }
 
     private func line(_ key: [UInt8], value: [UInt8]? = nil) -> String {

@@ -5,8 +5,14 @@ import RedisClient
 
 /// Where expirations go that no attempt could handle: a stream, or the log.
 struct DeadLetters: Sendable {
-    var stream: String?
-    var client: KeyedClient
+    /// A stream, and who reaches it.
+    struct Stream: Sendable {
+        var key: String
+        var client: KeyedClient
+    }
+
+    /// Nil for the log.
+    var stream: Stream?
     var logger: Logger
 
     /// Returns false when the stream could not be written.
@@ -19,7 +25,7 @@ struct DeadLetters: Sendable {
             logger.error("dead-lettered", metadata: metadata)
             return true
         }
-        var command = RESPCommand("XADD", stream, "*", "key")
+        var command = RESPCommand("XADD", stream.key, "*", "key")
         command.append(work.key.bytes)
         for word in [
             "database", "\(work.database)", "node", work.node, "runId", work.runID, "ordinal", "\(work.ordinal)",
@@ -30,7 +36,7 @@ struct DeadLetters: Sendable {
         // Not cancelled with the round of a handler that overran, but never past the lease either.
         let failure = await Task { [command] () -> RedisError? in
             do throws(RedisError) {
-                _ = try await client.send(command, key: stream, timeout: limit)
+                _ = try await stream.client.send(command, key: stream.key, timeout: limit)
                 return nil
             } catch { return error }
         }.value
@@ -38,7 +44,7 @@ struct DeadLetters: Sendable {
             logger.error("dead-lettered", metadata: metadata)
             return true
         }
-        logger.error("dead letter not written", metadata: ["stream": "\(stream)", "error": "\(failure)"])
+        logger.error("dead letter not written", metadata: ["stream": "\(stream.key)", "error": "\(failure)"])
         return false
     }
 }

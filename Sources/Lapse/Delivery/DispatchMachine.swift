@@ -3,12 +3,6 @@ import HeapModule
 
 /// Which expirations may be handled now: the cursors, the order of each key, and the retries. A pure value.
 package struct DispatchMachine {
-    /// Expirations that must be handled one after the other.
-    package struct Line: Hashable, Sendable {
-        var key: ExpirationKey
-        var database: UInt16
-    }
-
     private struct Delayed: Comparable {
         var due: Duration
         var sequence: Int
@@ -26,9 +20,8 @@ package struct DispatchMachine {
     /// Where in `places` the cursor of a log stands.
     private var index: [String: Int] = [:]
     /// Expirations come in stretches of one log: the next one most likely needs the cursor of the last.
-    private var last: (runID: String, place: Int)?
-    /// A key is here while one of its expirations is on its way; behind it wait the later ones.
-    private var lines: [Line: Deque<Work>] = [:]
+    private var last: (process: NodeProcess, place: Int)?
+    private var lines = KeyLines()
     private var ready: Deque<Work> = []
     private var delayed = Heap<Delayed>()
     private var sequence = 0
@@ -60,51 +53,45 @@ package struct DispatchMachine {
 
     /// Passes over ordinals that need no handling.
     package mutating func skip(_ runID: String, through ordinal: UInt64, as outcome: Tally.Outcome = .ignored) {
-        guard let place = place(runID), places[place].through < ordinal else { return }
+        guard let place = index[runID], places[place].through < ordinal else { return }
         tallies[place].count(outcome, ordinal - places[place].through)
         places[place].skip(through: ordinal)
     }
 
     /// A pending ordinal that will not be handled any more: it has been, or the log has lost it.
     package mutating func drop(_ runID: String, _ ordinal: UInt64, as outcome: Tally.Outcome = .lost) {
-        guard let place = place(runID) else { return }
+        guard let place = index[runID] else { return }
+        drop(ordinal, at: place, as: outcome)
+    }
+
+    private mutating func drop(_ ordinal: UInt64, at place: Int, as outcome: Tally.Outcome) {
         places[place].finish(ordinal)
         tallies[place].count(outcome)
     }
 
     /// Takes up an expiration: to be handled, behind the others of its key.
-    package mutating func admit(_ work: Work) {
-        if work.hasPosition, let place = place(work.runID) { places[place].take(work.ordinal) }
+    package mutating func admit(_ work: consuming Work) {
+        if work.hasPosition, let place = place(of: work.expiration.process) {
+            places[place].take(work.ordinal)
+            work.place = place
+        }
         pendingCount += 1
-        if Self.mayGo(work, &lines[work.line]) { ready.append(work) }
+        if lines.enter(work) { ready.append(work) }
     }
 
-    /// Whether it is the first of its line; else it waits there.
-    private static func mayGo(_ work: Work, _ line: inout Deque<Work>?) -> Bool {
-        if line?.append(work) != nil { return false }
-        line = []
-        return true
-    }
-
-    /// Who comes next in a line; the line is gone with the last one.
-    private static func next(in line: inout Deque<Work>?) -> Work? {
-        if let next = line?.popFirst() { return next }
-        line = nil
-        return nil
-    }
-
-    private mutating func place(_ runID: String) -> Int? {
-        if let last, last.runID == runID { return last.place }
-        guard let place = index[runID] else { return nil }
-        last = (runID, place)
+    private mutating func place(of process: NodeProcess) -> Int? {
+        if let last, last.process == process { return last.place }
+        guard let place = index[process.runID] else { return nil }
+        last = (process, place)
         return place
     }
 
     /// Hands out up to `limit` expirations that may be handled now.
     package mutating func take(_ limit: Int) -> [Work] {
-        let count = min(limit, ready.count)
-        let taken = Array(ready.prefix(count))
-        ready.removeFirst(count)
+        // One by one they are moved, not copied.
+        var taken: [Work] = []
+        taken.reserveCapacity(min(limit, ready.count))
+        while taken.count < limit, let work = ready.popFirst() { taken.append(work) }
         return taken
     }
 
@@ -113,9 +100,9 @@ package struct DispatchMachine {
 
     /// Handled, or given up for good: the next one of its key may go.
     package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
-        if work.hasPosition { drop(work.runID, work.ordinal, as: outcome) }
+        if let place = work.place { drop(work.ordinal, at: place, as: outcome) }
         pendingCount -= 1
-        if let next = Self.next(in: &lines[work.line]) { ready.append(next) }
+        if let next = lines.leave(work.line) { ready.append(next) }
     }
 
     /// To be tried again at `due`; its key waits.
@@ -132,7 +119,10 @@ package struct DispatchMachine {
     }
 
     /// Whether an expiration of this line is on its way.
-    package func isUnderWay(_ line: Line) -> Bool { lines[line] != nil }
+    package func isUnderWay(_ line: KeyLine) -> Bool { lines.contains(line) }
+
+    /// Whether one waits behind another of its key.
+    package var isAnyKeyAwaited: Bool { lines.isAnyAwaited }
 
     /// Makes the retries ready whose time has come; returns when the next one comes.
     package mutating func wake(now: Duration) -> Duration? {

@@ -13,27 +13,66 @@ package final class Dispatcher: Sendable {
         package var ignored: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
         /// A node announces for slots it is not known to own: look again.
         package var doubtful: @Sendable (NodeAddress) -> Void
+
+        package init(
+            hole: @escaping @Sendable (Repairer.Hole) -> Void,
+            ignored: @escaping @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void,
+            doubtful: @escaping @Sendable (NodeAddress) -> Void
+        ) {
+            self.hole = hole
+            self.ignored = ignored
+            self.doubtful = doubtful
+        }
     }
 
     private struct State {
         var intake: Intake
+        var hands: Hands
         var waiters: [CheckedContinuation<Void, Never>] = []
+        /// A lane has been woken and is on its way: it will wake the next one if there is more.
+        var isWaking = false
         var drained: CheckedContinuation<Void, Never>?
+
+        /// What a batch has finished counts from here on.
+        mutating func count(_ batch: Batch) { batch.count { intake.finish($0) } }
+
+        mutating func countAll() { hands.forEach { count($0) } }
+
+        /// A lane that waits, if it is needed and no other is on its way.
+        mutating func nextWaiter() -> CheckedContinuation<Void, Never>? {
+            guard !isWaking, let waiter = waiters.popLast() else { return nil }
+            isWaking = true
+            return waiter
+        }
+
+        /// The same, if there is anything to begin.
+        mutating func helper() -> CheckedContinuation<Void, Never>? {
+            intake.readyCount > 0 || hands.hasMore ? nextWaiter() : nil
+        }
+
+        mutating func drainedWaiter() -> CheckedContinuation<Void, Never>? {
+            guard intake.handedOut == 0 else { return nil }
+            defer { drained = nil }
+            return drained
+        }
     }
 
     let filter: KeyFilter
-    private let lanes: Int
     private let listeners: Listeners
     private let state: Mutex<State>
+    /// One waits behind another of its key: whoever finishes one has it counted at once. Set with the lock held.
+    private let isKeyAwaited = Atomic(false)
+    /// A lane waits, or is about to look for the last time before it does. Set with the lock held: who has added to a log after
+    /// that look sees it, who added before is seen by it.
+    private let isAnyIdle = Atomic(false)
     /// Rung when a retry has been scheduled.
     package let retryBell: Doorbell
 
     package init(logs: LogBook, filter: KeyFilter, lanes: Int, retryBell: Doorbell, listeners: Listeners) {
         self.filter = filter
-        self.lanes = lanes
         self.retryBell = retryBell
         self.listeners = listeners
-        state = Mutex(State(intake: Intake(logs: logs, filter: filter, lanes: lanes)))
+        state = Mutex(State(intake: Intake(logs: logs, filter: filter, lanes: lanes), hands: Hands(lanes: lanes)))
     }
 
     // MARK: - The term
@@ -59,6 +98,7 @@ package final class Dispatcher: Sendable {
     package func drained() async {
         await withCheckedContinuation { continuation in
             let isDone = state.withLock { state in
+                state.countAll()
                 guard state.intake.handedOut > 0 else { return true }
                 state.drained = continuation
                 return false
@@ -68,7 +108,13 @@ package final class Dispatcher: Sendable {
     }
 
     /// The wait of ``drained()`` is over, whatever is still under way.
-    package func stopWaiting() { resumeDrained() }
+    package func stopWaiting() {
+        let waiter = state.withLock { state in
+            defer { state.drained = nil }
+            return state.drained
+        }
+        waiter?.resume()
+    }
 
     /// The term is over; every lane has returned.
     package func end() {
@@ -82,16 +128,18 @@ package final class Dispatcher: Sendable {
     // MARK: - What comes in
 
     /// Expirations have been logged.
-    package func appended(_ count: Int) { wake(count) }
+    package func appended() {
+        if isAnyIdle.load(ordering: .sequentiallyConsistent) { wake() }
+    }
 
     package func note(_ poll: TopologyPoll) {
         state.withLock { $0.intake.note(poll) }
-        wake(1)
+        wake()
     }
 
     /// The replicas seen lately.
     package func note(peers: Set<String>) {
-        if state.withLock({ $0.intake.note(peers: peers) }) { wake(1) }
+        if state.withLock({ $0.intake.note(peers: peers) }) { wake() }
     }
 
     /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
@@ -100,7 +148,7 @@ package final class Dispatcher: Sendable {
     /// - Returns: how many are lost; nil if this term does not wait for it.
     package func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End) -> UInt64? {
         let lost = state.withLock { $0.intake.settle(hole, end) }
-        if lost != nil { wake(lanes) }
+        if lost != nil { wake() }
         return lost
     }
 
@@ -114,49 +162,59 @@ package final class Dispatcher: Sendable {
     /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
     package func wakeRetries(now: Duration) -> Duration? {
         let next = state.withLock { $0.intake.wake(now: now) }
-        wake(1)
+        wake()
         return next
     }
 
-    private func wake(_ count: Int) {
-        let waiters = state.withLock { state in
-            let woken = state.waiters.suffix(count)
-            state.waiters.removeLast(woken.count)
-            return woken
-        }
-        for waiter in waiters { waiter.resume() }
+    /// One lane looks what there is; it wakes the next one if there is more.
+    private func wake() {
+        let waiter = state.withLock { $0.nextWaiter() }
+        waiter?.resume()
     }
 
     /// Expirations that were found otherwise than by an announcement; returns those for which it is too early.
     package func offer(_ offered: [Work]) -> [Work] {
-        let (refused, news) = state.withLock { ($0.intake.offer(offered), $0.intake.takeNews()) }
+        let (refused, news) = state.withLock { state in
+            // What is finished makes room, and lets the next one of its key in.
+            state.countAll()
+            let refused = state.intake.offer(offered)
+            noteAwaited(&state)
+            return (refused, state.intake.takeNews())
+        }
         tell(news)
-        if refused.count < offered.count { wake(offered.count - refused.count) }
+        if refused.count < offered.count { wake() }
         return refused
     }
 
     // MARK: - The lanes' side
 
-    /// The next expirations for a lane, in order; empty when the term is over.
-    package func next() async -> [Work] {
+    /// What a lane found when it looked.
+    private struct Look {
+        var batch: Batch?
+        var isOver = false
+        var news = Intake.News()
+        var helper: CheckedContinuation<Void, Never>?
+        var drained: CheckedContinuation<Void, Never>?
+    }
+
+    /// The next expirations for a lane, in order; nil when the term is over. What the lane had in hand is done with.
+    ///
+    /// - Parameter limit: how many at most. A lane whose handlers take long asks for one; whatever it asks for, others help.
+    package func next(_ lane: Int, upTo limit: Int) async -> Batch? {
+        var wasWaiting = false
         while true {
-            var news = Intake.News()
-            var another: CheckedContinuation<Void, Never>?
-            let (work, isOver) = state.withLock { state -> ([Work], Bool) in
-                guard state.intake.phase == .running else { return ([], true) }
-                let work = state.intake.take()
-                news = state.intake.takeNews()
-                // One ring may stand for many expirations (retries due, a doubt settled): each lane wakes the next.
-                if state.intake.readyCount > 0 { another = state.waiters.popLast() }
-                return (work, false)
-            }
-            another?.resume()
-            tell(news)
-            if isOver || !work.isEmpty { return work }
-            let told = news.doubtful
+            let look = state.withLock { state in self.look(&state, lane, limit, wasWaiting) }
+            look.helper?.resume()
+            look.drained?.resume()
+            tell(look.news)
+            if look.isOver || look.batch != nil { return look.batch }
+            let told = look.news.doubtful
             await withCheckedContinuation { continuation in
                 let (mayWait, news) = state.withLock { state -> (Bool, Intake.News) in
-                    guard state.intake.phase == .running, !state.intake.hasWork() else { return (false, Intake.News()) }
+                    isAnyIdle.store(true, ordering: .sequentiallyConsistent)
+                    guard state.intake.phase == .running, !state.hands.hasMore, !hasWork(&state) else {
+                        return (false, Intake.News())
+                    }
                     state.waiters.append(continuation)
                     // Whoever waits leaves nothing untold: a hole that nobody is asked about wakes nobody.
                     var news = state.intake.takeNews()
@@ -166,44 +224,96 @@ package final class Dispatcher: Sendable {
                 if !mayWait { continuation.resume() }
                 tell(news)
             }
+            wasWaiting = true
         }
     }
 
+    private func look(_ state: inout State, _ lane: Int, _ limit: Int, _ wasWaiting: Bool) -> Look {
+        var look = Look()
+        if wasWaiting { state.isWaking = false }
+        isAnyIdle.store(!state.waiters.isEmpty, ordering: .sequentiallyConsistent)
+        if let batch = state.hands.drop(lane) { state.count(batch) }
+        guard state.intake.phase == .running else {
+            look.isOver = true
+            look.drained = state.drainedWaiter()
+            return look
+        }
+        let works = state.intake.take(limit)
+        noteAwaited(&state)
+        if works.isEmpty {
+            look.batch = state.hands.help(lane)
+        } else {
+            let batch = Batch(works)
+            state.hands.take(batch, lane)
+            look.batch = batch
+        }
+        look.news = state.intake.takeNews()
+        look.helper = state.helper()
+        return look
+    }
+
+    private func hasWork(_ state: inout State) -> Bool {
+        defer { noteAwaited(&state) }
+        return state.intake.hasWork()
+    }
+
+    /// From the moment somebody waits for a key, whoever finishes one looks. What was finished before is looked at here.
+    private func noteAwaited(_ state: inout State) {
+        let isAwaited = state.intake.isAnyKeyAwaited
+        guard isAwaited != isKeyAwaited.load(ordering: .relaxed) else { return }
+        isKeyAwaited.store(isAwaited, ordering: .sequentiallyConsistent)
+        if isAwaited { state.countAll() }
+    }
+
+    /// One of a batch has been handled.
+    func finished(_ index: Int, of batch: Batch) {
+        batch.finish(index)
+        guard isKeyAwaited.load(ordering: .sequentiallyConsistent) else { return }
+        let helper = state.withLock { state in
+            state.count(batch)
+            noteAwaited(&state)
+            return state.helper()
+        }
+        helper?.resume()
+    }
+
+    /// Finished otherwise than by a handler's success.
     package func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
-        let (lane, drained) = state.withLock { state in
-            state.intake.finish(work, as: outcome)
-            return (state.intake.readyCount > 0 ? state.waiters.popLast() : nil, drainedWaiter(&state))
-        }
-        lane?.resume()
-        drained?.resume()
+        comeBack { $0.finish(work, as: outcome) }
     }
 
-    package func retry(_ work: Work, at due: Duration) { comeBack { $0.retry(work, at: due) } }
+    package func retry(_ work: Work, at due: Duration) {
+        comeBack { $0.retry(work, at: due) }
+        retryBell.ring()
+    }
 
     /// What it needs is out of reach: to be begun later, and this was no attempt.
-    package func postpone(_ work: Work, to due: Duration) { comeBack { $0.postpone(work, to: due) } }
-
-    private func comeBack(_ change: (inout Intake) -> Void) {
-        state.withLock { change(&$0.intake) }
+    package func postpone(_ work: Work, to due: Duration) {
+        comeBack { $0.postpone(work, to: due) }
         retryBell.ring()
-        resumeDrained(ifDone: true)
     }
 
-    /// Handed out, and not to be begun any more: it stays pending for the next leader.
-    package func giveBack(_ work: ArraySlice<Work>) {
-        guard !work.isEmpty else { return }
-        state.withLock { $0.intake.giveBack(work) }
-        resumeDrained(ifDone: true)
+    /// Begun, and cut short: it stays pending for the next leader.
+    package func giveBack(_ work: Work) { comeBack { $0.giveBack([work]) } }
+
+    /// The lane puts down what it has in hand: what nobody has begun waits again.
+    package func putDown(_ lane: Int) {
+        change { state in
+            guard let batch = state.hands.drop(lane) else { return }
+            state.intake.giveBack(batch.close())
+            state.count(batch)
+        }
     }
 
-    private func resumeDrained(ifDone: Bool = false) {
-        state.withLock { drainedWaiter(&$0, ifDone: ifDone) }?.resume()
-    }
+    private func comeBack(_ change: (inout Intake) -> Void) { self.change { change(&$0.intake) } }
 
-    private func drainedWaiter(_ state: inout State, ifDone: Bool = true) -> CheckedContinuation<Void, Never>? {
-        guard !ifDone || state.intake.handedOut == 0 else { return nil }
-        defer { state.drained = nil }
-        return state.drained
+    private func change(_ change: (inout State) -> Void) {
+        let (helper, drained) = state.withLock { state in
+            change(&state)
+            return (state.helper(), state.drainedWaiter())
+        }
+        helper?.resume()
+        drained?.resume()
     }
 
     private func tell(_ news: Intake.News) {
@@ -215,16 +325,24 @@ package final class Dispatcher: Sendable {
     // MARK: - Progress
 
     /// The cursors as they stand, for the registers.
-    package func progress() -> [Progress] { state.withLock { $0.intake.progress() } }
+    package func progress() -> [Progress] { counted { $0.progress() } }
 
     /// The account of every log, all in one step, so that it adds up at every instant; empty while not leading.
-    package func accounts() -> [Intake.LogAccount] { state.withLock { $0.intake.accounts() } }
+    package func accounts() -> [Intake.LogAccount] { counted { $0.accounts() } }
 
     /// Expirations waiting or under way, by log; only the leader knows.
-    package func backlog() -> [String: UInt64] { state.withLock { $0.intake.backlog() } }
+    package func backlog() -> [String: UInt64] { counted { $0.backlog() } }
+
+    package var inFlight: Int { counted { $0.handedOut } }
 
     /// Lanes that wait for something to do.
     package var idleLanes: Int { state.withLock { $0.waiters.count } }
 
-    package var inFlight: Int { state.withLock { $0.intake.handedOut } }
+    /// Looks once everything that is finished has been counted.
+    private func counted<T: Sendable>(_ look: (inout Intake) -> T) -> T {
+        state.withLock { state in
+            state.countAll()
+            return look(&state.intake)
+        }
+    }
 }

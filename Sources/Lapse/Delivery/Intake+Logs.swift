@@ -3,26 +3,28 @@ import RESP
 /// From the logs: what the cursors pass over, take up, or find missing.
 extension Intake {
     /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
-    mutating func fill() {
+    ///
+    /// - Parameter wanted: enough when so many are ready. Whoever waits for a lock meanwhile does not wait long.
+    mutating func fill(_ wanted: Int = .max) {
         let all = logs.all
         guard !all.isEmpty else { return }
         rotation = (rotation + 1) % all.count
         for offset in 0..<all.count {
-            guard machine.pendingCount < pendingLimit else { return }
-            read(all[(rotation + offset) % all.count])
+            guard machine.pendingCount < pendingLimit, machine.readyCount < wanted else { return }
+            read(all[(rotation + offset) % all.count], wanted)
         }
     }
 
-    private mutating func read(_ log: NodeLog) {
+    private mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing[log.runID] == nil else { return }
         if machine.cursor(log.runID) == nil, !open(log) { return }
-        while let cursor = machine.cursor(log.runID), machine.pendingCount < pendingLimit {
-            let limit = min(pendingLimit - machine.pendingCount, 4096)
-            let ownership = self.ownership.seen(from: log.address)
+        var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
+        while let cursor = machine.cursor(log.runID), machine.pendingCount < pendingLimit, machine.readyCount < wanted {
+            let limit = min(pendingLimit - machine.pendingCount, wanted - machine.readyCount, 4096)
             var taken = 0
             var isStuck = false
             let next = log.read(after: cursor.through) { entry, key in
-                switch verdict(entry, key, ownership) {
+                switch judge.verdict(entry, key) {
                 case .unknown:
                     news.doubtful.insert(log.address)
                     isStuck = true
@@ -145,19 +147,35 @@ extension Intake {
         return true
     }
 
-    private func verdict(
-        _ entry: ExpirationLog.Entry, _ key: RawSpan, _ ownership: Ownership.OfNode
-    ) -> Ownership.Verdict {
-        guard filter.wants(key, database: entry.database) else { return .ignored }
-        return ownership.verdict(slot: ownership.needsSlot ? HashSlot.of(key) : 0, entry.provenance)
-    }
-
     /// - Parameter since: when the term began, in milliseconds since 1970.
     private func work(_ entry: ExpirationLog.Entry, _ key: RawSpan, _ log: NodeLog, since began: UInt64) -> Work {
         let origin: Origin = entry.isRepaired ? .repair : entry.receivedAt < began ? .takeover : .live
         return Work(
-            runID: log.runID, node: log.node, ordinal: entry.ordinal,
-            key: ExpirationKey(bytes: [UInt8](copying: key)), database: entry.database, receivedAt: entry.receivedAt,
-            origin: origin)
+            Expiration(
+                key: ExpirationKey(copying: key), database: entry.database, process: log.process,
+                ordinal: entry.ordinal, origin: origin, receivedMilliseconds: entry.receivedAt),
+            line: KeyLine(key, database: entry.database))
+    }
+}
+
+/// Whether the expirations of one node are to be handled.
+private struct Judge {
+    let filter: KeyFilter
+    let ownership: Ownership.OfNode
+    /// Where slots do not matter, entries of the same provenance share their verdict.
+    private var last: (provenance: ExpirationLog.Provenance, verdict: Ownership.Verdict)?
+
+    init(filter: KeyFilter, ownership: Ownership.OfNode) {
+        self.filter = filter
+        self.ownership = ownership
+    }
+
+    mutating func verdict(_ entry: ExpirationLog.Entry, _ key: RawSpan) -> Ownership.Verdict {
+        guard filter.wants(key, database: entry.database) else { return .ignored }
+        guard !ownership.needsSlot else { return ownership.verdict(slot: HashSlot.of(key), entry.provenance) }
+        if let last, last.provenance == entry.provenance { return last.verdict }
+        let verdict = ownership.verdict(slot: 0, entry.provenance)
+        last = (entry.provenance, verdict)
+        return verdict
     }
 }

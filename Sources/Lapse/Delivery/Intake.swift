@@ -19,10 +19,8 @@ package struct Intake {
 
     let logs: LogBook
     let filter: KeyFilter
-    private let lanes: Int
     /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
     let pendingLimit: Int
-    private static let batchLimit = 64
 
     package private(set) var phase = Phase.idle
     var machine = DispatchMachine()
@@ -55,7 +53,6 @@ package struct Intake {
     package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
         self.logs = logs
         self.filter = filter
-        self.lanes = lanes
         pendingLimit = max(1024, lanes * 16)
     }
 
@@ -149,19 +146,20 @@ package struct Intake {
 
     package var readyCount: Int { machine.readyCount }
 
-    /// The next expirations for a lane, in order; none when there are none, or when the term is over.
-    package mutating func take() -> [Work] {
+    /// The next expirations for lanes, in order, no more than so many; none when there are none, or when the term is over.
+    package mutating func take(_ limit: Int) -> [Work] {
         guard phase == .running else { return [] }
-        if machine.readyCount < lanes { fill() }
-        // Few waiting: one each, so that no lane holds what another could begin. Many: enough to make the locking cheap.
-        let share = max(1, min(Self.batchLimit, machine.readyCount / lanes))
-        let work = machine.take(share)
+        if machine.readyCount < limit { fill(Batch.limit) }
+        let work = machine.take(limit)
         handedOut += work.count
         return work
     }
 
+    /// Whether one waits behind another of its key.
+    var isAnyKeyAwaited: Bool { machine.isAnyKeyAwaited }
+
     mutating func hasWork() -> Bool {
-        if machine.readyCount == 0 { fill() }
+        if machine.readyCount == 0 { fill(Batch.limit) }
         return machine.readyCount > 0
     }
 
@@ -183,6 +181,7 @@ package struct Intake {
 
     /// Handed out, and not to be begun any more: it stays pending for the next leader.
     package mutating func giveBack(_ work: ArraySlice<Work>) {
+        guard !work.isEmpty else { return }
         machine.giveBack(work)
         handedOut -= work.count
     }

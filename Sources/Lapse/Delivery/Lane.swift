@@ -1,6 +1,7 @@
 import FoundationEssentials
-import LeaderElection
-import Logging
+package import LeaderElection
+package import Logging
+package import NIOCore
 import RedisClient
 import Synchronization
 
@@ -9,9 +10,9 @@ import Synchronization
 /// Lanes live as long as the term: starting a task for each expiration would cost more than everything else together.
 /// A handler that overruns its timeout is cancelled by cancelling the round in which it runs; the lane then
 /// begins the next round.
-struct Lane: Sendable {
+package struct Lane: Sendable {
     /// What lanes share.
-    struct Surroundings: Sendable {
+    package struct Surroundings: Sendable {
         var dispatcher: Dispatcher
         var handler: ExpirationHandler
         var timeout: Duration
@@ -27,11 +28,20 @@ struct Lane: Sendable {
         var clock: @Sendable () -> Doorbell
     }
 
-    let around: Surroundings
-    let term: Term
+    private let number: Int
+    private let around: Surroundings
+    private let term: Term
+    private let shared: TermOfLane
+
+    package init(_ number: Int, around: Surroundings, term: Term) {
+        self.number = number
+        self.around = around
+        self.term = term
+        shared = TermOfLane(term, around.logger)
+    }
 
     /// Handles expirations until the term ends.
-    func serve() async {
+    package func serve() async {
         while !Task.isCancelled {
             let deadline = Deadline(bell: around.clock(), timeout: around.timeout)
             let isOver = await withTaskGroup(of: Bool?.self) { round in
@@ -53,87 +63,89 @@ struct Lane: Sendable {
 
     /// Returns true when the term is over, false when a handler overran.
     private func round(_ deadline: Deadline) async -> Bool {
-        batches: while true {
-            let batch = await around.dispatcher.next()
-            if batch.isEmpty { return true }
+        var pace = Pace()
+        while let batch = await around.dispatcher.next(number, upTo: pace.batchLimit) {
             // One reading ends a handler and lets the next one begin.
-            var now = SystemClock.read()
-            for (index, work) in batch.enumerated() {
+            var now = SystemClock.glance()
+            handlers: while batch.hasMore {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
                 switch LaneStep(
                     leaseIsValid: term.lease.isValid(at: now), mustEnd: term.isDrainRequested || Task.isCancelled)
                 {
-                case .begin: now = await handle(work, deadline, now)
+                case .begin:
+                    guard let index = batch.begin() else { break handlers }
+                    let began = now.monotonic
+                    if let companions = around.companions {
+                        now = await prepareAndHandle(companions, batch, index, deadline)
+                    } else {
+                        now = await handle(batch, index, batch.works[index].expiration, deadline, began)
+                    }
+                    pace.took(now.monotonic - began)
+                    // Others may go on with what this one would keep waiting.
+                    if !pace.isQuick { break handlers }
                 case .wait:
-                    around.dispatcher.giveBack(batch[index...])
+                    around.dispatcher.putDown(number)
                     _ = await around.clock().wait(upTo: .milliseconds(50))
-                    continue batches
+                    break handlers
                 case .leave:
-                    around.dispatcher.giveBack(batch[index...])
+                    around.dispatcher.putDown(number)
                     return !deadline.hasPassed
                 }
             }
+            if !pace.isQuick, batch.hasMore { around.dispatcher.putDown(number) }
         }
+        return true
     }
 
     /// Returns the time, read after everything that may take long.
-    private func handle(_ work: Work, _ deadline: Deadline, _ now: ClockReading) async -> ClockReading {
-        guard let companions = around.companions else {
-            return await handle(work, value: nil, deadline, now.monotonic)
-        }
+    private func prepareAndHandle(
+        _ companions: Companions, _ batch: Batch, _ index: Int, _ deadline: Deadline
+    ) async -> ClockGlance {
+        let work = batch.works[index]
         switch await companions.prepare(work) {
         case .ready(let value):
-            // Reading the value took its time.
-            let now = SystemClock.read()
+            let now = SystemClock.glance()
             guard term.lease.isValid(at: now), !term.isDrainRequested, !Task.isCancelled else {
-                around.dispatcher.giveBack([work])
+                around.dispatcher.giveBack(work)
                 return now
             }
-            return await handle(work, value: value, deadline, now.monotonic)
+            return await handle(batch, index, work.expiration.with(value), deadline, now.monotonic)
         case .groundless:
             around.dispatcher.finish(work)
-            return SystemClock.read()
         case .later:
-            let now = SystemClock.read()
-            around.dispatcher.postpone(work, to: now.monotonic + .seconds(1))
-            return now
+            around.dispatcher.postpone(work, to: SystemClock.read().monotonic + .seconds(1))
         }
+        return SystemClock.glance()
     }
 
-    private func handle(_ work: Work, value: [UInt8]?, _ deadline: Deadline, _ began: Duration) async -> ClockReading {
+    private func handle(
+        _ batch: Batch, _ index: Int, _ expiration: Expiration, _ deadline: Deadline, _ began: Int64
+    ) async -> ClockGlance {
         deadline.start(began)
-        let failure = await attempt(work, value)
-        let overran = deadline.stop()
-        guard let failure else {
-            if let value { await around.companions?.settle(work, value) }
-            around.dispatcher.finish(work)
-            let now = SystemClock.read()
-            around.metrics.handled(work.origin, in: now.monotonic - began)
-            return now
+        do {
+            try await around.handler(expiration, HandlerContext(work: batch.works[index], around: shared))
+        } catch {
+            return await failed(batch.works[index], error, overran: deadline.stop(), began)
         }
-        around.metrics.handlerTook(SystemClock.read().monotonic - began)
+        deadline.stop()
+        if let value = expiration.value { await around.companions?.settle(batch.works[index], value) }
+        around.dispatcher.finished(index, of: batch)
+        let now = SystemClock.glance()
+        around.metrics.handled(expiration.origin, in: now.monotonic - began)
+        return now
+    }
+
+    private func failed(_ work: Work, _ error: any Error, overran: Bool, _ began: Int64) async -> ClockGlance {
+        if error is FencedOut { around.fencedOut() }
+        around.metrics.handlerTook(SystemClock.glance().monotonic - began)
         guard term.lease.isValid, overran || !Task.isCancelled else {
             // Cut short by the end of the term: it stays pending for the next leader.
-            around.dispatcher.giveBack([work])
-            return SystemClock.read()
+            around.dispatcher.giveBack(work)
+            return SystemClock.glance()
         }
-        await failed(work, overran ? "timed out after \(around.timeout)" : failure)
-        return SystemClock.read()
-    }
-
-    private func attempt(_ work: Work, _ value: [UInt8]?) async -> String? {
-        let context = HandlerContext(
-            fencingToken: term.token, term: term.number, work: work, plainLogger: around.logger, lease: term.lease)
-        do {
-            try await around.handler(work.expiration(value: value), context)
-            return nil
-        } catch is FencedOut {
-            around.fencedOut()
-            return "\(FencedOut())"
-        } catch {
-            return "\(error)"
-        }
+        await failed(work, overran ? "timed out after \(around.timeout)" : "\(error)")
+        return SystemClock.glance()
     }
 
     private func failed(_ work: Work, _ error: String) async {
@@ -157,54 +169,15 @@ struct Lane: Sendable {
     }
 }
 
-/// When the handler that runs in a lane must be finished. One timer serves many handlers.
-private final class Deadline: Sendable {
-    private struct State {
-        var due: Duration?
-        var hasPassed = false
-    }
-
-    private let bell: Doorbell
-    private let timeout: Duration
-    private let state = Mutex(State())
-
-    init(bell: Doorbell, timeout: Duration) {
-        self.bell = bell
-        self.timeout = timeout
-    }
-
-    func start(_ now: Duration) { state.withLock { $0.due = now + timeout } }
-
-    /// Whether it was too late.
-    func stop() -> Bool {
-        state.withLock { state in
-            state.due = nil
-            return state.hasPassed
-        }
-    }
-
-    var hasPassed: Bool { state.withLock { $0.hasPassed } }
-
-    /// Returns when a handler has overrun, or on cancellation.
-    func passed() async {
-        while !Task.isCancelled {
-            let now = SystemClock.read().monotonic
-            let left = state.withLock { state in
-                guard let due = state.due else { return timeout }
-                if due <= now { state.hasPassed = true }
-                return due - now
-            }
-            if left <= .zero { return }
-            // It has no ringer: handlers that end in time need no timer of their own.
-            _ = await bell.wait(upTo: left)
-        }
-    }
-}
-
-extension Work {
-    package func expiration(value: [UInt8]?) -> Expiration {
-        Expiration(
-            key: key, database: Int(database), node: node, position: Position(runID: runID, ordinal: ordinal),
-            origin: origin, receivedAt: Date(timeIntervalSince1970: Double(receivedAt) / 1000), value: value)
+extension Lane.Surroundings {
+    /// Without companions, retries and metrics' readers.
+    package init(
+        dispatcher: Dispatcher, timeout: Duration, logger: Logger, clock: any EventLoop,
+        handler: @escaping ExpirationHandler
+    ) {
+        self.init(
+            dispatcher: dispatcher, handler: handler, timeout: timeout, retries: RetryPolicy(retries: 0),
+            deadLetters: DeadLetters(stream: nil, logger: logger), metrics: ProcessorMetrics(), logger: logger,
+            fencedOut: {}, companions: nil, clock: { Doorbell(on: clock) })
     }
 }

@@ -37,6 +37,7 @@ package final class NodeLog: Sendable {
     package let address: NodeAddress
     /// The address as text, made once.
     package let node: String
+    let process: NodeProcess
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
@@ -51,6 +52,7 @@ package final class NodeLog: Sendable {
         self.runID = runID
         self.address = address
         node = "\(address)"
+        process = NodeProcess(runID: runID, node: node)
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         self.isSuccessor = isSuccessor

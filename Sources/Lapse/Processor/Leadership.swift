@@ -28,7 +28,7 @@ struct Leadership: Sendable {
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         await withDiscardingTaskGroup { group in
-            for _ in 0..<lanes { group.addTask { await Lane(around: lane, term: term).serve() } }
+            for number in 0..<lanes { group.addTask { await Lane(number, around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await wakeRetries() }
             // What waits for its numbers must not wait for the feeds' next look.

@@ -46,22 +46,22 @@ final class ProcessorMetrics: Sendable {
         Counter(label: "lapse_expirations_handled_total", dimensions: [("origin", origin.rawValue)])
     }
 
-    /// Once for each expiration: no look-up by label or origin.
-    func handled(_ origin: Origin, in duration: Duration) {
+    /// Once for each expiration: no look-up by label or origin, and no `Duration`.
+    func handled(_ origin: Origin, in nanoseconds: Int64) {
         switch origin {
         case .live: live.increment()
         case .takeover: takenOver.increment()
         case .repair: repaired.increment()
         case .reconcile: reconciled.increment()
         }
-        handlerTook(duration)
+        handlerTook(nanoseconds)
     }
     func failed() { failures.increment() }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
     func reconcileFound(_ count: Int) { companionsFound.increment(by: Int64(count)) }
-    func handlerTook(_ duration: Duration) { handlerTime.record(duration: duration) }
+    func handlerTook(_ nanoseconds: Int64) { handlerTime.recordNanoseconds(nanoseconds) }
 
     func subscription(_ node: NodeAddress, up: Bool) { series(node) { $0.up.record(up ? 1 : 0) } }
     func gap(_ node: NodeAddress, lost: UInt64, repaired: UInt64) {

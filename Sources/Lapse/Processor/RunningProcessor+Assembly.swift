@@ -54,7 +54,8 @@ extension RunningProcessor {
             lane: Lane.Surroundings(
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(retries: configuration.retries),
-                deadLetters: DeadLetters(stream: configuration.deadLetter, client: client, logger: logger),
+                deadLetters: DeadLetters(
+                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, resign: { elector.resign() },
@@ -117,7 +118,7 @@ extension RunningProcessor {
             name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
-                appended: { dispatcher.appended($0) }, leaseFreed: { votes?.wake($0) },
+                appended: { _ in dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
                 asked: { peer.hear($0) },
                 look: { [watch] in watch.looks }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,

@@ -1,44 +1,66 @@
 import DequeModule
 
-/// The ordinals that were taken up and are not finished, in order.
+/// The ordinals that were taken up and are not finished, in order: a bit each, in words of 64 neighbours.
 ///
 /// They come nearly in order and go nearly in order, so both are done at an end, and the smallest one, which decides what the
-/// log must keep, stands in front. A set would hash each ordinal twice.
+/// log must keep, stands in front. Where one in the middle goes, mostly nothing moves.
 package struct PendingOrdinals: Sendable, Equatable, ExpressibleByArrayLiteral {
-    private var ordinals: Deque<UInt64> = []
+    private struct Word: Sendable, Equatable {
+        /// Of the ordinals through 64.
+        var index: UInt64
+        /// Never 0.
+        var bits: UInt64
+    }
+
+    private var words: Deque<Word> = []
+    package private(set) var count = 0
 
     package init() {}
     package init(arrayLiteral elements: UInt64...) { self.init(elements) }
     package init(_ elements: some Sequence<UInt64>) { for element in elements { insert(element) } }
 
-    package var count: Int { ordinals.count }
-    package var isEmpty: Bool { ordinals.isEmpty }
-    package var min: UInt64? { ordinals.first }
+    package var isEmpty: Bool { count == 0 }
+    package var min: UInt64? { words.first.map { $0.index << 6 | UInt64($0.bits.trailingZeroBitCount) } }
     /// Smallest first.
-    package var sorted: [UInt64] { Array(ordinals) }
+    package var sorted: [UInt64] {
+        words.flatMap { word in
+            (0..<64).filter { word.bits & 1 << $0 != 0 }.map { word.index << 6 | $0 }
+        }
+    }
 
     package mutating func insert(_ ordinal: UInt64) {
-        guard let last = ordinals.last, last >= ordinal else { return ordinals.append(ordinal) }
-        let place = place(of: ordinal)
-        if ordinals[place] != ordinal { ordinals.insert(ordinal, at: place) }
+        let index = ordinal >> 6
+        let bit: UInt64 = 1 << (ordinal & 63)
+        let place = place(of: index)
+        if place == words.count || words[place].index != index {
+            words.insert(Word(index: index, bits: bit), at: place)
+        } else if words[place].bits & bit == 0 {
+            words[place].bits |= bit
+        } else {
+            return
+        }
+        count += 1
     }
 
     package mutating func remove(_ ordinal: UInt64) {
-        if ordinals.first == ordinal {
-            ordinals.removeFirst()
-            return
-        }
-        let place = place(of: ordinal)
-        if place < ordinals.count, ordinals[place] == ordinal { ordinals.remove(at: place) }
+        let index = ordinal >> 6
+        let bit: UInt64 = 1 << (ordinal & 63)
+        let place = place(of: index)
+        guard place < words.count, words[place].index == index, words[place].bits & bit != 0 else { return }
+        count -= 1
+        if words[place].bits == bit { words.remove(at: place) } else { words[place].bits &= ~bit }
     }
 
-    /// Where it is, or where it belongs.
-    private func place(of ordinal: UInt64) -> Int {
+    /// Where the word is, or where it belongs. Mostly it is the last one or the first.
+    private func place(of index: UInt64) -> Int {
+        guard let last = words.last, last.index >= index else { return words.count }
+        if last.index == index { return words.count - 1 }
         var low = 0
-        var high = ordinals.count
+        var high = words.count
+        if words[0].index >= index { return 0 }
         while low < high {
             let middle = (low + high) / 2
-            if ordinals[middle] < ordinal { low = middle + 1 } else { high = middle }
+            if words[middle].index < index { low = middle + 1 } else { high = middle }
         }
         return low
     }

@@ -21,6 +21,31 @@ package struct ClockReading: Sendable, Hashable {
     }
 }
 
+/// One look at the same two clocks, in nanoseconds: `Duration` counts with 128 bits, which is dear between two handlers.
+package struct ClockGlance: Sendable, Hashable {
+    package var monotonic: Int64
+    package var wall: Int64
+
+    package init(monotonic: Int64, wall: Int64) {
+        self.monotonic = monotonic
+        self.wall = wall
+    }
+
+    package init(_ reading: ClockReading) {
+        self.init(monotonic: reading.monotonic.inNanoseconds, wall: reading.wall.inNanoseconds)
+    }
+}
+
+extension Duration {
+    /// Without the rest, and no more than fits: some 292 years.
+    package var inNanoseconds: Int64 {
+        let (seconds, isTooLong) = components.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !isTooLong else { return components.seconds < 0 ? .min : .max }
+        let (sum, isTooMuch) = seconds.addingReportingOverflow(components.attoseconds / 1_000_000_000)
+        return isTooMuch ? seconds : sum
+    }
+}
+
 /// What one good round of votes is worth: from the moment it was *sent* until shortly before the first vote of
 /// it can run out on a register.
 package struct LeaseWindow: Sendable, Hashable {

@@ -8,9 +8,7 @@ import Testing
 /// Expirations without a place in a log: they keep the order of their key, and touch no cursor.
 struct UnannouncedWorkTests {
     private func found(_ key: String) -> Work {
-        var work = Work.some(key, 0, runID: "")
-        work.origin = .reconcile
-        return work
+        Work(ReconcileMachine.Orphan(timer: Array(key.utf8), database: 0), at: "10.0.0.1:6379", now: 0)
     }
 
     @Test func touchesNoCursor() {

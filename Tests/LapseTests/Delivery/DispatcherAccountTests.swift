@@ -108,7 +108,7 @@ struct DispatcherAccountTests {
                 case 6:
                     // A lane that finds nothing would wait: it is asked only when there is something.
                     if dispatcher.offer([]).isEmpty, !underWay.isEmpty || account(dispatcher).pending > 0 {
-                        if underWay.isEmpty { underWay += await dispatcher.next() }
+                        if underWay.isEmpty { underWay += await dispatcher.next(0, upTo: Batch.limit)?.works ?? [] }
                         for work in underWay.prefix(40) { dispatcher.finish(work) }
                         underWay.removeFirst(min(40, underWay.count))
                     }

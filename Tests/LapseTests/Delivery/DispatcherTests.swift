@@ -40,20 +40,26 @@ struct DispatcherTests {
         let dispatcher = dispatcher(logs)
         dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
         var taken: [Work] = []
-        while taken.count < 3 { taken += await dispatcher.next() }
+        while taken.count < 3 { taken += await dispatcher.next(0, upTo: 1)?.works ?? [] }
         for work in taken { dispatcher.retry(work, at: .seconds(1)) }
 
         // Lanes whose handlers do not end: each takes once.
-        let lanes = (0..<3).map { _ in Task { await dispatcher.next() } }
+        let lanes = (0..<3).map { lane in Task { await dispatcher.next(lane, upTo: Batch.limit) } }
         try await waitUntil("every lane waits", within: .seconds(20), every: .milliseconds(1)) {
             dispatcher.idleLanes == 3 ? nil : "\(dispatcher.idleLanes) do"
         }
         _ = dispatcher.wakeRetries(now: .seconds(2))
         try await waitUntil("every lane has taken one", within: .seconds(20), every: .milliseconds(1)) {
-            dispatcher.inFlight == 3 ? nil : "\(dispatcher.inFlight) have"
+            dispatcher.inFlight == 3 && dispatcher.idleLanes == 0 ? nil : "\(dispatcher.inFlight) have"
         }
+        var begun: Set<UInt64> = []
+        for lane in lanes {
+            let batch = try #require(await lane.value)
+            let index = try #require(batch.begin(), "each finds one to begin, in its own batch or in another's")
+            begun.insert(batch.works[index].ordinal)
+        }
+        #expect(begun == [1, 2, 3])
         dispatcher.stopIntake()
-        for lane in lanes { _ = await lane.value }
     }
 }
 
@@ -68,7 +74,7 @@ extension DispatcherTests {
             runID: "run", node: "\(address)", base: 0, cursor: Cursor(through: 14, pending: [10, 11, 13]), token: 1,
             write: 1)
         dispatcher.begin(token: FencingToken(rawValue: 2), progress: ["run": progress], now: 0)
-        let lane = Task { await dispatcher.next() }
+        let lane = Task { await dispatcher.next(0, upTo: 1) }
         var asked: [ClosedRange<UInt64>] = []
         for await hole in holes {
             asked.append(hole.ordinals)
@@ -78,6 +84,62 @@ extension DispatcherTests {
         #expect(asked == [10...11, 13...13])
         dispatcher.stopIntake()
         _ = await lane.value
+    }
+}
+
+extension DispatcherTests {
+    private func leading(_ keys: [String]) -> Dispatcher {
+        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        logs.log(of: "run", at: address).hear(keys)
+        let dispatcher = dispatcher(logs)
+        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        return dispatcher
+    }
+
+    @Test("what a batch has finished is in the progress at every look, though nobody has reported it")
+    func finishedOnesCountAtOnce() async throws {
+        let dispatcher = leading(["a", "b", "c"])
+        let batch = try #require(await dispatcher.next(0, upTo: Batch.limit))
+        #expect(batch.works.count == 3)
+        for expected in [[2, 3], [3], []] as [[UInt64]] {
+            let index = try #require(batch.begin())
+            dispatcher.finished(index, of: batch)
+            #expect(dispatcher.progress().first?.cursor.pending.sorted == expected)
+            #expect(dispatcher.accounts().allSatisfy { $0.account.imbalance == 0 })
+        }
+        #expect(dispatcher.inFlight == 0)
+    }
+
+    @Test(
+        "the next one of a key is ready as soon as the one before is finished, though the lane goes on with its batch")
+    func aKeyThatIsAwaitedGoesOn() async throws {
+        let dispatcher = leading(["a", "b", "a"])
+        let batch = try #require(await dispatcher.next(0, upTo: Batch.limit))
+        #expect(batch.works.map(\.ordinal) == [1, 2])
+        let other = Task { await dispatcher.next(1, upTo: Batch.limit) }
+        let first = try #require(batch.begin())
+        let second = try #require(batch.begin())
+        try await waitUntil("the other lane waits", within: .seconds(20), every: .milliseconds(1)) {
+            dispatcher.idleLanes == 1 ? nil : "it does not"
+        }
+        dispatcher.finished(first, of: batch)
+        #expect(await other.value?.works.map(\.ordinal) == [3])
+        dispatcher.finished(second, of: batch)
+        dispatcher.stopIntake()
+    }
+
+    @Test("a lane that puts down its batch gives back what nobody has begun, and the drain waits for the rest")
+    func whatIsPutDownIsPendingAgain() async throws {
+        let dispatcher = leading(["a", "b", "c"])
+        let batch = try #require(await dispatcher.next(0, upTo: Batch.limit))
+        let index = try #require(batch.begin())
+        dispatcher.stopIntake()
+        dispatcher.putDown(0)
+        #expect(batch.begin() == nil)
+        #expect(dispatcher.inFlight == 1)
+        dispatcher.finish(batch.works[index])
+        await dispatcher.drained()
+        #expect(dispatcher.progress().first?.cursor.pending.sorted == [2, 3])
     }
 }
 

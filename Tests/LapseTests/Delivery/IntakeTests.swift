@@ -32,28 +32,28 @@ struct IntakeTests {
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
                 write: 1)
         ])
-        let none = intake.take()
+        let none = intake.take(1)
         #expect(none.isEmpty)
         let hole = try #require(intake.takeNews().holes.first)
         #expect(hole.runID == "gone" && hole.ordinals == 3...3 && hole.survey == nil)
         _ = logs["gone"]?.insert([heard(3, "k:3")], look: 0, now: 1_000)
         let isFilled = intake.settle(hole, .answered) != nil
         #expect(isFilled)
-        let work = intake.take()
+        let work = intake.take(1)
         #expect(work.map(\.ordinal) == [3])
         // And what lay behind its end, of which nobody knows whether there was anything.
-        _ = intake.take()
+        _ = intake.take(1)
         let survey = try #require(intake.takeNews().holes.first)
         #expect(survey.survey == .meanwhile && survey.ordinals.lowerBound == 6)
         _ = logs["gone"]?.insert([heard(6, "k:6")], look: 0, now: 1_000)
         _ = intake.settle(survey, .answered)
-        let behind = intake.take()
+        let behind = intake.take(1)
         #expect(behind.map(\.ordinal) == [6])
     }
 
     /// What a leader asks about a process that is gone, each time all it may.
     private func survey(_ intake: inout Intake) -> Repairer.Hole? {
-        _ = intake.take()
+        _ = intake.take(1)
         return intake.takeNews().holes.first { $0.survey == .behind }
     }
 
@@ -87,7 +87,7 @@ struct IntakeTests {
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
         ])
-        _ = intake.take()
+        _ = intake.take(1)
         let meanwhile = try #require(intake.takeNews().holes.first)
         #expect(meanwhile.survey == .meanwhile && meanwhile.ordinals.lowerBound == 6)
         _ = intake.settle(meanwhile, .answered)
@@ -102,14 +102,14 @@ struct IntakeTests {
     func whatOnlyFollowersHeard() throws {
         logs.log(of: "present", at: node).hear([])
         var intake = intake()
-        _ = intake.take()
+        _ = intake.take(1)
         logs.learn(of: [HeardProcess(runID: "between", node: "\(node)")], now: 1_000)
-        let none = intake.take()
+        let none = intake.take(1)
         let survey = try #require(intake.takeNews().holes.first { $0.runID == "between" })
         #expect(none.isEmpty && survey.survey == .before)
         _ = logs["between"]?.insert([heard(4, "k:4"), heard(5, "k:5")], look: 0, now: 1_000)
         _ = intake.settle(survey, .answered)
-        let work = intake.take() + intake.take()
+        let work = intake.take(1) + intake.take(1)
         #expect(work.map(\.ordinal) == [4, 5])
     }
 
@@ -123,7 +123,7 @@ struct IntakeTests {
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
         ])
-        let none = intake.take()
+        let none = intake.take(1)
         #expect(none.isEmpty)
         #expect(intake.takeNews().ignored == [node: 1])
     }
@@ -133,10 +133,10 @@ struct IntakeTests {
             runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
             write: 1)
         var former = intake([progress], token: 7)
-        _ = former.take()
+        _ = former.take(1)
         let old = try #require(former.takeNews().holes.first)
         var present = intake([progress], token: 8)
-        _ = present.take()
+        _ = present.take(1)
         let new = try #require(present.takeNews().holes.first)
         let isFilledByOld = present.settle(old, .answered) != nil
         let isFilledByNew = present.settle(new, .answered) != nil
@@ -151,7 +151,7 @@ struct IntakeTests {
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
                 write: 1)
         ])
-        let none = intake.take()
+        let none = intake.take(1)
         let news = intake.takeNews()
         #expect(none.isEmpty)
         #expect(news.ignored == [node: 1])
@@ -168,12 +168,12 @@ struct IntakeTests {
         var intake = intake([
             Progress(runID: "run", node: "10.0.0.1:6379", base: 5, cursor: Cursor(through: 105), token: 1, write: 1)
         ])
-        let early = intake.take()
+        let early = intake.take(1)
         #expect(early.isEmpty)
         try log.hear("lapse:test", "nonce")
         let finding = log.resolve(counter: 101)
         #expect(finding == .renumbered(after: 100, by: 5))
-        let work = intake.take()
+        let work = intake.take(1)
         #expect(work.map(\.ordinal) == [106] && work.map(\.key) == [ExpirationKey("k:1")])
     }
 

@@ -1,0 +1,52 @@
+import Synchronization
+
+/// Expirations handed out together. One lane begins with them, and lanes that have nothing to do help.
+///
+/// To begin one and to finish one are an atomic step each. What is finished counts when somebody who holds the dispatcher's
+/// lock looks: nobody waits for it, and whoever asks for the cursors has looked before.
+package final class Batch: Sendable {
+    /// As many as one word has bits.
+    package static let limit = UInt64.bitWidth
+
+    package let works: [Work]
+    private let begun = Atomic(0)
+    private let finished = Atomic<UInt64>(0)
+    /// Those of `finished` that have been counted. Touched with the dispatcher's lock held.
+    private let counted = Atomic<UInt64>(0)
+
+    init(_ works: [Work]) {
+        precondition(works.count <= Self.limit)
+        self.works = works
+    }
+
+    /// The index of the next one that nobody has begun; nil if there is none.
+    func begin() -> Int? {
+        // Whoever comes too late leaves no trace: others still read here.
+        guard hasMore else { return nil }
+        let index = begun.wrappingAdd(1, ordering: .relaxed).oldValue
+        return index < works.count ? index : nil
+    }
+
+    var hasMore: Bool { begun.load(ordering: .relaxed) < works.count }
+
+    /// What nobody has begun, and nobody will begin any more.
+    func close() -> ArraySlice<Work> {
+        let first = begun.exchange(works.count, ordering: .relaxed)
+        return works[min(first, works.count)...]
+    }
+
+    func finish(_ index: Int) {
+        // In one order with the look at whether anybody waits for a key.
+        finished.bitwiseOr(1 << UInt64(index), ordering: .sequentiallyConsistent)
+    }
+
+    /// Calls the body for what was finished since the last look.
+    func count(_ body: (Work) -> Void) {
+        let now = finished.load(ordering: .sequentiallyConsistent)
+        var new = now & ~counted.exchange(now, ordering: .relaxed)
+        while new != 0 {
+            body(works[new.trailingZeroBitCount])
+            new &= new - 1
+        }
+    }
+}

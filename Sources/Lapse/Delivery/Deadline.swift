@@ -1,0 +1,55 @@
+import LeaderElection
+import RedisClient
+import Synchronization
+
+/// When the handler that runs in a lane must be finished. One timer serves many handlers.
+final class Deadline: Sendable {
+    private let bell: Doorbell
+    private let timeout: Duration
+    private let timeoutNanoseconds: Int64
+    /// Nanoseconds of the monotonic clock, or one of the two below.
+    private let due = Atomic(Deadline.none)
+    private let passedOnce = Atomic(false)
+    private static let none = Int64.max
+    private static let passed = Int64.min
+
+    init(bell: Doorbell, timeout: Duration) {
+        self.bell = bell
+        self.timeout = timeout
+        timeoutNanoseconds = timeout.inNanoseconds
+    }
+
+    /// A handler begins.
+    func start(_ now: Int64) {
+        let (end, isTooLong) = now.addingReportingOverflow(timeoutNanoseconds)
+        due.store(isTooLong ? Self.none : end, ordering: .relaxed)
+    }
+
+    /// The handler has ended; whether it was too late.
+    @discardableResult
+    func stop() -> Bool { due.exchange(Self.none, ordering: .acquiringAndReleasing) == Self.passed }
+
+    var hasPassed: Bool { passedOnce.load(ordering: .acquiring) }
+
+    /// Returns when a handler has overrun, or on cancellation.
+    func passed() async {
+        while !Task.isCancelled {
+            let left = left(SystemClock.glance().monotonic)
+            if left <= .zero { return }
+            // It has no ringer: handlers that end in time need no timer of their own.
+            _ = await bell.wait(upTo: left)
+        }
+    }
+
+    /// Marks a handler that has overrun, and no other: one that has just ended has taken its time back.
+    private func left(_ now: Int64) -> Duration {
+        let due = due.load(ordering: .acquiring)
+        guard due != Self.none else { return timeout }
+        guard due <= now else { return .nanoseconds(due - now) }
+        let (isMarked, _) = self.due.compareExchange(
+            expected: due, desired: Self.passed, ordering: .acquiringAndReleasing)
+        guard isMarked else { return timeout }
+        passedOnce.store(true, ordering: .releasing)
+        return .zero
+    }
+}

@@ -1,0 +1,38 @@
+import Synchronization
+
+/// A server process that announces expirations, by its run ID and address.
+///
+/// An expiration carries this number instead of two strings, whose references every thread would have to count. The names are
+/// kept for the life of this process: there are as many as server processes that it ever met.
+package struct NodeProcess: Hashable, Sendable {
+    private struct Names: Hashable {
+        var runID: String
+        var node: String
+    }
+
+    private struct Register {
+        var names: [Names] = []
+        var numbers: [Names: UInt32] = [:]
+    }
+
+    private static let register = Mutex(Register())
+    private let number: UInt32
+
+    /// - Parameter node: its address, `host:port`.
+    package init(runID: String, node: String) {
+        let names = Names(runID: runID, node: node)
+        number = Self.register.withLock { register in
+            if let number = register.numbers[names] { return number }
+            let number = UInt32(register.names.count)
+            register.names.append(names)
+            register.numbers[names] = number
+            return number
+        }
+    }
+
+    package var runID: String { names.runID }
+    /// The address, `host:port`.
+    package var node: String { names.node }
+
+    private var names: Names { Self.register.withLock { $0.names[Int(number)] } }
+}
