@@ -11,6 +11,8 @@ final class Replica {
     var isAlive = true
     var isStopping = false
     var pausedUntil: Duration?
+    /// What is to be done once it goes on.
+    var deferred: [() -> Void] = []
     var clock: ReplicaClock
 
     // The election.
@@ -54,6 +56,13 @@ final class Replica {
         machine = LeaseMachine(settings: settings, random: random)
         logs = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60))
         intake = Intake(logs: logs, filter: filter, lanes: lanes)
+    }
+
+    /// It will do nothing any more.
+    func letGo() {
+        body = nil
+        deferred = []
+        for feed in feeds { feed.connection = nil }
     }
 
     func isPaused(_ now: Duration) -> Bool { pausedUntil.map { $0 > now } ?? false }

@@ -113,13 +113,13 @@ extension World {
 
     private func gone(_ replica: Replica, away: Duration) {
         replica.isAlive = false
-        replica.body = nil
         for feed in replica.feeds {
             guard let connection = feed.connection else { continue }
             connection.isOpen = false
             nodes[feed.node].connections.removeAll { $0 === connection }
         }
         for node in nodes { node.connections.removeAll { $0.replica === replica } }
+        replica.letGo()
         after(isHealed ? min(away, .milliseconds(100)) : away) { [unowned self] in revive(replica) }
     }
 
@@ -136,8 +136,18 @@ extension World {
     private func pause(_ place: Int, for time: Duration) {
         guard !replicas[place].isPaused(now) else { return }
         let until = min(now + time, schedule.faultsEnd)
-        replicas[place].pausedUntil = until
-        replicas[place].lastTrouble = until
+        let replica = replicas[place]
+        replica.pausedUntil = until
+        replica.lastTrouble = until
+        after(until - now) { [unowned self] in resume(replica) }
+    }
+
+    /// What came meanwhile comes first, in its order, before anything that comes just now.
+    private func resume(_ replica: Replica) {
+        replica.pausedUntil = nil
+        let deferred = replica.deferred
+        replica.deferred = []
+        for action in deferred { perform(in: replica, action) }
     }
 
     /// From here on nothing goes wrong any more.
