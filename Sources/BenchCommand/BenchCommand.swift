@@ -6,7 +6,9 @@ import Foundation
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lapse-bench", abstract: "Measures on real servers, everything of one table in one run.",
-        subcommands: [CostCommand.self, LatencyCommand.self, ScaleCommand.self, TakeoverCommand.self],
+        subcommands: [
+            CostCommand.self, LatencyCommand.self, ScaleCommand.self, TakeoverCommand.self, PartCommand.self,
+        ],
         defaultSubcommand: CostCommand.self)
 }
 
