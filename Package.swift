@@ -137,8 +137,9 @@ let package = Package(
         .executableTarget(
             name: "BenchCommand",
             dependencies: [
-                "Lapse", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", "ThrowawayStores", nioCore,
+                nioPosix,
+                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
 
