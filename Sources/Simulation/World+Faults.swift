@@ -14,6 +14,7 @@ extension World {
             }
             step(.start, replica)
             openFeeds(replica)
+            tidy(replica)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
         }
     }

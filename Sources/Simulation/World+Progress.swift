@@ -93,8 +93,13 @@ extension World {
                     replica.logs[entry.runID]?.trim(through: entry.cursor.settled)
                 }
             }
-            replica.logs.tidy(now: replica.clock.milliseconds(now), monotonic: replica.clock.read(now).monotonic)
+            tidy(replica)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
         }
+    }
+
+    /// As the feeds do from their beginning: so a wall clock that is set is noticed from the first.
+    func tidy(_ replica: Replica) {
+        replica.logs.tidy(now: replica.clock.milliseconds(now), monotonic: replica.clock.read(now).monotonic)
     }
 }

@@ -57,6 +57,19 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
+    /// Row 7: whoever was stopped together with its process learns of the end only when the lease is long over.
+    @Test(arguments: [Duration.milliseconds(50), .seconds(5)])
+    func aBodyThatWasStoppedTooHasTheStopBudgetToReturn(takes: Duration) throws {
+        var world = try led(.init(afterDrain: nil, afterCancel: takes))
+        world.pause(0, for: .seconds(20))
+        world.run(for: .seconds(30))
+        let term = try #require(world.candidates[0].terms.first).term
+        let isLate = takes > .seconds(1)
+        #expect(world.candidates[0].notes.contains(.overran(term: term)) == isLate)
+        #expect(world.candidates[0].ends.map(\.1) == [.renewTimeout])
+        #expect(world.violations.isEmpty)
+    }
+
     @Test func cancelledItReleasesWhatItStillHolds() throws {
         var world = try led(.init(afterDrain: nil, afterCancel: .milliseconds(20)))
         world.send(.cancel, to: 0)

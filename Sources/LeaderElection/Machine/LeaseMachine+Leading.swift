@@ -23,20 +23,18 @@ extension LeaseMachine {
     mutating func expire(_ now: ClockReading) {
         if let tenure, !tenure.window.isOpen(at: now) {
             let onTime = now.monotonic >= tenure.window.leadUntil.monotonic
-            end(tenure, onTime ? .renewTimeout : .clockJump)
+            end(tenure, onTime ? .renewTimeout : .clockJump, now)
         }
-        if case .stopping(let tenure, .ended(let reason, overran: false)) = state,
-            now.monotonic >= tenure.window.deadline.monotonic
-        {
+        if case .stopping(let tenure, .ended(let reason, let limit?)) = state, now.monotonic >= limit {
             clean = false
-            state = .stopping(tenure, .ended(reason, overran: true))
+            state = .stopping(tenure, .ended(reason, limit: nil))
             effects.append(.note(.overran(term: tenure.term)))
         }
     }
 
     mutating func tickTenure(_ now: ClockReading) {
         if case .stopping(let tenure, .draining(let reason, let limit?)) = state, limit <= now.monotonic {
-            return end(tenure, reason)
+            return end(tenure, reason, now)
         }
         guard let tenure else { return }
         if let next = tenure.nextRound {
@@ -79,7 +77,7 @@ extension LeaseMachine {
         if good >= majority {
             renewalSucceeded(tenure, round, now)
         } else if gone > settings.registers - majority {
-            end(tenure, .lost)
+            end(tenure, .lost, now)
         } else if good + round.unanswered < majority, gone + round.unanswered <= settings.registers - majority {
             renewalFailed(tenure, now)
         }

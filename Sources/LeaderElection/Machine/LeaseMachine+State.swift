@@ -62,7 +62,8 @@ extension LeaseMachine {
         /// The body was asked to return, and the lease is renewed until it has, at most until `limit`.
         case draining(TermEnd, limit: Duration?)
         /// The body's task was cancelled. The lease is renewed no more.
-        case ended(TermEnd, overran: Bool)
+        /// The body must have returned by `limit`; nil once it has not.
+        case ended(TermEnd, limit: Duration?)
     }
 
     package struct Release: Sendable {

@@ -23,7 +23,7 @@ extension LeaseMachine {
         switch state {
         case .leading(let tenure), .suspect(let tenure), .stopping(let tenure, .draining):
             stopRequested = true
-            end(tenure, .shutdown)
+            end(tenure, .shutdown, now)
         default: stop(now)
         }
     }
@@ -41,11 +41,15 @@ extension LeaseMachine {
     // MARK: The end of a term
 
     /// No handler may be called any more. The lease is kept until the body has returned, but not renewed.
-    mutating func end(_ tenure: Tenure, _ reason: TermEnd) {
+    ///
+    /// A process that was stopped past its lease learns of the end only when it goes on: its body too has the stop budget to
+    /// return in.
+    mutating func end(_ tenure: Tenure, _ reason: TermEnd, _ now: ClockReading) {
         var tenure = tenure
         tenure.round = nil
         tenure.nextRound = nil
-        state = .stopping(tenure, .ended(reason, overran: false))
+        let limit = max(tenure.window.deadline.monotonic, now.monotonic + timing.stopBudget)
+        state = .stopping(tenure, .ended(reason, limit: limit))
         if reason.isLoss { leader = nil }
         effects.append(.endTerm(reason))
     }
@@ -71,7 +75,7 @@ extension LeaseMachine {
             case .failed: .failed
             case .fencedOut: .fenced
             }
-        end(tenure, reason)
+        end(tenure, reason, now)
         leave(tenure, reason, now)
     }
 

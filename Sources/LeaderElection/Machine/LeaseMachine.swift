@@ -127,7 +127,7 @@ package struct LeaseMachine: Sendable {
         case .campaigning(let ballot), .confirming(let ballot): ballot.round.timeout
         case .leading(let tenure), .suspect(let tenure): nextWake(of: tenure)
         case .stopping(let tenure, .draining(_, let limit)): min(nextWake(of: tenure), limit ?? .seconds(Int64.max))
-        case .stopping(let tenure, .ended(_, let overran)): overran ? nil : tenure.window.deadline.monotonic
+        case .stopping(_, .ended(_, let limit)): limit
         case .releasing(let release): release.round.timeout
         case .stopped: nil
         }
