@@ -21,7 +21,7 @@ func retrying() {
         node.hear(HeardNode.expirations(1000))
         var intake = leading(node.logs)
         var failed: [Work] = []
-        while failed.count < 1000 { failed += intake.take() }
+        while failed.count < 1000 { failed += intake.take(Batch.limit) }
         benchmark.count {
             for (index, work) in failed.enumerated() { intake.retry(work, at: .milliseconds(index * 7919 % 1000)) }
             for millisecond in 0..<1000 { blackHole(intake.wake(now: .milliseconds(millisecond))) }
@@ -42,7 +42,7 @@ private func leading(_ logs: LogBook) -> Intake {
 private func handle(_ count: Int, _ intake: inout Intake) {
     var handled = 0
     while handled < count {
-        let batch = intake.take()
+        let batch = intake.take(Batch.limit)
         precondition(!batch.isEmpty)
         for work in batch { intake.finish(work) }
         handled += batch.count
