@@ -60,8 +60,12 @@ extension Intake {
     }
 
     private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog) {
-        repairing[log.runID] = hole
-        news.holes.append(Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: hole, token: token))
+        let part = log.unannounced.first(of: hole)
+        repairing[log.runID] = part.ordinals
+        news.holes.append(
+            Repairer.Hole(
+                runID: log.runID, node: "\(log.address)", ordinals: part.ordinals, token: token,
+                isUnannounced: part.isUnannounced))
     }
 
     /// The log of a process of which no leader has written: it begins with what any replica heard first.

@@ -27,6 +27,7 @@ package final class NodeLog: Sendable {
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
+        var unannounced = UnannouncedOrdinals()
         /// Finished through here, says the leader.
         var settled: UInt64 = 0
         /// When the last subscription ended, in milliseconds since 1970.
@@ -89,6 +90,9 @@ package final class NodeLog: Sendable {
     /// Where a leader without anybody's progress begins: before the first expiration heard, or with a node that has
     /// restarted before its first one. Nil before the first mark.
     package var baseline: UInt64? { state.withLock { $0.baseline } }
+
+    /// What the node counted and did not announce.
+    package var unannounced: UnannouncedOrdinals { state.withLock { $0.unannounced } }
 
     /// The first ordinal kept.
     package var firstOrdinal: UInt64? { state.withLock { $0.log.firstOrdinal } }
@@ -184,7 +188,9 @@ package final class NodeLog: Sendable {
                 state.log.renumber(after: start, by: shift)
                 if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
-            case .confirmed, .missed, .reset, nil: break
+            // A connection that stands loses nothing.
+            case .missed(let ordinals): state.unannounced.add(ordinals)
+            case .confirmed, .reset, nil: break
             }
             return finding
         }
@@ -302,6 +308,7 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             state.settled = max(state.settled, ordinal)
             state.log.trim(through: ordinal)
+            state.unannounced.trim(through: ordinal)
         }
     }
 }

@@ -37,7 +37,7 @@ package struct RepairInquiry {
     package init(_ hole: Repairer.Hole, peers: Set<String>) {
         runID = hole.runID
         ordinals = hole.ordinals
-        waitingFor = peers
+        waitingFor = hole.isUnannounced ? [] : peers
         missing = UInt64(hole.ordinals.count)
     }
 

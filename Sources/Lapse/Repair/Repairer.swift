@@ -19,6 +19,8 @@ package final class Repairer: Sendable {
         package var token: UInt64 = 0
         /// Nobody knows whether there was anything: what no peer heard is not lost by that.
         package var survey: Survey?
+        /// The node counted these and said nothing: no peer has heard them, and one that numbers otherwise would tell of others.
+        package var isUnannounced = false
     }
 
     /// What peers may have heard of a process though nothing here tells of it.

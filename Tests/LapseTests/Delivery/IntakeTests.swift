@@ -158,6 +158,27 @@ struct IntakeTests {
         #expect(intake.cursor("gone")?.pending.isEmpty == true)
     }
 
+    /// A peer that noticed earlier has other expirations under these numbers, which are handled here under theirs.
+    @Test func peersAreNotAskedForWhatTheNodeNeverAnnounced() throws {
+        let log = logs.log(of: "run", at: node)
+        log.subscriptionBegan()
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 0)
+        var intake = intake()
+        try log.hear(EventChannel.name(0), "k:1")
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 4)
+        let work = intake.take(4)
+        #expect(work.map(\.ordinal) == [1])
+        let hole = try #require(intake.takeNews().holes.first)
+        #expect(hole.ordinals == 2...4 && hole.isUnannounced)
+        var inquiry = RepairInquiry(hole, peers: ["b", "c"])
+        let step = inquiry.next(now: .seconds(1), leads: true)
+        #expect(step == .over(.answered))
+        let lost = intake.settle(hole, .answered)
+        #expect(lost == 3)
+    }
+
     /// The last leader had counted five forged messages that this replica was not there to hear.
     @Test func nothingIsTakenUpBeforeItIsKnownHowTheLastLeaderNumbered() throws {
         let log = logs.log(of: "run", at: node)
