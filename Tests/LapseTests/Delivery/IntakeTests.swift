@@ -170,6 +170,8 @@ struct IntakeTests {
         _ = log.resolve(counter: 4)
         let work = intake.take(4)
         #expect(work.map(\.ordinal) == [1])
+        let nothing = intake.take(4)
+        #expect(nothing.isEmpty)
         let hole = try #require(intake.takeNews().holes.first)
         #expect(hole.ordinals == 2...4 && hole.isUnannounced)
         var inquiry = RepairInquiry(hole, peers: ["b", "c"])
