@@ -54,9 +54,9 @@ final class HotPath: Sendable {
     }
 
     /// The same, and from the log to a handler that only counts.
-    func handle(_ events: Int) async {
+    func handle(_ events: Int) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        guard let timing = try? LeaseTiming(ttl: .seconds(3600)) else { return }
+        let timing = try LeaseTiming(ttl: .seconds(3600))
         let term = Term(
             number: 1, token: FencingToken(rawValue: 1),
             lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
@@ -98,6 +98,9 @@ final class HotPath: Sendable {
                 } ownKey: { _ in
                 }
             }
-        } catch { fatalError("\(error)") }
+        } catch {
+            // The bytes are this program's own.
+            fatalError("\(error)")
+        }
     }
 }

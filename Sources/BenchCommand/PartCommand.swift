@@ -21,7 +21,7 @@ struct PartCommand: AsyncParsableCommand {
         let before = clock()
         switch part {
         case .log: path.hear(events)
-        case .handler: await path.handle(events)
+        case .handler: try await path.handle(events)
         }
         let seconds = Double(clock() - before) / Double(CLOCKS_PER_SEC)
         Console.show(
