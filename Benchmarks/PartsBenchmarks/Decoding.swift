@@ -4,7 +4,7 @@ import RESP
 
 /// Bytes to replies: a warm reader allocates nothing.
 func decoding() {
-    Benchmark("decode_1000_messages", configuration: .counting) { benchmark in
+    Benchmark("decode_1000_messages", configuration: .counting()) { benchmark in
         let bytes = HeardNode.expirations(1000)
         var reader = ReplyReader()
         try read(bytes, &reader)

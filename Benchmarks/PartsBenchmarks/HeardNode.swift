@@ -6,6 +6,10 @@ import RedisClient
 /// A node that is listened to: its messages, and the log that they fill.
 struct HeardNode: ~Copyable {
     static let address = NodeAddress(host: "10.0.0.1", port: 6379)
+    /// It is the only master.
+    static let poll = TopologyPoll(
+        topology: Topology(mode: .standalone, nodes: [Topology.Node(id: "m", address: address, role: .master)]),
+        ownWord: [address: .master], number: 1)
 
     let logs: LogBook
     let log: NodeLog

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/// How often the calling thread has asked for memory so far: in Swift, in C, in the libraries.
+/// How often this process has asked for memory so far, in all its threads: in Swift, in C, in the libraries.
 uint64_t lapse_allocation_count(void);
 
 #endif
