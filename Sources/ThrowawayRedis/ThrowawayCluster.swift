@@ -19,7 +19,10 @@ package final class ThrowawayCluster: Sendable {
         let count = options.masters * (1 + options.replicasPerMaster)
         let cluster = ThrowawayCluster(options, members: [])
         do {
-            for _ in 0..<count { cluster.append(try await .start(options.nodeOptions)) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<count { group.addTask { cluster.append(try await .start(options.nodeOptions)) } }
+                try await group.waitForAll()
+            }
             try await cluster.form()
             return cluster
         } catch {
