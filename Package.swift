@@ -66,17 +66,19 @@ let package = Package(
             swiftSettings: rules),
         .target(
             name: "LeaderElectionEtcd",
-            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging],
+            dependencies: ["LeaderElection", "RedisClient", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging],
             swiftSettings: rules),
         .target(
             name: "LeaderElectionConsul",
-            dependencies: ["LeaderElection", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging], swiftSettings: rules),
+            dependencies: ["LeaderElection", "RedisClient", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging],
+            swiftSettings: rules),
         .target(
             name: "CMariaDB", cSettings: [.define("LAPSE_MYSQL", .when(traits: ["MySQL"]))],
             linkerSettings: [.linkedLibrary("mariadb", .when(traits: ["MySQL"]))]),
         .target(
             name: "LeaderElectionMySQL",
-            dependencies: ["LeaderElection", "CMariaDB", nioCore, nioPosix, logging], swiftSettings: rules),
+            dependencies: ["LeaderElection", "RedisClient", "CMariaDB", nioCore, nioPosix, logging],
+            swiftSettings: rules),
         .target(
             name: "Lapse",
             dependencies: [

@@ -1,4 +1,4 @@
-import NIOSSL
+import RedisClient
 
 extension ConsulConfiguration {
     /// Reads `consul://host:8500[,host:8500…]/prefix`, or `consul+tls://` for TLS. `password` is an ACL token, the
@@ -38,7 +38,8 @@ extension ConsulConfiguration {
             if token?.reveal.isEmpty != false { throw ConsulConfigurationError("the file of Consul's token is empty") }
         }
         if usesTLS {
-            tls = try Self.tls(authority: tlsCA, certificate: tlsCert, key: tlsKey)
+            let files = TLSFiles(authority: tlsCA, certificate: tlsCert, key: tlsKey, option: "--store-tls")
+            do { tls = try files.configuration() } catch { throw ConsulConfigurationError(error.description) }
         } else if tlsCA != nil || tlsCert != nil || tlsKey != nil {
             throw ConsulConfigurationError(
                 "there are TLS files for Consul, but its URL starts with consul://: write consul+tls://")
@@ -46,59 +47,11 @@ extension ConsulConfiguration {
     }
 
     private static func agent(_ text: Substring, defaultPort: Int) throws(ConsulConfigurationError) -> Agent {
-        var host = text
-        var port: Substring?
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            host = text[text.index(after: text.startIndex)..<end]
-            let tail = text[text.index(after: end)...]
-            guard tail.isEmpty || tail.hasPrefix(":") else {
-                throw ConsulConfigurationError("behind the ']' of a Consul agent's address stands :port or nothing")
-            }
-            port = tail.isEmpty ? nil : tail.dropFirst()
-        } else if let colon = text.firstIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-            if port?.contains(":") == true {
-                throw ConsulConfigurationError("an IPv6 address stands in brackets, as in consul://[::1]:8500/prefix")
-            }
-        }
-        guard !host.isEmpty else {
-            throw ConsulConfigurationError("a Consul URL names its agent: consul://host:8500/prefix")
-        }
-        guard let port else { return Agent(host: String(host), port: defaultPort) }
-        guard let number = Int(port), (1...65535).contains(number) else {
-            throw ConsulConfigurationError("the port of a Consul agent is a number of 1 to 65535")
-        }
-        return Agent(host: String(host), port: number)
-    }
-
-    private static func tls(
-        authority: String?, certificate: String?, key: String?
-    ) throws(ConsulConfigurationError) -> TLSConfiguration {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        if let authority {
-            configuration.trustRoots = .certificates(
-                try read(authority, "authority") { try NIOSSLCertificate.fromPEMFile($0) })
-        }
-        switch (certificate, key) {
-        case (let certificate?, let key?):
-            let chain = try read(certificate, "client certificate") { try NIOSSLCertificate.fromPEMFile($0) }
-            configuration.certificateChain = chain.map { .certificate($0) }
-            configuration.privateKey = .privateKey(
-                try read(key, "client key") { try NIOSSLPrivateKey(file: $0, format: .pem) })
-        case (nil, nil): break
-        default:
-            throw ConsulConfigurationError(
-                "a client certificate for Consul and its key belong together: give both or none")
-        }
-        return configuration
-    }
-
-    private static func read<Value>(
-        _ file: String, _ what: String, _ body: (String) throws -> Value
-    ) throws(ConsulConfigurationError) -> Value {
-        do { return try body(file) } catch {
-            throw ConsulConfigurationError("the \(what) for Consul, \(file), cannot be read as PEM")
+        do {
+            let address = try HostAndPort(text)
+            return Agent(host: address.host, port: address.port ?? defaultPort)
+        } catch {
+            throw ConsulConfigurationError("a Consul URL is consul://host:8500/prefix: \(error)")
         }
     }
 }

@@ -1,4 +1,5 @@
 public import NIOSSL
+import RedisClient
 
 /// What is wrong with a store's URL, and what to write instead. It repeats nothing of the URL's user or password.
 public struct EtcdURLError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -61,24 +62,11 @@ extension EtcdConfiguration {
     }
 
     private static func endpoint(_ text: Substring) throws(EtcdURLError) -> Endpoint {
-        var host = text
-        var port: Substring?
-        if text.hasPrefix("[") {
-            guard let close = text.firstIndex(of: "]") else { throw EtcdURLError("a ']' is missing") }
-            host = text[text.index(after: text.startIndex)..<close]
-            let tail = text[text.index(after: close)...]
-            guard tail.isEmpty || tail.hasPrefix(":") else { throw EtcdURLError("after ']' comes :port") }
-            port = tail.isEmpty ? nil : tail.dropFirst()
-        } else if let colon = text.firstIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
+        do {
+            let address = try HostAndPort(text)
+            return address.port.map { Endpoint(host: address.host, port: $0) } ?? Endpoint(host: address.host)
+        } catch {
+            throw EtcdURLError("\(error), as in etcd://host:2379[,host:2379…]/prefix")
         }
-        guard !host.isEmpty else { throw EtcdURLError("a host is missing: etcd://host:2379[,host:2379…]/prefix") }
-        guard !host.contains(where: \.isWhitespace) else { throw EtcdURLError("a host has a space in it") }
-        guard let port else { return Endpoint(host: String(host)) }
-        guard let number = Int(port), (1...65535).contains(number) else {
-            throw EtcdURLError("'\(port)' is no port: 1 to 65535")
-        }
-        return Endpoint(host: String(host), port: number)
     }
 }

@@ -1,4 +1,6 @@
 #if MySQL
+import RedisClient
+
 extension MySQLConfiguration {
     private static let shape = "mysql://user@host:3306/database?scheme=heartbeat"
 
@@ -76,49 +78,21 @@ extension MySQLConfiguration {
     }
 
     private static func address(_ text: Substring) throws(MySQLURLError) -> (host: String, port: Int) {
-        var host = text
-        var port: Substring?
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else {
-                throw MySQLURLError("an IPv6 address stands in brackets: mysql://user@[::1]:3306/database")
-            }
-            host = text[text.index(after: text.startIndex)..<end]
-            let behind = text[text.index(after: end)...]
-            guard behind.isEmpty || behind.hasPrefix(":") else {
-                throw MySQLURLError("behind ']' stands ':' and the port")
-            }
-            port = behind.isEmpty ? nil : behind.dropFirst()
-        } else if let colon = text.firstIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-        }
-        guard !host.isEmpty, !host.contains(",") else {
+        // Before the rest: of 'a:1,b' one would say that its port is no number.
+        guard !text.isEmpty, !text.contains(",") else {
             throw MySQLURLError("one host, the primary, stands behind '@': \(shape)")
         }
-        let number = port.map { Int($0) ?? 0 } ?? 3306
-        guard (1...65_535).contains(number) else { throw MySQLURLError("the port is a number of 1 to 65535") }
-        return (String(host), number)
+        do {
+            let address = try HostAndPort(text)
+            return (address.host, address.port ?? 3306)
+        } catch { throw MySQLURLError("\(error): \(shape)") }
     }
 
     private static func decoded(_ text: Substring, _ what: String) throws(MySQLURLError) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let pair = String(decoding: rest.prefix(2), as: UTF8.self)
-            guard pair.utf8.count == 2, pair.allSatisfy(\.isHexDigit), let value = UInt8(pair, radix: 16) else {
-                throw MySQLURLError("a '%' in the \(what) is written %25")
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        guard let text = String(validating: bytes, as: UTF8.self), !text.utf8.contains(0) else {
-            throw MySQLURLError("the \(what) is UTF-8 without zeros")
-        }
-        return text
+        let decoded: String
+        do { decoded = try String(percentEncoded: text, what) } catch { throw MySQLURLError(error.description) }
+        guard !decoded.utf8.contains(0) else { throw MySQLURLError("the \(what) is text without zeros") }
+        return decoded
     }
 }
 #endif

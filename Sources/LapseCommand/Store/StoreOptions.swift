@@ -59,7 +59,8 @@ struct StoreOptions: Sendable {
             }
             return nil
         }
-        return try StoreTLS.configuration(authority: authority, certificate: certificate, key: key)
+        let files = TLSFiles(authority: authority, certificate: certificate, key: key, option: "--store-tls")
+        do { return try files.configuration() } catch { throw .usage(error.description) }
     }
 
     /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run` does.

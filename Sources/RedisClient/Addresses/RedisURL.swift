@@ -67,40 +67,17 @@ package struct RedisURL: Sendable, Equatable {
 
     private static func address(_ text: Substring, defaultPort: Int) throws(RedisURLError) -> NodeAddress {
         if text.isEmpty { return NodeAddress(host: "127.0.0.1", port: defaultPort) }
-        if text.hasPrefix("["), text.hasSuffix("]") {
-            return NodeAddress(host: String(text.dropFirst().dropLast()), port: defaultPort)
-        }
         if text.contains(",") { throw RedisURLError("several servers are several URLs: write each in full") }
-        guard text.hasPrefix("[") || text.count(where: { $0 == ":" }) < 2 else {
-            throw RedisURLError("an IPv6 address stands in brackets, as in redis://[::1]:6379")
-        }
-        if !text.contains(where: { ":[".contains($0) }) { return NodeAddress(host: String(text), port: defaultPort) }
-        guard let address = NodeAddress(text), !address.host.isEmpty, !address.host.hasPrefix("[") else {
-            throw RedisURLError("behind '://' and '@' stands host:port with a port of 1 to 65535")
-        }
-        return address
+        do {
+            let address = try HostAndPort(text)
+            return NodeAddress(host: address.host, port: address.port ?? defaultPort)
+        } catch { throw RedisURLError("behind '://' and '@': \(error)") }
     }
 
-    /// Percent-decoding, so that a password may hold any character.
     private static func decoded(_ text: Substring) throws(RedisURLError) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let pair = String(decoding: rest.prefix(2), as: UTF8.self)
-            guard pair.utf8.count == 2, pair.allSatisfy(\.isHexDigit), let value = UInt8(pair, radix: 16) else {
-                throw RedisURLError("a '%' in user or password is written %25")
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
+        do { return try String(percentEncoded: text, "user or password") } catch {
+            throw RedisURLError(error.description)
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw RedisURLError("user and password are UTF-8")
-        }
-        return text
     }
 }
 

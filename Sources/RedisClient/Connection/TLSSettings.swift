@@ -12,24 +12,11 @@ package struct TLSSettings: Sendable {
     ///   - certificateFile: PEM chain this client shows, with `keyFile` as its key.
     /// - Throws: ``RedisError`` of kind `tls`, naming the file.
     package init(authorityFile: String?, certificateFile: String?, keyFile: String?) throws(RedisError) {
-        var configuration = TLSConfiguration.makeClientConfiguration()
+        let files = TLSFiles(authority: authorityFile, certificate: certificateFile, key: keyFile, option: "--tls")
         do {
-            if let authorityFile {
-                configuration.trustRoots = .certificates(
-                    try Self.read(authorityFile, "--tls-ca") { try NIOSSLCertificate.fromPEMFile($0) })
-            }
-            switch (certificateFile, keyFile) {
-            case (let certificateFile?, let keyFile?):
-                let chain = try Self.read(certificateFile, "--tls-cert") { try NIOSSLCertificate.fromPEMFile($0) }
-                configuration.certificateChain = chain.map { .certificate($0) }
-                let key = try Self.read(keyFile, "--tls-key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
-                configuration.privateKey = .privateKey(key)
-            case (nil, nil): break
-            default: throw RedisError(.tls, node: nil, "--tls-cert and --tls-key belong together: give both or none")
-            }
-            context = try NIOSSLContext(configuration: configuration)
-        } catch let error as RedisError {
-            throw error
+            context = try NIOSSLContext(configuration: try files.configuration())
+        } catch let error as TLSFiles.Unusable {
+            throw RedisError(.tls, node: nil, error.description)
         } catch {
             throw RedisError(.tls, node: nil, "the TLS settings cannot be used: \(error)")
         }
@@ -42,14 +29,6 @@ package struct TLSSettings: Sendable {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
         return TLSSettings(try NIOSSLContext(configuration: configuration))
-    }
-
-    private static func read<Value>(
-        _ file: String, _ option: String, _ body: (String) throws -> Value
-    ) throws(RedisError) -> Value {
-        do { return try body(file) } catch {
-            throw RedisError(.tls, node: nil, "\(option): \(file) cannot be read as PEM")
-        }
     }
 
     func handler(for host: String) throws -> NIOSSLClientHandler {
