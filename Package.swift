@@ -118,7 +118,7 @@ let package = Package(
             swiftSettings: rules),
 
         // The fault table: real faults against real clusters, and the account.
-        .target(name: "Chaos", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+        .target(name: "Chaos", dependencies: ["LeaderElection", "ThrowawayRedis"], swiftSettings: rules),
         .executableTarget(
             name: "ChaosCommand",
             dependencies: [

@@ -1,3 +1,5 @@
+import LeaderElection
+
 /// Faults in an order drawn from a seed: some one by one, some of a replica and of a node at the same time.
 package struct Composition: Sendable, CustomStringConvertible {
     /// A fault of a replica, with what heals it.
@@ -46,11 +48,11 @@ package struct Composition: Sendable, CustomStringConvertible {
 
     package let seed: UInt64
     /// Endless; a run takes as many as fit into its time.
-    private var random: SeededRandom
+    private var random: RandomSource
 
     package init(seed: UInt64) {
         self.seed = seed
-        random = SeededRandom(seed: seed)
+        random = RandomSource.seeded(seed)
     }
 
     package var description: String { "seed \(seed)" }

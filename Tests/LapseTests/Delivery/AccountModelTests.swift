@@ -1,3 +1,4 @@
+import LeaderElection
 import Testing
 
 @testable import Lapse
@@ -7,7 +8,7 @@ import Testing
 struct AccountModelTests {
     private struct Model {
         var machine = DispatchMachine()
-        var random: SeededRandom
+        var random: RandomSource
         var underWay: [Work] = []
         /// Announced, by log.
         var head: [String: UInt64] = ["a": 0, "b": 40]
@@ -15,7 +16,7 @@ struct AccountModelTests {
         var now = Duration.zero
 
         init(seed: UInt64) {
-            random = SeededRandom(seed: seed)
+            random = RandomSource.seeded(seed)
             machine.open("a", at: Cursor(through: 0))
             machine.open("b", at: Cursor(through: 40, pending: [31, 35, 36]))
             expected["b"]?.announced = 3

@@ -1,3 +1,4 @@
+import LeaderElection
 import Testing
 
 @testable import Lapse
@@ -46,7 +47,7 @@ struct DispatchModelTests {
 
     @Test(arguments: 0..<30)
     func keepsTheOrderOfEachKey(_ seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = RandomSource.seeded(seed)
         var model = Model()
         for _ in 0..<400 {
             model.now += .milliseconds(Int.random(in: 0...20, using: &random))

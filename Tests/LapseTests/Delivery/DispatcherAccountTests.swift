@@ -71,7 +71,7 @@ struct DispatcherAccountTests {
     func balances() async throws {
         var reportedAtAll: UInt64 = 0
         for seed in 0..<8 as Range<UInt64> {
-            var random = SeededRandom(seed: seed)
+            var random = RandomSource.seeded(seed)
             let logs = LogBook(limitBytes: 4 << 10, limitAge: .seconds(60))
             var node = Node(log: logs.log(of: "run", at: address))
             node.log.subscriptionBegan()

@@ -1,3 +1,4 @@
+import LeaderElection
 import RESP
 import Testing
 import ThrowawayRedis
@@ -55,7 +56,7 @@ struct GlobTests {
 
     @Test(.timeLimit(.minutes(1))) func agreesWithRedis() async throws {
         let server = try await ThrowawayServer.start()
-        var random = SeededRandom(seed: 4)
+        var random = RandomSource.seeded(4)
         func text(_ alphabet: String, _ length: ClosedRange<Int>) -> String {
             let count = Int.random(in: length, using: &random)
             return String((0..<count).map { _ in alphabet.randomElement(using: &random) ?? "a" })

@@ -1,3 +1,4 @@
+import LeaderElection
 import Testing
 
 @testable import Lapse
@@ -5,7 +6,7 @@ import Testing
 struct KeyLinesTests {
     @Test(arguments: 0..<20)
     func agreesWithADictionary(_ seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = RandomSource.seeded(seed)
         var lines = KeyLines()
         var model: [String: [UInt64]] = [:]
         var ordinal: UInt64 = 0

@@ -1,3 +1,4 @@
+import LeaderElection
 import Testing
 
 @testable import Lapse
@@ -59,7 +60,7 @@ struct ExpirationLogBoundsTests {
 
     @Test(arguments: 0..<8)
     func agreesWithAnArray(_ seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = RandomSource.seeded(seed)
         var log = ExpirationLog(chunkBytes: Int.random(in: 1...100, using: &random))
         var model: [(ordinal: UInt64, key: [UInt8])] = []
         var next: UInt64 = 1

@@ -1,3 +1,4 @@
+import LeaderElection
 import Testing
 
 @testable import Lapse
@@ -59,7 +60,7 @@ struct NumberingModelTests {
 
     @Test(arguments: 0..<60)
     func everyExpirationIsNumberedOnceOrInsideAGap(_ seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = RandomSource.seeded(seed)
         var total: UInt64 = 0
         var counter = UInt64.random(in: 0...1_000, using: &random)
         /// The truth's name of an expiration is its counter had there been no reset.
