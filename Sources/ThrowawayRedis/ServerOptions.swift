@@ -46,7 +46,8 @@ package struct ServerOptions: Sendable {
 
     package init() {}
 
-    var isIPv6: Bool { bind.first?.contains(":") ?? false }
+    var host: String { bind.first ?? "127.0.0.1" }
+    func address(_ port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// The text of redis.conf, except what only its role knows.
     func configuration(port: Int, directory: URL) -> String {
