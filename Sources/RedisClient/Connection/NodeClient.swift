@@ -9,7 +9,7 @@ import Synchronization
 package final class NodeClient: Sendable {
     private enum Link {
         case idle(retryAt: NIODeadline, last: RedisError?)
-        case connecting(EventLoopFuture<RedisConnection>)
+        case connecting(EventLoopFuture<RedisConnection>, ConnectionAttempt)
         case connected(RedisConnection)
         case shutDown
     }
@@ -83,7 +83,7 @@ package final class NodeClient: Sendable {
         return reply
     }
 
-    /// Closes the connection for good.
+    /// Closes the connection for good, and gives up one that is being made.
     package func shutDown() async {
         let closing = loop.submit { () -> EventLoopFuture<Void>? in
             defer { self.state.value.link = .shutDown }
@@ -91,9 +91,9 @@ package final class NodeClient: Sendable {
             case .connected(let connection):
                 connection.close()
                 return connection.closed
-            case .connecting(let future):
-                future.whenSuccess { $0.close() }
-                return future.flatMap { $0.closed }
+            case .connecting(let future, let attempt):
+                attempt.giveUp()
+                return future.map { _ in }
             case .idle, .shutDown: return nil
             }
         }.flatMap { closed in closed ?? self.loop.makeSucceededVoidFuture() }
@@ -103,13 +103,14 @@ package final class NodeClient: Sendable {
     private func connection() -> EventLoopFuture<RedisConnection> {
         switch state.value.link {
         case .connected(let connection) where connection.isActive: return loop.makeSucceededFuture(connection)
-        case .connecting(let future): return future
+        case .connecting(let future, _): return future
         case .shutDown: return loop.makeFailedFuture(RedisError(.closed, node: address, "the client is shut down"))
         case .idle(let retryAt, let last?) where NIODeadline.now() < retryAt: return loop.makeFailedFuture(last)
         case .idle, .connected: break
         }
-        let future = RedisConnection.connect(to: address, settings: settings, on: loop)
-        state.value.link = .connecting(future)
+        let attempt = ConnectionAttempt(on: loop)
+        let future = RedisConnection.connect(to: address, settings: settings, on: loop, attempt)
+        state.value.link = .connecting(future, attempt)
         future.assumeIsolated().whenComplete { result in self.connected(result) }
         return future
     }

@@ -20,13 +20,23 @@ package final class RedisConnection: Sendable {
     package static func connect(
         to address: NodeAddress, settings: ConnectionSettings, on loop: any EventLoop
     ) -> EventLoopFuture<RedisConnection> {
-        open(address, settings, on: loop).flatMapError { error in
-            WrongPort.explain(error, address, settings, on: loop).flatMapThrowing { throw $0 }
+        connect(to: address, settings: settings, on: loop, ConnectionAttempt(on: loop))
+    }
+
+    /// The same, as long as the attempt is not given up.
+    static func connect(
+        to address: NodeAddress, settings: ConnectionSettings, on loop: any EventLoop, _ attempt: ConnectionAttempt
+    ) -> EventLoopFuture<RedisConnection> {
+        open(address, settings, on: loop, attempt).flatMapError { error in
+            guard !attempt.isGivenUp else {
+                return loop.makeFailedFuture(RedisError(.closed, node: address, "the client is shut down"))
+            }
+            return WrongPort.explain(error, address, settings, on: loop, attempt).flatMapThrowing { throw $0 }
         }
     }
 
     static func open(
-        _ address: NodeAddress, _ settings: ConnectionSettings, on loop: any EventLoop
+        _ address: NodeAddress, _ settings: ConnectionSettings, on loop: any EventLoop, _ attempt: ConnectionAttempt
     ) -> EventLoopFuture<RedisConnection> {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(TimeAmount(settings.connectTimeout))
@@ -34,6 +44,7 @@ package final class RedisConnection: Sendable {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try attempt.adopt(channel)
                     if let tls = settings.tls {
                         try channel.pipeline.syncOperations.addHandler(tls.handler(for: address.host))
                     }

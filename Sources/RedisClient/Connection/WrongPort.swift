@@ -7,7 +7,8 @@ import NIOCore
 enum WrongPort {
     /// The error that tells what to mend, or the one given.
     static func explain(
-        _ error: any Error, _ address: NodeAddress, _ settings: ConnectionSettings, on loop: any EventLoop
+        _ error: any Error, _ address: NodeAddress, _ settings: ConnectionSettings, on loop: any EventLoop,
+        _ attempt: ConnectionAttempt
     ) -> EventLoopFuture<any Error> {
         guard let kind = (error as? RedisError)?.kind, let other = other(kind, settings) else {
             return loop.makeSucceededFuture(error)
@@ -16,7 +17,7 @@ enum WrongPort {
             settings.tls == nil
             ? "the server speaks TLS on this port: use rediss://"
             : "the server does not speak TLS on this port: use redis:// or its TLS port"
-        return RedisConnection.open(address, other, on: loop).map { connection in
+        return RedisConnection.open(address, other, on: loop, attempt).map { connection in
             connection.close()
             return true
         }.flatMapErrorThrowing { second in
