@@ -10,7 +10,8 @@ final class Companions: Sendable {
     enum Preparation: Sendable, Equatable {
         /// With the value; nil where there is none.
         case ready([UInt8]?)
-        /// Found by its companion, and by now the companion is gone or the timer is back: nothing has expired.
+        /// Found by its companion, and by now the companion is gone or the timer is back: nothing has expired. Or the value has
+        /// been to the handler before, in this term, and is a dead letter.
         case groundless
         /// The companion cannot be read now.
         case later
@@ -22,6 +23,7 @@ final class Companions: Sendable {
     private let isCluster: Bool
     private let logger: Logger
     private let told = Mutex<Set<String>>([])
+    private let unsettled = Mutex(UnsettledValues())
 
     init(_ rules: CompanionRules, clients: [UInt16: KeyedClient], isCluster: Bool, logger: Logger) {
         self.rules = rules
@@ -29,6 +31,8 @@ final class Companions: Sendable {
         self.isCluster = isCluster
         self.logger = logger
     }
+
+    func beginTerm() { unsettled.withLock { $0.begin() } }
 
     /// Reads the companion of an expired key. Returns at once when the task is cancelled.
     func prepare(_ work: Work) async -> Preparation {
@@ -48,7 +52,12 @@ final class Companions: Sendable {
         switch answer {
         case .success(let reply):
             let value = reply.bytes.map { Array($0.readableBytesView) }
-            return value == nil && isSuspicion ? .groundless : .ready(value)
+            guard let value else { return isSuspicion ? .groundless : .ready(nil) }
+            let isNews = unsettled.withLock { unsettled in
+                unsettled.handOut(
+                    value, of: work.timer, origin: work.origin, receivedAt: work.expiration.receivedMilliseconds)
+            }
+            return isNews ? .ready(value) : .groundless
         case .failure(let error) where error.kind.isTheKeysOwn || error.isPermanent:
             // Waiting would mend nothing; the companion stays where it is.
             refused(error, companion)
@@ -63,6 +72,8 @@ final class Companions: Sendable {
 
     /// The value has been handled: deletes the companion, unless its timer is back or it holds another value by now.
     func settle(_ work: Work, _ value: [UInt8]) async {
+        // Whether or not the companion can be deleted: what is found again is to be handled again.
+        unsettled.withLock { $0.settle(work.timer) }
         guard let companion = companion(of: work.key.bytes), let client = clients[work.database] else { return }
         let keys = [work.key.bytes, companion]
         let failure = await unlessCancelled { () async -> RedisError? in
@@ -119,6 +130,12 @@ final class Companions: Sendable {
         if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
         return redis.call('DEL', KEYS[2])
         """)
+}
+
+extension Work {
+    fileprivate var timer: ReconcileMachine.Orphan {
+        ReconcileMachine.Orphan(timer: key.bytes, database: database)
+    }
 }
 
 extension RedisError.Kind {

@@ -33,6 +33,7 @@ final class Reconciler: Sendable {
 
     /// Sweeps until cancelled, at the end of the term.
     func run() async {
+        around.companions.beginTerm()
         let bell = Doorbell(on: loop)
         await withDiscardingTaskGroup { group in
             var reasons = SweepReasons()
