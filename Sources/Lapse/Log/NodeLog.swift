@@ -186,6 +186,7 @@ package final class NodeLog: Sendable {
                 if state.baseline == nil { state.baseline = isSuccessor ? 0 : offset }
             case .renumbered(let start, let shift):
                 state.log.renumber(after: start, by: shift)
+                state.unannounced.renumber(after: start, by: shift)
                 if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
             // A connection that stands loses nothing.

@@ -7,6 +7,11 @@ package struct UnannouncedOrdinals: Sendable, Equatable {
 
     package mutating func add(_ ordinals: ClosedRange<UInt64>) { ranges.append(ordinals) }
 
+    /// The numbers behind `start` turned out to be too low by `shift`; nothing here reaches across it.
+    package mutating func renumber(after start: UInt64, by shift: UInt64) {
+        ranges = ranges.map { $0.lowerBound > start ? $0.lowerBound + shift...$0.upperBound + shift : $0 }
+    }
+
     /// Forgets what the leader has passed.
     package mutating func trim(through ordinal: UInt64) { ranges.removeAll { $0.upperBound <= ordinal } }
 

@@ -133,6 +133,20 @@ struct NodeLogTests {
         #expect(feed.ordinals(after: 105) == [106, 107, 108, 109])
     }
 
+    @Test func whatWasNotAnnouncedMovesUpToo() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(100)
+        feed.expire("a")
+        let unannounced = feed.mark(103)
+        #expect(unannounced == .missed(102...103))
+        feed.log.adopt(base: 5)
+        let anew = feed.mark(103)
+        #expect(anew == .renumbered(after: 100, by: 5))
+        #expect(feed.log.unannounced.first(of: 107...108) == (107...108, true))
+        #expect(feed.log.unannounced.first(of: 101...105) == (101...105, false))
+    }
+
     @Test func whatIsTrimmedIsAHole() throws {
         var feed = Feed()
         feed.log.subscriptionBegan()

@@ -17,4 +17,19 @@ struct UnannouncedOrdinalsTests {
         unannounced.trim(through: 20)
         #expect(unannounced == UnannouncedOrdinals())
     }
+
+    @Test func aSubscriptionThatIsNumberedAnewTakesItsOwnAlong() {
+        var unannounced = UnannouncedOrdinals()
+        unannounced.add(5...10)  // In an earlier subscription, which ended at 10.
+        unannounced.add(13...15)
+        unannounced.add(20...20)
+        unannounced.renumber(after: 10, by: 100)
+        #expect(unannounced.first(of: 5...10) == (5...10, true))
+        #expect(unannounced.first(of: 11...112) == (11...112, false))
+        #expect(unannounced.first(of: 113...200) == (113...115, true))
+        #expect(unannounced.first(of: 116...200) == (116...119, false))
+        #expect(unannounced.first(of: 120...200) == (120...120, true))
+        unannounced.trim(through: 119)
+        #expect(unannounced.first(of: 1...200) == (1...119, false))
+    }
 }
