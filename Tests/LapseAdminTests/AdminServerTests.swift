@@ -123,13 +123,16 @@ import Testing
     @Test func offRunsUntilItIsStopped() async throws {
         let server = AdminServer(
             address: .off, source: StubSource(), registry: PrometheusRegistry(), logger: .silent)
-        let group = ServiceGroup(services: [server], logger: .silent)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            // Before or after it has started: either way it ends without an error.
-            try await Task.sleep(for: .milliseconds(50))
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
+        struct Brief: Service {
+            func run() async throws {}
         }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: server),
+                    // It ends as soon as all have started, and stops the others.
+                    .init(service: Brief(), successTerminationBehavior: .gracefullyShutdownGroup),
+                ], logger: .silent))
+        try await group.run()
     }
 }

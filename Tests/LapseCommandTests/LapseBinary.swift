@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import Testing
+import ThrowawayRedis
 
 /// The command as built, beside the tests.
 struct LapseBinary: Sendable {
@@ -49,14 +50,29 @@ struct LapseBinary: Sendable {
 
         fileprivate func collect() {
             output.fileHandleForReading.readabilityHandler = { [weak self] handle in
-                let data = handle.availableData
-                if data.isEmpty { handle.readabilityHandler = nil }
-                self?.printed.withLock { $0.output += data }
+                guard let self else { return handle.readabilityHandler = nil }
+                printed.withLock { Self.read(handle, into: &$0.output) }
             }
             errors.fileHandleForReading.readabilityHandler = { [weak self] handle in
-                let data = handle.availableData
-                if data.isEmpty { handle.readabilityHandler = nil }
-                self?.printed.withLock { $0.errors += data }
+                guard let self else { return handle.readabilityHandler = nil }
+                printed.withLock { Self.read(handle, into: &$0.errors) }
+            }
+        }
+
+        private static func read(_ handle: FileHandle, into text: inout Data) {
+            let data = handle.availableData
+            if data.isEmpty { handle.readabilityHandler = nil }
+            text += data
+        }
+
+        /// Whether all that has been printed was read. What is read is taken in under the same lock.
+        private var isCollected: Bool {
+            printed.withLock { _ in
+                [output, errors].allSatisfy { pipe in
+                    var end = pollfd(
+                        fd: pipe.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+                    return unsafe poll(&end, 1, 0) <= 0 || end.revents & Int16(POLLIN) == 0
+                }
             }
         }
 
@@ -85,8 +101,9 @@ struct LapseBinary: Sendable {
                 }
                 try await Task.sleep(for: .milliseconds(5))
             }
-            // What it printed last may still be in the pipe.
-            try await Task.sleep(for: .milliseconds(50))
+            try await waitUntil("what it printed last has left the pipes", within: limit) {
+                isCollected ? nil : "there is more in them"
+            }
             return Run(code: process.terminationStatus, output: text.output, errors: text.errors)
         }
     }

@@ -2,6 +2,7 @@ import Foundation
 import Lapse
 import Synchronization
 import Testing
+import ThrowawayRedis
 
 /// Lines of many tasks into one pipe.
 @Suite(.timeLimit(.minutes(1))) struct LineOutputTests {
@@ -16,6 +17,12 @@ import Testing
         }
 
         deinit { close(write) }
+
+        /// Whether a writer would have to wait.
+        var isFull: Bool {
+            var end = pollfd(fd: write, events: Int16(POLLOUT), revents: 0)
+            return unsafe poll(&end, 1, 0) == 0
+        }
 
         func next(_ size: Int) -> [UInt8] {
             var chunk = [UInt8](repeating: 0, count: size)
@@ -80,7 +87,7 @@ import Testing
         let big = [UInt8](repeating: 65, count: 1 << 20)
         let stuck = Task { try await output.write(big) }
         let waiting = Task { try await output.write([10]) }
-        try await Task.sleep(for: .milliseconds(50))
+        try await waitUntil("the first is stuck", within: .seconds(20)) { ends.isFull ? nil : "there is room" }
         stuck.cancel()
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await stuck.value }

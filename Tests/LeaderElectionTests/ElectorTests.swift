@@ -167,10 +167,11 @@ private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store = MemoryStore(registers: 3)
         let first = try elector(store, "a", ttl: .seconds(600))
         let second = try elector(store, "b", ttl: .seconds(600))
+        let firstChanges = first.leadership
         let changes = second.leadership
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await first.run { await $0.drainRequested() } }
-            while !first.state.isLeader { try await Task.sleep(for: .milliseconds(1)) }
+            for await change in firstChanges { if case .leading = change { break } }
             group.addTask { try await second.run { _ in second.stop() } }
             for await change in changes where change == .following(leader: "a") { break }
             // Without the wake-up the second would wait for ten minutes, and the test fail by its time limit.
