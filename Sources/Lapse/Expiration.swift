@@ -2,51 +2,81 @@ public import FoundationEssentials
 import RESP
 
 /// One key that Redis expired.
-public struct Expiration: Sendable, Hashable {
-    /// The key, byte for byte.
-    public let key: ExpirationKey
-    /// Why it is handled now.
-    public let origin: Origin
+///
+/// It shares memory with those that were announced beside it, up to some kilobytes: whoever keeps few of many for long keeps
+/// their keys and positions instead.
+public struct Expiration: Sendable {
+    private let excerpt: Excerpt
+    private let index: Int
     /// The companion's value; nil without a companion rule, and when there was no companion any more: then this
     /// expiration has probably been handled before.
     public let value: [UInt8]?
-    let databaseNumber: UInt16
-    let process: NodeProcess
-    let ordinal: UInt64
-    /// Since 1970.
-    let receivedMilliseconds: UInt64
 
-    package init(
-        key: ExpirationKey, database: UInt16, process: NodeProcess, ordinal: UInt64, origin: Origin,
-        receivedMilliseconds: UInt64, value: [UInt8]? = nil
-    ) {
-        self.key = key
-        databaseNumber = database
-        self.process = process
-        self.ordinal = ordinal
-        self.origin = origin
-        self.receivedMilliseconds = receivedMilliseconds
+    init(_ excerpt: Excerpt, _ index: Int, value: [UInt8]? = nil) {
+        self.excerpt = excerpt
+        self.index = index
         self.value = value
     }
 
+    /// The key, byte for byte.
+    public var key: ExpirationKey { excerpt.withKey(index) { ExpirationKey(copying: $0) } }
+
+    /// Why it is handled now.
+    public var origin: Origin { excerpt.origin(index) }
+
     /// The logical database, 0 in a cluster.
-    public var database: Int { Int(databaseNumber) }
+    public var database: Int { Int(excerpt.database(index)) }
 
     /// The address of the node that announced it, `host:port`.
-    public var node: String { process.node }
+    public var node: String { excerpt.process.node }
 
     /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
     /// its companion (``Origin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
-    public var position: Position { Position(runID: process.runID, ordinal: ordinal) }
+    public var position: Position { Position(runID: excerpt.process.runID, ordinal: excerpt.ordinal(index)) }
 
     /// When this replica heard of it, by the wall clock, to the millisecond.
-    public var receivedAt: Date { Date(timeIntervalSince1970: Double(receivedMilliseconds) / 1000) }
+    public var receivedAt: Date { Date(timeIntervalSince1970: Double(excerpt.received(index)) / 1000) }
+}
 
-    /// The same with its companion's value.
-    func with(_ value: [UInt8]?) -> Expiration {
-        Expiration(
-            key: key, database: databaseNumber, process: process, ordinal: ordinal, origin: origin,
-            receivedMilliseconds: receivedMilliseconds, value: value)
+extension Expiration {
+    /// One alone.
+    ///
+    /// - Parameter received: milliseconds since 1970.
+    package init(
+        key: ExpirationKey, database: UInt16, process: NodeProcess, ordinal: UInt64, origin: Origin,
+        receivedMilliseconds received: UInt64, value: [UInt8]? = nil
+    ) {
+        let bytes = key.bytes
+        self.init(
+            // Unsafe in name only: a byte has no padding.
+            Excerpt(
+                unsafe bytes.span.bytes, database: database, ordinal: ordinal, process: process, origin: origin,
+                received: received), 0, value: value)
+    }
+}
+
+extension Expiration: Hashable {
+    public static func == (left: Expiration, right: Expiration) -> Bool {
+        left.identity == right.identity && left.key == right.key && left.value == right.value
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(identity)
+        hasher.combine(key)
+    }
+
+    private struct Identity: Hashable {
+        var process: NodeProcess
+        var ordinal: UInt64
+        var database: UInt16
+        var origin: Origin
+        var received: UInt64
+    }
+
+    private var identity: Identity {
+        Identity(
+            process: excerpt.process, ordinal: excerpt.ordinal(index), database: excerpt.database(index),
+            origin: origin, received: excerpt.received(index))
     }
 }
 

@@ -54,8 +54,7 @@ final class Companions: Sendable {
             let value = reply.bytes.map { Array($0.readableBytesView) }
             guard let value else { return isSuspicion ? .groundless : .ready(nil) }
             let isNews = unsettled.withLock { unsettled in
-                unsettled.handOut(
-                    value, of: work.timer, origin: work.origin, receivedAt: work.expiration.receivedMilliseconds)
+                unsettled.handOut(value, of: work.timer, origin: work.origin, receivedAt: work.received)
             }
             return isNews ? .ready(value) : .groundless
         case .failure(let error) where error.kind.isTheKeysOwn || error.isPermanent:

@@ -71,9 +71,9 @@ package struct DispatchMachine {
 
     /// Takes up an expiration: to be handled, behind the others of its key.
     package mutating func admit(_ work: consuming Work) {
-        if work.hasPosition, let place = place(of: work.expiration.process) {
+        if work.hasPosition, let place = place(of: work.process) {
             places[place].take(work.ordinal)
-            work.place = place
+            work.place = Int32(place)
         }
         pendingCount += 1
         if lines.enter(work) { ready.append(work) }
@@ -100,16 +100,14 @@ package struct DispatchMachine {
 
     /// Handled, or given up for good: the next one of its key may go.
     package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
-        if let place = work.place { drop(work.ordinal, at: place, as: outcome) }
+        if let place = work.place { drop(work.ordinal, at: Int(place), as: outcome) }
         pendingCount -= 1
         if let next = lines.leave(work.line) { ready.append(next) }
     }
 
     /// To be tried again at `due`; its key waits.
     package mutating func retry(_ work: Work, at due: Duration) {
-        var next = work
-        next.attempt += 1
-        postpone(next, to: due)
+        postpone(work.again, to: due)
     }
 
     /// To be begun later, by nobody's fault; its key waits.

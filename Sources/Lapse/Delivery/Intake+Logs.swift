@@ -21,29 +21,31 @@ extension Intake {
         var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
         while let cursor = machine.cursor(log.runID), machine.pendingCount < pendingLimit, machine.readyCount < wanted {
             let limit = min(pendingLimit - machine.pendingCount, wanted - machine.readyCount, 4096)
-            var taken = 0
-            var isStuck = false
-            let next = log.read(after: cursor.through) { entry, key in
-                switch judge.verdict(entry, key) {
-                case .unknown:
-                    news.doubtful.insert(log.address)
-                    isStuck = true
-                    return false
-                case .ignored:
-                    news.ignored[log.address, default: 0] += 1
-                    machine.skip(log.runID, through: entry.ordinal, as: .ignored)
-                case .counts:
-                    machine.admit(work(entry, key, log, since: termBegan))
-                }
-                taken += 1
-                return taken < limit
-            }
-            switch next {
+            switch log.next(after: cursor.through, upTo: limit) {
             case .none: return surveyTail(of: log, cursor.through)
-            case .entries: if isStuck || taken < limit { return }
-            case .hole(let ordinals):
-                guard pass(ordinals, log) else { return }
+            case .entries(let chunk): guard take(chunk, log, &judge) else { return }
+            case .hole(let ordinals): guard pass(ordinals, log) else { return }
             }
+        }
+    }
+
+    /// Takes up a stretch. False when the rest must wait for what is known of the node's slots.
+    private mutating func take(_ chunk: LogChunk, _ log: NodeLog, _ judge: inout Judge) -> Bool {
+        let excerpt = Excerpt(chunk, of: log.process, since: termBegan)
+        var index = 0
+        return chunk.visit(from: 0) { entry, key in
+            switch judge.verdict(entry, key) {
+            case .unknown:
+                news.doubtful.insert(log.address)
+                return false
+            case .ignored:
+                news.ignored[log.address, default: 0] += 1
+                machine.skip(log.runID, through: entry.ordinal, as: .ignored)
+            case .counts:
+                machine.admit(Work(excerpt, index, line: KeyLine(key, database: entry.database)))
+            }
+            index += 1
+            return true
         }
     }
 
@@ -133,32 +135,22 @@ extension Intake {
         open(log.runID, at: progress.cursor)
         for ordinal in pending {
             // A number may stand for another key here, after a counter reset that somebody missed.
-            var isKept = false
-            _ = log.read(after: ordinal - 1) { entry, key in
-                guard entry.ordinal == ordinal else { return false }
-                isKept = true
-                if filter.wants(key, database: entry.database) {
-                    machine.admit(work(entry, key, log, since: .max))
+            guard case .entries(let chunk) = log.next(after: ordinal - 1, upTo: 1) else {
+                machine.drop(log.runID, ordinal, as: .lost)
+                continue
+            }
+            chunk.withKey(0) { key in
+                if filter.wants(key, database: chunk.database(0)) {
+                    let excerpt = Excerpt(chunk, of: log.process, since: .max)
+                    machine.admit(Work(excerpt, 0, line: KeyLine(key, database: chunk.database(0))))
                 } else {
                     news.ignored[log.address, default: 0] += 1
                     machine.drop(log.runID, ordinal, as: .ignored)
                 }
-                return false
             }
-            if !isKept { machine.drop(log.runID, ordinal, as: .lost) }
         }
         lost[log.runID]?.removeAll { $0.upperBound <= progress.cursor.through }
         return true
-    }
-
-    /// - Parameter since: when the term began, in milliseconds since 1970.
-    private func work(_ entry: ExpirationLog.Entry, _ key: RawSpan, _ log: NodeLog, since began: UInt64) -> Work {
-        let origin: Origin = entry.isRepaired ? .repair : entry.receivedAt < began ? .takeover : .live
-        return Work(
-            Expiration(
-                key: ExpirationKey(copying: key), database: entry.database, process: log.process,
-                ordinal: entry.ordinal, origin: origin, receivedMilliseconds: entry.receivedAt),
-            line: KeyLine(key, database: entry.database))
     }
 }
 

@@ -110,7 +110,7 @@ package struct Lane: Sendable {
                 around.dispatcher.giveBack(work)
                 return now
             }
-            return await handle(batch, index, work.expiration.with(value), deadline, now.monotonic)
+            return await handle(batch, index, work.expiration(with: value), deadline, now.monotonic)
         case .groundless:
             around.dispatcher.finish(work)
         case .later:

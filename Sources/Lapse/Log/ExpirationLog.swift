@@ -5,7 +5,7 @@ package import RESP
 /// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
 package struct ExpirationLog {
     /// Why the entries of a chunk may be believed to come from the owner of their slots.
-    package enum Provenance: Equatable {
+    package enum Provenance: Sendable, Equatable {
         /// The node answered its pings; `look` looks at the topology had begun when the entries came.
         case trusted(look: Int)
         /// The node had been silent: it may have lost its slots while frozen. To be decided.
@@ -238,6 +238,21 @@ package struct ExpirationLog {
             guard chunks[index].visit(from: ordinal >= first ? Int(ordinal - first) + 1 : 0, body) else { return }
             index += 1
         }
+    }
+
+    /// The first ordinal kept after this one.
+    package func next(after ordinal: UInt64) -> UInt64? {
+        let index = firstChunk(after: ordinal)
+        guard index < chunks.count, chunks[index].isNumbered else { return nil }
+        return max(chunks[index].first, ordinal + 1)
+    }
+
+    /// A copy of the numbered entries from this one on, as far as they lie together: no more than so many, and about so many bytes.
+    ///
+    /// - Parameter ordinal: of one that is kept.
+    func copy(from ordinal: UInt64, upTo count: Int, bytes: Int) -> LogChunk {
+        let index = firstChunk(after: ordinal - 1)
+        return chunks[index].copy(from: Int(ordinal - chunks[index].first), upTo: count, bytes: bytes)
     }
 
     /// The entry with this ordinal, if it is kept.

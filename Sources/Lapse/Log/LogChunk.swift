@@ -1,8 +1,8 @@
 import RESP
 
 /// A stretch of a log without a gap: keys back to back, and 12 bytes for each of them.
-struct LogChunk {
-    struct Slot {
+struct LogChunk: Sendable {
+    struct Slot: Sendable {
         var end: UInt32
         var sinceChunk: UInt32
         var database: UInt16
@@ -98,18 +98,42 @@ struct LogChunk {
         keys.removeLast(keys.count - Int(slots.last?.end ?? 0))
     }
 
+    /// A copy of some entries: of no more than so many, and of no more bytes of keys, but of one in any case.
+    func copy(from start: Int, upTo count: Int, bytes limit: Int) -> LogChunk {
+        let offset = begin(of: start)
+        var end = min(start + count, slots.count)
+        while end > start + 1, Int(slots[end - 1].end) - offset > limit { end -= 1 }
+        var copy = self
+        copy.first = first + UInt64(start)
+        copy.slots = Array(slots[start..<end])
+        for index in copy.slots.indices { copy.slots[index].end -= UInt32(offset) }
+        copy.keys = Array(keys[offset..<begin(of: end)])
+        return copy
+    }
+
+    private func begin(of index: Int) -> Int { index == 0 ? 0 : Int(slots[index - 1].end) }
+
     func entry(_ index: Int) -> ExpirationLog.Entry {
-        let slot = slots[index]
-        return ExpirationLog.Entry(
-            ordinal: first + UInt64(index), database: slot.database, receivedAt: began + UInt64(slot.sinceChunk),
+        ExpirationLog.Entry(
+            ordinal: first + UInt64(index), database: database(index), receivedAt: receivedAt(index),
             provenance: provenance, isRepaired: isRepaired)
+    }
+
+    func database(_ index: Int) -> UInt16 { slots[index].database }
+
+    /// Milliseconds since 1970.
+    func receivedAt(_ index: Int) -> UInt64 { began + UInt64(slots[index].sinceChunk) }
+
+    func withKey<Result>(_ index: Int, _ body: (RawSpan) -> Result) -> Result {
+        // Unsafe in name only: a byte has no padding.
+        body(unsafe keys.span.bytes.extracting(begin(of: index)..<Int(slots[index].end)))
     }
 
     /// Visits the entries from an index on, until the body returns false; true if it never did.
     func visit(from start: Int, _ body: (ExpirationLog.Entry, _ key: RawSpan) -> Bool) -> Bool {
         // Unsafe in name only: a byte has no padding.
         let bytes = unsafe keys.span.bytes
-        var begin = start == 0 ? 0 : Int(slots[start - 1].end)
+        var begin = begin(of: start)
         for index in start..<slots.count {
             let end = Int(slots[index].end)
             guard body(entry(index), bytes.extracting(begin..<end)) else { return false }

@@ -207,34 +207,24 @@ package final class NodeLog: Sendable {
 
     // MARK: - The dispatcher's side
 
-    /// What lies after an ordinal: the entries, and the hole before them.
-    package enum Next: Sendable {
+    /// What lies after an ordinal.
+    enum Next {
         /// Nothing new.
         case none
         /// These ordinals were announced, but are not in this log.
         case hole(ClosedRange<UInt64>)
-        case entries
+        case entries(LogChunk)
     }
 
-    /// Visits the entries after `ordinal` until the body returns false or a hole comes.
-    package func read(after ordinal: UInt64, _ body: (ExpirationLog.Entry, _ key: RawSpan) -> Bool) -> Next {
+    /// What lies after an ordinal: a copy of no more than so many entries, or the hole before them.
+    func next(after ordinal: UInt64, upTo limit: Int) -> Next {
         state.withLock { state in
-            var expected = ordinal + 1
-            var hole: ClosedRange<UInt64>?
-            var visited = false
-            state.log.forEach(after: ordinal) { entry, key in
-                guard entry.ordinal == expected else {
-                    if !visited { hole = expected...entry.ordinal - 1 }
-                    return false
-                }
-                visited = true
-                expected += 1
-                return body(entry, key)
+            guard let next = state.log.next(after: ordinal) else {
+                guard let last = state.numbering.last, last > ordinal else { return .none }
+                return .hole(ordinal + 1...last)
             }
-            if let hole { return .hole(hole) }
-            if visited { return .entries }
-            if let last = state.numbering.last, last > ordinal { return .hole(expected...last) }
-            return .none
+            guard next == ordinal + 1 else { return .hole(ordinal + 1...next - 1) }
+            return .entries(state.log.copy(from: next, upTo: limit, bytes: Excerpt.limitBytes))
         }
     }
 

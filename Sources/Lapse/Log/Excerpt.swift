@@ -1,0 +1,56 @@
+import RESP
+
+/// A copy of a stretch of a log, shared by the expirations of that stretch while they are on their way.
+///
+/// Many share three allocations: an expiration is a reference to it and an index, whatever the length of its key.
+package final class Excerpt: Sendable {
+    let process: NodeProcess
+    private let chunk: LogChunk
+    /// What came before is a take-over's, in milliseconds since 1970.
+    private let since: UInt64
+    /// Of one that no log knows.
+    private let isUnheard: Bool
+
+    /// How many bytes of keys it holds at most, if more than one: as long as one of its expirations waits, all of them stay.
+    static let limitBytes = 8 << 10
+
+    /// - Parameter since: when the term began, in milliseconds since 1970.
+    init(_ chunk: LogChunk, of process: NodeProcess, since: UInt64) {
+        self.chunk = chunk
+        self.process = process
+        self.since = since
+        isUnheard = false
+    }
+
+    /// One expiration.
+    ///
+    /// - Parameter received: milliseconds since 1970.
+    init(
+        _ key: RawSpan, database: UInt16, ordinal: UInt64, process: NodeProcess, origin: Origin, received: UInt64
+    ) {
+        let common = LogChunk.Origin(
+            database: database, number: ordinal, isNumbered: true, now: received, provenance: .vouched,
+            isRepaired: origin == .repair)
+        var chunk = LogChunk(for: common)
+        _ = chunk.take(key, from: 0, 0..<1, within: key.byteCount, common) { _ in key.byteCount }
+        self.chunk = chunk
+        self.process = process
+        since = origin == .takeover ? .max : 0
+        isUnheard = origin == .reconcile
+    }
+
+    func ordinal(_ index: Int) -> UInt64 { chunk.first + UInt64(index) }
+
+    func database(_ index: Int) -> UInt16 { chunk.database(index) }
+
+    /// Milliseconds since 1970.
+    func received(_ index: Int) -> UInt64 { chunk.receivedAt(index) }
+
+    func origin(_ index: Int) -> Origin {
+        if isUnheard { return .reconcile }
+        if chunk.isRepaired { return .repair }
+        return received(index) < since ? .takeover : .live
+    }
+
+    func withKey<Result>(_ index: Int, _ body: (RawSpan) -> Result) -> Result { chunk.withKey(index, body) }
+}
