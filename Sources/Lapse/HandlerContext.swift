@@ -9,8 +9,10 @@ public struct HandlerContext: Sendable {
     public var term: UInt64 { around.term.number }
     /// 1 for the first attempt.
     public var attempt: Int { work.attempt }
-    let work: Work
     let around: TermOfLane
+    let batch: Batch
+    let index: Int
+    private var work: Work { batch.works[index] }
 
     /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
     public var logger: Logger {

@@ -70,7 +70,7 @@ extension World {
     private func goOn(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
         while lane.running == nil, !lane.isOver {
             if body.batch.isEmpty {
-                body.batch = replica.intake.take(Batch.limit)[...]
+                body.batch = ArraySlice(replica.intake.take(Batch.limit))
                 if body.batch.isEmpty {
                     lane.isOver = replica.intake.phase != .running
                     return

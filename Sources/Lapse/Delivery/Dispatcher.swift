@@ -34,7 +34,9 @@ package final class Dispatcher: Sendable {
         var drained: CheckedContinuation<Void, Never>?
 
         /// What a batch has finished counts from here on.
-        mutating func count(_ batch: Batch) { batch.count { intake.finish($0) } }
+        mutating func count(_ batch: Batch) {
+            batch.count { intake.finish(batch.works.items[$0], of: batch.works.source($0)) }
+        }
 
         mutating func countAll() { hands.forEach { count($0) } }
 

@@ -31,9 +31,10 @@ extension Intake {
 
     /// Takes up a stretch. False when the rest must wait for what is known of the node's slots.
     private mutating func take(_ chunk: LogChunk, _ log: NodeLog, _ judge: inout Judge) -> Bool {
-        let excerpt = Excerpt(chunk, of: log.process, since: termBegan)
+        let source = machine.source(Excerpt(chunk, of: log.process, since: termBegan))
+        var list = WorkList(of: source, reserving: chunk.count)
         var index = 0
-        return chunk.visit(from: 0) { entry, key in
+        let isAllTaken = chunk.visit(from: 0) { entry, key in
             switch judge.verdict(entry, key) {
             case .unknown:
                 news.doubtful.insert(log.address)
@@ -42,11 +43,14 @@ extension Intake {
                 news.ignored[log.address, default: 0] += 1
                 machine.skip(log.runID, through: entry.ordinal, as: .ignored)
             case .counts:
-                machine.admit(Work(excerpt, index, line: KeyLine(key, database: entry.database)))
+                machine.admit(
+                    WorkItem(index, line: KeyLine(key, database: entry.database)), of: source, to: &list)
             }
             index += 1
             return true
         }
+        machine.add(list)
+        return isAllTaken
     }
 
     /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
@@ -141,8 +145,8 @@ extension Intake {
             }
             chunk.withKey(0) { key in
                 if filter.wants(key, database: chunk.database(0)) {
-                    let excerpt = Excerpt(chunk, of: log.process, since: .max)
-                    machine.admit(Work(excerpt, 0, line: KeyLine(key, database: chunk.database(0))))
+                    let source = machine.source(Excerpt(chunk, of: log.process, since: .max))
+                    machine.admit(Work(source, WorkItem(0, line: KeyLine(key, database: chunk.database(0)))))
                 } else {
                     news.ignored[log.address, default: 0] += 1
                     machine.drop(log.runID, ordinal, as: .ignored)

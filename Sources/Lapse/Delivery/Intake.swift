@@ -147,8 +147,8 @@ package struct Intake {
     package var readyCount: Int { machine.readyCount }
 
     /// The next expirations for lanes, in order, no more than so many; none when there are none, or when the term is over.
-    package mutating func take(_ limit: Int) -> [Work] {
-        guard phase == .running else { return [] }
+    package mutating func take(_ limit: Int) -> WorkList {
+        guard phase == .running else { return WorkList() }
         if machine.readyCount < limit { fill(Batch.limit) }
         let work = machine.take(limit)
         handedOut += work.count
@@ -168,6 +168,12 @@ package struct Intake {
         handedOut -= 1
     }
 
+    /// Handled, with the others of its batch.
+    mutating func finish(_ item: WorkItem, of source: WorkSource) {
+        machine.finish(item, of: source, as: .handled)
+        handedOut -= 1
+    }
+
     package mutating func retry(_ work: Work, at due: Duration) {
         machine.retry(work, at: due)
         handedOut -= 1
@@ -180,10 +186,9 @@ package struct Intake {
     }
 
     /// Handed out, and not to be begun any more: it stays pending for the next leader.
-    package mutating func giveBack(_ work: ArraySlice<Work>) {
-        guard !work.isEmpty else { return }
-        machine.giveBack(work)
-        handedOut -= work.count
+    package mutating func giveBack(_ works: some Collection<Work>) {
+        machine.giveBack(works)
+        handedOut -= works.count
     }
 
     // MARK: - Progress

@@ -33,7 +33,9 @@ package struct KeyFilter: Sendable {
 
     /// Lapse's own keys, of any election: `{lapse-<digits>}:…`.
     package static func isOwn(_ key: RawSpan) -> Bool {
-        guard key.starts(with: EventChannel.ownKeyPrefix) else { return false }
+        // Nearly all differ in the first byte.
+        guard key.byteCount > 0, key.byte(at: 0) == UInt8(ascii: "{"), key.starts(with: EventChannel.ownKeyPrefix)
+        else { return false }
         var index = EventChannel.ownKeyPrefix.count
         while index < key.byteCount, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(key.byte(at: index)) {
             index += 1

@@ -14,18 +14,17 @@ struct KeyLines {
 
     func contains(_ line: KeyLine) -> Bool { table[place(of: line.number)] != 0 }
 
-    /// Whether it is the first of its line; else it waits there.
-    mutating func enter(_ work: Work) -> Bool {
-        let place = place(of: work.line.number)
-        guard table[place] == 0 else {
-            queues[work.line, default: []].append(work)
-            return false
-        }
-        table[place] = work.line.number
+    /// Whether it is the first of its line; else it is to ``wait(_:)`` there.
+    mutating func enter(_ line: KeyLine) -> Bool {
+        let place = place(of: line.number)
+        guard table[place] == 0 else { return false }
+        table[place] = line.number
         count += 1
         if count * 2 > table.count { grow() }
         return true
     }
+
+    mutating func wait(_ work: Work) { queues[work.line, default: []].append(work) }
 
     /// The one that was on its way is done with: who comes next. The line is gone with the last one.
     mutating func leave(_ line: KeyLine) -> Work? {

@@ -67,11 +67,13 @@ package struct Lane: Sendable {
         while let batch = await around.dispatcher.next(number, upTo: pace.batchLimit) {
             // One reading ends a handler and lets the next one begin.
             var now = SystemClock.glance()
+            let isCancelled = Task.isCancelled
             handlers: while batch.hasMore {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
                 switch LaneStep(
-                    leaseIsValid: term.lease.isValid(at: now), mustEnd: term.isDrainRequested || Task.isCancelled)
+                    leaseIsValid: term.lease.isValid(at: now),
+                    mustEnd: term.isDrainRequested || isCancelled || deadline.hasPassed)
                 {
                 case .begin:
                     guard let index = batch.begin() else { break handlers }
@@ -124,11 +126,11 @@ package struct Lane: Sendable {
     ) async -> ClockGlance {
         deadline.start(began)
         do {
-            try await around.handler(expiration, HandlerContext(work: batch.works[index], around: shared))
+            try await around.handler(expiration, HandlerContext(around: shared, batch: batch, index: index))
         } catch {
             return await failed(batch.works[index], error, overran: deadline.stop(), began)
         }
-        deadline.stop()
+        deadline.end()
         if let value = expiration.value { await around.companions?.settle(batch.works[index], value) }
         around.dispatcher.finished(index, of: batch)
         let now = SystemClock.glance()

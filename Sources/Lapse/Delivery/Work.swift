@@ -2,34 +2,32 @@ import RESP
 
 /// One expiration on its way through the handler.
 package struct Work: Sendable {
-    private let excerpt: Excerpt
-    private let index: Int32
-    private var attempts: Int32 = 1
-    /// Its place in the order of its key.
-    package let line: KeyLine
-    /// Where the machine keeps the cursor of its log.
-    var place: Int32?
+    let source: WorkSource
+    private(set) var item: WorkItem
 
-    init(_ excerpt: Excerpt, _ index: Int, line: KeyLine) {
-        self.excerpt = excerpt
-        self.index = Int32(index)
-        self.line = line
+    init(_ source: WorkSource, _ item: WorkItem) {
+        self.source = source
+        self.item = item
     }
 
     package var expiration: Expiration { expiration(with: nil) }
     /// The same with its companion's value.
-    func expiration(with value: [UInt8]?) -> Expiration { Expiration(excerpt, Int(index), value: value) }
+    func expiration(with value: [UInt8]?) -> Expiration {
+        Expiration(source.excerpt, Int(item.index), value: value)
+    }
 
+    /// Its place in the order of its key.
+    package var line: KeyLine { item.line }
     /// From 1.
-    package var attempt: Int { Int(attempts) }
+    package var attempt: Int { Int(item.attempt) }
     package var key: ExpirationKey { expiration.key }
-    var process: NodeProcess { excerpt.process }
-    package var runID: String { process.runID }
-    package var node: String { process.node }
+    package var runID: String { source.excerpt.process.runID }
+    package var node: String { source.excerpt.process.node }
     /// From 1; 0 for one that Redis never announced: it has no place in any log.
-    package var ordinal: UInt64 { excerpt.ordinal(Int(index)) }
-    package var database: UInt16 { excerpt.database(Int(index)) }
-    package var origin: Origin { excerpt.origin(Int(index)) }
+    package var ordinal: UInt64 { source.ordinal(of: item) }
+    package var database: UInt16 { source.excerpt.database(Int(item.index)) }
+    package var origin: Origin { source.excerpt.origin(Int(item.index)) }
+
     package var hasPosition: Bool { ordinal > 0 }
     /// When this replica heard of it, in milliseconds since 1970.
     var received: UInt64 { source.excerpt.received(Int(item.index)) }
@@ -37,8 +35,40 @@ package struct Work: Sendable {
     /// The same for another attempt.
     var again: Work {
         var again = self
-        again.attempts += 1
+        again.item.attempt += 1
         return again
+    }
+}
+
+/// What expirations of one stretch of a log have in common.
+struct WorkSource: Sendable {
+    let excerpt: Excerpt
+    /// Where the machine keeps the cursor of the log; nil for what has no place in any log.
+    var place: Int?
+    /// The excerpt's own, at hand.
+    private let first: UInt64
+
+    init(_ excerpt: Excerpt, place: Int?) {
+        self.excerpt = excerpt
+        self.place = place
+        first = excerpt.ordinal(0)
+    }
+
+    func ordinal(of item: WorkItem) -> UInt64 { first + UInt64(item.index) }
+}
+
+/// What is an expiration's own.
+struct WorkItem: Sendable {
+    let line: KeyLine
+    /// In its excerpt.
+    let index: Int32
+    var attempt: Int32 = 1
+    /// Which of a list's sources is its own.
+    var source: Int32 = 0
+
+    init(_ index: Int, line: KeyLine) {
+        self.index = Int32(index)
+        self.line = line
     }
 }
 
@@ -62,6 +92,6 @@ extension Work {
         let bytes = unsafe key.span.bytes
         let excerpt = Excerpt(
             bytes, database: database, ordinal: ordinal, process: process, origin: origin, received: received)
-        self.init(excerpt, 0, line: KeyLine(bytes, database: database))
+        self.init(WorkSource(excerpt, place: nil), WorkItem(0, line: KeyLine(bytes, database: database)))
     }
 }

@@ -47,8 +47,9 @@ final class ProcessorMetrics: Sendable {
     }
 
     /// Once for each expiration: no look-up by label or origin, and no `Duration`.
-    func handled(_ origin: Origin, in nanoseconds: Int64) {
-        switch origin {
+    func handled(_ origin: @autoclosure () -> Origin, in nanoseconds: Int64) {
+        guard isExported else { return }
+        switch origin() {
         case .live: live.increment()
         case .takeover: takenOver.increment()
         case .repair: repaired.increment()

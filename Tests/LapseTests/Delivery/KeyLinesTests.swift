@@ -14,7 +14,10 @@ struct KeyLinesTests {
             let key = "key\(Int.random(in: 0..<300, using: &random))"
             if Bool.random(using: &random) {
                 ordinal += 1
-                #expect(lines.enter(.some(key, ordinal)) == (model[key] == nil))
+                let work = Work.some(key, ordinal)
+                let isFirst = lines.enter(work.line)
+                #expect(isFirst == (model[key] == nil))
+                if !isFirst { lines.wait(work) }
                 model[key, default: []].append(ordinal)
             } else if model[key] != nil {
                 model[key]?.removeFirst()

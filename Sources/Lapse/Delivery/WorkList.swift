@@ -1,0 +1,34 @@
+/// Expirations in the order in which they are to be handled. Those of one stretch share what they have in common, so that a list
+/// is made, passed on and thrown away without looking at each of them.
+package struct WorkList: Sendable, RandomAccessCollection {
+    private var sources: [WorkSource] = []
+    private(set) var items: [WorkItem] = []
+
+    init() {}
+
+    /// None yet of so many of one stretch.
+    init(of source: WorkSource, reserving count: Int) {
+        sources = [source]
+        items.reserveCapacity(count)
+    }
+
+    package var startIndex: Int { 0 }
+    package var endIndex: Int { items.count }
+    package subscript(index: Int) -> Work { Work(source(index), items[index]) }
+
+    func source(_ index: Int) -> WorkSource { sources[Int(items[index].source)] }
+
+    /// Adds one of the stretch the list was made for.
+    mutating func append(_ item: WorkItem) { items.append(item) }
+
+    mutating func append(_ work: Work) {
+        if sources.last?.excerpt !== work.source.excerpt { sources.append(work.source) }
+        var item = work.item
+        item.source = Int32(sources.count - 1)
+        items.append(item)
+    }
+
+    mutating func append(contentsOf works: some Sequence<Work>) {
+        for work in works { append(work) }
+    }
+}

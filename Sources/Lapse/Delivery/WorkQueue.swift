@@ -1,0 +1,60 @@
+import DequeModule
+
+/// What may be handled now, first come first served. A list that is taken as it was put in is never looked into.
+struct WorkQueue {
+    private var lists: Deque<WorkList> = []
+    /// How many of the first list have been taken.
+    private var taken = 0
+    private(set) var count = 0
+
+    mutating func append(_ list: WorkList) {
+        guard !list.isEmpty else { return }
+        lists.append(list)
+        count += list.count
+    }
+
+    mutating func append(_ work: Work) {
+        // A list that never ended would grow for ever.
+        if lists.last.map({ $0.count >= Batch.limit }) ?? true { lists.append(WorkList()) }
+        lists[lists.count - 1].append(work)
+        count += 1
+    }
+
+    /// Puts back what was taken, in front.
+    mutating func prepend(_ works: some Collection<Work>) {
+        guard !works.isEmpty else { return }
+        var list = WorkList()
+        list.append(contentsOf: works)
+        if taken > 0 {
+            list.append(contentsOf: lists[0][taken...])
+            lists[0] = list
+            taken = 0
+        } else {
+            lists.prepend(list)
+        }
+        count += works.count
+    }
+
+    mutating func take(_ limit: Int) -> WorkList {
+        var list = takeFromFirst(limit)
+        while list.count < limit, !lists.isEmpty { list.append(contentsOf: takeFromFirst(limit - list.count)) }
+        return list
+    }
+
+    private mutating func takeFromFirst(_ limit: Int) -> WorkList {
+        guard let first = lists.first else { return WorkList() }
+        let begin = taken
+        let end = min(first.count, begin + limit)
+        count -= end - begin
+        if end < first.count {
+            taken = end
+        } else {
+            taken = 0
+            lists.removeFirst()
+            if begin == 0 { return first }
+        }
+        var part = WorkList()
+        part.append(contentsOf: first[begin..<end])
+        return part
+    }
+}
