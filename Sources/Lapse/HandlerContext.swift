@@ -4,19 +4,19 @@ public import Logging
 /// What a handler is told besides the expiration.
 public struct HandlerContext: Sendable {
     /// Grows strictly from leader to leader: hand it to every resource that can reject a smaller one.
-    public var fencingToken: FencingToken { around.term.token }
+    public var fencingToken: FencingToken { round.term.token }
     /// The leader's term.
-    public var term: UInt64 { around.term.number }
+    public var term: UInt64 { round.term.number }
     /// 1 for the first attempt.
     public var attempt: Int { work.attempt }
-    let around: TermOfLane
-    let batch: Batch
+    let round: LaneRound
     let index: Int
-    private var work: Work { batch.works[index] }
+
+    private var work: Work { round.batch.works[index] }
 
     /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
     public var logger: Logger {
-        var logger = around.logger
+        var logger = round.logger
         logger[metadataKey: "key"] = "\(work.key)"
         logger[metadataKey: "node"] = "\(work.node)"
         logger[metadataKey: "term"] = "\(term)"
@@ -24,18 +24,21 @@ public struct HandlerContext: Sendable {
     }
 
     /// Until when this replica may act as the leader, unless the lease is renewed meanwhile.
-    public var leadUntil: ContinuousClock.Instant { around.term.lease.leadUntil }
+    public var leadUntil: ContinuousClock.Instant { round.term.lease.leadUntil }
 
     /// Whether this replica may still act as the leader: ask before an effect that cannot check the token.
-    public var isLeading: Bool { around.term.lease.isValid }
+    public var isLeading: Bool { round.term.lease.isValid }
 }
 
-/// What all contexts of one lane share: one reference to count for each handler, and no other thread counts it.
-final class TermOfLane: Sendable {
+/// What the contexts of the handlers that a lane calls for one batch share: one reference to count for each, and no other
+/// thread counts it.
+final class LaneRound: Sendable {
     let term: Term
     let logger: Logger
+    let batch: Batch
 
-    init(_ term: Term, _ logger: Logger) {
+    init(_ batch: Batch, _ term: Term, _ logger: Logger) {
+        self.batch = batch
         self.term = term
         self.logger = logger
     }

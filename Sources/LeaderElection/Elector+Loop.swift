@@ -126,17 +126,26 @@ extension Elector {
         _ active: Active, _ journal: AsyncStream<JournalEntry>.Continuation,
         _ body: @escaping @Sendable (Term) async throws -> Void
     ) async -> LeaseMachine.BodyOutcome {
-        await withTaskGroup(of: LeaseMachine.BodyOutcome?.self) { group in
-            group.addTask(executorPreference: globalConcurrentExecutor) {
-                do {
-                    try await body(active.term)
-                    return .returned
-                } catch is FencedOut {
-                    return .fencedOut
-                } catch {
-                    // A body that was cancelled says so by throwing.
-                    if !active.end.isOpen { journal.yield(.bodyFailed(term: active.term.number, "\(error)")) }
-                    return .failed
+        // Not a child: children inherit the preference for the event loop, or one for another executor, and whoever has one has
+        // it looked up at each `await`.
+        let work = Task<LeaseMachine.BodyOutcome, Never> {
+            do {
+                try await body(active.term)
+                return .returned
+            } catch is FencedOut {
+                return .fencedOut
+            } catch {
+                // A body that was cancelled says so by throwing.
+                if !active.end.isOpen { journal.yield(.bodyFailed(term: active.term.number, "\(error)")) }
+                return .failed
+            }
+        }
+        return await withTaskGroup(of: LeaseMachine.BodyOutcome?.self) { group in
+            group.addTask {
+                await withTaskCancellationHandler {
+                    await work.value
+                } onCancel: {
+                    work.cancel()
                 }
             }
             group.addTask {

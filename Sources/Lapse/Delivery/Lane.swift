@@ -31,13 +31,11 @@ package struct Lane: Sendable {
     private let number: Int
     private let around: Surroundings
     private let term: Term
-    private let shared: TermOfLane
 
     package init(_ number: Int, around: Surroundings, term: Term) {
         self.number = number
         self.around = around
         self.term = term
-        shared = TermOfLane(term, around.logger)
     }
 
     /// Handles expirations until the term ends.
@@ -68,6 +66,7 @@ package struct Lane: Sendable {
             // One reading ends a handler and lets the next one begin.
             var now = SystemClock.glance()
             let isCancelled = Task.isCancelled
+            let round = LaneRound(batch, term, around.logger)
             handlers: while batch.hasMore {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
@@ -79,9 +78,9 @@ package struct Lane: Sendable {
                     guard let index = batch.begin() else { break handlers }
                     let began = now.monotonic
                     if let companions = around.companions {
-                        now = await prepareAndHandle(companions, batch, index, deadline)
+                        now = await prepareAndHandle(companions, round, index, deadline)
                     } else {
-                        now = await handle(batch, index, batch.works[index].expiration, deadline, began)
+                        now = await handle(round, index, batch.works[index].expiration, deadline, began)
                     }
                     pace.took(now.monotonic - began)
                     // Others may go on with what this one would keep waiting.
@@ -102,9 +101,9 @@ package struct Lane: Sendable {
 
     /// Returns the time, read after everything that may take long.
     private func prepareAndHandle(
-        _ companions: Companions, _ batch: Batch, _ index: Int, _ deadline: Deadline
+        _ companions: Companions, _ round: LaneRound, _ index: Int, _ deadline: Deadline
     ) async -> ClockGlance {
-        let work = batch.works[index]
+        let work = round.batch.works[index]
         switch await companions.prepare(work) {
         case .ready(let value):
             let now = SystemClock.glance()
@@ -112,7 +111,7 @@ package struct Lane: Sendable {
                 around.dispatcher.giveBack(work)
                 return now
             }
-            return await handle(batch, index, work.expiration(with: value), deadline, now.monotonic)
+            return await handle(round, index, work.expiration(with: value), deadline, now.monotonic)
         case .groundless:
             around.dispatcher.finish(work)
         case .later:
@@ -122,17 +121,17 @@ package struct Lane: Sendable {
     }
 
     private func handle(
-        _ batch: Batch, _ index: Int, _ expiration: Expiration, _ deadline: Deadline, _ began: Int64
+        _ round: LaneRound, _ index: Int, _ expiration: Expiration, _ deadline: Deadline, _ began: Int64
     ) async -> ClockGlance {
         deadline.start(began)
         do {
-            try await around.handler(expiration, HandlerContext(around: shared, batch: batch, index: index))
+            try await around.handler(expiration, HandlerContext(round: round, index: index))
         } catch {
-            return await failed(batch.works[index], error, overran: deadline.stop(), began)
+            return await failed(round.batch.works[index], error, overran: deadline.stop(), began)
         }
         deadline.end()
-        if let value = expiration.value { await around.companions?.settle(batch.works[index], value) }
-        around.dispatcher.finished(index, of: batch)
+        if let value = expiration.value { await around.companions?.settle(round.batch.works[index], value) }
+        around.dispatcher.finished(index, of: round.batch)
         let now = SystemClock.glance()
         around.metrics.handled(expiration.origin, in: now.monotonic - began)
         return now
