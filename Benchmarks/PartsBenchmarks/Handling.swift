@@ -35,7 +35,7 @@ private final class Leader {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let dispatcher = Dispatcher(
             logs: node.logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: lanes,
-            retryBell: Doorbell(on: loop),
+            bell: Doorbell(on: loop),
             listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
         let timing = try LeaseTiming(ttl: .seconds(3600))
         let term = Term(

@@ -29,6 +29,7 @@ package final class Dispatcher: Sendable {
         var intake: Intake
         var hands: Hands
         var waiters: [CheckedContinuation<Void, Never>] = []
+        var soloist = Soloist()
         /// A lane has been woken and is on its way: it will wake the next one if there is more.
         var isWaking = false
         var drained: CheckedContinuation<Void, Never>?
@@ -42,7 +43,7 @@ package final class Dispatcher: Sendable {
 
         /// A lane that waits, if it is needed and no other is on its way.
         mutating func nextWaiter() -> CheckedContinuation<Void, Never>? {
-            guard !isWaking, let waiter = waiters.popLast() else { return nil }
+            guard !isWaking, soloist.lane == nil, let waiter = waiters.popLast() else { return nil }
             isWaking = true
             return waiter
         }
@@ -67,12 +68,12 @@ package final class Dispatcher: Sendable {
     /// A lane waits, or is about to look for the last time before it does. Set with the lock held: who has added to a log after
     /// that look sees it, who added before is seen by it.
     private let isAnyIdle = Atomic(false)
-    /// Rung when a retry has been scheduled.
-    package let retryBell: Doorbell
+    /// Rung when ``watch(now:)`` is to be called.
+    package let bell: Doorbell
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int, retryBell: Doorbell, listeners: Listeners) {
+    package init(logs: LogBook, filter: KeyFilter, lanes: Int, bell: Doorbell, listeners: Listeners) {
         self.filter = filter
-        self.retryBell = retryBell
+        self.bell = bell
         self.listeners = listeners
         state = Mutex(State(intake: Intake(logs: logs, filter: filter, lanes: lanes), hands: Hands(lanes: lanes)))
     }
@@ -83,7 +84,10 @@ package final class Dispatcher: Sendable {
     ///
     /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
     package func begin(token: FencingToken, progress: [String: Progress], now: UInt64) {
-        state.withLock { $0.intake.begin(token: token, progress: progress, now: now) }
+        state.withLock { state in
+            state.intake.begin(token: token, progress: progress, now: now)
+            state.soloist = Soloist()
+        }
     }
 
     /// Nothing new is handed out from now on.
@@ -161,10 +165,22 @@ package final class Dispatcher: Sendable {
         state.withLock { $0.intake.ownership(of: node) }
     }
 
-    /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
-    package func wakeRetries(now: Duration) -> Duration? {
-        let next = state.withLock { $0.intake.wake(now: now) }
-        wake()
+    /// Makes due retries ready, and sees to it that nobody waits for a lane that works alone; returns when to look next, by the
+    /// monotonic clock, unless the bell rings before.
+    package func watch(now: Duration) -> Duration? {
+        let (next, helper) = state.withLock { state in
+            var next = state.intake.wake(now: now)
+            switch state.soloist.watch() {
+            case .gone: break
+            case .back: next = min(next ?? .nanoseconds(Int64.max), now + Soloist.patience)
+            case .overdue:
+                // Nobody was told of what came in meanwhile.
+                noteIdle(state)
+                return (next, state.nextWaiter())
+            }
+            return (next, state.helper())
+        }
+        helper?.resume()
         return next
     }
 
@@ -197,15 +213,17 @@ package final class Dispatcher: Sendable {
         var news = Intake.News()
         var helper: CheckedContinuation<Void, Never>?
         var drained: CheckedContinuation<Void, Never>?
+        var isToBeWatched = false
     }
 
     /// The next expirations for a lane, in order; nil when the term is over. What the lane had in hand is done with.
     ///
-    /// - Parameter limit: how many at most. A lane whose handlers take long asks for one; whatever it asks for, others help.
-    package func next(_ lane: Int, upTo limit: Int) async -> Batch? {
+    /// - Parameter pace: of the lane's handlers. It may take so many; whatever it takes, others help, if it does not work alone.
+    package func next(_ lane: Int, _ pace: Pace) async -> Batch? {
         var wasWaiting = false
         while true {
-            let look = state.withLock { state in self.look(&state, lane, limit, wasWaiting) }
+            let look = state.withLock { state in self.look(&state, lane, pace, wasWaiting) }
+            if look.isToBeWatched { bell.ring() }
             look.helper?.resume()
             look.drained?.resume()
             tell(look.news)
@@ -214,7 +232,8 @@ package final class Dispatcher: Sendable {
             await withCheckedContinuation { continuation in
                 let (mayWait, news) = state.withLock { state -> (Bool, Intake.News) in
                     isAnyIdle.store(true, ordering: .sequentiallyConsistent)
-                    guard state.intake.phase == .running, !state.hands.hasMore, !hasWork(&state) else {
+                    let mayRest = pace.isFleeting && state.soloist.replaces(lane)
+                    guard state.intake.phase == .running, mayRest || !state.hands.hasMore && !hasWork(&state) else {
                         return (false, Intake.News())
                     }
                     state.waiters.append(continuation)
@@ -230,17 +249,19 @@ package final class Dispatcher: Sendable {
         }
     }
 
-    private func look(_ state: inout State, _ lane: Int, _ limit: Int, _ wasWaiting: Bool) -> Look {
+    private func look(_ state: inout State, _ lane: Int, _ pace: Pace, _ wasWaiting: Bool) -> Look {
         var look = Look()
         if wasWaiting { state.isWaking = false }
-        isAnyIdle.store(!state.waiters.isEmpty, ordering: .sequentiallyConsistent)
+        state.soloist.came(lane)
+        noteIdle(state)
         if let batch = state.hands.drop(lane) { state.count(batch) }
         guard state.intake.phase == .running else {
             look.isOver = true
             look.drained = state.drainedWaiter()
             return look
         }
-        let works = state.intake.take(limit)
+        if pace.isFleeting, state.soloist.replaces(lane) { return look }
+        let works = state.intake.take(pace.batchLimit)
         noteAwaited(&state)
         if works.isEmpty {
             look.batch = state.hands.help(lane)
@@ -248,10 +269,19 @@ package final class Dispatcher: Sendable {
             let batch = Batch(works)
             state.hands.take(batch, lane)
             look.batch = batch
+            if pace.isFleeting, works.count >= Soloist.least, state.hands.count > 1 {
+                look.isToBeWatched = state.soloist.go(lane)
+                noteIdle(state)
+            }
         }
         look.news = state.intake.takeNews()
         look.helper = state.helper()
         return look
+    }
+
+    /// Whoever works alone looks again before it waits: until then nobody is to be woken.
+    private func noteIdle(_ state: State) {
+        isAnyIdle.store(!state.waiters.isEmpty && state.soloist.lane == nil, ordering: .sequentiallyConsistent)
     }
 
     private func hasWork(_ state: inout State) -> Bool {
@@ -286,13 +316,13 @@ package final class Dispatcher: Sendable {
 
     package func retry(_ work: Work, at due: Duration) {
         comeBack { $0.retry(work, at: due) }
-        retryBell.ring()
+        bell.ring()
     }
 
     /// What it needs is out of reach: to be begun later, and this was no attempt.
     package func postpone(_ work: Work, to due: Duration) {
         comeBack { $0.postpone(work, to: due) }
-        retryBell.ring()
+        bell.ring()
     }
 
     /// Begun, and cut short: it stays pending for the next leader.
@@ -300,11 +330,17 @@ package final class Dispatcher: Sendable {
 
     /// The lane puts down what it has in hand: what nobody has begun waits again.
     package func putDown(_ lane: Int) {
-        change { state in
-            guard let batch = state.hands.drop(lane) else { return }
-            state.intake.giveBack(batch.close())
-            state.count(batch)
+        let (helper, drained) = state.withLock { state in
+            let wasAlone = state.soloist.came(lane)
+            if let batch = state.hands.drop(lane) {
+                state.intake.giveBack(batch.close())
+                state.count(batch)
+            }
+            noteIdle(state)
+            return (wasAlone ? state.nextWaiter() : state.helper(), state.drainedWaiter())
         }
+        helper?.resume()
+        drained?.resume()
     }
 
     private func comeBack(_ change: (inout Intake) -> Void) { self.change { change(&$0.intake) } }

@@ -6,6 +6,9 @@ struct Hands {
 
     init(lanes: Int) { held = Array(repeating: nil, count: lanes) }
 
+    /// How many lanes there are.
+    var count: Int { held.count }
+
     /// The lane begins with this batch.
     mutating func take(_ batch: Batch, _ lane: Int) {
         held[lane] = batch

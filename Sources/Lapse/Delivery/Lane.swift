@@ -62,7 +62,7 @@ package struct Lane: Sendable {
     /// Returns true when the term is over, false when a handler overran.
     private func round(_ deadline: Deadline) async -> Bool {
         var pace = Pace()
-        while let batch = await around.dispatcher.next(number, upTo: pace.batchLimit) {
+        while let batch = await around.dispatcher.next(number, pace) {
             // One reading ends a handler and lets the next one begin.
             var now = SystemClock.glance()
             let isCancelled = Task.isCancelled

@@ -30,7 +30,7 @@ struct Leadership: Sendable {
         await withDiscardingTaskGroup { group in
             for number in 0..<lanes { group.addTask { await Lane(number, around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
-            group.addTask(executorPreference: executor) { await wakeRetries() }
+            group.addTask(executorPreference: executor) { await watchDispatcher() }
             // What waits for its numbers must not wait for the feeds' next look.
             if logs.all.contains(where: \.isProvisional) {
                 group.addTask(executorPreference: executor) { await checkNumbers() }
@@ -96,13 +96,13 @@ struct Leadership: Sendable {
         }
     }
 
-    private func wakeRetries() async {
+    private func watchDispatcher() async {
         var next: Duration?
         while true {
             let now = SystemClock.read().monotonic
             let wait = next.map { max($0 - now, .milliseconds(1)) }
-            if await dispatcher.retryBell.wait(upTo: wait) == .cancelled { return }
-            next = dispatcher.wakeRetries(now: SystemClock.read().monotonic)
+            if await dispatcher.bell.wait(upTo: wait) == .cancelled { return }
+            next = dispatcher.watch(now: SystemClock.read().monotonic)
         }
     }
 }

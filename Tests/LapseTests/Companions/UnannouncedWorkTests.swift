@@ -51,7 +51,7 @@ struct UnannouncedWorkTests {
         let dispatcher = Dispatcher(
             logs: LogBook(limitBytes: 1 << 20, limitAge: .seconds(60)),
             filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 1,
-            retryBell: Doorbell(on: MultiThreadedEventLoopGroup.singleton.any()),
+            bell: Doorbell(on: MultiThreadedEventLoopGroup.singleton.any()),
             listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
         #expect(dispatcher.offer([found("a")]).count == 1)
         dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)

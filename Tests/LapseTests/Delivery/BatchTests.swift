@@ -3,17 +3,17 @@ import Testing
 @testable import Lapse
 
 struct BatchTests {
-    private func batch(_ count: Int) -> Batch { Batch((1...count).map { .some("key\($0)", UInt64($0)) }) }
+    private func batch(_ count: Int) -> Batch { Batch(WorkList((1...count).map { .some("key\($0)", UInt64($0)) })) }
 
     @Test func eachIsBegunAndCountedOnce() {
         let batch = batch(64)
         var counted: [UInt64] = []
         while let index = batch.begin() {
             batch.finish(index)
-            if index % 3 == 0 { batch.count { counted.append($0.ordinal) } }
+            if index % 3 == 0 { batch.count { counted.append(batch.works[$0].ordinal) } }
         }
-        batch.count { counted.append($0.ordinal) }
-        batch.count { counted.append($0.ordinal) }
+        batch.count { counted.append(batch.works[$0].ordinal) }
+        batch.count { counted.append(batch.works[$0].ordinal) }
         #expect(counted == Array(1...64))
         #expect(!batch.hasMore && batch.close().isEmpty)
     }

@@ -22,7 +22,7 @@ struct DispatcherAccountTests {
     private func dispatcher(_ logs: LogBook, _ holes: Holes) -> Dispatcher {
         let dispatcher = Dispatcher(
             logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1,
-            retryBell: Doorbell(on: Self.loops.next()),
+            bell: Doorbell(on: Self.loops.next()),
             listeners: .init(
                 hole: { hole in holes.asked.withLock { $0.append(hole) } }, ignored: { _, _ in }, doubtful: { _ in }))
         var poll = TopologyPoll(
@@ -108,7 +108,7 @@ struct DispatcherAccountTests {
                 case 6:
                     // A lane that finds nothing would wait: it is asked only when there is something.
                     if dispatcher.offer([]).isEmpty, !underWay.isEmpty || account(dispatcher).pending > 0 {
-                        if underWay.isEmpty { underWay += await dispatcher.next(0, upTo: Batch.limit)?.works ?? [] }
+                        if underWay.isEmpty { underWay = Array(await dispatcher.next(0, .quick)?.works ?? WorkList()) }
                         for work in underWay.prefix(40) { dispatcher.finish(work) }
                         underWay.removeFirst(min(40, underWay.count))
                     }

@@ -20,7 +20,7 @@ struct DispatcherTests {
     ) -> Dispatcher {
         let dispatcher = Dispatcher(
             logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 3,
-            retryBell: Doorbell(on: Self.loops.next()),
+            bell: Doorbell(on: Self.loops.next()),
             listeners: .init(hole: hole, ignored: { _, _ in }, doubtful: { _ in }))
         var poll = TopologyPoll(
             topology: Topology(
@@ -40,15 +40,15 @@ struct DispatcherTests {
         let dispatcher = dispatcher(logs)
         dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
         var taken: [Work] = []
-        while taken.count < 3 { taken += await dispatcher.next(0, upTo: 1)?.works ?? [] }
+        while taken.count < 3 { taken += try #require(await dispatcher.next(0, .slow)).works }
         for work in taken { dispatcher.retry(work, at: .seconds(1)) }
 
         // Lanes whose handlers do not end: each takes once.
-        let lanes = (0..<3).map { lane in Task { await dispatcher.next(lane, upTo: Batch.limit) } }
+        let lanes = (0..<3).map { lane in Task { await dispatcher.next(lane, .quick) } }
         try await waitUntil("every lane waits", within: .seconds(20), every: .milliseconds(1)) {
             dispatcher.idleLanes == 3 ? nil : "\(dispatcher.idleLanes) do"
         }
-        _ = dispatcher.wakeRetries(now: .seconds(2))
+        _ = dispatcher.watch(now: .seconds(2))
         try await waitUntil("every lane has taken one", within: .seconds(20), every: .milliseconds(1)) {
             dispatcher.inFlight == 3 && dispatcher.idleLanes == 0 ? nil : "\(dispatcher.inFlight) have"
         }
@@ -74,7 +74,7 @@ extension DispatcherTests {
             runID: "run", node: "\(address)", base: 0, cursor: Cursor(through: 14, pending: [10, 11, 13]), token: 1,
             write: 1)
         dispatcher.begin(token: FencingToken(rawValue: 2), progress: ["run": progress], now: 0)
-        let lane = Task { await dispatcher.next(0, upTo: 1) }
+        let lane = Task { await dispatcher.next(0, .slow) }
         var asked: [ClosedRange<UInt64>] = []
         for await hole in holes {
             asked.append(hole.ordinals)
@@ -99,7 +99,7 @@ extension DispatcherTests {
     @Test("what a batch has finished is in the progress at every look, though nobody has reported it")
     func finishedOnesCountAtOnce() async throws {
         let dispatcher = leading(["a", "b", "c"])
-        let batch = try #require(await dispatcher.next(0, upTo: Batch.limit))
+        let batch = try #require(await dispatcher.next(0, .quick))
         #expect(batch.works.count == 3)
         for expected in [[2, 3], [3], []] as [[UInt64]] {
             let index = try #require(batch.begin())
@@ -114,9 +114,9 @@ extension DispatcherTests {
         "the next one of a key is ready as soon as the one before is finished, though the lane goes on with its batch")
     func aKeyThatIsAwaitedGoesOn() async throws {
         let dispatcher = leading(["a", "b", "a"])
-        let batch = try #require(await dispatcher.next(0, upTo: Batch.limit))
+        let batch = try #require(await dispatcher.next(0, .quick))
         #expect(batch.works.map(\.ordinal) == [1, 2])
-        let other = Task { await dispatcher.next(1, upTo: Batch.limit) }
+        let other = Task { await dispatcher.next(1, .quick) }
         let first = try #require(batch.begin())
         let second = try #require(batch.begin())
         try await waitUntil("the other lane waits", within: .seconds(20), every: .milliseconds(1)) {
@@ -131,7 +131,7 @@ extension DispatcherTests {
     @Test("a lane that puts down its batch gives back what nobody has begun, and the drain waits for the rest")
     func whatIsPutDownIsPendingAgain() async throws {
         let dispatcher = leading(["a", "b", "c"])
-        let batch = try #require(await dispatcher.next(0, upTo: Batch.limit))
+        let batch = try #require(await dispatcher.next(0, .quick))
         let index = try #require(batch.begin())
         dispatcher.stopIntake()
         dispatcher.putDown(0)
@@ -140,6 +140,75 @@ extension DispatcherTests {
         dispatcher.finish(batch.works[index])
         await dispatcher.drained()
         #expect(dispatcher.progress().first?.cursor.pending.sorted == [2, 3])
+    }
+}
+
+extension DispatcherTests {
+    private static let fleeting = Pace(after: 500)
+
+    /// A lane whose handlers end at once has a full batch in hand, and more is to be had.
+    private func soloist() async throws -> (Dispatcher, Batch) {
+        let dispatcher = leading((0..<1000).map { "key\($0)" })
+        let batch = try #require(await dispatcher.next(0, Self.fleeting))
+        #expect(batch.works.count == Batch.limit)
+        return (dispatcher, batch)
+    }
+
+    private func untilWaiting(_ lanes: Int, _ dispatcher: Dispatcher) async throws {
+        try await waitUntil("\(lanes) lanes wait", within: .seconds(20), every: .milliseconds(1)) {
+            dispatcher.idleLanes == lanes ? nil : "\(dispatcher.idleLanes) do"
+        }
+    }
+
+    @Test("a lane as quick rests while another works alone, and takes its turn when that one does not come back")
+    func whoeverDoesNotComeBackIsHelped() async throws {
+        let (dispatcher, batch) = try await soloist()
+        let other = Task { await dispatcher.next(1, Self.fleeting) }
+        try await untilWaiting(1, dispatcher)
+        dispatcher.appended()
+        #expect(dispatcher.idleLanes == 1, "what comes in meanwhile wakes nobody")
+        #expect(dispatcher.watch(now: .seconds(1)) == .seconds(1) + Soloist.patience)
+        #expect(dispatcher.idleLanes == 1)
+        #expect(dispatcher.watch(now: .seconds(2)) == nil)
+        let help = try #require(await other.value)
+        #expect(help !== batch && help.works.first?.ordinal == 65)
+        dispatcher.stopIntake()
+    }
+
+    @Test("a lane that takes its time does not wait for the one that works alone")
+    func aSlowLaneTakesOne() async throws {
+        let (dispatcher, _) = try await soloist()
+        #expect(await dispatcher.next(1, .slow)?.works.map(\.ordinal) == [65])
+        dispatcher.stopIntake()
+    }
+
+    @Test("a lane that puts its batch down works alone no longer: another begins with the rest")
+    func whatIsPutDownIsTakenByAnother() async throws {
+        let (dispatcher, batch) = try await soloist()
+        let other = Task { await dispatcher.next(1, Self.fleeting) }
+        try await untilWaiting(1, dispatcher)
+        _ = batch.begin()
+        dispatcher.putDown(0)
+        #expect(await other.value?.works.first?.ordinal == 2)
+        dispatcher.stopIntake()
+    }
+
+    @Test("who works alone comes back, and finds everything that came in meanwhile")
+    func theSoloistGoesOn() async throws {
+        let (dispatcher, first) = try await soloist()
+        var batch = first
+        var handled = 0
+        while true {
+            while let index = batch.begin() {
+                dispatcher.finished(index, of: batch)
+                handled += 1
+            }
+            guard handled < 1000 else { break }
+            _ = dispatcher.watch(now: .seconds(1))
+            batch = try #require(await dispatcher.next(0, Self.fleeting))
+        }
+        #expect(dispatcher.progress().first?.cursor == Cursor(through: 1000))
+        dispatcher.stopIntake()
     }
 }
 

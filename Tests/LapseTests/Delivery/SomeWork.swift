@@ -1,5 +1,12 @@
 @testable import Lapse
 
+extension WorkList {
+    init(_ works: some Sequence<Work>) {
+        self.init()
+        append(contentsOf: works)
+    }
+}
+
 extension Work {
     static func some(_ key: String, _ ordinal: UInt64, runID: String = "run", database: UInt16 = 0) -> Work {
         Work(

@@ -51,9 +51,8 @@ struct NodeLogTests {
 
         func ordinals(after ordinal: UInt64 = 0) -> [UInt64] {
             var all: [UInt64] = []
-            _ = log.read(after: ordinal) { entry, _ in
-                all.append(entry.ordinal)
-                return true
+            while case .entries(let chunk) = log.next(after: all.last ?? ordinal, upTo: 3) {
+                all += chunk.first...chunk.last
             }
             return all
         }
@@ -64,7 +63,7 @@ struct NodeLogTests {
 
         /// The ordinals missing right behind one.
         func hole(after ordinal: UInt64) -> ClosedRange<UInt64>? {
-            if case .hole(let hole) = log.read(after: ordinal, { _, _ in true }) { hole } else { nil }
+            if case .hole(let hole) = log.next(after: ordinal, upTo: 1) { hole } else { nil }
         }
 
         private static func text(_ span: RawSpan) -> String {
@@ -171,9 +170,10 @@ struct NodeLogTests {
         feed.expire("doubted")
         func provenances() -> [ExpirationLog.Provenance] {
             var all: [ExpirationLog.Provenance] = []
-            _ = feed.log.read(after: 0) { entry, _ in
-                all.append(entry.provenance)
-                return true
+            var last: UInt64 = 0
+            while case .entries(let chunk) = feed.log.next(after: last, upTo: 3) {
+                all += Array(repeating: chunk.provenance, count: chunk.count)
+                last = chunk.last
             }
             return all
         }
