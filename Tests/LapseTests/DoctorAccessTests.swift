@@ -57,9 +57,11 @@ struct DoctorAccessTests {
             group.addTask { try await processor.run() }
             group.addTask {
                 // Again and again until the feeds listen and somebody leads.
-                for round in 0... where !Task.isCancelled {
+                var round = 0
+                while !Task.isCancelled {
                     try await server.cli("-c", "SET", "good:\(round)", "v", "PX", "1")
                     try await server.cli("-c", "SET", "poison:\(round)", "v", "PX", "1")
+                    round += 1
                 }
             }
             var kinds: Set<Substring> = []
