@@ -4,7 +4,8 @@ package struct WorkList: Sendable, RandomAccessCollection {
     private var sources: [WorkSource] = []
     private(set) var items: [WorkItem] = []
 
-    init() {}
+    /// None yet of so many.
+    init(reserving count: Int = 0) { items.reserveCapacity(count) }
 
     /// None yet of so many of one stretch.
     init(of source: WorkSource, reserving count: Int) {

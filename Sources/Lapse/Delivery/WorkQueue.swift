@@ -15,7 +15,7 @@ struct WorkQueue {
 
     mutating func append(_ work: Work) {
         // A list that never ended would grow for ever.
-        if lists.last.map({ $0.count >= Batch.limit }) ?? true { lists.append(WorkList()) }
+        if lists.last.map({ $0.count >= Batch.limit }) ?? true { lists.append(WorkList(reserving: Batch.limit)) }
         lists[lists.count - 1].append(work)
         count += 1
     }
@@ -23,7 +23,7 @@ struct WorkQueue {
     /// Puts back what was taken, in front.
     mutating func prepend(_ works: some Collection<Work>) {
         guard !works.isEmpty else { return }
-        var list = WorkList()
+        var list = WorkList(reserving: works.count)
         list.append(contentsOf: works)
         if taken > 0 {
             list.append(contentsOf: lists[0][taken...])
@@ -53,7 +53,7 @@ struct WorkQueue {
             lists.removeFirst()
             if begin == 0 { return first }
         }
-        var part = WorkList()
+        var part = WorkList(reserving: end - begin)
         part.append(contentsOf: first[begin..<end])
         return part
     }
