@@ -32,6 +32,14 @@ final class Companions: Sendable {
         self.logger = logger
     }
 
+    /// These timers run: what becomes of them next is news, whatever their values.
+    func areSet(_ timers: [ReconcileMachine.Orphan]) {
+        guard !timers.isEmpty else { return }
+        unsettled.withLock { unsettled in
+            for timer in timers { unsettled.settle(timer) }
+        }
+    }
+
     func beginTerm() { unsettled.withLock { $0.begin() } }
 
     /// Reads the companion of an expired key. Returns at once when the task is cancelled.

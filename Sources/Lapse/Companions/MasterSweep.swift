@@ -95,7 +95,9 @@ final class MasterSweep: Sendable {
             return command
         }
         guard let replies = await send(questions, database), replies.count == orphans.count else { return nil }
-        return zip(orphans, replies).filter { $1.int == 0 }.map(\.0)
+        let answers = zip(orphans, replies)
+        around.companions.areSet(answers.filter { $1.int == 1 }.map(\.0))
+        return answers.filter { $1.int == 0 }.map(\.0)
     }
 
     // MARK: - The second look

@@ -29,7 +29,7 @@ package struct UnsettledValues: Sendable {
         return true
     }
 
-    /// It was handled.
+    /// It was handled, or its timer runs again.
     package mutating func settle(_ timer: ReconcileMachine.Orphan) { handouts[timer] = nil }
 
     /// A term begins: what former ones gave up is tried once more.

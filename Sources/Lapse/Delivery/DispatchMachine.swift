@@ -70,8 +70,10 @@ package struct DispatchMachine {
     package mutating func admit(_ work: Work) {
         var source = work.source
         if work.hasPosition { source.place = index[work.runID] }
+        var item = work.item
+        item.source = 0
         var list = WorkList(of: source, reserving: 1)
-        admit(work.item, of: source, to: &list)
+        admit(item, of: source, to: &list)
         ready.append(list)
     }
 

@@ -170,7 +170,7 @@ package final class Dispatcher: Sendable {
     package func watch(now: Duration) -> Duration? {
         let (next, helper) = state.withLock { state in
             var next = state.intake.wake(now: now)
-            switch state.soloist.watch() {
+            switch state.soloist.watch(now) {
             case .gone: break
             case .back: next = min(next ?? .nanoseconds(Int64.max), now + Soloist.patience)
             case .overdue:
@@ -253,6 +253,7 @@ package final class Dispatcher: Sendable {
         var look = Look()
         if wasWaiting { state.isWaking = false }
         state.soloist.came(lane)
+        if pace.isFleeting, !wasWaiting { state.soloist.trust() }
         noteIdle(state)
         if let batch = state.hands.drop(lane) { state.count(batch) }
         guard state.intake.phase == .running else {
@@ -285,8 +286,10 @@ package final class Dispatcher: Sendable {
     }
 
     private func hasWork(_ state: inout State) -> Bool {
-        defer { noteAwaited(&state) }
-        return state.intake.hasWork()
+        _ = state.intake.hasWork()
+        // What is counted now may let one go that waited for its key.
+        noteAwaited(&state)
+        return state.intake.readyCount > 0
     }
 
     /// From the moment somebody waits for a key, whoever finishes one looks. What was finished before is looked at here.

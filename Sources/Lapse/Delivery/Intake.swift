@@ -149,7 +149,8 @@ package struct Intake {
     /// The next expirations for lanes, in order, no more than so many; none when there are none, or when the term is over.
     package mutating func take(_ limit: Int) -> WorkList {
         guard phase == .running else { return WorkList() }
-        if machine.readyCount < limit { fill(Batch.limit) }
+        // Also when just enough are ready: whether there is more for others must be known.
+        if machine.readyCount <= limit { fill(Batch.limit) }
         let work = machine.take(limit)
         handedOut += work.count
         return work

@@ -12,7 +12,7 @@ struct Soloist {
         case overdue
     }
 
-    /// How long others wait for it at most, from one look of the watch to the next.
+    /// How long others wait for it; twice as long if the watch has just looked when it goes.
     static let patience = Duration.milliseconds(5)
 
     /// With fewer in hand none works alone: where expirations come one by one, each would call the watch.
@@ -21,16 +21,22 @@ struct Soloist {
     private(set) var lane: Int?
     private var turns: UInt64 = 0
     private var isWatched = false
-    /// How often it had been back when the watch looked.
-    private var seen: UInt64?
+    /// How often it had been back when the watch looked, and when that was first so.
+    private var seen: (turns: UInt64, since: Duration)?
+    /// One has not come back: its pace tells nothing about the next handler, nor does that of lanes that have been waiting.
+    private var isDistrusted = false
 
-    /// The lane has gone to work alone; true if the watch is to be called.
+    /// The lane goes to work alone, if that may be; true if the watch is to be called.
     mutating func go(_ lane: Int) -> Bool {
+        guard !isDistrusted else { return false }
         self.lane = lane
         turns &+= 1
         defer { isWatched = true }
         return !isWatched
     }
+
+    /// A lane comes from handlers that have just ended at once.
+    mutating func trust() { isDistrusted = false }
 
     /// The lane is back, or has put down what it had; whether it was the one.
     @discardableResult
@@ -43,28 +49,20 @@ struct Soloist {
     /// Whether this lane may rest: another does the work.
     func replaces(_ lane: Int) -> Bool { self.lane.map { $0 != lane } ?? false }
 
-    mutating func watch() -> Finding {
+    /// - Parameter now: by the monotonic clock. It may be called more often than ``patience`` asks.
+    mutating func watch(_ now: Duration) -> Finding {
         guard isWatched else { return .gone }
-        guard lane != nil else {
-            // Between two turns nobody works alone for a moment: once more, then the watch goes.
-            if seen == turns {
-                stopWatching()
-                return .gone
-            }
-            seen = turns
+        guard let seen, seen.turns == turns else {
+            self.seen = (turns, now)
             return .back
         }
-        if seen == turns {
-            lane = nil
-            stopWatching()
-            return .overdue
-        }
-        seen = turns
-        return .back
-    }
-
-    private mutating func stopWatching() {
+        guard now - seen.since >= Self.patience else { return .back }
+        // Between two turns nobody works alone for a moment: only after a while the watch goes.
         isWatched = false
-        seen = nil
+        self.seen = nil
+        guard lane != nil else { return .gone }
+        lane = nil
+        isDistrusted = true
+        return .overdue
     }
 }
