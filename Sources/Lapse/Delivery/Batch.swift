@@ -40,13 +40,9 @@ package final class Batch: Sendable {
         finished.bitwiseOr(1 << UInt64(index), ordering: .sequentiallyConsistent)
     }
 
-    /// Calls the body for the index of each that was finished since the last look.
-    func count(_ body: (Int) -> Void) {
+    /// What was finished since the last look, a bit each.
+    func count() -> UInt64 {
         let now = finished.load(ordering: .sequentiallyConsistent)
-        var new = now & ~counted.exchange(now, ordering: .relaxed)
-        while new != 0 {
-            body(new.trailingZeroBitCount)
-            new &= new - 1
-        }
+        return now & ~counted.exchange(now, ordering: .relaxed)
     }
 }

@@ -73,6 +73,7 @@ package struct DispatchMachine {
         var item = work.item
         item.source = 0
         var list = WorkList(of: source, reserving: 1)
+        take(Int(item.index)..<Int(item.index) + 1, of: source)
         admit(item, of: source, to: &list)
         ready.append(list)
     }
@@ -80,9 +81,14 @@ package struct DispatchMachine {
     /// Where the expirations of a stretch are to be noted that are taken up now.
     func source(_ excerpt: Excerpt) -> WorkSource { WorkSource(excerpt, place: index[excerpt.process.runID]) }
 
-    /// Takes up an expiration of a stretch: to be handled with the others on the list, or behind the others of its key.
+    /// Takes up a part of a stretch; each of it is to be admitted.
+    mutating func take(_ indices: Range<Int>, of source: WorkSource) {
+        guard let place = source.place, !indices.isEmpty else { return }
+        places[place].take(source.ordinals(indices))
+    }
+
+    /// An expiration of a stretch is to be handled with the others on the list, or behind the others of its key.
     mutating func admit(_ item: WorkItem, of source: WorkSource, to list: inout WorkList) {
-        if let place = source.place { places[place].take(source.ordinal(of: item)) }
         pendingCount += 1
         if lines.enter(item.line) { list.append(item) } else { lines.wait(Work(source, item)) }
     }
@@ -98,13 +104,31 @@ package struct DispatchMachine {
 
     /// Handled, or given up for good: the next one of its key may go.
     package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
-        finish(work.item, of: work.source, as: outcome)
+        if let place = work.source.place { drop(work.ordinal, at: place, as: outcome) }
+        leave(work.line)
     }
 
-    mutating func finish(_ item: WorkItem, of source: WorkSource, as outcome: Tally.Outcome) {
-        if let place = source.place { drop(source.ordinal(of: item), at: place, as: outcome) }
+    /// These of a list have been handled, bit by bit.
+    mutating func finish(_ finished: UInt64, of works: WorkList) {
+        var rest = finished
+        while rest != 0 {
+            let stretch = works.stretch(rest.trailingZeroBitCount) { rest & 1 << UInt64($0) != 0 }
+            let source = works.source(stretch.lowerBound)
+            if let place = source.place {
+                let first = Int(works.items[stretch.lowerBound].index)
+                places[place].finish(source.ordinals(first..<first + stretch.count))
+                tallies[place].count(.handled, UInt64(stretch.count))
+            }
+            for index in stretch {
+                leave(works.items[index].line)
+                rest &= rest - 1
+            }
+        }
+    }
+
+    private mutating func leave(_ line: KeyLine) {
         pendingCount -= 1
-        if let next = lines.leave(item.line) { ready.append(next) }
+        if let next = lines.leave(line) { ready.append(next) }
     }
 
     /// To be tried again at `due`; its key waits.

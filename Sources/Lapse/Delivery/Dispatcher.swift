@@ -36,7 +36,8 @@ package final class Dispatcher: Sendable {
 
         /// What a batch has finished counts from here on.
         mutating func count(_ batch: Batch) {
-            batch.count { intake.finish(batch.works.items[$0], of: batch.works.source($0)) }
+            let finished = batch.count()
+            if finished != 0 { intake.finish(finished, of: batch.works) }
         }
 
         mutating func countAll() { hands.forEach { count($0) } }

@@ -34,6 +34,7 @@ extension Intake {
         let source = machine.source(Excerpt(chunk, of: log.process, since: termBegan))
         var list = WorkList(of: source, reserving: chunk.count)
         var index = 0
+        var noted = 0
         let isAllTaken = chunk.visit(from: 0) { entry, key in
             switch judge.verdict(entry, key) {
             case .unknown:
@@ -41,7 +42,9 @@ extension Intake {
                 return false
             case .ignored:
                 news.ignored[log.address, default: 0] += 1
+                machine.take(noted..<index, of: source)
                 machine.skip(log.runID, through: entry.ordinal, as: .ignored)
+                noted = index + 1
             case .counts:
                 machine.admit(
                     WorkItem(index, line: KeyLine(key, database: entry.database)), of: source, to: &list)
@@ -49,6 +52,7 @@ extension Intake {
             index += 1
             return true
         }
+        machine.take(noted..<index, of: source)
         machine.add(list)
         return isAllTaken
     }

@@ -169,10 +169,10 @@ package struct Intake {
         handedOut -= 1
     }
 
-    /// Handled, with the others of its batch.
-    mutating func finish(_ item: WorkItem, of source: WorkSource) {
-        machine.finish(item, of: source, as: .handled)
-        handedOut -= 1
+    /// These of a list have been handled, bit by bit.
+    mutating func finish(_ finished: UInt64, of works: WorkList) {
+        machine.finish(finished, of: works)
+        handedOut -= finished.nonzeroBitCount
     }
 
     package mutating func retry(_ work: Work, at due: Duration) {

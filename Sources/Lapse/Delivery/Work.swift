@@ -55,6 +55,11 @@ struct WorkSource: Sendable {
     }
 
     func ordinal(of item: WorkItem) -> UInt64 { first + UInt64(item.index) }
+
+    /// - Parameter indices: at least one.
+    func ordinals(_ indices: Range<Int>) -> ClosedRange<UInt64> {
+        first + UInt64(indices.lowerBound)...first + UInt64(indices.upperBound) - 1
+    }
 }
 
 /// What is an expiration's own.

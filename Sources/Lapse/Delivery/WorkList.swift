@@ -19,6 +19,17 @@ package struct WorkList: Sendable, RandomAccessCollection {
 
     func source(_ index: Int) -> WorkSource { sources[Int(items[index].source)] }
 
+    /// From an index on, those that follow one another in their log, as long as they are wanted.
+    func stretch(_ start: Int, _ isWanted: (Int) -> Bool) -> Range<Int> {
+        var end = start + 1
+        while end < items.count, isWanted(end), items[end].source == items[start].source,
+            items[end].index == items[end - 1].index + 1
+        {
+            end += 1
+        }
+        return start..<end
+    }
+
     /// Adds one of the stretch the list was made for.
     mutating func append(_ item: WorkItem) { items.append(item) }
 

@@ -21,6 +21,14 @@ package struct Cursor: Sendable, Equatable {
 
     package mutating func finish(_ ordinal: UInt64) { pending.remove(ordinal) }
 
+    /// Takes up a stretch.
+    mutating func take(_ ordinals: ClosedRange<UInt64>) {
+        through = max(through, ordinals.upperBound)
+        pending.insert(ordinals)
+    }
+
+    mutating func finish(_ ordinals: ClosedRange<UInt64>) { pending.remove(ordinals) }
+
     /// Everything through this ordinal is finished: a log needs to keep only what comes after.
     package var settled: UInt64 { pending.min.map { $0 - 1 } ?? through }
 }

@@ -28,27 +28,45 @@ package struct PendingOrdinals: Sendable, Equatable, ExpressibleByArrayLiteral {
         }
     }
 
-    package mutating func insert(_ ordinal: UInt64) {
-        let index = ordinal >> 6
-        let bit: UInt64 = 1 << (ordinal & 63)
-        let place = place(of: index)
-        if place == words.count || words[place].index != index {
-            words.insert(Word(index: index, bits: bit), at: place)
-        } else if words[place].bits & bit == 0 {
-            words[place].bits |= bit
-        } else {
-            return
+    package mutating func insert(_ ordinal: UInt64) { insert(1 << (ordinal & 63), word: ordinal >> 6) }
+
+    package mutating func remove(_ ordinal: UInt64) { remove(1 << (ordinal & 63), word: ordinal >> 6) }
+
+    mutating func insert(_ ordinals: ClosedRange<UInt64>) {
+        for index in ordinals.lowerBound >> 6...ordinals.upperBound >> 6 {
+            insert(Self.bits(of: ordinals, word: index), word: index)
         }
-        count += 1
     }
 
-    package mutating func remove(_ ordinal: UInt64) {
-        let index = ordinal >> 6
-        let bit: UInt64 = 1 << (ordinal & 63)
+    mutating func remove(_ ordinals: ClosedRange<UInt64>) {
+        for index in ordinals.lowerBound >> 6...ordinals.upperBound >> 6 {
+            remove(Self.bits(of: ordinals, word: index), word: index)
+        }
+    }
+
+    private static func bits(of ordinals: ClosedRange<UInt64>, word index: UInt64) -> UInt64 {
+        let first = Swift.max(ordinals.lowerBound, index << 6) & 63
+        let last = Swift.min(ordinals.upperBound, index << 6 | 63) & 63
+        return (.max << first) & (.max >> (63 - last))
+    }
+
+    private mutating func insert(_ bits: UInt64, word index: UInt64) {
         let place = place(of: index)
-        guard place < words.count, words[place].index == index, words[place].bits & bit != 0 else { return }
-        count -= 1
-        if words[place].bits == bit { words.remove(at: place) } else { words[place].bits &= ~bit }
+        if place == words.count || words[place].index != index {
+            words.insert(Word(index: index, bits: bits), at: place)
+            count += bits.nonzeroBitCount
+        } else {
+            count += (bits & ~words[place].bits).nonzeroBitCount
+            words[place].bits |= bits
+        }
+    }
+
+    private mutating func remove(_ bits: UInt64, word index: UInt64) {
+        let place = place(of: index)
+        guard place < words.count, words[place].index == index else { return }
+        let left = words[place].bits & ~bits
+        count -= (words[place].bits & bits).nonzeroBitCount
+        if left == 0 { words.remove(at: place) } else { words[place].bits = left }
     }
 
     /// Where the word is, or where it belongs. Mostly it is the last one or the first.

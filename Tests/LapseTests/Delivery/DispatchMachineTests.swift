@@ -1,3 +1,4 @@
+import LeaderElection
 import Testing
 
 @testable import Lapse
@@ -70,6 +71,49 @@ struct DispatchMachineTests {
         #expect(machine.cursors["other"] == Cursor(through: 3, pending: [3]))
         machine.finish(machine.take(1)[0])
         #expect(machine.cursors["run"] == Cursor(through: 7))
+        #expect(machine.pendingCount == 0)
+    }
+
+    @Test("a batch that is counted at once leaves what each of it alone would leave", arguments: 0..<30)
+    func batchesCountAsTheirParts(_ seed: UInt64) {
+        var random = RandomSource.seeded(seed)
+        var machine = DispatchMachine()
+        for run in ["a", "b"] {
+            machine.open(run, at: Cursor(through: 0))
+            var log = ExpirationLog()
+            for ordinal in UInt64(1)...200 {
+                let key = Array("\(run)\(Int.random(in: 0..<150, using: &random))".utf8)
+                // Unsafe in name only: a byte has no padding.
+                log.append(
+                    unsafe key.span.bytes, database: 0, number: ordinal, isNumbered: true, now: 1,
+                    provenance: .vouched)
+            }
+            while let next = log.next(after: machine.cursor(run)?.through ?? 0) {
+                let chunk = log.copy(from: next, upTo: .random(in: 1...70, using: &random), bytes: 1 << 10)
+                let source = machine.source(Excerpt(chunk, of: NodeProcess(runID: run, node: "n"), since: 0))
+                var list = WorkList(of: source, reserving: chunk.count)
+                machine.take(0..<chunk.count, of: source)
+                for index in 0..<chunk.count {
+                    let line = chunk.withKey(index) { KeyLine($0, database: 0) }
+                    machine.admit(WorkItem(index, line: line), of: source, to: &list)
+                }
+                machine.add(list)
+            }
+        }
+        var single = machine
+        while machine.readyCount > 0 {
+            let taken = machine.take(64)
+            let same = single.take(64)
+            #expect(taken.map(\.ordinal) == same.map(\.ordinal))
+            let all = taken.count == 64 ? UInt64.max : 1 << UInt64(taken.count) - 1
+            let some = UInt64.random(in: 0...all, using: &random)
+            for finished in [some, all & ~some] {
+                machine.finish(finished, of: taken)
+                for index in taken.indices where finished & 1 << UInt64(index) != 0 { single.finish(same[index]) }
+                #expect(machine.cursors == single.cursors && machine.pendingCount == single.pendingCount)
+                for run in ["a", "b"] { #expect(machine.account(run, last: 200) == single.account(run, last: 200)) }
+            }
+        }
         #expect(machine.pendingCount == 0)
     }
 }
