@@ -2,30 +2,18 @@
 ///
 /// A batch makes the locking cheap where that is the price; where handlers take their time, it only keeps others from them.
 package struct Pace: Sendable {
-    package private(set) var isQuick = false
+    private(set) var isQuick = false
     /// Quicker than another lane could come to help.
     private(set) var isFleeting = false
     // In nanoseconds.
     private static let quickLimit: Int64 = 20_000
     private static let fleetingLimit: Int64 = 2_000
 
-    package init() {}
-
     var batchLimit: Int { isQuick ? Batch.limit : 1 }
 
     /// The last handler took so many nanoseconds.
-    package mutating func took(_ time: Int64) {
+    mutating func took(_ time: Int64) {
         isQuick = time < Self.quickLimit
         isFleeting = time < Self.fleetingLimit
     }
-}
-
-extension Pace {
-    /// After a handler that took so many nanoseconds.
-    package init(after time: Int64) { took(time) }
-
-    /// Many at once, though others may help.
-    static let quick = Pace(after: 10_000)
-    /// One at a time.
-    static let slow = Pace()
 }

@@ -10,22 +10,16 @@ package struct Cursor: Sendable, Equatable {
         self.pending = pending
     }
 
-    /// Takes up the next ordinal to be handled.
-    package mutating func take(_ ordinal: UInt64) {
-        through = max(through, ordinal)
-        pending.insert(ordinal)
+    /// Takes up the next ordinals to be handled.
+    mutating func take(_ ordinals: ClosedRange<UInt64>) {
+        through = max(through, ordinals.upperBound)
+        pending.insert(ordinals)
     }
 
     /// Passes over everything through an ordinal that needs no handling: not wanted, or lost.
     package mutating func skip(through ordinal: UInt64) { through = max(through, ordinal) }
 
     package mutating func finish(_ ordinal: UInt64) { pending.remove(ordinal) }
-
-    /// Takes up a stretch.
-    mutating func take(_ ordinals: ClosedRange<UInt64>) {
-        through = max(through, ordinals.upperBound)
-        pending.insert(ordinals)
-    }
 
     mutating func finish(_ ordinals: ClosedRange<UInt64>) { pending.remove(ordinals) }
 

@@ -14,3 +14,16 @@ extension Work {
             ordinal: ordinal, origin: .live, received: 0)
     }
 }
+
+extension Pace {
+    /// After a handler that took so many nanoseconds.
+    init(after time: Int64) {
+        self.init()
+        took(time)
+    }
+
+    /// Many at once, though others may help.
+    static let quick = Pace(after: 10_000)
+    /// One at a time.
+    static let slow = Pace()
+}

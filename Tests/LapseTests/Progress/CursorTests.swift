@@ -6,7 +6,7 @@ struct CursorTests {
     @Test func whatIsTakenIsPendingUntilFinished() {
         var cursor = Cursor(through: 10)
         #expect(cursor.settled == 10)
-        for ordinal in UInt64(11)...13 { cursor.take(ordinal) }
+        cursor.take(11...13)
         #expect(cursor.through == 13)
         #expect(cursor.pending == [11, 12, 13])
         #expect(cursor.settled == 10)
@@ -26,14 +26,14 @@ struct CursorTests {
         cursor.skip(through: 15)
         #expect(cursor.through == 20)
         #expect(cursor.settled == 3)
-        cursor.take(18)
+        cursor.take(18...18)
         #expect(cursor.through == 20, "an older one is taken up again")
         #expect(cursor.pending == [4, 18])
     }
 
     @Test func finishingTwiceOrWhatWasNeverTakenChangesNothing() {
         var cursor = Cursor(through: 5)
-        cursor.take(6)
+        cursor.take(6...6)
         cursor.finish(6)
         cursor.finish(6)
         cursor.finish(99)
