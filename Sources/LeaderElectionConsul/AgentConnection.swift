@@ -7,8 +7,12 @@ import Synchronization
 
 /// Consul's HTTP API at the first agent that answers.
 ///
-/// Requests run wholly on event loops, cancellation and deadlines included. The client's `async` calls would cancel in
+/// Requests run wholly on an event loop, cancellation and deadlines included. The client's `async` calls would cancel in
 /// tasks of their own on the cooperative pool, which handlers may block.
+///
+/// One event loop for the client and its connections: where a request and its connection run on two, the end of the request may
+/// come behind the whole answer, and a connection that is closed just then ends the process (AsyncHTTPClient 1.37, "A connection
+/// that we don't know was released").
 final class AgentConnection: Sendable {
     struct Answer: Sendable {
         let status: Int
@@ -21,7 +25,7 @@ final class AgentConnection: Sendable {
     private let configuration: ConsulConfiguration
     private let current = Atomic(0)
 
-    init(_ configuration: ConsulConfiguration, on group: any EventLoopGroup) {
+    init(_ configuration: ConsulConfiguration, on eventLoop: any EventLoop) {
         self.configuration = configuration
         var settings = HTTPClient.Configuration(
             tlsConfiguration: configuration.tls, redirectConfiguration: .disallow,
@@ -29,7 +33,7 @@ final class AgentConnection: Sendable {
         settings.httpVersion = .http1Only
         // A refused connection is an answer: the elector tries again by itself.
         settings.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroup: group, configuration: settings)
+        client = HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
     }
 
     deinit {

@@ -46,7 +46,7 @@ public final class ConsulLeaseStore: LeaseStore {
         keys = ConsulKeys(prefix: configuration.prefix, name: name)
         naming = "consul=\(configuration.prefix)"
         group = eventLoopGroup ?? HTTPClient.defaultEventLoopGroup
-        connection = AgentConnection(configuration, on: group)
+        connection = AgentConnection(configuration, on: group.any())
         registers = [ConsulLeaseRegister(keys: keys, configuration: configuration, connection: connection)]
     }
 

@@ -9,8 +9,12 @@ import Synchronization
 /// etcd's HTTP/JSON gateway, at the first endpoint that answers.
 ///
 /// One HTTP client for etcd and Consul, and no protobuf code generation: hence the gateway instead of gRPC. Requests
-/// run on event loops wholly, deadlines and cancellation included: the client's `async` calls would cancel in tasks
+/// run on an event loop wholly, deadlines and cancellation included: the client's `async` calls would cancel in tasks
 /// on the cooperative pool, which handlers may block. Every request may be repeated at another endpoint.
+///
+/// One event loop for the client and its connections: where a request and its connection run on two, the end of the request may
+/// come behind the whole answer, and a connection that is closed just then ends the process (AsyncHTTPClient 1.37, "A connection
+/// that we don't know was released").
 final class EtcdGateway: Sendable {
     private enum Login {
         case none
@@ -19,6 +23,7 @@ final class EtcdGateway: Sendable {
         case isOff
     }
 
+    let eventLoop: any EventLoop
     private let client: HTTPClient
     private let configuration: EtcdConfiguration
     private let logger: Logger
@@ -40,10 +45,9 @@ final class EtcdGateway: Sendable {
         settings.httpVersion = .http1Only
         // A refused connection is an answer: another endpoint is asked.
         settings.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroup: group, configuration: settings)
+        eventLoop = group.any()
+        client = HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
     }
-
-    var eventLoop: any EventLoop { client.eventLoopGroup.any() }
 
     /// The endpoint that is asked now.
     var endpoint: String { configuration.endpoints[current].authority }
