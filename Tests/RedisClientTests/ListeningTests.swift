@@ -11,6 +11,8 @@ private final class Ear: PushReceiver {
     struct Heard: Sendable {
         var messages: [(channel: String, payload: [UInt8])] = []
         var silences: [Bool] = []
+        /// How many messages there were when it was said that these are all.
+        var all = 0
     }
 
     private let heard = Mutex(Heard())
@@ -25,6 +27,10 @@ private final class Ear: PushReceiver {
             heard.withLock { $0.messages.append(message) }
         }
     }
+
+    var hasHeardThatTheseAreAll: Bool { heard.withLock { $0.all == $0.messages.count } }
+
+    func receivedAll() { heard.withLock { $0.all = $0.messages.count } }
 
     func silenceChanged(_ silent: Bool) { heard.withLock { $0.silences.append(silent) } }
 
@@ -72,6 +78,9 @@ extension RedisClientServerTests {
             }
             try await waitUntil("the keys expire", within: .seconds(10)) {
                 ear.messages.count == payloads.count + 2 ? nil : "\(ear.messages.count)"
+            }
+            try await waitUntil("it is said that these are all", within: .seconds(10)) {
+                ear.hasHeardThatTheseAreAll ? nil : "it is not"
             }
             let expired = ear.messages.suffix(2)
             #expect(expired.allSatisfy { $0.channel == "__keyevent@0__:expired" })

@@ -9,7 +9,7 @@ final class FeedSink: PushReceiver {
     /// Whom the sink tells.
     struct Listeners: Sendable {
         /// Expirations have been added to the log.
-        var appended: @Sendable (_ count: Int) -> Void
+        var appended: @Sendable () -> Void
         /// The lease may be free: a release message, or the lock's own expiration.
         var leaseFreed: @Sendable (WakeUp) -> Void
         /// A leader asks its peers for what it did not hear.
@@ -32,6 +32,8 @@ final class FeedSink: PushReceiver {
     private let bell: Doorbell
     private let mark = Mutex<Mark?>(nil)
     private let silence = Mutex(false)
+    /// Expirations have been added that nobody was told of. On the event loop only.
+    private let hasAppended = Atomic(false)
 
     init(log: NodeLog, listeners: Listeners, bell: Doorbell) {
         self.log = log
@@ -69,7 +71,11 @@ final class FeedSink: PushReceiver {
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }
         for request in requests.compactMap(RepairRequest.init) { listeners.asked(request) }
-        if count > 0 { listeners.appended(count) }
+        if count > 0 { hasAppended.store(true, ordering: .relaxed) }
+    }
+
+    func receivedAll() {
+        if hasAppended.exchange(false, ordering: .relaxed) { listeners.appended() }
     }
 
     func silenceChanged(_ silent: Bool) {

@@ -239,7 +239,7 @@ final class NodeFeed: Sendable {
             }
             guard sink.markArrived, let finding = sink.log.resolve(counter: counter) else { return !isFirst }
             report(finding, counter)
-            around.listeners.appended(1)
+            around.listeners.appended()
             current.withLock { $0.error = nil }
             return true
         } catch {

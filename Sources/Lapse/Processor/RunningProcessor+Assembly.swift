@@ -118,7 +118,7 @@ extension RunningProcessor {
             name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
-                appended: { _ in dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
+                appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
                 asked: { peer.hear($0) },
                 look: { [watch] in watch.looks }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,

@@ -3,12 +3,19 @@ package import RESP
 
 /// Takes what a subscription hears, on the subscription's event loop.
 package protocol PushReceiver: AnyObject, Sendable {
-    /// One read's worth of pushes, in order.
+    /// Some pushes, in order.
     func receive(_ batch: borrowing ReplyBatch)
+
+    /// This was all for now: who is to work on it is woken once, not for each batch.
+    func receivedAll()
 
     /// The node has left a ping unanswered (true): it may be frozen, and may lose its role without knowing.
     /// Or it answers again (false); what came with the answer has been received before.
     func silenceChanged(_ silent: Bool)
+}
+
+extension PushReceiver {
+    package func receivedAll() {}
 }
 
 /// A connection that listens on channels of one node.
@@ -165,11 +172,19 @@ private final class SubscriberHandler: ChannelInboundHandler {
             silent = false
             receiver.silenceChanged(false)
         }
+        // Closed by what it has read: nothing says that this read is complete.
+        if !context.channel.isActive { receiver.receivedAll() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        receiver.receivedAll()
+        context.fireChannelReadComplete()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         tick?.cancel()
         tick = nil
+        receiver.receivedAll()
         confirmed.fail(failure ?? RedisError(.closed, node: node, "the server closed the connection"))
         context.fireChannelInactive()
     }
