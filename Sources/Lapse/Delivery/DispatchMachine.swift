@@ -31,6 +31,12 @@ package struct DispatchMachine {
 
     package func cursor(_ runID: String) -> Cursor? { index[runID].map { places[$0] } }
 
+    /// Where the cursor of a log stands, as long as the term lasts; nil before it was opened.
+    func place(of runID: String) -> Int? { index[runID] }
+
+    /// The last ordinal taken up.
+    func through(at place: Int) -> UInt64 { places[place].through }
+
     /// What became of a log's expirations in this term; nil before it was opened.
     ///
     /// - Parameter last: the last ordinal announced.
@@ -115,12 +121,12 @@ package struct DispatchMachine {
             let stretch = works.stretch(rest.trailingZeroBitCount) { rest & 1 << UInt64($0) != 0 }
             let source = works.source(stretch.lowerBound)
             if let place = source.place {
-                let first = Int(works.items[stretch.lowerBound].index)
+                let first = Int(works.item(stretch.lowerBound).index)
                 places[place].finish(source.ordinals(first..<first + stretch.count))
                 tallies[place].count(.handled, UInt64(stretch.count))
             }
             for index in stretch {
-                leave(works.items[index].line)
+                leave(works.item(index).line)
                 rest &= rest - 1
             }
         }

@@ -16,22 +16,25 @@ extension Intake {
     }
 
     private mutating func read(_ log: NodeLog, _ wanted: Int) {
-        guard repairing[log.runID] == nil else { return }
-        if machine.cursor(log.runID) == nil, !open(log) { return }
+        guard repairing.isEmpty || repairing[log.runID] == nil else { return }
+        if machine.place(of: log.runID) == nil, !open(log) { return }
+        guard let place = machine.place(of: log.runID) else { return }
         var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
-        while let cursor = machine.cursor(log.runID), machine.pendingCount < pendingLimit, machine.readyCount < wanted {
+        while machine.pendingCount < pendingLimit, machine.readyCount < wanted {
             let limit = min(pendingLimit - machine.pendingCount, wanted - machine.readyCount, 4096)
-            switch log.next(after: cursor.through, upTo: limit) {
-            case .none: return surveyTail(of: log, cursor.through)
-            case .entries(let chunk): guard take(chunk, log, &judge) else { return }
+            let through = machine.through(at: place)
+            switch log.next(after: through, upTo: limit) {
+            case .none: return surveyTail(of: log, through)
+            case .entries(let chunk): guard take(chunk, log, place, &judge) else { return }
             case .hole(let ordinals): guard pass(ordinals, log) else { return }
             }
         }
     }
 
     /// Takes up a stretch. False when the rest must wait for what is known of the node's slots.
-    private mutating func take(_ chunk: LogChunk, _ log: NodeLog, _ judge: inout Judge) -> Bool {
-        let source = machine.source(Excerpt(chunk, of: log.process, since: termBegan))
+    private mutating func take(_ chunk: LogChunk, _ log: NodeLog, _ place: Int, _ judge: inout Judge) -> Bool {
+        let source = WorkSource(Excerpt(chunk, of: log.process, since: termBegan), place: place)
+        let seed = KeyLine.seed
         var list = WorkList(of: source, reserving: chunk.count)
         var index = 0
         var noted = 0
@@ -47,7 +50,7 @@ extension Intake {
                 noted = index + 1
             case .counts:
                 machine.admit(
-                    WorkItem(index, line: KeyLine(key, database: entry.database)), of: source, to: &list)
+                    WorkItem(index, line: KeyLine(key, database: entry.database, seed: seed)), of: source, to: &list)
             }
             index += 1
             return true

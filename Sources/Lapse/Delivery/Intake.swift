@@ -22,6 +22,10 @@ package struct Intake {
     /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
     let pendingLimit: Int
 
+    /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
+    /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind so many.
+    private static let stretch = 4 * Batch.limit
+
     package private(set) var phase = Phase.idle
     var machine = DispatchMachine()
     /// The cursors as they were opened in this term.
@@ -150,7 +154,7 @@ package struct Intake {
     package mutating func take(_ limit: Int) -> WorkList {
         guard phase == .running else { return WorkList() }
         // Also when just enough are ready: whether there is more for others must be known.
-        if machine.readyCount <= limit { fill(Batch.limit) }
+        if machine.readyCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
         let work = machine.take(limit)
         handedOut += work.count
         return work

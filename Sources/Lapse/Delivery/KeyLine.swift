@@ -7,10 +7,11 @@ package struct KeyLine: Hashable, Sendable {
     let number: UInt64
 
     /// Drawn for each process, so that nobody can prepare keys that share one.
-    private static let seed = UInt64.random(in: .min ... .max)
+    static let seed = UInt64.random(in: .min ... .max)
 
-    init(_ key: RawSpan, database: UInt16) {
-        var number = Self.mix(Self.seed ^ UInt64(key.byteCount), UInt64(database))
+    /// - Parameter seed: ``seed``, for whoever makes many: to ask for it costs as much as the rest.
+    init(_ key: RawSpan, database: UInt16, seed: UInt64 = KeyLine.seed) {
+        var number = Self.mix(seed ^ UInt64(key.byteCount), UInt64(database))
         var index = 0
         while index < key.byteCount {
             number = Self.mix(number, key.word(at: index))

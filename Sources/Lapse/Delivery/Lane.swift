@@ -80,7 +80,7 @@ package struct Lane: Sendable {
                     if let companions = around.companions {
                         now = await prepareAndHandle(companions, round, index, deadline)
                     } else {
-                        now = await handle(round, index, batch.works[index].expiration, deadline, began)
+                        now = await handle(round, index, batch.works.expiration(index), deadline, began)
                     }
                     pace.took(now.monotonic - began)
                     // Others may go on with what this one would keep waiting.

@@ -1,6 +1,6 @@
 import DequeModule
 
-/// What may be handled now, first come first served. A list that is taken as it was put in is never looked into.
+/// What may be handled now, first come first served. A list is divided without being looked into.
 struct WorkQueue {
     private var lists: Deque<WorkList> = []
     /// How many of the first list have been taken.
@@ -37,7 +37,8 @@ struct WorkQueue {
 
     mutating func take(_ limit: Int) -> WorkList {
         var list = takeFromFirst(limit)
-        while list.count < limit, !lists.isEmpty { list.append(contentsOf: takeFromFirst(limit - list.count)) }
+        // Small ones are joined; what is left of a large one goes alone, so that what follows need not be copied.
+        while list.count * 4 < limit, !lists.isEmpty { list.append(contentsOf: takeFromFirst(limit - list.count)) }
         return list
     }
 
@@ -51,10 +52,7 @@ struct WorkQueue {
         } else {
             taken = 0
             lists.removeFirst()
-            if begin == 0 { return first }
         }
-        var part = WorkList(reserving: end - begin)
-        part.append(contentsOf: first[begin..<end])
-        return part
+        return first.part(begin..<end)
     }
 }

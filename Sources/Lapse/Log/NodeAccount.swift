@@ -10,7 +10,7 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     public var handled: UInt64 = 0
     /// Given up after the last retry: in the dead letters.
     public var deadLettered: UInt64 = 0
-    /// Taken up and not finished: queued behind another of its key, in a handler, or to be tried again.
+    /// Taken up and not finished: about to be handed out, queued behind another of its key, in a handler, or to be tried again.
     public var pending: UInt64 = 0
     /// Not taken up yet: in the log, or in a hole under repair.
     public var waiting: UInt64 = 0

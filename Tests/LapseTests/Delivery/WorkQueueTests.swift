@@ -65,12 +65,20 @@ struct WorkQueueTests {
         #expect(rest.isEmpty && queue.count == 0)
     }
 
-    @Test func aLimitIsFilledFromSeveralStretches() {
+    @Test func smallStretchesAreJoinedUntilThereIsAQuarter() {
         var queue = WorkQueue()
         for begin in [1, 101, 201] as [UInt64] { queue.append(stretch(begin...begin + 9)) }
-        let first = queue.take(25)
-        #expect(first.map(\.ordinal) == Array(1...10) + Array(101...110) + Array(201...205))
-        let rest = queue.take(25)
-        #expect(rest.map(\.ordinal) == Array(206...210))
+        let taken = [64, 4, 1, 64].map { queue.take($0).map(\.ordinal) }
+        #expect(taken == [Array(1...10) + Array(101...110), Array(201...204), [205], Array(206...210)])
+    }
+
+    @Test func aPartMayGrow() {
+        var list = stretch(1...9)
+        list = list.part(2..<5)
+        list.append(.some("key40", 40))
+        list = list.part(1..<4)
+        list.append(contentsOf: stretch(50...51))
+        #expect(list.map(\.ordinal) == [4, 5, 40, 50, 51])
+        #expect(list.map { "\($0.key)" } == ["key4", "key5", "key40", "key50", "key51"])
     }
 }
