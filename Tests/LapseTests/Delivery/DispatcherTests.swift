@@ -22,13 +22,7 @@ struct DispatcherTests {
             logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 3,
             bell: Doorbell(on: Self.loops.next()),
             listeners: .init(hole: hole, ignored: { _, _ in }, doubtful: { _ in }))
-        var poll = TopologyPoll(
-            topology: Topology(
-                mode: .standalone,
-                nodes: [Topology.Node(id: "\(address)", address: address, role: .master)]),
-            ownWord: [address: .master])
-        poll.number = 1
-        dispatcher.note(poll)
+        dispatcher.note(.oneMaster(at: address))
         return dispatcher
     }
 
@@ -212,15 +206,33 @@ extension DispatcherTests {
     }
 }
 
+extension TopologyPoll {
+    /// The first look at a server that is alone.
+    static func oneMaster(at address: NodeAddress) -> TopologyPoll {
+        var poll = TopologyPoll(
+            topology: Topology(
+                mode: .standalone,
+                nodes: [Topology.Node(id: "\(address)", address: address, role: .master)]),
+            ownWord: [address: .master])
+        poll.number = 1
+        return poll
+    }
+}
+
 extension NodeLog {
     /// Hears keys expire as a feed would, and numbers them from 1.
     func hear(_ keys: [String]) {
         subscriptionBegan()
+        read(keys.map { (EventChannel.name(0), $0) } + [("lapse:test", "mark")])
+        _ = resolve(counter: UInt64(keys.count))
+    }
+
+    /// Hears some more, which are numbered at once.
+    func hearMore(_ keys: [String]) { read(keys.map { (EventChannel.name(0), $0) }) }
+
+    private func read(_ messages: [(channel: String, payload: String)]) {
         var bytes = ByteBuffer()
-        for (channel, text) in keys.map({ (EventChannel.name(0), $0) }) + [("lapse:test", "mark")] {
-            bytes.writeString("*3\r\n")
-            for word in ["message", channel, text] { bytes.writeString("$\(word.utf8.count)\r\n\(word)\r\n") }
-        }
+        for (channel, payload) in messages { RESPCommand("message", channel, payload).encode(into: &bytes) }
         var reader = ReplyReader(limits: ReplyLimits())
         try? reader.read(bytes) { batch in
             _ = receive(batch, now: 1, look: 0) { _, _, numbering in
@@ -228,6 +240,5 @@ extension NodeLog {
             } ownKey: { _ in
             }
         }
-        _ = resolve(counter: UInt64(keys.count))
     }
 }

@@ -1,0 +1,85 @@
+import LeaderElection
+import Logging
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import Lapse
+@testable import RedisClient
+
+/// Expirations come in while lanes look for the last time before they wait, over and over: none may be left to sleep.
+///
+/// Nobody calls ``Dispatcher/watch(now:)`` here, which would wake in time whoever was forgotten: nothing is handled but by lanes
+/// that were woken for what came in, or for a key that has become free.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct WakeUpTests {
+    /// How many handlers are still to end; says when it was the last.
+    private final class Missing: Sendable {
+        private let count = Atomic(0)
+        private let (ends, lastEnded) = AsyncStream.makeStream(of: Void.self)
+
+        var isNone: Bool { count.load(ordering: .relaxed) == 0 }
+
+        func more(_ count: Int) { self.count.add(count, ordering: .relaxed) }
+
+        func one() {
+            if count.wrappingSubtract(1, ordering: .relaxed).newValue == 0 { lastEnded.yield() }
+        }
+
+        /// Returns early only when cancelled, at the time limit.
+        func none() async {
+            for await _ in ends where isNone { return }
+        }
+    }
+
+    @Test(arguments: [1, 2, 8], 0..<3 as Range<UInt64>)
+    func whatComesInAtAnyMomentIsHandled(lanes: Int, seed: UInt64) async throws {
+        let address = NodeAddress(host: "10.0.0.1", port: 6379)
+        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(3600))
+        let log = logs.log(of: "run", at: address)
+        log.hear([])
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let dispatcher = Dispatcher(
+            logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: lanes,
+            bell: Doorbell(on: loop), listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
+        dispatcher.note(.oneMaster(at: address))
+        let timing = try LeaseTiming(ttl: .seconds(3600))
+        let term = Term(
+            number: 1, token: FencingToken(rawValue: 1),
+            lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
+            claim: Claim(name: "test", id: "test", value: "", ttl: timing.ttl, rules: ""))
+        let missing = Missing()
+        let around = Lane.Surroundings(
+            dispatcher: dispatcher, timeout: .seconds(60), logger: Logger(label: "test"), clock: loop
+        ) { expiration, _ in
+            // Some take their time: so lanes work alone for a while, and share for a while.
+            if expiration.position.ordinal % 16 == seed { spin(.microseconds(30)) }
+            missing.one()
+        }
+        dispatcher.begin(token: term.token, progress: [:], now: 0)
+        var random = RandomSource.seeded(seed)
+        await withDiscardingTaskGroup { group in
+            for number in 0..<lanes { group.addTask { await Lane(number, around: around, term: term).serve() } }
+            for _ in 0..<5000 where !Task.isCancelled {
+                let keys = (0..<Int.random(in: 1...20, using: &random)).map { _ in
+                    "key\(Int.random(in: 0..<4, using: &random))"
+                }
+                missing.more(keys.count)
+                log.hearMore(keys)
+                dispatcher.appended()
+                if Int.random(in: 0..<4, using: &random) > 0 { await missing.none() }
+                log.trim(through: dispatcher.progress().first?.cursor.settled ?? 0)
+            }
+            if !missing.isNone { await missing.none() }
+            #expect(missing.isNone, "somebody was left to sleep")
+            dispatcher.stopIntake()
+            await dispatcher.drained()
+            group.cancelAll()
+        }
+    }
+}
+
+private func spin(_ time: Duration) {
+    let end = ContinuousClock.now + time
+    while ContinuousClock.now < end {}
+}
