@@ -28,12 +28,16 @@ struct WakeUpTests {
 
         /// Returns early only when cancelled, at the time limit.
         func none() async {
+            if isNone { return }
             for await _ in ends where isNone { return }
         }
     }
 
-    @Test(arguments: [1, 2, 8], 0..<3 as Range<UInt64>)
-    func whatComesInAtAnyMomentIsHandled(lanes: Int, seed: UInt64) async throws {
+    /// A leader without servers, whose lanes call `handler`, and what is to be done meanwhile.
+    private func lead(
+        lanes: Int, _ missing: Missing, handler: @escaping @Sendable (Expiration) async -> Void,
+        _ work: (NodeLog, Dispatcher) async -> Void
+    ) async throws {
         let address = NodeAddress(host: "10.0.0.1", port: 6379)
         let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(3600))
         let log = logs.log(of: "run", at: address)
@@ -48,18 +52,32 @@ struct WakeUpTests {
             number: 1, token: FencingToken(rawValue: 1),
             lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
             claim: Claim(name: "test", id: "test", value: "", ttl: timing.ttl, rules: ""))
-        let missing = Missing()
         let around = Lane.Surroundings(
-            dispatcher: dispatcher, timeout: .seconds(60), logger: Logger(label: "test"), clock: loop
+            dispatcher: dispatcher, timeout: .seconds(3600), logger: Logger(label: "test"), clock: loop
         ) { expiration, _ in
-            // Some take their time: so lanes work alone for a while, and share for a while.
-            if expiration.position.ordinal % 16 == seed { spin(.microseconds(30)) }
+            await handler(expiration)
             missing.one()
         }
         dispatcher.begin(token: term.token, progress: [:], now: 0)
-        var random = RandomSource.seeded(seed)
         await withDiscardingTaskGroup { group in
             for number in 0..<lanes { group.addTask { await Lane(number, around: around, term: term).serve() } }
+            await work(log, dispatcher)
+            await missing.none()
+            #expect(missing.isNone, "somebody was left to sleep")
+            dispatcher.stopIntake()
+            await dispatcher.drained()
+            group.cancelAll()
+        }
+    }
+
+    @Test(arguments: [1, 2, 8], 0..<2 as Range<UInt64>)
+    func whatComesInAtAnyMomentIsHandled(lanes: Int, seed: UInt64) async throws {
+        let missing = Missing()
+        var random = RandomSource.seeded(seed)
+        try await lead(lanes: lanes, missing) { expiration in
+            // Some take their time: so lanes work alone for a while, and share for a while.
+            if expiration.position.ordinal % 16 == seed { spin(.microseconds(30)) }
+        } _: { log, dispatcher in
             for _ in 0..<5000 where !Task.isCancelled {
                 let keys = (0..<Int.random(in: 1...20, using: &random)).map { _ in
                     "key\(Int.random(in: 0..<4, using: &random))"
@@ -70,13 +88,54 @@ struct WakeUpTests {
                 if Int.random(in: 0..<4, using: &random) > 0 { await missing.none() }
                 log.trim(through: dispatcher.progress().first?.cursor.settled ?? 0)
             }
-            if !missing.isNone { await missing.none() }
-            #expect(missing.isNone, "somebody was left to sleep")
-            dispatcher.stopIntake()
-            await dispatcher.drained()
-            group.cancelAll()
         }
     }
+
+    /// The handler of `x` ends when both of `a` have ended, of which one may still have to come; then those that end when all of
+    /// them have begun. None of it works if a lane sleeps that could begin something.
+    @Test(arguments: [2, 3], 0..<2 as Range<UInt64>)
+    func whatCanBeginBegins(lanes: Int, seed: UInt64) async throws {
+        let missing = Missing()
+        let ended = Atomic(0)
+        let begun = Atomic(0)
+        var random = RandomSource.seeded(seed)
+        try await lead(lanes: lanes, missing) { expiration in
+            switch expiration.key.string?.first {
+            case "a": ended.add(1, ordering: .relaxed)
+            case "x": await until { ended.load(ordering: .relaxed) == 2 }
+            case "b":
+                begun.add(1, ordering: .relaxed)
+                await until { begun.load(ordering: .relaxed) == lanes }
+            default: break
+            }
+        } _: { log, dispatcher in
+            for _ in 0..<3000 where !Task.isCancelled {
+                func hear(_ keys: [String]) {
+                    missing.more(keys.count)
+                    log.hearMore(keys)
+                    dispatcher.appended()
+                    spin(.nanoseconds(Int.random(in: 0..<5000, using: &random)))
+                }
+                ended.store(0, ordering: .relaxed)
+                // Few enough that none works alone: nobody would call the watch.
+                hear(["quick", "quick", "quick"])
+                hear(["a", "x"])
+                hear(["a"])
+                await missing.none()
+                begun.store(0, ordering: .relaxed)
+                let crowd = (0..<lanes).map { "b\($0)" }
+                let first = Int.random(in: 0..<lanes, using: &random)
+                hear(Array(crowd[..<first]))
+                hear(Array(crowd[first...]))
+                await missing.none()
+                log.trim(through: dispatcher.progress().first?.cursor.settled ?? 0)
+            }
+        }
+    }
+}
+
+private func until(_ condition: () -> Bool) async {
+    while !condition(), !Task.isCancelled { await Task.yield() }
 }
 
 private func spin(_ time: Duration) {
