@@ -1,6 +1,7 @@
 import LeaderElection
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 import ThrowawayRedis
 
@@ -202,6 +203,60 @@ extension DispatcherTests {
             batch = try #require(await dispatcher.next(0, Self.fleeting))
         }
         #expect(dispatcher.progress().first?.cursor == Cursor(through: 1000))
+        dispatcher.stopIntake()
+    }
+}
+
+extension DispatcherTests {
+    @Test("the one before it of its key ends while a lane that has found nothing is about to wait")
+    func aKeyComesFreeBeforeALaneWaits() async throws {
+        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let log = logs.log(of: "run", at: address)
+        // Called with nothing locked, between the look and the wait.
+        let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
+        let dispatcher = Dispatcher(
+            logs: logs, filter: KeyFilter(match: [], ignore: ["ignored"], databases: [0]), lanes: 2,
+            bell: Doorbell(on: Self.loops.next()),
+            listeners: .init(
+                hole: { _ in }, ignored: { _, _ in meanwhile.withLock { $0 }?() }, doubtful: { _ in }))
+        dispatcher.note(.oneMaster(at: address))
+        log.hear(["key"])
+        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        let batch = try #require(await dispatcher.next(0, .slow))
+        let index = try #require(batch.begin())
+        meanwhile.withLock {
+            $0 = {
+                log.hearMore(["key"])
+                dispatcher.finished(index, of: batch)
+            }
+        }
+        log.hearMore(["ignored"])
+        #expect(await dispatcher.next(1, .slow)?.works.map(\.ordinal) == [3])
+        dispatcher.stopIntake()
+    }
+
+    @Test("what comes in while a lane is on its way to take the only one that is ready wakes another")
+    func bothLanesAreNeeded() async throws {
+        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let log = logs.log(of: "run", at: address)
+        let dispatcher = dispatcher(logs)
+        log.hear(["a"])
+        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        let work = try #require(await dispatcher.next(0, .slow)?.works.first)
+        let loop = Self.loops.next()
+        let lanes = [1, 2].map { lane in
+            Task(executorPreference: EventLoopTaskExecutor(loop)) { await dispatcher.next(lane, .slow) }
+        }
+        try await untilWaiting(2, dispatcher)
+        // Nothing else runs on the loop meanwhile: the lane that is woken first is still on its way.
+        try await loop.submit {
+            dispatcher.giveBack(work)
+            log.hearMore(["b"])
+            dispatcher.appended()
+        }.get()
+        var taken: Set<UInt64> = []
+        for lane in lanes { taken.formUnion(await lane.value?.works.map(\.ordinal) ?? []) }
+        #expect(taken == [1, 2])
         dispatcher.stopIntake()
     }
 }
