@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import RESP
 import Synchronization
 import Testing
@@ -176,5 +177,42 @@ extension RedisClientServerTests {
             #expect(clients.contains("name=lapse:sessions:one:feed "))
             subscription.close()
         }
+    }
+}
+
+extension RedisClientServerTests {
+    /// An error in the answer closes the connection in the middle of a read: what came with it was received all the same, and
+    /// nothing that comes later would say so.
+    @Test func aConnectionThatIsClosedInAReadSaysThatThisWasAll() async throws {
+        let server = try await ServerBootstrap(group: Self.loops).childChannelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(BrokenServer()) }
+        }.bind(host: "127.0.0.1", port: 0).get()
+        let address = NodeAddress(host: "127.0.0.1", port: try #require(server.localAddress?.port))
+        let (subscription, ear) = try await Self.listen(address)
+        try await subscription.closed.get()
+        try await waitUntil("both messages are received, and that these are all", within: .seconds(20)) {
+            ear.messages.count == 2 && ear.hasHeardThatTheseAreAll ? nil : "\(ear.messages.count) messages"
+        }
+        try await server.close()
+    }
+}
+
+/// Greets as a server does, and answers SUBSCRIBE with its confirmation, a message, an error and another message, in one write.
+private final class BrokenServer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let request = String(buffer: unwrapInboundIn(data))
+        let message = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\na\r\n"
+        let answer =
+            if request.contains("SUBSCRIBE") {
+                "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n" + message + "-ERR broken\r\n" + message
+            } else if request.contains("INFO") {
+                "$13\r\nrun_id:abcdef\r\n"
+            } else {
+                "+OK\r\n+PONG\r\n"
+            }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
     }
 }
