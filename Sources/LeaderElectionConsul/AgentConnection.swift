@@ -10,9 +10,7 @@ import Synchronization
 /// Requests run wholly on an event loop, cancellation and deadlines included. The client's `async` calls would cancel in
 /// tasks of their own on the cooperative pool, which handlers may block.
 ///
-/// One event loop for the client and its connections: where a request and its connection run on two, the end of the request may
-/// come behind the whole answer, and a connection that is closed just then ends the process (AsyncHTTPClient 1.37, "A connection
-/// that we don't know was released").
+/// One event loop for the client and its connections: on two, the client may end the process (`EtcdGateway` says how).
 final class AgentConnection: Sendable {
     struct Answer: Sendable {
         let status: Int

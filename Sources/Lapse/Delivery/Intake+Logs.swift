@@ -17,8 +17,7 @@ extension Intake {
 
     private mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
-        if machine.place(of: log.runID) == nil, !open(log) { return }
-        guard let place = machine.place(of: log.runID) else { return }
+        guard machine.place(of: log.runID) != nil || open(log), let place = machine.place(of: log.runID) else { return }
         var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
         while machine.pendingCount < pendingLimit, machine.readyCount < wanted {
             let limit = min(pendingLimit - machine.pendingCount, wanted - machine.readyCount, 4096)
