@@ -60,6 +60,21 @@ struct DoctorRulesTests {
         #expect(found.map { $0.node?.port } == [1, 2, 5])
     }
 
+    @Test("row 56: memory that is nearly full is warned of from 80 % of the limit on")
+    func fullMemory() throws {
+        var facts = DoctorExamples.cluster
+        facts.nodes[0].info["maxmemory"] = "1000000"
+        facts.nodes[0].info["used_memory"] = "799000"
+        #expect(findings(facts, "memory").isEmpty)
+        facts.nodes[0].info["used_memory"] = "800000"
+        let finding = try #require(findings(facts, "memory").first)
+        #expect(finding.severity == .warns && finding.node == DoctorExamples.address(1))
+        #expect(finding.detail.contains("no leader can be elected"))
+        #expect(finding.fix?.hasPrefix("redis-cli -h 10.0.0.1 -p 1 CONFIG SET maxmemory 2000000") == true)
+        facts.nodes[0].info["maxmemory_policy"] = "allkeys-lru"
+        #expect(findings(facts, "memory").isEmpty, "keys go instead, which is told elsewhere")
+    }
+
     @Test func aSlowNodeIsToldFromAQuickOne() {
         var facts = DoctorExamples.cluster
         facts.nodes[0].contact = .answered(after: .milliseconds(300))
