@@ -62,7 +62,7 @@ extension RunningProcessor {
         if let topology = watch.current, topology.uncoveredSlots > 0 {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }
-        return reasons
+        return reasons + troubleReasons
     }
 
     func refreshMetrics() {
