@@ -42,7 +42,7 @@ final class RewritingRelay: Sendable {
 
     private func accept() {
         while !isClosed.load(ordering: .relaxed) {
-            let client = unsafe Glibc.accept(listener, nil, nil)
+            let client = Glibc.accept(listener, nil, nil)
             guard client >= 0 else { return }
             let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = Self.loopback(UInt16(target))
