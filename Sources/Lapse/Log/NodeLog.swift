@@ -32,6 +32,8 @@ package final class NodeLog: Sendable {
         var settled: UInt64 = 0
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
+        /// What of the log the budget knows.
+        var charged = 0
     }
 
     package let runID: String
@@ -42,13 +44,15 @@ package final class NodeLog: Sendable {
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
+    private let budget: LogBudget?
     /// Whether another process was listened to at this address before.
     private let isSuccessor: Bool
 
     /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
     ///   whether anybody heard it or not.
     package init(
-        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false
+        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
+        budget: LogBudget? = nil
     ) {
         self.runID = runID
         self.address = address
@@ -56,9 +60,31 @@ package final class NodeLog: Sendable {
         process = NodeProcess(runID: runID, node: node)
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        self.budget = budget
         self.isSuccessor = isSuccessor
         let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
+    }
+
+    deinit { state.withLock { budget?.add(-$0.charged) } }
+
+    /// Tells the budget what the log has come to.
+    private func charge(_ state: inout State) {
+        let footprint = state.log.footprint
+        guard let budget, footprint != state.charged else { return }
+        budget.add(footprint - state.charged)
+        state.charged = footprint
+    }
+
+    /// What the log takes in memory.
+    package var footprint: Int { state.withLock { $0.log.footprint } }
+
+    /// Drops the oldest until the log takes no more than this.
+    package func trim(toFootprint limit: Int) {
+        state.withLock { state in
+            state.log.trim(toFootprint: limit)
+            charge(&state)
+        }
     }
 
     package var counts: Counts {
@@ -113,6 +139,7 @@ package final class NodeLog: Sendable {
             state.endedAt = now
             // They come again as part of the gap that the next mark shows.
             _ = state.log.dropUnnumbered()
+            charge(&state)
             if state.numbering.isNumbered { state.numbering.begin() }
         }
     }
@@ -144,13 +171,17 @@ package final class NodeLog: Sendable {
 
     /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
     ///
+    /// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
+    ///
+    /// - Parameter large: told of such a key, with its beginning.
     /// - Returns: how many expirations there were.
     package func receive(
         _ batch: borrowing ReplyBatch, now: UInt64, look: Int,
         other: (_ channel: RawSpan, _ payload: RawSpan, inout Numbering) -> Void,
-        ownKey: (RawSpan) -> Void
+        ownKey: (RawSpan) -> Void, large: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }
     ) -> Int {
-        state.withLock { state in
+        defer { budget?.check() }
+        return state.withLock { state in
             var count = 0
             let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
             batch.forEachPush { run in
@@ -165,10 +196,15 @@ package final class NodeLog: Sendable {
                     run, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
                 count += run.count
                 run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix, ownKey)
-            } other: { _, _, _ in
+            } other: { kind, channel, begin in
+                guard case .largeMessage(let bytes) = kind, EventChannel.database(of: channel) != nil else { return }
+                _ = state.numbering.next()
+                count += 1
+                large(bytes, begin)
             }
             state.received += UInt64(count)
             if state.log.bytes > limitBytes { trim(&state, now: now) }
+            charge(&state)
             return count
         }
     }
@@ -198,7 +234,12 @@ package final class NodeLog: Sendable {
     }
 
     /// Drops what is older than the log's age.
-    package func trimAged(now: UInt64) { state.withLock { trim(&$0, now: now) } }
+    package func trimAged(now: UInt64) {
+        state.withLock { state in
+            trim(&state, now: now)
+            charge(&state)
+        }
+    }
 
     private func trim(_ state: inout State, now: UInt64) {
         let age = UInt64(limitAge.components.seconds) * 1000
@@ -284,7 +325,9 @@ package final class NodeLog: Sendable {
             one.receivedAt = min(max(one.receivedAt, oldest), now)
             return one
         }
+        defer { budget?.check() }
         return state.withLock { state in
+            defer { charge(&state) }
             let tellings: [(HeardExpiration.Standing, ExpirationLog.Provenance)] = [
                 (.unknown, .trusted(look: look)), (.owned, .vouched), (.disowned, .disowned),
             ]
@@ -299,6 +342,7 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             state.settled = max(state.settled, ordinal)
             state.log.trim(through: ordinal)
+            charge(&state)
             state.unannounced.trim(through: ordinal)
         }
     }

@@ -143,6 +143,39 @@ struct IntakeTests {
         #expect(!isFilledByOld && isFilledByNew)
     }
 
+    @Test("row 54: a log is read past a key that never ends, and past more stuck ones than may be ready at once")
+    func stuckKeysAreReadPast() throws {
+        let log = logs.log(of: "run", at: node)
+        log.hear(
+            Array(repeating: "k:hot", count: 3000) + (0..<3000).map { "k:stuck:\($0)" }
+                + (0..<20).map { "k:other:\($0)" })
+        var intake = intake()
+        var others = 0
+        var stuck = 0
+        for _ in 0..<10_000 {
+            let works = intake.take(Batch.limit)
+            if works.isEmpty { break }
+            for work in works {
+                switch "\(work.key)" {
+                case "k:hot": break
+                case let key where key.hasPrefix("k:stuck"):
+                    intake.postpone(work, to: .seconds(1))
+                    stuck += 1
+                default:
+                    intake.finish(work)
+                    others += 1
+                }
+            }
+        }
+        #expect(others == 20 && stuck == 3000)
+        let account = try #require(intake.accounts().first?.account)
+        // One runs, and so many may wait behind it.
+        #expect(account.lost == 3000 - 1 - UInt64(WaitingRoom.Bounds().line))
+        #expect(account.imbalance == 0)
+        let told = intake.takeNews().surplus
+        #expect(told.count == Int(account.lost) && told.allSatisfy { "\($0.key)" == "k:hot" })
+    }
+
     @Test func aPendingNumberOfAnUnwantedKeyIsPassedOver() throws {
         let log = logs.log(of: "gone", at: node)
         _ = log.insert([heard(3, "{lapse-12}:x:lock")], look: 0, now: 1_000)
