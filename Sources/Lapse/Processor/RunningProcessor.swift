@@ -82,14 +82,17 @@ final class RunningProcessor: Sendable {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         var told: String?
-        while true {
+        var found: Topology?
+        while found == nil {
             do throws(RedisError) {
                 let topology = try await watch.discover()
                 logger.info(
                     "found Redis",
                     metadata: ["topology": "\(topology.mode.rawValue)", "nodes": "\(topology.nodes.count)"])
-                return true
+                found = topology
+                break
             } catch {
+                if let impossible = ImpossibleSettings.explain(error) { throw impossible }
                 if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
                 if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
                 if told != error.description {
@@ -101,6 +104,8 @@ final class RunningProcessor: Sendable {
             if Task.isCancelled { throw .unreachable(told ?? "Redis has not been reached") }
             _ = await startBell.wait(upTo: backoff.next())
         }
+        if let found { try await ImpossibleSettings(configuration, deployment, nodes: commands).check(found) }
+        return true
     }
 
     // MARK: - The run
