@@ -24,7 +24,9 @@ package struct DispatchMachine {
     private var due = WorkQueue()
     private var isTurnOfDue = false
     private var waiting: WaitingRoom
-    /// Given up, since too many wait; taken by ``takeSurplus()``.
+    /// Given up, since too many wait, and not yet counted: the cursor may not have passed them.
+    private var givenUp: [Work] = []
+    /// Given up and counted; taken by ``takeSurplus()``.
     private var surplus: [Work] = []
     private var delayed = Heap<Delayed>()
     private var sequence = 0
@@ -94,6 +96,7 @@ package struct DispatchMachine {
         take(Int(item.index)..<Int(item.index) + 1, of: source)
         admit(item, of: source, to: &list)
         ready.append(list)
+        countSurplus()
     }
 
     /// Where the expirations of a stretch are to be noted that are taken up now.
@@ -116,13 +119,17 @@ package struct DispatchMachine {
         guard let oldest = lines.wait(waiting.enter(work), room: room) else { return }
         waiting.leave(oldest)
         pendingCount -= 1
-        giveUp(oldest)
+        givenUp.append(oldest)
     }
 
-    /// Too many wait: it is lost, and its line goes on without it.
-    private mutating func giveUp(_ work: Work) {
-        if let place = work.source.place { drop(work.ordinal, at: place, as: .lost) }
-        surplus.append(work)
+    /// Counts as lost what was given up since too many wait. To be called when the cursor has passed all that was admitted.
+    mutating func countSurplus() {
+        guard !givenUp.isEmpty else { return }
+        for work in givenUp {
+            if let place = work.source.place { drop(work.ordinal, at: place, as: .lost) }
+        }
+        surplus += givenUp
+        givenUp = []
     }
 
     /// What was given up since the last call, since too many wait; it is lost, and counted.
@@ -190,7 +197,8 @@ package struct DispatchMachine {
     /// To be begun later, by nobody's fault; its key waits. If too many wait it is lost.
     package mutating func postpone(_ work: Work, to due: Duration) {
         guard waiting.hasRoom else {
-            giveUp(work)
+            givenUp.append(work)
+            countSurplus()
             return leave(work.line)
         }
         delay(work, to: due)

@@ -205,6 +205,8 @@ private final class SubscriberHandler: ChannelInboundHandler {
             case .subscribed:
                 awaiting -= 1
                 if awaiting == 0 { confirmed.succeed(()) }
+            // Once subscribed only PING is sent: an error is its answer, as of a server that cannot save.
+            case .error where awaiting == 0: pingOutstanding = false
             case .error:
                 let text = Self.copy(payload)
                 fail(RedisError(RESPError(String(buffer: text)), node: node), channel)
