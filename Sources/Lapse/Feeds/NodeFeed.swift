@@ -96,7 +96,7 @@ final class NodeFeed: Sendable {
                 subscription.close()
                 try? await subscription.closed.get()
                 ended(sink, reason)
-                if sink.isSilent { await settle(sink.log, attempts: 3) }
+                if sink.log.openSilence != nil, await !settle(sink.log, attempts: 3) { abandon(sink.log) }
             } catch {
                 current.withLock { status in
                     status.error = error.description
@@ -180,6 +180,8 @@ final class NodeFeed: Sendable {
         }
         var watch = FeedWatch(patience: Int(around.idleTimeout.components.seconds))
         var wasSilent = false
+        // A silence that could not be settled at once.
+        var lookedInto: Int?
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
@@ -195,11 +197,17 @@ final class NodeFeed: Sendable {
                 logger.notice(
                     isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
                 around.metrics.subscription(address, up: !isSilent)
-                if !isSilent { await settle(sink.log, attempts: 50) }
             }
-            // What a subscription before this one left in doubt, when nobody could be asked.
-            for log in around.logs.logs(at: address) where !sink.isSilent && log.openSilence != nil {
-                await settle(log, attempts: 3)
+            for log in around.logs.logs(at: address) where log.openSilence != nil {
+                guard log === sink.log else {
+                    abandon(log)
+                    continue
+                }
+                // As soon as it speaks again: its pong may be far behind what it has to say.
+                if !isSilent || sink.hasSpoken {
+                    _ = await settle(log, attempts: log.openSilence == lookedInto ? 3 : 50)
+                    lookedInto = log.openSilence
+                }
             }
             let awaiting = awaiting.withLock { bells in
                 defer { bells = [] }
@@ -214,9 +222,13 @@ final class NodeFeed: Sendable {
                 sink.log.saw(counter: counter)
                 watch.saw(announced: announced, before: before, now: now)
             }
+            let hasHeard = sink.takeHeard()
             if isSilent, finding.answered {
-                // The node is well, only this connection is dead: nothing more will come from it.
-                if watch.answersElsewhere() { return "no answer to a ping" }
+                switch watch.answersElsewhere(hasHeard: hasHeard, hasSpoken: sink.hasSpoken) {
+                case .unknown: break
+                case .connection: if let silence = sink.log.openSilence { sink.log.acquit(silence) }
+                case .dead: return "no answer to a ping"
+                }
             }
             if !awaiting.isEmpty, watch.isMarkDue {
                 watch.marked(isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark))
@@ -270,20 +282,26 @@ final class NodeFeed: Sendable {
         }
     }
 
-    /// After a silence: the node's events count only from when it and a majority agree about its role.
-    private func settle(_ log: NodeLog, attempts: Int) async {
-        guard let silence = log.openSilence else { return }
-        var last: TopologyPoll?
+    /// After a silence: the node's events count only from when it and a majority agree about its role. False if they do not yet.
+    private func settle(_ log: NodeLog, attempts: Int) async -> Bool {
+        guard let silence = log.openSilence else { return true }
         for attempt in 0..<attempts where !isOver {
-            if let poll = await around.watch.refresh(doubting: address) {
-                last = poll
-                if poll.settles(address) { break }
+            if let poll = await around.watch.refresh(doubting: address), poll.settles(address) {
+                log.decide(
+                    look: poll.number, about: silence, isDeposed: poll.topology.claim(of: address).isEmpty)
+                around.settled(poll)
+                return true
             }
             let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
             if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
         }
-        guard let last else { return }
-        log.decide(look: last.number, about: silence)
-        around.settled(last)
+        return false
+    }
+
+    /// The process cannot be asked any more; what others say of it decides.
+    private func abandon(_ log: NodeLog) {
+        guard let silence = log.openSilence else { return }
+        log.abandonDoubt(about: silence)
+        around.watch.surprise(doubting: address)
     }
 }
