@@ -21,7 +21,7 @@ package struct TopologyPoll: Sendable {
         guard let node = topology.node(at: address), own == node.role else { return isCopy(address, own) }
         // The Sentinels still name the former master, while they make another one.
         guard topology.mode == .sentinel, own == .master else { return true }
-        return !ownWord.contains { $0.value == .master && $0.key != address }
+        return !ownWord.contains { $0.value == .master && topology.node(at: $0.key)?.address != node.address }
     }
 
     /// Without Sentinels and a cluster nobody decides between two masters: while the one that is known answers as such, another is
