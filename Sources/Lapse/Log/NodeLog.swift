@@ -162,7 +162,7 @@ package final class NodeLog: Sendable {
 
     /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
     ///
-/// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
+    /// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
     ///
     /// - Parameters:
     ///   - since: looks begun when the last ping that was answered was sent; like `look` if nil.
