@@ -53,6 +53,7 @@ struct Failure: Error, Sendable, CustomStringConvertible {
             } else {
                 self.init(.internal, "\(error)")
             }
+        case let error as LineOutput.Broken: self.init(.internal, error.description)
         default: self.init(.internal, "\(error)")
         }
     }

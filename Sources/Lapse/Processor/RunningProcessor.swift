@@ -37,9 +37,14 @@ final class RunningProcessor: Sendable {
     let metrics = ProcessorMetrics()
     let account = Account()
     let parts = Mutex<Parts?>(nil)
+    /// This replica and this process, by which its peers tell it from a namesake.
+    let member: MemberID
+    let othersTold = Mutex<Set<GroupRules.Other>>([])
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
+    let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
     /// Messages of other builds that were told, once each.
     let unknownTold = Mutex<Set<String>>([])
@@ -51,6 +56,7 @@ final class RunningProcessor: Sendable {
     ) {
         self.configuration = configuration
         self.deployment = deployment
+        member = MemberID(id: configuration.id)
         self.threads = threads
         self.changes = changes
         self.gaps = gaps
@@ -63,7 +69,9 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
+        logs = LogBook(
+            limitBytes: configuration.logBytes, limitAge: configuration.logAge,
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -82,14 +90,17 @@ final class RunningProcessor: Sendable {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         var told: String?
-        while true {
+        var found: Topology?
+        while found == nil {
             do throws(RedisError) {
                 let topology = try await watch.discover()
                 logger.info(
                     "found Redis",
                     metadata: ["topology": "\(topology.mode.rawValue)", "nodes": "\(topology.nodes.count)"])
-                return true
+                found = topology
+                break
             } catch {
+                if let impossible = ImpossibleSettings.explain(error) { throw impossible }
                 if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
                 if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
                 if told != error.description {
@@ -101,6 +112,8 @@ final class RunningProcessor: Sendable {
             if Task.isCancelled { throw .unreachable(told ?? "Redis has not been reached") }
             _ = await startBell.wait(upTo: backoff.next())
         }
+        if let found { try await ImpossibleSettings(configuration, deployment, nodes: commands).check(found) }
+        return true
     }
 
     // MARK: - The run
@@ -137,6 +150,9 @@ final class RunningProcessor: Sendable {
             }
             group.addTask {
                 await self.follow(parts); return nil
+            }
+            group.addTask {
+                await parts.leadership.lane.deadLetters.check(); return nil
             }
             group.addTask {
                 await self.announce(news); return nil
