@@ -11,8 +11,10 @@ package struct RefusedWrite: Sendable, Equatable {
     /// Nil when the text is about something else.
     package init?(_ text: String) {
         guard let begin = Self.signs.lazy.compactMap({ text.firstRange(of: $0)?.lowerBound }).first else { return nil }
-        let rest = text[begin...]
-        words = String(rest[..<(rest.firstRange(of: " script: ")?.lowerBound ?? rest.endIndex)])
+        var rest = text[begin...]
+        if let end = rest.firstRange(of: " script: ")?.lowerBound { rest = rest[..<end] }
+        while rest.last?.isWhitespace ?? false { rest.removeLast() }
+        words = String(rest)
     }
 
     package init?(_ error: RedisError) {

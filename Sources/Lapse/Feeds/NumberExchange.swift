@@ -29,6 +29,8 @@ final class NumberExchange: Sendable {
     private let inbox: AsyncStream<NumberQuestion>.Continuation
     /// How long to wait for peers; one that is dead must not hold the feed up.
     private static let patience = Duration.milliseconds(500)
+    /// An answer travels to every node of a cluster.
+    private static let answersPerSecond = 20
 
     init(
         id: String, channel: String, keeper: ProgressKeeper, client: any CommandRunner, on loop: any EventLoop,
@@ -63,7 +65,11 @@ final class NumberExchange: Sendable {
         let bell = Doorbell(on: loop)
         waits.withLock { $0[nonce] = Wait(waitingFor: peers, bell: bell) }
         let question = NumberQuestion(nonce: nonce, runID: log.runID, asker: id)
-        if await publish(.check(question)) { _ = await bell.wait(upTo: Self.patience) }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.publish(.check(question)) }
+            _ = await bell.wait(upTo: Self.patience)
+            group.cancelAll()
+        }
         waits.withLock { $0[nonce] = nil }
         _ = await keeper.read()
         inform(log)
@@ -84,24 +90,27 @@ final class NumberExchange: Sendable {
         bell?.ring()
     }
 
-    /// Answers until cancelled, one after the other: a flood of questions costs a look at a time.
+    /// Answers until cancelled, one after the other, and no more than so many a second: anybody may ask.
     func run() async {
         var answered: [String] = []
+        var second: (begun: Duration, answers: Int) = (.zero, 0)
         for await question in questions where !answered.contains(question.nonce) {
             answered.append(question.nonce)
             if answered.count > 256 { answered.removeFirst() }
+            let now = SystemClock.read().monotonic
+            if now - second.begun >= .seconds(1) { second = (now, 0) }
+            guard second.answers < Self.answersPerSecond else { continue }
+            second.answers += 1
             await check(question.runID)
-            _ = await publish(.checked(nonce: question.nonce, replica: id))
+            await publish(.checked(nonce: question.nonce, replica: id))
         }
     }
 
-    private func publish(_ message: GroupMessage) async -> Bool {
+    private func publish(_ message: GroupMessage) async {
         do throws(RedisError) {
             _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
-            return true
         } catch {
             logger.debug("peers not asked about numbers", metadata: ["error": "\(error)"])
-            return false
         }
     }
 }

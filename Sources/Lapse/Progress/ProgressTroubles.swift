@@ -17,7 +17,10 @@ package struct ProgressTrouble: Sendable, Equatable {
 
     init(_ register: String, _ error: RedisError) {
         let isReply = if case .reply = error.kind { true } else { false }
-        self.init(register: register, text: error.description, isRefusal: isReply || error.isPermanent)
+        let words = RefusedWrite(error)?.words ?? error.text
+        self.init(
+            register: register, text: error.node.map { "\($0): \(words)" } ?? words,
+            isRefusal: isReply || error.isPermanent)
     }
 }
 

@@ -1,4 +1,5 @@
 package import RESP
+import RedisClient
 
 /// What one register holds of the group's progress: its answer to a read, checked.
 package struct RegisterWord: Sendable {
@@ -26,7 +27,9 @@ package struct RegisterWord: Sendable {
         guard let parts = answer.array, parts.count >= 3, let fields = parts[0].array, let seen = parts[1].array,
             let now = parts[2].int, (0..<1 << 40).contains(now)
         else { return nil }
-        if parts.count > 3, let text = parts[3].string, !text.isEmpty { refusal = text }
+        if parts.count > 3, let text = parts[3].string, !text.isEmpty {
+            refusal = RefusedWrite(text)?.words ?? text
+        }
         for (field, text) in Self.pairs(fields) { read(field, text, tokenField) }
         for entry in entries.keys { entries[entry]?.epoch = origin?.epoch ?? 0 }
         for (id, time) in Self.pairs(seen) {
