@@ -99,7 +99,7 @@ extension World {
             !hasTrouble(asker), now - lastNodeTrouble > .seconds(6),
             let entry = peer.logs[runID]?.entry(ordinal)
         else { return false }
-        return entry.provenance != .doubted
+        return !entry.provenance.isDoubted
     }
 
     /// Messages of this replica may have been lost lately, or those of a peer.

@@ -37,6 +37,9 @@ final class RunningProcessor: Sendable {
     let metrics = ProcessorMetrics()
     let account = Account()
     let parts = Mutex<Parts?>(nil)
+    /// This replica and this process, by which its peers tell it from a namesake.
+    let member: MemberID
+    let othersTold = Mutex<Set<GroupRules.Other>>([])
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
@@ -53,6 +56,7 @@ final class RunningProcessor: Sendable {
     ) {
         self.configuration = configuration
         self.deployment = deployment
+        member = MemberID(id: configuration.id)
         self.threads = threads
         self.changes = changes
         self.gaps = gaps
