@@ -39,14 +39,14 @@ struct ProgressJournal: Sendable {
     private init() {}
 
     private init(_ reply: [RESPValue]) {
-        guard reply.count == 3, let now = reply[0].string.flatMap({ Int($0) }) else { return }
+        guard reply.count == 3, let now = PlausibleCount.read(reply[0]) else { return }
         for (field, text) in Self.pairs(reply[1]) {
             if let entry = Progress(field: field, text: text) { progress[entry.runID] = entry }
             if let entry = PublishedAccount(field: field, text: text) { accounts[entry.runID] = entry }
         }
         for (id, seconds) in Self.pairs(reply[2]) {
             // Nobody may have been there to remove those that are gone.
-            if let seconds = Double(seconds), now - Int(seconds) <= 30 { replicas[id] = max(0, now - Int(seconds)) }
+            if let seen = PlausibleCount.read(seconds), seen + 30 >= now { replicas[id] = Int(now - min(now, seen)) }
         }
     }
 

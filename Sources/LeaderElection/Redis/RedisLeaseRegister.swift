@@ -28,9 +28,10 @@ struct RedisLeaseRegister: LeaseRegister {
         case "held":
             guard fields.count > 1, let holder = fields[1].string else { throw unexpected(reply) }
             let left = fields.count > 2 ? fields[2].int : nil
-            return .held(by: holder, ttl: left.flatMap { $0 >= 0 ? .milliseconds($0) : nil })
+            // Longer than any claim lasts cannot be true: then it is asked again after a lease.
+            return .held(by: holder, ttl: left.flatMap { $0 >= 0 ? min(.milliseconds($0), claim.ttl) : nil })
         case "refused":
-            let wait = Duration.milliseconds(Int64(try number(fields, 1)))
+            let wait = min(Duration.milliseconds(Int64(try number(fields, 1))), claim.ttl + .seconds(1))
             return .refused(reason: "the server is younger than the lease", retryAfter: wait)
         case "mismatch": return .mismatch(rules: fields.count > 1 ? fields[1].string ?? "" : "")
         default: throw unexpected(reply)
@@ -84,10 +85,9 @@ struct RedisLeaseRegister: LeaseRegister {
     }
 
     private func number(_ fields: [RESPValue], _ index: Int) throws(RegisterError) -> UInt64 {
-        guard index < fields.count,
-            let number = fields[index].string.flatMap({ UInt64($0) })
-                ?? fields[index].int.flatMap({ UInt64(exactly: $0) })
-        else { throw .unexpected("a number is missing in \(fields)") }
+        guard index < fields.count, let number = PlausibleCount.read(fields[index]) else {
+            throw .unexpected("a number is missing, or cannot be true, in \(fields)")
+        }
         return number
     }
 

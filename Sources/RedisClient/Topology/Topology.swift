@@ -37,7 +37,7 @@ package struct Topology: Sendable {
     private var owners: [UInt16]
     private var soleMaster: Int?
     private var indexes: [NodeAddress: Int] = [:]
-    private static let noOwner = UInt16.max
+    fileprivate static let noOwner = UInt16.max
     package static let slotCount = 16384
 
     /// A cluster: `owner` names for each slot the node ID that owns it.
@@ -45,7 +45,7 @@ package struct Topology: Sendable {
         mode = .cluster
         self.nodes = nodes.sorted { $0.address < $1.address }
         let byID = Dictionary(self.nodes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-        owners = owner.map { id in id.flatMap { byID[$0] }.map(UInt16.init) ?? Self.noOwner }
+        owners = owner.map { id in id.flatMap { byID[$0] }.flatMap(UInt16.init(exactly:)) ?? Self.noOwner }
         for index in owners where index != Self.noOwner { self.nodes[Int(index)].slotCount += 1 }
         indexAddresses()
     }
@@ -81,7 +81,9 @@ package struct Topology: Sendable {
     package func claim(of address: NodeAddress) -> Claim {
         guard let index = indexes[address] else { return Claim(ownsAll: false, index: Self.noOwner) }
         guard !owners.isEmpty else { return Claim(ownsAll: index == soleMaster, index: Self.noOwner) }
-        return Claim(ownsAll: false, index: UInt16(index), owners: owners, importing: nodes[index].importing)
+        return Claim(
+            ownsAll: false, index: UInt16(exactly: index) ?? Self.noOwner, owners: owners,
+            importing: nodes[index].importing)
     }
 
     package struct Claim: Sendable {
@@ -92,7 +94,7 @@ package struct Topology: Sendable {
 
         package func counts(_ slot: UInt16) -> Bool {
             guard !owners.isEmpty else { return ownsAll }
-            return owners[Int(slot)] == index || importing.contains(slot)
+            return owners[Int(slot)] == index && index != Topology.noOwner || importing.contains(slot)
         }
     }
 
