@@ -114,6 +114,8 @@ final class NodeFeed: Sendable {
         }
     }
 
+    private var monotonic: Duration { SystemClock.read().monotonic }
+
     private var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
 
     // MARK: - Subscribing
@@ -183,8 +185,9 @@ final class NodeFeed: Sendable {
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
-            if watch.isMarkDue || sink.log.isProvisional {
-                watch.marked(isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark))
+            if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
+                let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark)
+                watch.marked(isKnown: isKnown, now: monotonic)
             }
             if isGone.withLock({ $0 }) { continue }
             let isSilent = sink.isSilent
@@ -218,8 +221,11 @@ final class NodeFeed: Sendable {
                 // The node is well, only this connection is dead: nothing more will come from it.
                 if watch.answersElsewhere() { return "no answer to a ping" }
             }
-            if !awaiting.isEmpty, watch.isMarkDue {
-                watch.marked(isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark))
+            if !awaiting.isEmpty,
+                watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional, isAwaited: true)
+            {
+                let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark)
+                watch.marked(isKnown: isKnown, now: monotonic)
             }
             for done in awaiting { done.ring() }
             if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }

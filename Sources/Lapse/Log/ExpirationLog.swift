@@ -30,12 +30,14 @@ package struct ExpirationLog {
     }
 
     /// An array, because its elements are read and changed in place; a deque hands out copies.
-    private var chunks: [LogChunk] = []
+    private(set) var chunks: [LogChunk] = []
     private let chunkBytes: Int
     /// Bytes of keys and entries kept.
     package private(set) var bytes = 0
     /// Entries kept.
     package private(set) var count = 0
+    /// Bytes of chunks with a single key that is larger than a chunk should be.
+    private var largeBytes = 0
 
     /// - Parameter chunkBytes: how many bytes of keys share a chunk; the log is trimmed by whole chunks.
     package init(chunkBytes: Int = 32 << 10) { self.chunkBytes = chunkBytes }
@@ -116,8 +118,10 @@ package struct ExpirationLog {
     ) -> Int {
         let before = chunks[place].bytes
         let taken = chunks[place].take(keys, from: offset, indices, within: chunkBytes, origin, length: length)
-        bytes += chunks[place].bytes - before
+        let added = chunks[place].bytes - before
+        bytes += added
         count += taken
+        if added > chunkBytes, isLarge(chunks[place]) { largeBytes += added }
         return taken
     }
 
@@ -180,6 +184,7 @@ package struct ExpirationLog {
             }
         }
         chunks.replaceSubrange(at..., with: kept)
+        countLarge()
         for (heard, provenance) in told { _ = insert([heard], provenance: provenance) }
     }
 
@@ -206,6 +211,7 @@ package struct ExpirationLog {
             if shorter.count > 0 { kept.append(shorter) }
         }
         chunks.replaceSubrange(..<end, with: kept)
+        countLarge()
         return cut
     }
 
@@ -220,6 +226,7 @@ package struct ExpirationLog {
             chunks.removeLast()
         }
         count -= dropped
+        countLarge()
         return dropped
     }
 
@@ -267,14 +274,15 @@ package struct ExpirationLog {
         dropFirst(chunks.prefix { $0.isNumbered && $0.last <= ordinal }.count)
     }
 
-    /// Drops whole chunks from the front until the bounds hold; the newest chunk stays.
+    /// Drops whole chunks until the bounds hold; the newest chunk stays. Large keys may fill a quarter of the log: beyond that the
+    /// oldest of them go first, so that a few huge ones, forged or not, push no others out.
     ///
     /// - Parameters:
     ///   - bytes: the most to keep, in bytes.
     ///   - oldest: drop what came before, in milliseconds since 1970.
     /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap once numbered.
     package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
-        var dropped: [ClosedRange<UInt64>] = []
+        var dropped = bytes > limit && largeBytes > 0 ? dropLarge(toBytes: limit) : []
         while let head = chunks.first,
             (bytes > limit && chunks.count > 1) || head.ended < oldest
         {
@@ -284,16 +292,42 @@ package struct ExpirationLog {
         return dropped
     }
 
+    private mutating func dropLarge(toBytes limit: Int) -> [ClosedRange<UInt64>] {
+        var dropped: [ClosedRange<UInt64>] = []
+        var index = 0
+        while index < chunks.count - 1, bytes > limit, largeBytes > limit / 4 {
+            guard isLarge(chunks[index]) else {
+                index += 1
+                continue
+            }
+            if chunks[index].isNumbered { dropped.append(chunks[index].first...chunks[index].last) }
+            bytes -= chunks[index].bytes
+            largeBytes -= chunks[index].bytes
+            count -= chunks[index].count
+            chunks.remove(at: index)
+        }
+        return dropped
+    }
+
+    private func isLarge(_ chunk: LogChunk) -> Bool { chunk.count == 1 && chunk.bytes > chunkBytes }
+
+    /// After chunks have been taken out: seldom, and there are few large ones.
+    private mutating func countLarge() {
+        guard largeBytes > 0 else { return }
+        largeBytes = chunks.reduce(0) { $0 + (isLarge($1) ? $1.bytes : 0) }
+    }
+
     private mutating func dropFirst(_ gone: Int) {
         for head in chunks.prefix(gone) {
             bytes -= head.bytes
             count -= head.count
+            if isLarge(head) { largeBytes -= head.bytes }
         }
         chunks.removeFirst(gone)
     }
 
     /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.
-    private func firstChunk(after ordinal: UInt64) -> Int {
+    func firstChunk(after ordinal: UInt64) -> Int {
         var low = 0
         var high = chunks.count
         while low < high {

@@ -29,6 +29,8 @@ package final class LogBook: Sendable {
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
+    /// Others may tell of so many processes: more than any deployment has.
+    private static let limit = 4096
 
     package init(limitBytes: Int, limitAge: Duration) {
         self.limitBytes = limitBytes
@@ -68,7 +70,7 @@ package final class LogBook: Sendable {
         for process in processes {
             guard let address = NodeAddress(process.node) else { continue }
             shelf.withLock { shelf in
-                guard shelf.ofProcess[process.runID] == nil else { return }
+                guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
                 let log = NodeLog(runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge)

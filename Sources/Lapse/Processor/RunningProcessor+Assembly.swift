@@ -10,7 +10,8 @@ extension RunningProcessor {
         let timing = try ElectionConfiguration(name: configuration.name, leaseTTL: configuration.leaseTTL).timing()
         let store = try leaseStore(topology, timing)
         let keeper = ProgressKeeper(
-            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming)
+            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming,
+            implausible: ImplausibleInput(logger))
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
         let rules = try CompanionRules(configuration.companions)
@@ -30,18 +31,23 @@ extension RunningProcessor {
                     metrics.ignored(node, count)
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }))
-        let answers = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
+        let places = RepairPlaces(name: configuration.name, isSpread: topology.mode == .cluster)
         let repairer = Repairer(
             holes: holes.stream, id: configuration.id, logs: logs, client: client,
-            channel: ElectionKeys.channel(configuration.name), key: { answers.repair($0) },
+            channel: ElectionKeys.channel(configuration.name), places: places,
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
                 leads: { dispatcher.waits(for: $0) ? elector.state.isLeader : nil },
                 settled: { dispatcher.settle($0, $1) }, gap: { [weak self] in self?.heard($0) }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
-            id: configuration.id, logs: logs, client: client, key: { answers.repair($0) },
+            id: configuration.id, logs: logs, client: client, places: places, members: { keeper.peers },
             ownership: { dispatcher.ownership(of: $0) }, on: threads.control.any(), logger: logger)
+        let completion = LogCompletion(
+            id: configuration.id,
+            .init(logs: logs, progress: { keeper.latest }, members: { keeper.peers }), client: client,
+            channel: ElectionKeys.channel(configuration.name), places: places,
+            look: { [watch] in watch.looks }, on: threads.control.any(), logger: logger)
         let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
         watch.tell { [weak feeds] poll in
             dispatcher.note(poll)
@@ -58,12 +64,12 @@ extension RunningProcessor {
                     stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            reconciler: reconciler, resign: { elector.resign() },
+            reconciler: reconciler, resign: { elector.resign() }, isWhole: { completion.isWhole },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger)
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer, reconciler: reconciler)
+            repairer: repairer, peer: peer, completion: completion, reconciler: reconciler)
     }
 
     private var electionConfiguration: ElectionConfiguration {

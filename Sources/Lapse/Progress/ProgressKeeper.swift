@@ -1,6 +1,6 @@
 package import LeaderElection
 import RESP
-import RedisClient
+package import RedisClient
 import Synchronization
 
 /// Keeps the leader's progress beside the lock: written by the leader to all registers, read by followers and by the next one.
@@ -31,15 +31,20 @@ package final class ProgressKeeper: Sendable {
     private let tokenField: [UInt8]
     private let writeField: [UInt8]
     private let timeout: Duration
+    private let implausible: ImplausibleInput?
     private let known = Mutex<[String: Progress]>([:])
+    private let wholeness = Mutex<Wholeness?>(nil)
     private let members = Mutex<Set<String>>([])
 
     /// - Parameters:
     ///   - store: how the election's store names its keys; nil for Redis itself.
     ///   - timeout: for one write or read on one register.
+    ///   - implausible: is told of fields that cannot be true.
     package init(
-        places: [Place], id: String, guardedBy store: String? = nil, timeout: Duration = .milliseconds(500)
+        places: [Place], id: String, guardedBy store: String? = nil, timeout: Duration = .milliseconds(500),
+        implausible: ImplausibleInput? = nil
     ) {
+        self.implausible = implausible
         tokenField = Array((store.map { "token@\($0)" } ?? "token").utf8)
         writeField = Array((store.map { "write@\($0)" } ?? "write").utf8)
         self.places = places
@@ -83,12 +88,29 @@ package final class ProgressKeeper: Sendable {
         let fence = token.map { [tokenField, Array("\($0)".utf8), writeField] } ?? []
         let replies = await onAll(ProgressScripts.read, [Array(id.utf8)] + fence) { [$0.progress, $0.members] }
         let answers = replies.compactMap { $0?.array }.filter { $0.count == 3 }
-        let tables = answers.map { Self.table($0[0].array ?? []) }
+        let tables = answers.map { table($0[0].array ?? []) }
+        if let latest = answers.compactMap({ Wholeness(in: $0[0].array ?? []) }).max(by: { $0.token < $1.token }) {
+            wholeness.withLock { $0 = latest }
+        }
         // One register may have forgotten whom it saw.
         if !answers.isEmpty { members.withLock { $0 = Set(answers.flatMap(Self.present)) } }
         // A minority's word still serves to trim: it was written by some leader.
         if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0] + tables) } }
         return ProgressVote.newest(tables, of: places.count)
+    }
+
+    /// What the leader of the largest token said last about its logs; nil when no leader has said it.
+    package var latestWholeness: Wholeness? { wholeness.withLock { $0 } }
+
+    /// Says whether this leader's logs are whole. A register that has seen a larger token passes over it.
+    package func write(_ wholeness: Wholeness) async {
+        let arguments = [tokenField, Array("\(wholeness.token)".utf8)] + wholeness.field.map { Array($0.utf8) }
+        _ = await onAll(ProgressScripts.say, arguments) { [$0.progress] }
+    }
+
+    /// This replica is about to end: the others need not wait for its answers any more.
+    package func leave() async {
+        _ = await onAll(ProgressScripts.leave, [Array(id.utf8)]) { [$0.members] }
     }
 
     /// Forgets the progress of processes that are gone.
@@ -102,24 +124,34 @@ package final class ProgressKeeper: Sendable {
         _ = await onAll(ProgressScripts.remove, arguments) { [$0.progress] }
     }
 
+    private static let memberLimit = 1024
+
     /// The replicas seen within the last seconds.
     private static func present(_ answer: [RESPValue]) -> Set<String> {
         let flat = answer[1].array ?? []
-        let now = answer[2].int ?? 0
+        let now = PlausibleCount.read(answer[2]) ?? 0
         var present: Set<String> = []
-        for index in stride(from: 0, to: flat.count - 1, by: 2) {
-            guard let id = flat[index].string, let seen = flat[index + 1].int, seen >= now - 4 else { continue }
+        for index in stride(from: 0, to: flat.count - 1, by: 2) where present.count < Self.memberLimit {
+            guard let id = flat[index].string, id.utf8.count <= 255, let seen = PlausibleCount.read(flat[index + 1]),
+                seen + 4 >= now
+            else { continue }
             present.insert(id)
         }
         return present
     }
 
-    private static func table(_ flat: [RESPValue]) -> [String: Progress] {
+    private func table(_ flat: [RESPValue]) -> [String: Progress] {
         var table: [String: Progress] = [:]
         for index in stride(from: 0, to: flat.count - 1, by: 2) {
-            guard let field = flat[index].string, let text = flat[index + 1].string,
-                let progress = Progress(field: field, text: text)
-            else { continue }
+            guard let field = flat[index].string, field.hasPrefix("log:"), let text = flat[index + 1].string else {
+                continue
+            }
+            guard let progress = Progress(field: field, text: text) else {
+                implausible?.tell(
+                    field, is: text, at: places.first?.keys.progress ?? "",
+                    fix: "HDEL the field: the leader writes it anew")
+                continue
+            }
             table[progress.runID] = progress
         }
         return table
@@ -139,40 +171,88 @@ package final class ProgressKeeper: Sendable {
     }
 }
 
+/// Whether the logs of the leader with this token are whole: no peer has anything that they lack.
+package struct Wholeness: Sendable, Equatable {
+    package var token: UInt64
+    package var isWhole: Bool
+
+    package init(token: UInt64, isWhole: Bool) {
+        self.token = token
+        self.isWhole = isWhole
+    }
+
+    /// Name and value in the progress hash.
+    var field: [String] { ["whole", "\(token) \(isWhole ? 1 : 0)"] }
+
+    /// - Parameter flat: the hash, names and values in turn.
+    init?(in flat: [RESPValue]) {
+        let fields = stride(from: 0, to: flat.count - 1, by: 2)
+        guard let index = fields.first(where: { flat[$0].string == "whole" }),
+            let parts = flat[index + 1].string?.split(separator: " "), parts.count == 2,
+            let token = PlausibleCount.read(parts[0])
+        else { return nil }
+        self.init(token: token, isWhole: parts[1] == "1")
+    }
+}
+
 /// KEYS: progress (and members). A write counts only with the largest token seen so far.
 private enum ProgressScripts {
     /// ARGV: the token's field, token, the write's field, its number, then field and text in turn. One that was given up for lost and
     /// comes after a later one of its term has nothing new to say.
     static let write = Script(
-        """
-        local token = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-        if token > tonumber(ARGV[2]) then return 0 end
-        if token == tonumber(ARGV[2]) and tonumber(redis.call('HGET', KEYS[1], ARGV[3]) or '0') > tonumber(ARGV[4]) then
+        count + """
+
+            local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
+            if token > tonumber(ARGV[2]) then return 0 end
+            if token == tonumber(ARGV[2]) and count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then
+                return 1
+            end
+            redis.call('HSET', KEYS[1], unpack(ARGV))
             return 1
-        end
-        redis.call('HSET', KEYS[1], unpack(ARGV))
-        return 1
-        """)
+            """)
 
     /// ARGV: this replica's id; of a term that begins also the token's field, token, and the write's field. Members not seen for 30 s
     /// are dropped.
     static let read = Script(
-        """
-        if ARGV[2] and tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0') < tonumber(ARGV[3]) then
-            redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+        count + """
+
+            if ARGV[2] and count(redis.call('HGET', KEYS[1], ARGV[2])) < tonumber(ARGV[3]) then
+                redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+            end
+            local now = redis.call('TIME')
+            local seconds = tonumber(now[1])
+            redis.call('ZADD', KEYS[2], seconds, ARGV[1])
+            redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
+            return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'), seconds}
+            """)
+
+    /// ARGV: the token's field, token, then a field and its value.
+    static let say = Script(
+        count + """
+
+            if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
+            redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+            return 1
+            """)
+
+    /// KEYS: members. ARGV: this replica's id. Who reads next drops one that was last seen so long ago.
+    static let leave = Script("return redis.call('ZADD', KEYS[1], 0, ARGV[1])")
+
+    /// What cannot be true counts as 0, as everywhere: see `PlausibleCount`.
+    private static let count = """
+        local function count(text)
+          local number = tonumber(text or '0')
+          if number and number >= 0 and number < 9007199254740992 then return number end
+          return 0
         end
-        local now = redis.call('TIME')
-        local seconds = tonumber(now[1])
-        redis.call('ZADD', KEYS[2], seconds, ARGV[1])
-        redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
-        return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'), seconds}
-        """)
+        """
 
     /// ARGV: the token's field, token, then fields.
     static let remove = Script(
-        """
-        if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') > tonumber(ARGV[2]) then return 0 end
-        redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
-        return 1
-        """)
+        count + """
+
+            if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
+            redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
+            return 1
+            """)
 }
