@@ -89,7 +89,8 @@ extension RunningProcessor {
             })
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener, reconciler: reconciler)
+            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
+            reconciler: reconciler)
     }
 
     /// The leader's progress over the control channel, while the registers refuse to take it.
