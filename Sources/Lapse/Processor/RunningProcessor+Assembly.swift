@@ -36,7 +36,7 @@ extension RunningProcessor {
                     metrics.unannounced(node, count)
                     logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
                 },
-                doubtful: { [watch] in watch.surprise(doubting: $0) }))
+                doubtful: { [watch] in watch.surprise(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
         let answers = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
         let repairer = Repairer(
             holes: holes.stream, id: "\(member)", logs: logs, client: client,
@@ -70,7 +70,8 @@ extension RunningProcessor {
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(retries: configuration.retries),
                 deadLetters: DeadLetters(
-                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger),
+                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger,
+                    bell: Doorbell(on: threads.control.any())),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, resign: { elector.resign() },
@@ -194,7 +195,8 @@ extension RunningProcessor {
             listeners: .init(
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
                 asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
-                look: { [watch] in watch.looks }),
+                look: { [watch] in watch.looks },
+                large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             numbers: numbers, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
     }

@@ -43,6 +43,8 @@ final class RunningProcessor: Sendable {
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
+    let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
     /// Messages of other builds that were told, once each.
     let unknownTold = Mutex<Set<String>>([])
@@ -67,7 +69,9 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
+        logs = LogBook(
+            limitBytes: configuration.logBytes, limitAge: configuration.logAge,
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -146,6 +150,9 @@ final class RunningProcessor: Sendable {
             }
             group.addTask {
                 await self.follow(parts); return nil
+            }
+            group.addTask {
+                await parts.leadership.lane.deadLetters.check(); return nil
             }
             group.addTask {
                 await self.announce(news); return nil
