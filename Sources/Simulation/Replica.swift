@@ -35,7 +35,7 @@ final class Replica {
     // Progress and peers.
     var known: [String: Progress] = [:]
     var peers: Set<String> = []
-    var requestsHeard = RepairRequestsHeard()
+    var admission = RepairAdmission()
 
     // For the account.
     var bornAt: Duration = .zero

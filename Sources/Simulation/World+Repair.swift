@@ -12,7 +12,7 @@ extension World {
         let others = replica.peers.subtracting([replica.id])
         trace.note(
             "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
-        let nonce = "n\(ledger.requests)"
+        let nonce = "n.\(ledger.requests)"
         let request = RepairRequest(nonce: nonce, asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
         goOn(Question(hole, request, RepairInquiry(hole, peers: others)), replica, body)
     }
@@ -20,6 +20,7 @@ extension World {
     private func goOn(_ question: Question, _ replica: Replica, _ body: Body) {
         take(question, replica)
         guard replica.body === body, replica.intake.waits(for: question.hole) else { return }
+        question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
         switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: leaseIsValid(replica, body)) {
         case .ask:
             publish(question.request, replica) { [unowned self] isPut in
@@ -57,13 +58,16 @@ extension World {
     private func conclude(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica, _ body: Body) {
         guard let lost = replica.intake.settle(hole, end) else { return }
         trace.note("settled", replica.life, lost, "\(hole.runID) \(hole.ordinals) \(end)")
-        if hole.survey == nil { report(hole, lost, replica, body) }
+        var part = hole
+        part.ordinals = hole.settled(by: end)
+        if hole.survey == nil { report(part, lost, replica, body) }
         pump(replica)
     }
 
     /// A peer hears the request by every feed, and answers once.
     func answerPeer(_ request: RepairRequest, _ replica: Replica) {
-        guard replica.requestsHeard.isNew(request, for: replica.id) else { return }
+        let time = replica.clock.read(now).monotonic
+        guard replica.admission.admits(request, for: replica.id, members: replica.peers, now: time) else { return }
         push(RepairReply(to: request, from: replica.id), request, replica)
     }
 
@@ -74,7 +78,7 @@ extension World {
             ask(replica, node: switchboard) { [unowned self] in
                 answers[request.nonce, default: []].append(answer.bytes)
             } done: { [unowned self] written in
-                guard written != nil else { return replica.requestsHeard.forget(request) }
+                guard written != nil else { return replica.admission.forget(request) }
                 push(reply, request, replica)
             }
         case .wait:

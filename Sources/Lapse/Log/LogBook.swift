@@ -37,6 +37,8 @@ package final class LogBook: Sendable {
     private let limitBytes: Int
     private let limitAge: Duration
     package let budget: LogBudget
+    /// Others may tell of so many processes: more than any deployment has.
+    private static let limit = 4096
 
     /// - Parameters:
     ///   - limitBytes: of one log.
@@ -87,7 +89,7 @@ package final class LogBook: Sendable {
         for process in processes {
             guard let address = NodeAddress(process.node) else { continue }
             shelf.withLock { shelf in
-                guard shelf.ofProcess[process.runID] == nil else { return }
+                guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
                 let log = NodeLog(
