@@ -32,8 +32,10 @@ extension RunningProcessor {
                     account.ignored("\(node)", count)
                     metrics.ignored(node, count)
                 },
-                unannounced: { [metrics, logger] node, count in
+                unannounced: { [weak self, metrics, logger] node, count in
                     metrics.unannounced(node, count)
+                    // Whether its keys were announced or not: those with companions are found by them.
+                    self?.parts.withLock { $0 }?.reconciler?.want(.gap)
                     logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
