@@ -14,16 +14,18 @@ package final class ChildProcess: Sendable {
     /// interrupt typed at the terminal reaches the parent, which then ends its children in order.
     ///
     /// - Parameters:
+    ///   - hidden: variables of this process that do not reach the child.
     ///   - input, output: descriptors to inherit; nil for /dev/null.
     ///   - errors: the same; nil for what `output` is.
     /// - Throws: ``ProcessError`` when there is no such command or it cannot be started.
     package static func spawn(
-        _ command: String, _ arguments: [String], environment: [String: String] = [:],
+        _ command: String, _ arguments: [String], environment: [String: String] = [:], without hidden: Set<String> = [],
         input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil
     ) async throws -> ChildProcess {
         var line = [try Executable.find(command)] + arguments
         if let setpriv = Executable.search("setpriv") { line = [setpriv, "--pdeathsig", "KILL", "--"] + line }
-        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        let own = ProcessInfo.processInfo.environment.filter { !hidden.contains($0.key) }
+        let variables = own.merging(environment) { $1 }.map { "\($0)=\($1)" }
         let words = line
         let pid = try await SpawningThread.shared.run {
             try posixSpawn(words, environment: variables, input: input, output: output, errors: errors)

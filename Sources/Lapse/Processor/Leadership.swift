@@ -16,6 +16,7 @@ struct Leadership: Sendable {
     let lane: Lane.Surroundings
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
+    let ownLocks: OwnLocks
     let resign: @Sendable () -> Void
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
@@ -24,7 +25,9 @@ struct Leadership: Sendable {
     var progressInterval: Duration = .milliseconds(250)
 
     func lead(_ term: Term) async {
-        guard let progress = await lastProgress(term) else { return }
+        async let lapsed: Void = ownLocks.termBegins(term.token)
+        guard let progress = await lastProgress(term) else { return await lapsed }
+        await lapsed
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         await withDiscardingTaskGroup { group in
@@ -49,7 +52,10 @@ struct Leadership: Sendable {
         watch.close(dispatcher.accounts())
         dispatcher.end()
         // Whoever reads it next finds everything finished that was; a lease that has lapsed writes no more.
-        if term.lease.isValid { _ = await keeper.write(final, token: term.token) }
+        guard term.lease.isValid else { return }
+        async let given: Void = ownLocks.termEnds(term.token)
+        _ = await keeper.write(final, token: term.token)
+        await given
     }
 
     /// A majority's word on where the last leader stood; nil when the term ends before it is had.

@@ -30,6 +30,10 @@ extension RunningProcessor {
                     metrics.ignored(node, count)
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }))
+        let locksAreHere = configuration.store == nil && configuration.lockServers.isEmpty
+        let ownLocks = OwnLocks(
+            locksAreHere ? ElectionKeys.registers(registerCount(topology), name: configuration.name) : [],
+            client: client, logs: logs)
         let answers = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
         let repairer = Repairer(
             holes: holes.stream, id: configuration.id, logs: logs, client: client,
@@ -37,7 +41,10 @@ extension RunningProcessor {
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
                 leads: { dispatcher.waits(for: $0) ? elector.state.isLeader : nil },
-                settled: { dispatcher.settle($0, $1) }, gap: { [weak self] in self?.heard($0) }),
+                settled: { [watch] hole, end in
+                    ownLocks.fill(hole, look: watch.looks, now: WallClock.milliseconds())
+                    return dispatcher.settle(hole, end)
+                }, gap: { [weak self] gap in if !ownLocks.explains(gap) { self?.heard(gap) } }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
             id: configuration.id, logs: logs, client: client, key: { answers.repair($0) },
@@ -58,7 +65,7 @@ extension RunningProcessor {
                     stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            reconciler: reconciler, resign: { elector.resign() },
+            reconciler: reconciler, ownLocks: ownLocks, resign: { elector.resign() },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger)
         return Parts(
@@ -95,7 +102,7 @@ extension RunningProcessor {
     private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {
         do throws(RedisURLError) {
             let url = try RedisURL(text)
-            let settings = try deployment.settings(for: "lock", configuration).independent(url)
+            let settings = try deployment.settings(for: "lock", configuration).independent(url, of: deployment.seeds)
             return SingleServer(NodeClient(url.address, settings: settings, on: threads.election.any()))
         } catch {
             throw .configuration("--lock-servers: \(error)")

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import LeaderElection
 import Logging
@@ -95,7 +96,8 @@ struct ElectedProgram: Sendable {
         let variables = ["LAPSE_TERM": "\(term.number)", "LAPSE_TOKEN": "\(term.token)", "LAPSE_ID": id]
         guard term.lease.isValid else { return .stopped(0) }
         let child = try await ChildProcess.spawn(
-            command[0], Array(command.dropFirst()), environment: variables, input: 0, output: 1, errors: 2)
+            command[0], Array(command.dropFirst()), environment: variables,
+            without: SecretVariables.names(in: ProcessInfo.processInfo.environment), input: 0, output: 1, errors: 2)
         logger.info("program started", metadata: ["pid": "\(child.pid)", "term": "\(term.number)"])
         let wasAsked = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
