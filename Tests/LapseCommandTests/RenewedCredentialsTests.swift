@@ -226,7 +226,7 @@ private final class HeldConnection {
         let file = try TemporaryFile(tokens[0])
         let child = try await start(["--store", "consul://127.0.0.1:\(server.port)/test"], file)
         try Data(tokens[1].utf8).write(to: URL(filePath: file.path), options: .atomic)
-        try await server.command("acl token delete", ["-accessor-id=\(tokens[0])"])
+        try await server.command("acl token delete", ["-id=\(tokens[0])"])
         try await waitForRenewals(child)
         try await end(child)
         await server.shutDown()

@@ -15,6 +15,8 @@ final class RunningProcessor: Sendable {
         let leadership: Leadership
         let repairer: Repairer
         let peer: RepairPeer
+        let numbers: NumberExchange
+        let listener: ProgressListener
         let reconciler: Reconciler?
     }
 
@@ -35,10 +37,18 @@ final class RunningProcessor: Sendable {
     let metrics = ProcessorMetrics()
     let account = Account()
     let parts = Mutex<Parts?>(nil)
+    /// This replica and this process, by which its peers tell it from a namesake.
+    let member: MemberID
+    let othersTold = Mutex<Set<GroupRules.Other>>([])
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
+    let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
+    /// Messages of other builds that were told, once each.
+    let unknownTold = Mutex<Set<String>>([])
+    let troubles = Mutex(GroupTroubles())
 
     init(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, _ threads: ProcessorThreads,
@@ -46,6 +56,7 @@ final class RunningProcessor: Sendable {
     ) {
         self.configuration = configuration
         self.deployment = deployment
+        member = MemberID(id: configuration.id)
         self.threads = threads
         self.changes = changes
         self.gaps = gaps
@@ -58,7 +69,9 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
+        logs = LogBook(
+            limitBytes: configuration.logBytes, limitAge: configuration.logAge,
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -127,12 +140,21 @@ final class RunningProcessor: Sendable {
                 return nil
             }
             group.addTask {
+                await parts.numbers.run(); return nil
+            }
+            group.addTask {
+                await parts.listener.run(); return nil
+            }
+            group.addTask {
                 guard let refusal = await parts.feeds.run() else { return nil }
                 parts.elector.stop()
                 return LapseError(refusal)
             }
             group.addTask {
                 await self.follow(parts); return nil
+            }
+            group.addTask {
+                await parts.leadership.lane.deadLetters.check(); return nil
             }
             group.addTask {
                 await self.announce(news); return nil
@@ -163,15 +185,28 @@ final class RunningProcessor: Sendable {
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
-            if let progress = await parts.keeper.read(), !parts.elector.state.isLeader {
-                for entry in progress.values {
-                    logs[entry.runID]?.adopt(base: entry.base)
-                    logs[entry.runID]?.trim(through: entry.cursor.settled)
-                }
+            if let reading = await parts.keeper.read() {
+                // The leader too: a peer may have found what the leader's subscription missed.
+                for (runID, base) in parts.keeper.bases { logs[runID]?.adopt(base: Int64(clamping: base)) }
+                if !parts.elector.state.isLeader { follow(reading) }
             }
+            tellTroubles(parts)
             parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
             if metrics.isExported { refreshMetrics() }
+        }
+    }
+
+    /// Keeps what the leader has not finished, and forgets what it has.
+    private func follow(_ reading: ProgressReading) {
+        for log in logs.all {
+            guard let entry = reading[log.runID] else {
+                log.follow(false)
+                continue
+            }
+            log.learn(through: entry.cursor.through)
+            log.adopt(base: entry.base)
+            if reading.isLastWord(entry) { log.trim(through: entry.cursor.settled) } else { log.follow(true) }
         }
     }
 

@@ -95,12 +95,14 @@ extension GroupReport {
         }
         lines.append("")
         var table = TextTable(
-            "node", "role", "expired", "through", "pending", "backlog", "handled", "lost", "ignored")
+            "node", "role", "expired", "through", "pending", "backlog", "handled", "lost", "ignored",
+            "unannounced")
         for node in nodes {
             table.add(
                 node.address, node.role, Self.number(node.expired), Self.number(node.through),
                 Self.number(node.pending), node.error ?? Self.number(node.backlog),
-                Self.number(node.account?.handled), Self.number(node.account?.lost), Self.number(node.account?.ignored))
+                Self.number(node.account?.handled), Self.number(node.account?.lost), Self.number(node.account?.ignored),
+                Self.number(node.account?.unannounced))
         }
         return lines + table.lines
     }
