@@ -46,7 +46,7 @@ final class Replica {
 
     init(
         place: Int, life: Int, clock: ReplicaClock, settings: LeaseMachine.Settings, registerMap: [Int],
-        random: RandomSource, filter: KeyFilter, lanes: Int
+        random: RandomSource, filter: KeyFilter, lanes: Int, conditions: Conditions
     ) {
         self.place = place
         self.life = life
@@ -54,8 +54,8 @@ final class Replica {
         self.clock = clock
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
-        logs = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60))
-        intake = Intake(logs: logs, filter: filter, lanes: lanes)
+        logs = LogBook(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
+        intake = Intake(logs: logs, filter: filter, lanes: lanes, pendingLimit: conditions.pendingLimit)
     }
 
     /// It will do nothing any more.
@@ -101,6 +101,8 @@ final class Body {
     let info: LeaseMachine.TermInfo
     /// Counts the terms of the run in the order in which they began.
     let order: Int
+    /// When it began to move the cursors.
+    var began: Duration = .zero
     var window: LeaseWindow
     var phase = Phase.reading
     var drainRequested = false

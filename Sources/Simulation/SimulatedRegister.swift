@@ -31,6 +31,13 @@ package struct SimulatedRegister: Sendable {
     package var isBlackHole = false
     /// The guard against a server that forgot its votes.
     package var refusesWhenYoung = true
+    /// Memory is full, or the disk is: nothing new is written, what is there may be extended and deleted.
+    var refusesWrites = false
+    /// Whether a replica may write down here that it lives. (The user's rights.)
+    var mayNoteMembers = true
+    /// The lock before its last change, and before it was last extended: what a replica may still have.
+    private var lockBefore: Lock?
+    private var untilBefore: Duration?
     /// A planted defect: whoever asks gets the lock renewed.
     var renewsForAnyone = false
     /// What leaders wrote about their cursors, as text by field, and the largest token among the writers.
@@ -55,7 +62,12 @@ package struct SimulatedRegister: Sendable {
     ) {
         lock = held(at: time)
         let now = clock(time)
+        let before = lock
+        defer { remember(before) }
         switch operation {
+        case .acquire(let claim) where refusesWrites && (lock == nil || lock?.value == claim.value),
+            .confirm(let claim, _, _) where refusesWrites && lock?.value == claim.value:
+            return (.failed(.unexpected("OOM command not allowed when used memory > 'maxmemory'")), false)
         case .acquire(let claim):
             if let lock, lock.value != claim.value {
                 guard lock.rules == claim.rules else { return (.acquired(.mismatch(rules: lock.rules)), false) }
@@ -96,12 +108,37 @@ package struct SimulatedRegister: Sendable {
         self.term = max(self.term, term)
     }
 
+    private mutating func remember(_ before: Lock?) {
+        guard before != lock else { return }
+        lockBefore = before
+        untilBefore = before?.value == lock?.value ? before?.until : nil
+    }
+
+    /// Its replica takes its place: without the last change of the lock, or with the vote and without its last extension.
+    mutating func failOver(keepsVote: Bool) {
+        if keepsVote { if let untilBefore { lock?.until = untilBefore } } else { lock = lockBefore }
+        (lockBefore, untilBefore) = (lock, nil)
+    }
+
     // MARK: Progress
 
-    /// Takes the cursors, unless a larger token has written before, or this token something later.
-    mutating func write(_ fields: [(field: String, text: String)], token: UInt64, number: UInt64) -> Bool {
+    /// What somebody may have done to a cursor: none of it can be true, whatever else it says.
+    static let damages = [
+        "9000000000000000 1 18446744073709551615 0 n -", "9000000000000000 1 5 9223372036854775807 n -",
+        "9000000000000000 1 5 -9223372036854775808 n -", "9000000000000000 1 3 0 n 0",
+        "9000000000000000 1 7 0 n 0-3", "9000000000000000 1 9 0 n 18446744073709551615", "", "x",
+        "9000000000000000 1 9 0 n 5-1", "18446744073709551615 18446744073709551615 4 0 n -",
+    ]
+
+    mutating func damage(_ text: Int) {
+        if let field = progress.keys.filter({ $0.hasPrefix("log:") }).min() { progress[field] = Self.damages[text] }
+    }
+
+    /// Takes the cursors, unless a larger token has written before, or this token something later. Nil: an error.
+    mutating func write(_ fields: [(field: String, text: String)], token: UInt64, number: UInt64) -> Bool? {
         guard progressToken <= token else { return false }
         if progressToken == token, progressWrite > number { return true }
+        guard !refusesWrites else { return nil }
         progressToken = token
         progressWrite = number
         for (field, text) in fields { progress[field] = text }
@@ -121,7 +158,9 @@ package struct SimulatedRegister: Sendable {
     /// The cursors, and the replicas seen within the last seconds; `id` is seen now. A term that begins shuts out those before it.
     mutating func read(
         as id: String, fencing token: UInt64?, at time: Duration
-    ) -> (cursors: [String: Progress], members: Set<String>) {
+    ) -> (cursors: [String: Progress], members: Set<String>)? {
+        // One script reads and writes: without the right to write it reads nothing.
+        guard mayNoteMembers, !refusesWrites else { return nil }
         if let token, progressToken < token {
             progressToken = token
             progressWrite = 0

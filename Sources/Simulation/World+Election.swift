@@ -17,12 +17,15 @@ extension World {
             map = Array(reachable.prefix(max(1, reachable.count - (reachable.count + 1) % 2)))
             if map.isEmpty { map = [0] }
         }
+        let isStranger = conditions.hasStranger && place == 0
+        if isStranger { map = [registers.count / 2] }
         let settings = try LeaseMachine.Settings(
-            name: "sim", id: "r\(place)-\(lives)", rules: Self.rules, registers: map.count, timing: timing,
+            name: "sim", id: "r\(place)-\(lives)", rules: isStranger ? "other" : Self.rules, registers: map.count,
+            timing: timing,
             drainLimit: .seconds(2))
         return Replica(
             place: place, life: lives, clock: clock, settings: settings, registerMap: map,
-            random: .seeded(random.next()), filter: filter, lanes: Self.lanes)
+            random: .seeded(random.next()), filter: filter, lanes: Self.lanes, conditions: conditions)
     }
 
     func step(_ event: LeaseMachine.Event, _ replica: Replica) {
@@ -156,6 +159,6 @@ extension World {
             guard let body = other.body, body.window.isHeld(at: other.clock.read(now)) else { continue }
             ledger.violate(.i1, "\(replica.id) begins term \(info.term) within the lease of \(other.id)")
         }
-        ledger.checkToken(info)
+        ledger.checkToken(info, registers: conditions.hasStranger ? replica.registerMap.count : registers.count)
     }
 }

@@ -7,6 +7,8 @@ import RedisClient
 /// One replica's subscription to one server, kept alive.
 final class Feed {
     let node: Int
+    /// By which it knows the node.
+    let address: NodeAddress
     var connection: Connection?
     var log: NodeLog?
     var watch = FeedWatch(patience: 3)
@@ -21,12 +23,16 @@ final class Feed {
     var unnumbered: [UInt64] = []
     var isNumbered = false
 
-    init(node: Int) { self.node = node }
+    init(node: Int, address: NodeAddress) {
+        self.node = node
+        self.address = address
+    }
 }
 
 extension World {
     func openFeeds(_ replica: Replica) {
-        replica.feeds = nodes.map { Feed(node: $0.index) }
+        replica.feeds = nodes.map { Feed(node: $0.index, address: $0.address) }
+        if conditions.hasAlias { replica.feeds.append(Feed(node: 0, address: SimulatedTopology.address(1))) }
         for feed in replica.feeds { connect(feed, replica) }
     }
 
@@ -42,7 +48,7 @@ extension World {
         guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica, again) }
         after(trip.there) { [unowned self] in
             guard replica.isAlive else { return }
-            guard node.answers(now), node.refusesUntil <= now else {
+            guard node.answers(now), node.refusesUntil <= now, !isRefused(replica, feed.node) else {
                 return after(node.isFrozen(now) ? .seconds(2) : .milliseconds(1), in: replica, again)
             }
             let connection = Connection(replica: replica, feed: feed, process: node.process)
@@ -54,7 +60,7 @@ extension World {
 
     private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         trace.note("subscribed", replica.life, UInt64(feed.node), connection.process.runID)
-        let log = replica.logs.log(of: connection.process.runID, at: nodes[feed.node].address)
+        let log = replica.logs.log(of: connection.process.runID, at: feed.address)
         log.subscriptionBegan()
         // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
         if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
@@ -79,9 +85,13 @@ extension World {
         guard connection.isOpen, !connection.isDeaf else { return }
         let isLate = network.badUntil > now && random.chance(network.badness)
         let delay = isLate ? random.milliseconds(1...300) : random.microseconds(80...700)
-        connection.lastArrival = max(connection.lastArrival, now + delay)
+        let node = nodes[connection.feed.node]
+        connection.lastArrival = max(connection.lastArrival + (node.slowUntil > now ? node.gap : .zero), now + delay)
+        connection.underWay += 1
         let replica = connection.replica
         after(connection.lastArrival - now, in: replica) { [unowned self] in
+            connection.underWay -= 1
+            connection.lastByteAt = now
             if connection.isOpen, connection.feed.connection === connection {
                 receive(message, connection.feed, replica, connection)
             }
@@ -95,6 +105,10 @@ extension World {
             connection.process.announced[Int(ordinal) - 1].hearers.insert(replica.life)
             if !feed.isNumbered { feed.unnumbered.append(ordinal) }
             pump(replica)
+        case .forged(let key):
+            hear(EventChannel.name(0), key, feed, replica)
+            pump(replica)
+        case .words(let text): hearWords(text, feed, replica)
         case .nonce(let nonce):
             guard feed.mark?.nonce == nonce else { return }
             hear("lapse:sim", Array(nonce.utf8), feed, replica)
@@ -111,7 +125,7 @@ extension World {
     }
 
     /// The message as its bytes come, through the product's own reader into its own log.
-    private func hear(_ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica) {
+    func hear(_ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica) {
         var bytes = ByteBuffer()
         var command = RESPCommand("message", channel)
         command.append(payload)
@@ -169,6 +183,7 @@ extension World {
         feed.watch.marked(isKnown: isKnown)
         if isKnown {
             feed.isNumbered = true
+            connection.numberedAt = connection.numberedAt ?? now
             feed.unnumbered = []
         }
         inspect(feed, replica, connection)
@@ -189,6 +204,7 @@ extension World {
                 feed.watch.saw(announced: Int64(counter) + log.base, before: before, now: last)
             }
             if feed.isSilent, counter != nil, feed.watch.answersElsewhere() {
+                checkIdle(connection)
                 return close(feed, replica, connection)
             }
             after(.seconds(1), in: replica) { [unowned self] in listen(feed, replica, connection) }
@@ -227,7 +243,7 @@ extension World {
     }
 
     private func settleOld(_ feed: Feed, _ replica: Replica) {
-        let address = nodes[feed.node].address
+        let address = feed.address
         for log in replica.logs.all where !feed.isSilent && log.address == address && log.openSilence != nil {
             settle(log, replica, attempts: 3)
         }
@@ -242,7 +258,9 @@ extension World {
         feed.connection = nil
         feed.mark = nil
         log.subscriptionEnded(now: replica.clock.milliseconds(now))
-        for ordinal in feed.unnumbered { connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life) }
+        for ordinal in feed.unnumbered where allowances.contains(.unmarked) {
+            connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life)
+        }
         feed.unnumbered = []
         if feed.isSilent { settle(log, replica, attempts: 3) }
         let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)

@@ -35,6 +35,7 @@ extension World {
         replica.intake.begin(
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
         body.phase = .running
+        body.began = now
         writeProgressSoon(replica, body)
         reconcileSoon(replica, body)
         pump(replica)
@@ -147,7 +148,7 @@ extension World {
             }
         }
         if !isCutShort, isAccepted, !fails {
-            handled(work)
+            handled(work, body)
             settleCompanion(work, replica)
             finish(work, replica, body)
         } else {
@@ -166,7 +167,7 @@ extension World {
         let chance = Double(random.pick(1000)) / 1000
         guard let wait = policy.wait(after: work.attempt, random: chance) else {
             // The dead letter is written: that is the end of it.
-            handled(work)
+            handled(work, body)
             return finish(work, replica, body)
         }
         replica.intake.retry(work, at: replica.clock.read(now).monotonic + wait)
@@ -262,6 +263,7 @@ extension World {
     private func returnBody(_ replica: Replica, _ body: Body) {
         guard replica.body === body, body.phase != .over else { return }
         body.phase = .over
+        ledger.termEnds[body.order] = now
         replica.body = nil
         if !body.hasReturned { step(.bodyReturned(.returned), replica) }
     }

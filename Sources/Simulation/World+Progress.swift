@@ -11,7 +11,7 @@ extension World {
         askAll(replica) { register in
             register.read(as: id, fencing: token, at: time())
         } done: { [unowned self] replies in
-            let answers = replies.compactMap { $0 }
+            let answers = replies.compactMap { $0 ?? nil }
             let tables = answers.map(\.cursors)
             if !answers.isEmpty {
                 replica.peers = Set(answers.flatMap(\.members))
@@ -32,7 +32,7 @@ extension World {
         askAll(replica) { register in
             register.write(fields, token: token, number: number)
         } done: { accepted in
-            let outcome = ProgressVote.outcome(accepted)
+            let outcome = ProgressVote.outcome(accepted.map { $0 ?? nil })
             if outcome == .written { for entry in progress { replica.known[entry.runID] = entry } }
             done(outcome)
         }

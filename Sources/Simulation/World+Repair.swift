@@ -64,7 +64,7 @@ extension World {
     /// A peer hears the request by every feed, and answers once.
     func answerPeer(_ request: RepairRequest, _ replica: Replica) {
         guard replica.requestsHeard.isNew(request, for: replica.id) else { return }
-        push(RepairReply(to: request, from: replica.id), request, replica)
+        push(RepairReply(to: request, from: replica.id, limitBytes: conditions.answerBytes), request, replica)
     }
 
     private func push(_ reply: RepairReply, _ request: RepairRequest, _ replica: Replica) {

@@ -54,10 +54,10 @@ package struct Intake {
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
     var news = News()
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
+    package init(logs: LogBook, filter: KeyFilter, lanes: Int, pendingLimit: Int? = nil) {
         self.logs = logs
         self.filter = filter
-        pendingLimit = max(1024, lanes * 16)
+        self.pendingLimit = pendingLimit ?? max(1024, lanes * 16)
     }
 
     // MARK: - The term

@@ -29,8 +29,11 @@ package final class LogBook: Sendable {
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
+    private let chunkBytes: Int?
 
-    package init(limitBytes: Int, limitAge: Duration) {
+    /// - Parameter chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what suits the limit.
+    package init(limitBytes: Int, limitAge: Duration, chunkBytes: Int? = nil) {
+        self.chunkBytes = chunkBytes
         self.limitBytes = limitBytes
         self.limitAge = limitAge
     }
@@ -50,7 +53,7 @@ package final class LogBook: Sendable {
             let before = met.withLock { $0.updateValue(runID, forKey: address) }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
-                isSuccessor: before != nil && before != runID)
+                isSuccessor: before != nil && before != runID, chunkBytes: chunkBytes)
             shelf.add(log)
             return log
         }
@@ -71,7 +74,9 @@ package final class LogBook: Sendable {
                 guard shelf.ofProcess[process.runID] == nil else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
-                let log = NodeLog(runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge)
+                let log = NodeLog(
+                    runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
+                    chunkBytes: chunkBytes)
                 log.subscriptionEnded(now: now)
                 shelf.add(log)
             }

@@ -48,7 +48,8 @@ package final class NodeLog: Sendable {
     /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
     ///   whether anybody heard it or not.
     package init(
-        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false
+        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
+        chunkBytes: Int? = nil
     ) {
         self.runID = runID
         self.address = address
@@ -57,7 +58,7 @@ package final class NodeLog: Sendable {
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         self.isSuccessor = isSuccessor
-        let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
+        let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
     }
 

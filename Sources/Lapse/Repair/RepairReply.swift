@@ -25,14 +25,18 @@ package struct RepairReply {
     /// Expirations told so far.
     package private(set) var count = 0
     private static let batchBytes = 256 << 10
+    private let limitBytes: Int
     private static let limitBytes = 32 << 20
     /// How often it may be unable to tell: as long as a leader waits.
     private static let patience = 20
     /// How long to wait before the next try.
     package static let pause = Duration.milliseconds(100)
 
-    /// - Parameter id: the replica that answers.
-    package init(to request: RepairRequest, from id: String) {
+    /// - Parameters:
+    ///   - id: the replica that answers.
+    ///   - limitBytes: the most to tell; nil for the usual.
+    package init(to request: RepairRequest, from id: String, limitBytes: Int? = nil) {
+        self.limitBytes = limitBytes ?? Self.limitBytes
         self.request = request
         self.id = id
         after = request.ordinals.lowerBound - 1
@@ -43,9 +47,10 @@ package struct RepairReply {
     ///   - ownership: what it knows of a node's slots.
     package mutating func next(from logs: LogBook, _ ownership: (NodeAddress) -> Ownership.OfNode) -> Step {
         guard !isOver else { return .over }
-        if let log = logs[request.runID], sent < Self.limitBytes, after < request.ordinals.upperBound {
+        if let log = logs[request.runID], sent < limitBytes, after < request.ordinals.upperBound {
             let piece = log.heard(
-                in: after + 1...request.ordinals.upperBound, bytes: Self.batchBytes, ownership(log.address))
+                in: after + 1...request.ordinals.upperBound, bytes: min(Self.batchBytes, limitBytes),
+                ownership(log.address))
             if let last = piece.expirations.last {
                 count += piece.expirations.count
                 sent += piece.expirations.reduce(0) { $0 + $1.key.count + 24 }
