@@ -41,7 +41,10 @@ struct SimulateCommand: ParsableCommand {
     @Flag(help: "Plant each mistake in turn, and print the number of seeds until it was found.")
     var allDefects = false
 
-    @Option(help: "Only the faults of these numbers, as a shrunk schedule names them: 2,5,7, or none.")
+    @Option(
+        help:
+            "Only the faults of these numbers, as a shrunk schedule names them: 2,5,7, any for those that the seed draws, or none."
+    )
     var only: String?
 
     @Option(help: "So many timers instead of those of the seed.")
@@ -100,7 +103,10 @@ struct SimulateCommand: ParsableCommand {
 
     private func schedule(_ seed: UInt64) -> Schedule {
         let wanted = situation.compactMap(Situation.init(rawValue:))
-        var schedule = Schedule(seed: seed, situations: situation.isEmpty ? nil : wanted)
+        var schedule =
+            situation == ["any"]
+            ? Schedule(seed: seed, drawingFrom: Situation.allCases)
+            : Schedule(seed: seed, situations: situation.isEmpty ? nil : wanted)
         if let only { schedule = schedule.only(only.split(separator: ",").compactMap { Int($0) }) }
         if let traffic { schedule.traffic = traffic }
         return schedule

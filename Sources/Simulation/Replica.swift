@@ -65,6 +65,11 @@ final class Replica {
         for feed in feeds { feed.connection = nil }
     }
 
+    /// Its cursor is behind this one, and does not wait for it.
+    func hasPassed(_ ordinal: UInt64, _ runID: String) -> Bool {
+        intake.cursor(runID).map { $0.through >= ordinal && !$0.pending.sorted.contains(ordinal) } ?? false
+    }
+
     func isPaused(_ now: Duration) -> Bool { pausedUntil.map { $0 > now } ?? false }
 
     /// It would call a handler now.

@@ -4,9 +4,10 @@ extension Situation {
     /// Those that every seed may have. The others are being mended: the tests show that each is found.
     package static let held: [Situation] = []
 
-    static func drawn(_ random: inout RandomSource) -> [Situation] {
+    /// None, one or two of these.
+    static func drawn(from all: [Situation], _ random: inout RandomSource) -> [Situation] {
         let count = [0, 0, 0, 1, 1, 1, 1, 2][random.pick(8)]
-        return held.isEmpty ? [] : (0..<count).map { _ in held[random.pick(held.count)] }
+        return all.isEmpty ? [] : (0..<count).map { _ in all[random.pick(all.count)] }
     }
 }
 
@@ -22,12 +23,27 @@ extension Fault {
     }
 }
 
+extension Fault {
+    /// The node that it befalls; the first one for what befalls none.
+    var node: Int {
+        switch self {
+        case .feedCut(_, let node), .feedDeaf(_, let node), .allFeedsCut(let node, _), .nodeRestart(let node, _),
+            .nodeFrozen(let node, _), .counterReset(let node), .burst(let node, _), .feedRefused(_, let node, _),
+            .slowFeed(let node, _, _), .nodeDies(let node), .countedOnly(let node, _), .forge(let node, _),
+            .foreign(let node, _), .storm(let node, _):
+            node
+        default: 0
+        }
+    }
+}
+
 /// What a situation needs: the servers, what is bounded more tightly, and the faults that make it.
 extension Schedule {
     mutating func shape(_ situation: Situation, _ random: inout RandomSource) {
         switch situation {
         case .staleView: staleView(&random)
         case .slowFeed: slowFeed(&random)
+        case .failoverInBurst: failoverInBurst(&random)
         case .silentCounter:
             for _ in 0..<3 {
                 add(1_500...7_000, &random) { .countedOnly(node: $0, count: Int.random(in: 1...5, using: &$1)) }
@@ -79,14 +95,18 @@ extension Schedule {
     }
 
     private mutating func slowFeed(_ random: inout RandomSource) {
-        let isPair = random.chance(60)
-        if isPair { deployment = .pair }
         let at = random.milliseconds(1_500...4_500)
-        let count = Int.random(in: 20...60, using: &random)
-        let node = isPair ? 0 : random.pick(deployment.nodes)
+        let node = random.pick(deployment.nodes)
         plan(at, .slowFeed(node: node, gap: random.milliseconds(40...120), for: random.milliseconds(500...2_000)))
-        plan(at + .milliseconds(20), .burst(node: node, count: count))
-        if isPair { plan(at + random.milliseconds(50...2_000), .failover(shard: 0)) }
+        plan(at + .milliseconds(20), .burst(node: node, count: Int.random(in: 20...60, using: &random)))
+    }
+
+    private mutating func failoverInBurst(_ random: inout RandomSource) {
+        deployment = .pair
+        let at = random.milliseconds(1_500...4_500)
+        plan(at, .slowFeed(node: 0, gap: random.milliseconds(30...60), for: random.milliseconds(200...700)))
+        plan(at + .milliseconds(20), .burst(node: 0, count: Int.random(in: 20...50, using: &random)))
+        plan(at + random.milliseconds(50...1_500), .failover(shard: 0))
     }
 
     private mutating func fullStore(_ random: inout RandomSource) {

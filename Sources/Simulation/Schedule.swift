@@ -16,8 +16,12 @@ package struct Schedule: Sendable {
     package internal(set) var situations: [Situation] = []
     package internal(set) var conditions = Conditions()
 
-    /// - Parameter situations: those of the run; nil draws none, one or two of those that the product is to stand.
-    package init(seed: UInt64, situations wanted: [Situation]? = nil) {
+    /// - Parameters:
+    ///   - situations: those of the run; nil draws none, one or two.
+    ///   - choice: what to draw from.
+    package init(
+        seed: UInt64, situations wanted: [Situation]? = nil, drawingFrom choice: [Situation] = Situation.held
+    ) {
         self.seed = seed
         // Neighbouring seeds of SplitMix64 would give shifted copies of one stream.
         var mix = RandomSource.seeded(seed)
@@ -39,9 +43,11 @@ package struct Schedule: Sendable {
         }
         // A stream of its own: without a situation a seed is what it always was.
         var rough = RandomSource.seeded(mix.next() ^ 0x5E7A_11ED_0B5E_55ED)
-        situations = wanted ?? Situation.drawn(&rough)
+        situations = wanted ?? Situation.drawn(from: choice, &rough)
         if !situations.isEmpty { faults = faults.filter(\.fault.isPlain).prefix(rough.pick(5)).map(\.self) }
         for situation in situations { shape(situation, &rough) }
+        // A situation may have chosen fewer servers.
+        faults.removeAll { $0.fault.node >= deployment.nodes }
         faults.sort { $0.at < $1.at }
         for number in faults.indices { faults[number].number = number }
     }

@@ -3,8 +3,10 @@
 package enum Situation: String, CaseIterable, Sendable {
     /// 101. The Sentinels go on naming a dead master while the promoted one announces.
     case staleView = "stale-view"
-    /// 53, 108. A feed delivers for seconds what was announced at once, PONG behind it; the master may fail over meanwhile.
+    /// 53. A feed delivers for seconds what was announced at once, PONG behind it.
     case slowFeed = "slow-feed"
+    /// 108. A master hands over to its replica while a feed still delivers what it announced.
+    case failoverInBurst = "failover-in-burst"
     /// 70. A counter rises without an event.
     case silentCounter = "silent-counter"
     /// 56. Registers refuse writes and go on announcing.

@@ -16,6 +16,7 @@
 /// | position | an expiration is handled under the number that its node gave it |
 /// | repeat | what a frozen master announces again, after its replica took over, is not handled again |
 /// | I12 | what a replica takes with it when it ends, another one has, or it is finished; what the progress calls pending no age drops |
+/// | I13 | what a cursor has passed was handled, called lost, or a deposed master's repetition: nothing is passed over for lack of a look |
 /// | foreign | no key of another deployment reaches a handler |
 /// | late | one key that expires all the time does not hold up the others |
 /// | twice | a handler is called again only for what was finished shortly before its term ended |
@@ -36,6 +37,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case i10 = "I10"
     case i11 = "I11"
     case i12 = "I12"
+    case i13 = "I13"
     case i14 = "I14"
     case position, `repeat`, companion, foreign, late, twice
 }

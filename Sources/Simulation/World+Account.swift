@@ -179,7 +179,11 @@ extension World {
                 let isSettled =
                     process.isExact ? one.handled > 0 || one.isLost : ledger.handledKeys.contains(one.key)
                 if isSettled { continue }
-                return (.i8, "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost")
+                let isPassed = replicas.contains { $0.hasPassed(UInt64(index + 1), runID) }
+                return (
+                    isPassed ? .i13 : .i8,
+                    "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost"
+                )
             }
         }
         for shard in shards {

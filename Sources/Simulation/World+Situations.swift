@@ -43,7 +43,7 @@ extension World {
 
     /// A place, or that of the replica that leads, or else the first one.
     func resolve(_ place: Int) -> Int {
-        place == Fault.leader ? replicas.first { $0.mayCallHandlers(at: now) }?.place ?? 0 : place
+        place == Fault.leader ? replicas.first { $0.mayCallHandlers(at: now) }?.place ?? 0 : place % replicas.count
     }
 
     func isRefused(_ replica: Replica, _ node: Int) -> Bool {
@@ -120,15 +120,17 @@ extension World {
     }
 
     private func planStorm(_ node: SimulatedNode, _ count: Int) {
+        var key = Self.stormPrefix
+        while shard(of: key) != node.shard { key.append(UInt8(ascii: "x")) }
         for _ in 0..<count {
             timersPlanned += 1
             let id = timersPlanned
-            shards[node.shard].timers[id] = (Timer(key: Self.stormyKey, hasCompanion: false), now)
+            shards[node.shard].timers[id] = (Timer(key: key, hasCompanion: false), now)
             after(random.milliseconds(0...1_500)) { [unowned self] in expire(id, node.shard) }
         }
     }
 
-    static let stormyKey = Array("k:{storm}".utf8)
+    static let stormPrefix = Array("k:storm".utf8)
 
     private func moveSlots(until end: Duration) {
         guard now < end, slotsMoved < SimulatedTopology.steps else { return }
