@@ -151,7 +151,23 @@ struct DoctorRulesTests {
         var facts = DoctorExamples.cluster
         facts.nodes[0].set("min-replicas-to-write", "2")
         #expect(findings(facts, "min-replicas").map(\.severity) == [.breaks])
-        #expect(findings(DoctorExamples.sentinel, "min-replicas").map(\.severity) == [.notes])
+    }
+
+    @Test("row 114: a master cut off with the leader must stop taking renewals before a replica is promoted")
+    func aMasterThatIsCutOffGoesOnTakingRenewals() {
+        var facts = DoctorExamples.sentinel
+        let first = findings(facts, "min-replicas")
+        #expect(first.map(\.severity) == [.warns])
+        #expect(first.first?.fix == "redis-cli -h 10.0.0.1 -p 1 CONFIG SET min-replicas-to-write 2")
+        facts.nodes[0].info["min_slaves_good_slaves"] = "2"
+        facts.nodes[0].set("min-replicas-to-write", "2")
+        #expect(findings(facts, "min-replicas").isEmpty)
+        // Ten seconds of lag and a lease of eight: longer than a Sentinel that promotes after twelve waits.
+        facts.sentinelPatience = .seconds(12)
+        let late = findings(facts, "min-replicas")
+        #expect(late.first?.fix?.hasSuffix("CONFIG SET min-replicas-max-lag 4") == true, "\(late)")
+        facts.nodes[0].set("min-replicas-max-lag", "4")
+        #expect(findings(facts, "min-replicas").isEmpty)
     }
 
     @Test func nothingKeptOnDisk() {
