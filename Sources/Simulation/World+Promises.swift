@@ -22,12 +22,18 @@ extension World {
             for (index, one) in process.announced.enumerated() {
                 let ordinal = UInt64(index + 1)
                 guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, log.entry(ordinal) != nil,
-                    !others.contains(where: { $0.logs[log.runID]?.entry(ordinal) != nil })
+                    !others.contains(where: { has($0, ordinal, process, announcedAt: one.at) })
                 else { continue }
                 return ledger.violate(
                     .i12, "\(leaving.id) ends, and \(log.runID):\(ordinal) with it, which is not finished")
             }
         }
+    }
+
+    /// It has heard it, or is about to.
+    private func has(_ replica: Replica, _ ordinal: UInt64, _ process: NodeProcess, announcedAt time: Duration) -> Bool {
+        if replica.logs[process.runID]?.entry(ordinal) != nil { return true }
+        return now - time < .seconds(1) && replica.feeds.contains { $0.connection?.process === process }
     }
 
     /// Whether one that is called lost could have been had.
