@@ -111,7 +111,7 @@ extension World {
         case .words(let text): hearWords(text, feed, replica)
         case .nonce(let nonce):
             guard feed.mark?.nonce == nonce else { return }
-            hear("lapse:sim", Array(nonce.utf8), feed, replica)
+            hear("lapse:sim", Array(nonce.utf8), feed, replica, isMark: true)
             feed.mark?.arrived = true
             resolveMark(feed, replica, connection)
         case .pong:
@@ -125,7 +125,9 @@ extension World {
     }
 
     /// The message as its bytes come, through the product's own reader into its own log.
-    func hear(_ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica) {
+    func hear(
+        _ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica, isMark: Bool = false
+    ) {
         var bytes = ByteBuffer()
         var command = RESPCommand("message", channel)
         command.append(payload)
@@ -134,7 +136,7 @@ extension World {
         do throws(ProtocolError) {
             try reader.read(bytes) { batch in
                 _ = feed.log?.receive(batch, now: time, look: replica.looks) { _, _, numbering in
-                    numbering.pin()
+                    if isMark { numbering.pin() }
                 } ownKey: { _ in
                 }
             }
