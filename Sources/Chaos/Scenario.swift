@@ -106,7 +106,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         switch self {
         case .notificationsEmptied: ["--notifications", "set"]
         // A minute's backlog must not fit.
-        case .slowHandler: ["--log-bytes", "65536", "--log-age", "3s"]
+        case .slowHandler: ["--log-bytes", "65536", "--log-age", "9s"]
         // A backlog must fit, however old it grows.
         case .rollingBacklog, .reshardBacklog: ["--log-age", "10m"]
         case _ where hasCompanions: ["--companion", CompanionKeys.rule]

@@ -34,6 +34,11 @@ final class Replica {
 
     // Progress and peers.
     var known: [String: Progress] = [:]
+    /// What any replica has told to be missing from a process' counter.
+    var bases: [String: UInt64] = [:]
+    /// Questions about numbers that peers still have to answer, by nonce.
+    var numberQuestions: [String: Set<String>] = [:]
+    var answeredNumbers: Set<String> = []
     var peers: Set<String> = []
     var requestsHeard = RepairRequestsHeard()
 
@@ -108,6 +113,7 @@ final class Body {
     let order: Int
     /// When it began to move the cursors.
     var began: Duration = .zero
+    var begunReading: Duration = .zero
     var window: LeaseWindow
     var phase = Phase.reading
     var drainRequested = false
@@ -132,6 +138,9 @@ final class Body {
     var lost: [String: Set<UInt64>] = [:]
     /// The elector was told, by a planted mistake.
     var hasReturned = false
+    /// When its progress was last told to the followers, and how often.
+    var sharedAt: Duration?
+    var shares = 0
 
     init(_ info: LeaseMachine.TermInfo, order: Int, lanes: Int) {
         self.info = info
@@ -181,4 +190,5 @@ struct LogSum {
 struct NodeSum {
     var finished = 0
     var ignored: UInt64 = 0
+    var unannounced: UInt64 = 0
 }

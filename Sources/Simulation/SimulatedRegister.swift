@@ -155,23 +155,38 @@ package struct SimulatedRegister: Sendable {
         progress["log:\(runID)"].flatMap { Progress(field: "log:\(runID)", text: $0)?.cursor }
     }
 
-    /// The cursors, and the replicas seen within the last seconds; `id` is seen now. A term that begins shuts out those before it.
-    mutating func read(
-        as id: String, fencing token: UInt64?, at time: Duration
-    ) -> (cursors: [String: Progress], members: Set<String>)? {
-        // One script reads and writes: without the right to write it reads nothing.
-        guard mayNoteMembers, !refusesWrites else { return nil }
+    /// What there is, and `id` is seen now, if that may be written. A term that begins shuts out those before it.
+    mutating func read(as id: String, fencing token: UInt64?, at time: Duration) -> RegisterWord {
+        var word = RegisterWord()
         if let token, progressToken < token {
-            progressToken = token
-            progressWrite = 0
+            if refusesWrites {
+                word.refusal = Self.refusal
+            } else {
+                progressToken = token
+                progressWrite = 0
+            }
         }
         let now = clock(time)
-        members[id] = now
-        var cursors: [String: Progress] = [:]
+        if mayNoteMembers, !refusesWrites { members[id] = now } else { word.refusal = Self.refusal }
         for (field, text) in progress {
-            if let cursor = Progress(field: field, text: text) { cursors[cursor.runID] = cursor }
+            if field.hasPrefix("base:") {
+                word.bases[String(field.dropFirst(5))] = UInt64(text)
+            } else if let cursor = Progress(field: field, text: text) {
+                word.entries[cursor.runID] = cursor
+            }
         }
-        return (cursors, Set(members.filter { $0.value >= now - .seconds(5) }.keys))
+        word.members = Set(members.filter { $0.value >= now - .seconds(5) }.keys)
+        word.fence = progressToken
+        return word
+    }
+
+    private static let refusal = "OOM command not allowed when used memory > 'maxmemory'"
+
+    /// A base never falls.
+    mutating func tell(base: UInt64, of runID: String) {
+        guard !refusesWrites else { return }
+        let field = "base:\(runID)"
+        progress[field] = "\(max(base, progress[field].flatMap { UInt64($0) } ?? 0))"
     }
 
     /// Restarts without any data.

@@ -22,6 +22,11 @@ final class Feed {
     /// Heard in this subscription before the first mark gave them their ordinals.
     var unnumbered: [UInt64] = []
     var isNumbered = false
+    /// How far the leader was known to be when the mark was made.
+    var floorAtMark: UInt64 = 0
+    /// Peers that wait for the next mark.
+    var awaitingMark: [() -> Void] = []
+    var isMarkForPeer = false
 
     init(node: Int, address: NodeAddress) {
         self.node = node
@@ -75,9 +80,11 @@ extension World {
         feed.unnumbered = []
         feed.backoff.reset()
         guard connection.isOpen else { return close(feed, replica, connection) }
-        if let base = replica.known[connection.process.runID]?.base { log.adopt(base: base) }
+        inform(log, replica)
         ping(feed, replica, connection)
-        listen(feed, replica, connection)
+        // Who heard the process all the while knows of resets and forged messages that this replica missed.
+        guard log.counts.last != nil else { return listen(feed, replica, connection) }
+        askAboutNumbers(of: log, replica) { [unowned self] in listen(feed, replica, connection) }
     }
 
     /// Sends through a subscription, in order.
@@ -152,8 +159,9 @@ extension World {
         inspect(feed, replica, connection)
     }
 
-    private func mark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+    func mark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         feed.marks += 1
+        feed.floorAtMark = feed.log?.floor ?? 0
         let nonce = "mark:\(replica.id):\(feed.node)-\(feed.marks)"
         feed.mark = (nonce, false, nil)
         let node = nodes[feed.node]
@@ -175,7 +183,9 @@ extension World {
 
     private func resolveMark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard let mark = feed.mark, mark.arrived, let counter = mark.counter else { return }
-        marked(feed.log?.resolve(counter: counter) != nil, feed, replica, connection)
+        let finding = feed.log?.resolve(counter: counter, floor: feed.floorAtMark, flagsWereFine: true)
+        trace.note("marked", replica.life, counter, "\(feed.log?.runID ?? "") \(finding.map { "\($0)" } ?? "nothing")")
+        marked(finding != nil, feed, replica, connection)
         pump(replica)
     }
 
@@ -188,6 +198,11 @@ extension World {
             connection.numberedAt = connection.numberedAt ?? now
             feed.unnumbered = []
         }
+        if let log = feed.log { tell(baseOf: log, replica) }
+        for done in feed.awaitingMark { done() }
+        feed.awaitingMark = []
+        // A peer's mark comes between two looks.
+        if feed.isMarkForPeer { return feed.isMarkForPeer = false }
         inspect(feed, replica, connection)
     }
 
@@ -195,6 +210,7 @@ extension World {
         guard feed.connection === connection, let log = feed.log else { return }
         settleOld(feed, replica)
         let before = log.counts.last
+        let floor = log.floor
         let node = nodes[feed.node]
         ask(replica, node: node, timeout: .seconds(1)) {
             node.process.counter
@@ -202,7 +218,7 @@ extension World {
             guard feed.connection === connection else { return }
             feed.watch.looked(mended: false)
             if let counter, let before, let last = log.counts.last, !feed.isSilent {
-                log.saw(counter: counter)
+                log.saw(counter: counter, floor: floor)
                 feed.watch.saw(announced: Int64(counter) + log.base, before: before, now: last)
             }
             if feed.isSilent, counter != nil, feed.watch.answersElsewhere() {

@@ -9,6 +9,7 @@ extension World {
         trace.note("term", replica.life, info.token.rawValue)
         if replica.body != nil { ledger.violate(.i4, "\(replica.id) begins a term before its last body returned") }
         replica.body = body
+        body.begunReading = now
         readLastProgress(replica, body)
     }
 
@@ -20,13 +21,14 @@ extension World {
         guard leaseIsValid(replica, body), !body.drainRequested else { return returnBody(replica, body) }
         readProgress(replica, fencing: body.info.token.rawValue) { [unowned self] read in
             guard replica.body === body, body.phase == .reading else { return }
+            if read == nil, now - body.begunReading > Self.ttl * 1.75 { step(.resign, replica) }
             guard let read, leaseIsValid(replica, body), !body.drainRequested else {
                 after(.milliseconds(50), in: replica) { [unowned self] in
                     if replica.body === body, body.phase == .reading { readLastProgress(replica, body) }
                 }
                 return
             }
-            begin(Progress.newest([read, replica.known]), replica, body)
+            begin(Progress.newest([read.entries, replica.known]), replica, body)
         }
     }
 
@@ -257,7 +259,18 @@ extension World {
         let final = falsified(replica.intake.progress(), body)
         replica.intake.end()
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
-        writeProgress(final, replica, body) { [unowned self] _ in returnBody(replica, body) }
+        handOver(final, replica, body, since: now)
+    }
+
+    /// Tried again while the lease lasts and the registers may yet answer.
+    private func handOver(_ final: [Progress], _ replica: Replica, _ body: Body, since began: Duration) {
+        guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
+        writeProgress(final, replica, body) { [unowned self] outcome in
+            guard outcome == .failed, now - began < Self.ttl * 1.75, !registers.contains(where: \.refusesWrites) else {
+                return returnBody(replica, body)
+            }
+            after(.milliseconds(50), in: replica) { [unowned self] in handOver(final, replica, body, since: began) }
+        }
     }
 
     private func returnBody(_ replica: Replica, _ body: Body) {

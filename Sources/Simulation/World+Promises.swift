@@ -31,7 +31,8 @@ extension World {
     }
 
     /// It has heard it, or is about to.
-    private func has(_ replica: Replica, _ ordinal: UInt64, _ process: NodeProcess, announcedAt time: Duration) -> Bool {
+    private func has(_ replica: Replica, _ ordinal: UInt64, _ process: NodeProcess, announcedAt time: Duration) -> Bool
+    {
         if replica.logs[process.runID]?.entry(ordinal) != nil { return true }
         return now - time < .seconds(1) && replica.feeds.contains { $0.connection?.process === process }
     }

@@ -177,5 +177,7 @@ extension World {
         hear("lapse:sim", Array(text.utf8), feed, replica)
         if text == "released" { step(.wakeUp, replica) }
         if let request = RepairRequest(text) { answerPeer(request, replica) }
+        if text.hasPrefix("check") { hearNumbers(text, replica) }
+        if let message = SharedProgress(text), message.leader != replica.id { learn(message.entries, replica) }
     }
 }
