@@ -13,11 +13,13 @@ final class RewritingRelay: Sendable {
     private let target: Int
     private let added = Mutex(0)
     private let isClosed = Atomic(false)
+    private static let chunk = 256 << 10
 
     /// - Parameter target: a port on this machine.
     init(to target: Int) throws {
         self.target = target
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.listener = listener
         var address = Self.loopback(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
@@ -62,9 +64,9 @@ final class RewritingRelay: Sendable {
 
     /// Until one end is closed.
     private func copy(from: Int32, to: Int32, rewriting: Bool) {
-        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        var buffer = [UInt8](repeating: 0, count: Self.chunk)
         while true {
-            let count = unsafe read(from, &buffer, buffer.count)
+            let count = unsafe read(from, &buffer, Self.chunk)
             guard count > 0 else { break }
             if rewriting { rewrite(&buffer, count) }
             var sent = 0
