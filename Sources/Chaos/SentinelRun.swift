@@ -17,8 +17,10 @@ struct SentinelRun: Sendable {
         let servers = try await ThrowawaySentinel.start()
         do {
             let witness = try await ExpirationWitness.watching(servers.servers)
+            let url = servers.sentinels.map { "redis+sentinel://\($0.address)/\(servers.options.name)" }
             let group = try await ReplicaGroup.start(
-                binary: binary, redis: servers.url, leaseTTL: leaseTTL, nodes: servers.servers.count, extra: extra)
+                binary: binary, redis: url.joined(separator: ","), leaseTTL: leaseTTL, nodes: servers.servers.count,
+                extra: extra)
             _ = try await group.leader()
             let probe = AccountProbe(group.replicas)
             defer { probe.stop() }
