@@ -23,6 +23,8 @@ final class Replica {
     var body: Body?
     /// Claims whose lease lapsed while a handler was running.
     var lapsedWhileRunning: Set<String> = []
+    /// How its rules stand with those of the group.
+    var standing = GroupRules.Standing()
 
     // Logs and feeds.
     let logs: LogBook
@@ -60,7 +62,7 @@ final class Replica {
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
         logs = LogBook(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
-        intake = Intake(logs: logs, filter: filter, lanes: lanes, pendingLimit: conditions.pendingLimit)
+        intake = Intake(logs: logs, filter: filter, lanes: lanes, readyLimit: conditions.pendingLimit)
     }
 
     /// It will do nothing any more.

@@ -8,12 +8,14 @@ package struct SimulatedRegister: Sendable {
     package struct Lock: Sendable, Hashable {
         package var value: String
         package var rules: String
+        package var purpose = ""
         /// By this register's clock.
         package var until: Duration
 
-        package init(value: String, rules: String, until: Duration) {
+        package init(value: String, rules: String, purpose: String = "", until: Duration) {
             self.value = value
             self.rules = rules
+            self.purpose = purpose
             self.until = until
         }
     }
@@ -40,6 +42,8 @@ package struct SimulatedRegister: Sendable {
     private var untilBefore: Duration?
     /// A planted defect: whoever asks gets the lock renewed.
     var renewsForAnyone = false
+    /// The rules that each replica has signed.
+    private var signatures: [String: (terms: String, until: Duration)] = [:]
     /// What leaders wrote about their cursors, as text by field, and the largest token among the writers.
     private var progress: [String: String] = [:]
     private var progressToken: UInt64 = 0
@@ -70,7 +74,9 @@ package struct SimulatedRegister: Sendable {
             return (.failed(.unexpected("OOM command not allowed when used memory > 'maxmemory'")), false)
         case .acquire(let claim):
             if let lock, lock.value != claim.value {
-                guard lock.rules == claim.rules else { return (.acquired(.mismatch(rules: lock.rules)), false) }
+                if let theirs = claim.mismatch(rules: lock.rules, purpose: lock.purpose) {
+                    return (.acquired(.mismatch(rules: theirs)), false)
+                }
                 return (.acquired(.held(by: lock.value, ttl: lock.until - now)), false)
             }
             if lock == nil {
@@ -80,15 +86,19 @@ package struct SimulatedRegister: Sendable {
                 }
                 counter = max(counter + 1, UInt64(max(0, (now + .seconds(10_000_000)) / .milliseconds(1))))
             }
-            lock = Lock(value: claim.value, rules: claim.rules, until: now + claim.ttl)
+            lock = Lock(value: claim.value, rules: claim.rules, purpose: claim.purpose, until: now + claim.ttl)
             return (.acquired(.granted(Vote(counter: counter, term: term))), false)
         case .confirm(let claim, let token, let term):
-            guard lock?.value == claim.value else { return (.confirmed(false), false) }
+            guard lock?.value == claim.value else {
+                publish(token, 0)
+                return (.confirmed(false), false)
+            }
+            lock?.until = now + claim.ttl
             publish(token, term)
             return (.confirmed(true), false)
         case .renew(let claim, let token, let term, let heal):
             if lock == nil, heal {
-                lock = Lock(value: claim.value, rules: claim.rules, until: now + claim.ttl)
+                lock = Lock(value: claim.value, rules: claim.rules, purpose: claim.purpose, until: now + claim.ttl)
             }
             guard lock?.value == claim.value || (renewsForAnyone && lock != nil) else {
                 return (.renewed(.lost(holder: lock?.value)), false)
@@ -119,6 +129,21 @@ package struct SimulatedRegister: Sendable {
         if keepsVote { if let untilBefore { lock?.until = untilBefore } } else { lock = lockBefore }
         (lockBefore, untilBefore) = (lock, nil)
     }
+
+    // MARK: Rules
+
+    /// Takes no signature beside a living one with other terms.
+    mutating func sign(_ member: String, terms: String, for life: Duration, at time: Duration) -> GroupRules.Answer {
+        let now = clock(time)
+        signatures = signatures.filter { $0.value.until > now }
+        if let other = signatures.first(where: { $0.key != member && $0.value.terms != terms }) {
+            return .taken(by: MemberID(other.key), terms: other.value.terms)
+        }
+        signatures[member] = (terms, now + life)
+        return .signed([])
+    }
+
+    mutating func withdraw(_ member: String) { signatures[member] = nil }
 
     // MARK: Progress
 
@@ -195,6 +220,7 @@ package struct SimulatedRegister: Sendable {
         counter = 0
         term = 0
         progress = [:]
+        signatures = [:]
         progressToken = 0
         progressWrite = 0
         members = [:]

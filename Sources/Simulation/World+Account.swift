@@ -59,6 +59,11 @@ extension World {
         for (node, count) in news.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
         for (node, count) in news.unannounced { body.account["\(node)", default: NodeSum()].unannounced += count }
         for hole in news.holes { repair(hole, replica, body) }
+        for work in news.surplus where work.hasPosition {
+            body.lost[work.runID, default: []].insert(work.ordinal)
+            guard let process = ledger.processes[work.runID], work.ordinal <= process.announced.count else { continue }
+            process.announced[Int(work.ordinal) - 1].isLost = true
+        }
         if !news.doubtful.isEmpty { lookSoon(replica) }
     }
 

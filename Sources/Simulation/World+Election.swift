@@ -89,6 +89,9 @@ extension World {
 
     private func send(_ request: LeaseMachine.Request, _ replica: Replica, _ trips: inout [Trip]) {
         checkRelease(request.operation, replica)
+        if let answer = answerByRules(request.operation, replica) {
+            return after(.microseconds(10), in: replica) { [unowned self] in step(.answered(request, answer), replica) }
+        }
         let register = replica.registerMap[request.register]
         let isDrawn: Bool
         switch request.operation {

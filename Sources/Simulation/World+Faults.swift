@@ -12,6 +12,7 @@ extension World {
                 // Nobody in reach knew of the reset.
                 if replica.known[process.runID] == nil { process.isExact = false }
             }
+            signRules(replica)
             step(.start, replica)
             openFeeds(replica)
             tidy(replica)

@@ -73,7 +73,7 @@ extension World {
     private func goOn(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
         while lane.running == nil, !lane.isOver {
             if body.batch.isEmpty {
-                body.batch = ArraySlice(replica.intake.take(Batch.limit))
+                body.batch = ArraySlice(replica.intake.take(conditions.pendingLimit == nil ? Batch.limit : 1))
                 if body.batch.isEmpty {
                     lane.isOver = replica.intake.phase != .running
                     return

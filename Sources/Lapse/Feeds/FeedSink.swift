@@ -18,6 +18,8 @@ final class FeedSink: PushReceiver {
         var told: @Sendable (GroupMessage) -> Void
         /// How many looks at the topology have begun.
         var look: @Sendable () -> Int
+        /// A key was too large to be held.
+        var large: @Sendable (_ node: NodeAddress, _ bytes: Int, _ begin: String) -> Void = { _, _, _ in }
     }
 
     private struct Mark {
@@ -71,6 +73,8 @@ final class FeedSink: PushReceiver {
             }
         } ownKey: { key in
             if key.ends(with: Self.lockSuffix) { freed = .lapsed }
+        } large: { bytes, begin in
+            listeners.large(log.address, bytes, begin.text)
         }
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }

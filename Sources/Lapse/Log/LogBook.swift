@@ -23,19 +23,38 @@ package final class LogBook: Sendable {
         }
     }
 
-    private let shelf = Mutex(Shelf())
+    /// Shared with what relieves the budget.
+    private final class SharedShelf: Sendable {
+        private let shelf = Mutex(Shelf())
+
+        func withLock<T: Sendable>(_ body: (inout Shelf) -> T) -> T { shelf.withLock { body(&$0) } }
+    }
+
+    private let shelf: SharedShelf
     /// Which process was last met where.
     private let met = Mutex<[NodeAddress: String]>([:])
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
     private let chunkBytes: Int?
+    package let budget: LogBudget
 
-    /// - Parameter chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what suits the limit.
-    package init(limitBytes: Int, limitAge: Duration, chunkBytes: Int? = nil) {
+    /// - Parameters:
+    ///   - limitBytes: of one log.
+    ///   - totalBytes: of all logs together. Past it the largest ones lose their oldest.
+    ///   - chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what suits the limit.
+    package init(limitBytes: Int, limitAge: Duration, totalBytes: Int = .max, chunkBytes: Int? = nil) {
         self.chunkBytes = chunkBytes
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        let shelf = SharedShelf()
+        self.shelf = shelf
+        budget = LogBudget(limit: totalBytes) { [weak shelf] target in
+            let logs = shelf?.withLock { $0.all } ?? []
+            let held = logs.map(\.footprint)
+            let level = LogBudget.level(of: held, within: target)
+            for (log, held) in zip(logs, held) where held > level { log.trim(toFootprint: level) }
+        }
     }
 
     /// In the order in which their nodes were met.
@@ -53,7 +72,7 @@ package final class LogBook: Sendable {
             let before = met.withLock { $0.updateValue(runID, forKey: address) }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
-                isSuccessor: before != nil && before != runID, chunkBytes: chunkBytes)
+                isSuccessor: before != nil && before != runID, budget: budget, chunkBytes: chunkBytes)
             shelf.add(log)
             return log
         }
@@ -75,7 +94,7 @@ package final class LogBook: Sendable {
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
                 let log = NodeLog(
-                    runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
+                    runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget,
                     chunkBytes: chunkBytes)
                 log.subscriptionEnded(now: now)
                 shelf.add(log)

@@ -36,6 +36,8 @@ package final class NodeLog: Sendable {
         var isUnproven = false
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
+        /// What of the log the budget knows.
+        var charged = 0
     }
 
     package let runID: String
@@ -46,6 +48,7 @@ package final class NodeLog: Sendable {
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
+    private let budget: LogBudget?
     /// Whether another process was listened to at this address before.
     private let isSuccessor: Bool
 
@@ -53,7 +56,7 @@ package final class NodeLog: Sendable {
     ///   whether anybody heard it or not.
     package init(
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
-        chunkBytes: Int? = nil
+        budget: LogBudget? = nil, chunkBytes: Int? = nil
     ) {
         self.runID = runID
         self.address = address
@@ -61,9 +64,31 @@ package final class NodeLog: Sendable {
         process = NodeProcess(runID: runID, node: node)
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        self.budget = budget
         self.isSuccessor = isSuccessor
         let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
+    }
+
+    deinit { state.withLock { budget?.add(-$0.charged) } }
+
+    /// Tells the budget what the log has come to.
+    private func charge(_ state: inout State) {
+        let footprint = state.log.footprint
+        guard let budget, footprint != state.charged else { return }
+        budget.add(footprint - state.charged)
+        state.charged = footprint
+    }
+
+    /// What the log takes in memory.
+    package var footprint: Int { state.withLock { $0.log.footprint } }
+
+    /// Drops the oldest until the log takes no more than this.
+    package func trim(toFootprint limit: Int) {
+        state.withLock { state in
+            state.log.trim(toFootprint: limit)
+            charge(&state)
+        }
     }
 
     package var counts: Counts {
@@ -118,6 +143,7 @@ package final class NodeLog: Sendable {
             state.endedAt = now
             // They come again as part of the gap that the next mark shows.
             _ = state.log.dropUnnumbered()
+            charge(&state)
             if state.numbering.isNumbered { state.numbering.begin() }
         }
     }
@@ -154,13 +180,17 @@ package final class NodeLog: Sendable {
 
     /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
     ///
+    /// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
+    ///
+    /// - Parameter large: told of such a key, with its beginning.
     /// - Returns: how many expirations there were.
     package func receive(
         _ batch: borrowing ReplyBatch, now: UInt64, look: Int,
         other: (_ channel: RawSpan, _ payload: RawSpan, inout Numbering) -> Void,
-        ownKey: (RawSpan) -> Void
+        ownKey: (RawSpan) -> Void, large: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }
     ) -> Int {
-        state.withLock { state in
+        defer { budget?.check() }
+        return state.withLock { state in
             var count = 0
             let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
             batch.forEachPush { run in
@@ -175,11 +205,16 @@ package final class NodeLog: Sendable {
                     run, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
                 count += run.count
                 run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix, ownKey)
-            } other: { _, _, _ in
+            } other: { kind, channel, begin in
+                guard case .largeMessage(let bytes) = kind, EventChannel.database(of: channel) != nil else { return }
+                _ = state.numbering.next()
+                count += 1
+                large(bytes, begin)
             }
             state.received += UInt64(count)
             // By bytes alone: a wall clock that was just set must not pass for age.
             if state.log.bytes > limitBytes { _ = state.log.trim(toBytes: limitBytes, oldest: 0) }
+            charge(&state)
             return count
         }
     }
@@ -225,6 +260,7 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             let ages = !state.isFollowed || state.isUnproven
             _ = state.log.trim(toBytes: limitBytes, oldest: ages && now > age ? now - age : 0)
+            charge(&state)
         }
     }
 
@@ -309,7 +345,9 @@ package final class NodeLog: Sendable {
             one.receivedAt = min(max(one.receivedAt, oldest), now)
             return one
         }
+        defer { budget?.check() }
         return state.withLock { state in
+            defer { charge(&state) }
             let tellings: [(HeardExpiration.Standing, ExpirationLog.Provenance)] = [
                 (.unknown, .trusted(look: look)), (.owned, .vouched), (.disowned, .disowned),
             ]
@@ -335,6 +373,7 @@ package final class NodeLog: Sendable {
             state.isFollowed = true
             state.settled = max(state.settled, ordinal)
             state.log.trim(through: ordinal)
+            charge(&state)
             state.unannounced.trim(through: ordinal)
         }
     }

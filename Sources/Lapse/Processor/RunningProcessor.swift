@@ -37,9 +37,14 @@ final class RunningProcessor: Sendable {
     let metrics = ProcessorMetrics()
     let account = Account()
     let parts = Mutex<Parts?>(nil)
+    /// This replica and this process, by which its peers tell it from a namesake.
+    let member: MemberID
+    let othersTold = Mutex<Set<GroupRules.Other>>([])
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
+    let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
     /// Messages of other builds that were told, once each.
     let unknownTold = Mutex<Set<String>>([])
@@ -51,6 +56,7 @@ final class RunningProcessor: Sendable {
     ) {
         self.configuration = configuration
         self.deployment = deployment
+        member = MemberID(id: configuration.id)
         self.threads = threads
         self.changes = changes
         self.gaps = gaps
@@ -63,7 +69,9 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
+        logs = LogBook(
+            limitBytes: configuration.logBytes, limitAge: configuration.logAge,
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -142,6 +150,9 @@ final class RunningProcessor: Sendable {
             }
             group.addTask {
                 await self.follow(parts); return nil
+            }
+            group.addTask {
+                await parts.leadership.lane.deadLetters.check(); return nil
             }
             group.addTask {
                 await self.announce(news); return nil

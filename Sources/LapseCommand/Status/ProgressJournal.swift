@@ -49,7 +49,9 @@ struct ProgressJournal: Sendable {
         }
         for (id, seconds) in Self.pairs(reply[2]) {
             // Nobody may have been there to remove those that are gone.
-            if let seconds = Double(seconds), now - Int(seconds) <= 30 { replicas[id] = max(0, now - Int(seconds)) }
+            guard let seconds = Double(seconds), now - Int(seconds) <= 30 else { continue }
+            replicas[MemberID(id).id, default: .max] = min(
+                replicas[MemberID(id).id, default: .max], max(0, now - Int(seconds)))
         }
     }
 
