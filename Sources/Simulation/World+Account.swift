@@ -115,7 +115,7 @@ extension World {
         guard peer.isAlive, !peer.isPaused(now), !mayBeAskedInVain || !allowances.contains(.youngPeer),
             let entry = peer.logs[runID]?.entry(ordinal)
         else { return false }
-        return entry.provenance != .doubted
+        return !entry.provenance.isDoubted
     }
 
     /// Messages of this replica may have been lost lately, or those of a peer.

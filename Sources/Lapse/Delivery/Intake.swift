@@ -122,7 +122,10 @@ package struct Intake {
 
     // MARK: - What comes in
 
-    package mutating func note(_ poll: TopologyPoll) { ownership.note(poll) }
+    package mutating func note(_ poll: TopologyPoll) {
+        ownership.note(poll)
+        ownership.forget { logs.logs(at: $0).isEmpty }
+    }
 
     /// A replica that comes, or comes back, may have heard what nobody could tell so far.
     ///

@@ -4,20 +4,6 @@ package import RESP
 ///
 /// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
 package struct ExpirationLog {
-    /// Why the entries of a chunk may be believed to come from the owner of their slots.
-    package enum Provenance: Sendable, Equatable {
-        /// The node answered its pings; `look` looks at the topology had begun when the entries came.
-        case trusted(look: Int)
-        /// The node had been silent: it may have lost its slots while frozen. To be decided.
-        case doubted
-        /// The doubt ended with the look of this number.
-        case decided(look: Int)
-        /// A peer knew that the node owned the slot.
-        case vouched
-        /// A peer found that the node no longer owned the slot.
-        case disowned
-    }
-
     /// What the log knows of one expiration besides its key.
     package struct Entry {
         package var ordinal: UInt64
@@ -248,8 +234,16 @@ package struct ExpirationLog {
 
     /// Ends the doubt about entries that came after a silence.
     package mutating func decide(look: Int) {
-        for index in chunks.indices where chunks[index].provenance == .doubted {
+        for index in chunks.indices where chunks[index].provenance.isDoubted {
             chunks[index].provenance = .decided(look: look)
+        }
+    }
+
+    /// Ends it without the node's word.
+    package mutating func abandonDoubt() {
+        for index in chunks.indices {
+            guard case .doubted(let look) = chunks[index].provenance else { continue }
+            chunks[index].provenance = .abandoned(look: look)
         }
     }
 

@@ -16,12 +16,14 @@ package final class NodeLog: Sendable {
         package var last: UInt64?
     }
 
-    private struct State: ~Copyable {
+    struct State: ~Copyable {
         var log: ExpirationLog
         var numbering = Numbering()
         var provenanceIsDoubted = false
         /// Counts the silences.
         var silences = 0
+        /// The node was found deposed: what it announces later was announced after the looks before this one.
+        var since = 0
         var received: UInt64 = 0
         var surplus: UInt64 = 0
         /// The ordinal before the first one heard.
@@ -45,7 +47,7 @@ package final class NodeLog: Sendable {
     /// The address as text, made once.
     package let node: String
     let process: NodeProcess
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
     private let budget: LogBudget?
@@ -158,41 +160,26 @@ package final class NodeLog: Sendable {
     /// Whether the next mark may number everything anew.
     package var isProvisional: Bool { state.withLock { $0.subscribed && $0.numbering.isProvisional } }
 
-    /// The node has gone silent: what comes next is in doubt until ``decide(look:about:)``.
-    package func doubt() {
-        state.withLock { state in
-            state.provenanceIsDoubted = true
-            state.silences += 1
-        }
-    }
-
-    /// The silence that nothing has settled yet; nil without one.
-    package var openSilence: Int? { state.withLock { $0.provenanceIsDoubted ? $0.silences : nil } }
-
-    /// Ends the doubt, unless another silence has begun since the one that was looked into.
-    package func decide(look: Int, about silence: Int? = nil) {
-        state.withLock { state in
-            guard silence ?? state.silences == state.silences else { return }
-            state.provenanceIsDoubted = false
-            state.log.decide(look: look)
-        }
-    }
-
     /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
     ///
     /// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
     ///
-    /// - Parameter large: told of such a key, with its beginning.
+    /// - Parameters:
+    ///   - since: looks begun when the last ping that was answered was sent; like `look` if nil.
+    ///   - look: looks begun.
+    ///   - large: told of a key that was too large to be held, with its beginning.
     /// - Returns: how many expirations there were.
     package func receive(
-        _ batch: borrowing ReplyBatch, now: UInt64, look: Int,
+        _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,
         other: (_ channel: RawSpan, _ payload: RawSpan, inout Numbering) -> Void,
         ownKey: (RawSpan) -> Void, large: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }
     ) -> Int {
         defer { budget?.check() }
         return state.withLock { state in
             var count = 0
-            let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
+            let provenance: ExpirationLog.Provenance =
+                state.provenanceIsDoubted
+                ? .doubted(look: look) : .trusted(since: max(since ?? look, state.since), look: look)
             batch.forEachPush { run in
                 guard let database = run.withChannel({ EventChannel.database(of: $0) }) else {
                     return run.withChannel { channel in
@@ -318,13 +305,13 @@ package final class NodeLog: Sendable {
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
                 var one = HeardExpiration(entry, key)
-                switch (ownership.verdict(slot: HashSlot.of(key), entry.provenance), entry.provenance) {
-                case (.counts, _): one.standing = .owned
-                case (_, .trusted): break
-                case (.ignored, _): one.standing = .disowned
-                case (.unknown, _):
+                switch ownership.verdict(slot: HashSlot.of(key), entry.provenance) {
+                case .counts: one.standing = .owned
+                case .ignored: one.standing = .disowned
+                case .unknown where entry.provenance.isDoubted:
                     piece.isClear = false
                     return false
+                case .unknown: break
                 }
                 piece.expirations.append(one)
                 bytes += key.byteCount + 24
@@ -349,7 +336,7 @@ package final class NodeLog: Sendable {
         return state.withLock { state in
             defer { charge(&state) }
             let tellings: [(HeardExpiration.Standing, ExpirationLog.Provenance)] = [
-                (.unknown, .trusted(look: look)), (.owned, .vouched), (.disowned, .disowned),
+                (.unknown, .told(look: look)), (.owned, .vouched), (.disowned, .disowned),
             ]
             return tellings.reduce(0) { count, telling in
                 count + state.log.insert(kept.filter { $0.standing == telling.0 }, provenance: telling.1)
