@@ -101,12 +101,14 @@ struct SimulateCommand: ParsableCommand {
         Set(Allowance.allCases).subtracting(without.compactMap(Allowance.init(rawValue:)))
     }
 
-    private func schedule(_ seed: UInt64) -> Schedule {
+    private func schedule(_ seed: UInt64, _ planted: Defect? = nil) -> Schedule {
         let wanted = situation.compactMap(Situation.init(rawValue:))
         var schedule =
-            situation == ["any"]
-            ? Schedule(seed: seed, drawingFrom: Situation.allCases)
-            : Schedule(seed: seed, situations: situation.isEmpty ? nil : wanted)
+            situation.isEmpty && (planted ?? defect) != nil
+            ? (planted ?? defect)?.schedule(seed) ?? Schedule(seed: seed)
+            : situation == ["any"]
+                ? Schedule(seed: seed, drawingFrom: Situation.allCases)
+                : Schedule(seed: seed, situations: situation.isEmpty ? nil : wanted)
         if let only { schedule = schedule.only(only.split(separator: ",").compactMap { Int($0) }) }
         if let traffic { schedule.traffic = traffic }
         return schedule
@@ -115,13 +117,15 @@ struct SimulateCommand: ParsableCommand {
     private func find(_ defect: Defect?) throws -> Bool {
         let title = defect?.rawValue ?? situation.joined(separator: " + ")
         let search = Search(from: from, count: seeds, minutes: minutes)
-        let found = try search.run { seed in try World(schedule(seed), defect: defect, allowing: allowances).run() }
+        let found = try search.run { seed in
+            try World(schedule(seed, defect), defect: defect, allowing: allowances).run()
+        }
         guard let (seed, violation) = found.failure else {
             show("| \(title) | not within \(found.tried) | – | – |")
             return false
         }
         var shrinker = Shrinker(violation.invariant, defect: defect, allowing: allowances)
-        let small = try shrinker.shrink(schedule(seed))
+        let small = try shrinker.shrink(schedule(seed, defect))
         show("| \(title) | \(found.tried) | \(violation.invariant.rawValue) | \(small.faults.count) |")
         return true
     }

@@ -20,7 +20,8 @@ extension World {
         let isStranger = conditions.hasStranger && place == 0
         if isStranger { map = [registers.count / 2] }
         let settings = try LeaseMachine.Settings(
-            name: "sim", id: "r\(place)-\(lives)", rules: isStranger ? "other" : Self.rules, registers: map.count,
+            name: "sim", id: "r\(place)-\(lives)",
+            rules: isStranger && defect != .rulesUncompared ? "other" : Self.rules, registers: map.count,
             timing: timing,
             drainLimit: .seconds(2))
         return Replica(

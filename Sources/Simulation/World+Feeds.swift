@@ -112,9 +112,11 @@ extension World {
     }
 
     private func receive(_ message: FeedMessage, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
-        feed.ping.heard()
-        feed.hasHeard = true
-        if feed.isSilent { feed.hasSpoken = true }
+        if defect != .pongOnly {
+            feed.ping.heard()
+            feed.hasHeard = true
+            if feed.isSilent { feed.hasSpoken = true }
+        }
         switch message {
         case .expired(let ordinal):
             hear(EventChannel.name(0), connection.process.announced[Int(ordinal) - 1].key, feed, replica)

@@ -5,13 +5,13 @@ import LeaderElection
 extension World {
     /// What the registers said last.
     func inform(_ log: NodeLog, _ replica: Replica) {
-        log.learn(through: replica.known[log.runID]?.cursor.through ?? 0)
+        if defect != .floorUnknown { log.learn(through: replica.known[log.runID]?.cursor.through ?? 0) }
         log.adopt(base: max(replica.known[log.runID]?.base ?? 0, Int64(clamping: replica.bases[log.runID] ?? 0)))
     }
 
     func tell(baseOf log: NodeLog, _ replica: Replica, done: @escaping () -> Void = {}) {
         let known = max(replica.known[log.runID]?.base ?? 0, Int64(clamping: replica.bases[log.runID] ?? 0))
-        guard log.base > known else { return done() }
+        guard log.base > known, defect != .baseUntold else { return done() }
         let base = UInt64(log.base)
         trace.note("base", replica.life, base, log.runID)
         let runID = log.runID

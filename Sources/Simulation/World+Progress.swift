@@ -11,7 +11,7 @@ extension World {
         askAll(replica) { register in
             register.read(as: id, fencing: token, at: time())
         } done: { [unowned self] replies in
-            let words = replies.compactMap { $0 }
+            let words = replies.compactMap { $0 }.filter { defect != .readNeedsWrite || $0.refusal == nil }
             if !words.isEmpty {
                 let seen = Set(words.flatMap(\.members))
                 replica.peers = words.contains { $0.refusal != nil } ? replica.peers.union(seen) : seen
@@ -139,6 +139,7 @@ extension World {
             log.learn(through: entry.cursor.through)
             log.adopt(base: entry.base)
             if reading.isLastWord(entry) { log.trim(through: entry.cursor.settled) } else { log.follow(true) }
+            if defect == .pendingAges { log.follow(false) }
         }
     }
 

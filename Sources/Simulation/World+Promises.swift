@@ -84,7 +84,7 @@ extension World {
 
     /// A key that comes all the time must not hold up the others.
     func checkPromptness(_ work: Work, _ replica: Replica, _ body: Body) {
-        guard judges(.hotKey), !work.key.bytes.starts(with: Self.stormPrefix), work.attempt == 1,
+        guard schedule.situations == [.hotKey], !work.key.bytes.starts(with: Self.stormPrefix), work.attempt == 1,
             let process = ledger.processes[work.runID], process.isExact, work.ordinal <= process.announced.count
         else { return }
         let one = process.announced[Int(work.ordinal) - 1]

@@ -27,7 +27,7 @@ extension World {
 
     /// What the rules answer in place of a register; nil where they permit to ask it.
     func answerByRules(_ operation: LeaseMachine.Operation, _ replica: Replica) -> LeaseMachine.Outcome? {
-        guard judges(.otherRules) else { return nil }
+        guard judges(.otherRules), defect != .rulesUncompared else { return nil }
         let verdict = replica.standing.verdict(at: replica.clock.read(now).monotonic)
         switch (operation, verdict) {
         case (_, .agreed), (.release, _): return nil

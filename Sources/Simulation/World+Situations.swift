@@ -133,7 +133,7 @@ extension World {
     static let stormPrefix = Array("k:storm".utf8)
 
     private func moveSlots(until end: Duration) {
-        guard now < end, slotsMoved < SimulatedTopology.steps else { return }
+        guard schedule.deployment == .cluster, now < end, slotsMoved < SimulatedTopology.steps else { return }
         slotsMoved += 1
         after(conditions.lookEvery) { [unowned self] in moveSlots(until: end) }
     }

@@ -25,11 +25,13 @@ import Testing
     @Test(arguments: [
         (Defect.renewWithoutOwnerCheck, Invariant.i5), (.deadlineFromResponse, .i1), (.releaseBeforeDrain, .i4),
         (.progressBeforeCompletion, .i13), (.quorumFromReachable, .i7), (.cursorNotRestored, .i9),
+        (.ownWordFromView, .i13), (.pongOnly, .i8),
+        (.readNeedsWrite, .i8), (.pendingAges, .i12), (.rulesUncompared, .i1),
     ])
     func everyPlantedMistakeIsFound(defect: Defect, breaks: Invariant) throws {
         var found: Invariant?
         for seed in 1...4_000 as ClosedRange<UInt64> where found == nil {
-            found = try World(Schedule(seed: seed), defect: defect).run()?.invariant
+            found = try World(defect.schedule(seed), defect: defect).run()?.invariant
         }
         #expect(found == breaks)
     }
@@ -59,10 +61,10 @@ import Testing
         let defect = Defect.releaseBeforeDrain
         let seed = try #require(
             try (1...500 as ClosedRange<UInt64>).first { seed in
-                let schedule = Schedule(seed: seed)
+                let schedule = defect.schedule(seed)
                 return try schedule.faults.count > 4 && World(schedule, defect: defect).run()?.invariant == .i4
             })
-        let schedule = Schedule(seed: seed)
+        let schedule = defect.schedule(seed)
         var shrinker = Shrinker(.i4, defect: defect)
         let small = try shrinker.shrink(schedule)
         #expect(small.faults.count < schedule.faults.count)

@@ -167,7 +167,7 @@ package final class NodeLog: Sendable {
     /// - Parameters:
     ///   - since: looks begun when the last ping that was answered was sent; like `look` if nil.
     ///   - look: looks begun.
-    ///   - large: told of a key that was too large to be held, with its beginning.
+    ///   - large: told of a key that was too large, with its beginning.
     /// - Returns: how many expirations there were.
     package func receive(
         _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,
