@@ -54,6 +54,9 @@ struct Shard {
     var master: Int
     /// The one that the view names: it may be behind.
     var named: Int
+    /// Each change of master has a configuration epoch of its own; and that of the view.
+    var epoch: UInt64 = 1
+    var namedEpoch: UInt64 = 1
     /// Timers that have not expired, by number, with their due times.
     var timers: [Int: (timer: Timer, due: Duration)] = [:]
     /// Companions, with the term that has handled each; a handled one that stays was not to be deleted.

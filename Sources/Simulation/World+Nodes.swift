@@ -182,6 +182,7 @@ extension World {
                 other.answers(now)
             else { return }
             shards[node.shard].master = other.index
+            shards[node.shard].epoch += 1
             other.believesMaster = true
             node.believesMaster = node.isUp
             trace.note("promoted", other.index)
@@ -207,7 +208,7 @@ extension World {
         switch schedule.deployment {
         case .cluster: slotsMoved > 0 ? SimulatedTopology.moving[slotsMoved] : SimulatedTopology.cluster
         case .single: conditions.hasAlias ? SimulatedTopology.alias : SimulatedTopology.single
-        case .pair: SimulatedTopology.pair[shards[0].named]
+        case .pair: SimulatedTopology.pair(master: shards[0].named, epoch: shards[0].namedEpoch)
         }
     }
 }
@@ -229,13 +230,14 @@ enum SimulatedTopology {
             Topology.Node(id: "n1", address: address(1), role: .replica),
         ])
 
-    /// By the index of the master.
-    static let pair = (0..<2).map { master in
+    /// - Parameter master: its index.
+    static func pair(master: Int, epoch: UInt64) -> Topology {
         Topology(
             mode: .sentinel,
             nodes: (0..<2).map { index in
-                Topology.Node(
-                    id: "n\(index)", address: address(index), role: index == master ? .master : .replica)
+                let role = index == master ? Topology.Role.master : .replica
+                return Topology.Node(
+                    id: "n\(index)", address: address(index), role: role, configEpoch: role == .master ? epoch : 0)
             })
     }
 

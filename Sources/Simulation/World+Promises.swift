@@ -48,7 +48,7 @@ extension World {
             ledger.violate(.i9, "\(process.runID):\(ordinal) called lost, \(hearer.id) forgot it on a leader's word")
         } else if isPending(ordinal, process.runID) {
             ledger.violate(.i12, "\(process.runID):\(ordinal) is pending, and \(hearer.id) dropped it for its age")
-        } else if judges(.deafLeader), body.began < one.at, network.badUntil <= now {
+        } else if schedule.situations == [.deafLeader], body.began < one.at, network.badUntil <= now {
             ledger.violate(.i12, "\(process.runID):\(ordinal) called lost, \(hearer.id) could have told in time")
         }
     }

@@ -75,6 +75,7 @@ extension World {
         trace.note("failover", other.index)
         lastNodeTrouble = now
         shards[shard].master = other.index
+        shards[shard].epoch += 1
         other.believesMaster = true
         old.believesMaster = false
         name(shard)
@@ -85,8 +86,13 @@ extension World {
 
     /// The view names the master that there is, at once or some time later.
     func name(_ shard: Int) {
-        guard let lag = conditions.viewLag else { return shards[shard].named = shards[shard].master }
-        after(random.milliseconds(lag)) { [unowned self] in shards[shard].named = shards[shard].master }
+        guard let lag = conditions.viewLag else { return nameNow(shard) }
+        after(random.milliseconds(lag)) { [unowned self] in nameNow(shard) }
+    }
+
+    private func nameNow(_ shard: Int) {
+        shards[shard].named = shards[shard].master
+        shards[shard].namedEpoch = shards[shard].epoch
     }
 
     private func countOnly(_ node: SimulatedNode, _ count: Int) {
