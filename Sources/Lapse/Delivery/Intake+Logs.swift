@@ -18,13 +18,17 @@ extension Intake {
     private mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
         guard machine.place(of: log.runID) != nil || open(log), let place = machine.place(of: log.runID) else { return }
-        var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
+        // Made when there is something to judge: lanes look often where there is nothing.
+        var judge: Judge?
         while machine.freshCount < wanted {
             let limit = min(wanted - machine.freshCount, 4096)
             let through = machine.through(at: place)
             switch log.next(after: through, upTo: limit) {
             case .none: return surveyTail(of: log, through)
-            case .entries(let chunk): guard take(chunk, log, place, &judge) else { return }
+            case .entries(let chunk):
+                var now = judge ?? Judge(filter: filter, ownership: ownership.seen(from: log.address))
+                guard take(chunk, log, place, &now) else { return }
+                judge = now
             case .hole(let ordinals): guard pass(ordinals, log) else { return }
             }
         }
