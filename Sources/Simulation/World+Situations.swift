@@ -69,7 +69,9 @@ extension World {
 
     private func failOver(_ shard: Int) {
         let old = nodes[shards[shard].master]
-        guard let other = shards[shard].servers.map({ nodes[$0] }).first(where: { $0 !== old }), old.answers(now),
+        // Who changes the master knows which one it is.
+        guard shards[shard].named == shards[shard].master,
+            let other = shards[shard].servers.map({ nodes[$0] }).first(where: { $0 !== old }), old.answers(now),
             other.answers(now)
         else { return }
         trace.note("failover", other.index)
