@@ -42,7 +42,14 @@ final class Replica {
     var numberQuestions: [String: Set<String>] = [:]
     var answeredNumbers: Set<String> = []
     var peers: Set<String> = []
-    var requestsHeard = RepairRequestsHeard()
+    var admission = RepairAdmission()
+    var catchUp = CatchUp()
+    /// What a leader last said of its logs, as it was read.
+    var wholeness: Wholeness?
+    /// It has given up its lease for good, and serves its peers until they are whole.
+    var isLeaving = false
+    /// The token of its last term.
+    var lastToken: UInt64 = 0
 
     // For the account.
     var bornAt: Duration = .zero
@@ -140,6 +147,8 @@ final class Body {
     var lost: [String: Set<UInt64>] = [:]
     /// The elector was told, by a planted mistake.
     var hasReturned = false
+    /// What it last said of its logs.
+    var saidWhole: Bool?
     /// When its progress was last told to the followers, and how often.
     var sharedAt: Duration?
     var shares = 0

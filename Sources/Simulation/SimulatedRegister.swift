@@ -47,6 +47,8 @@ package struct SimulatedRegister: Sendable {
     /// What leaders wrote about their cursors, as text by field, and the largest token among the writers.
     private var progress: [String: String] = [:]
     private var progressToken: UInt64 = 0
+    /// What the leader of the largest term said of its logs.
+    private var wholeness: Wholeness?
     /// The last write with that token.
     private var progressWrite: UInt64 = 0
     /// When each replica was last seen, by this register's clock.
@@ -147,6 +149,11 @@ package struct SimulatedRegister: Sendable {
 
     // MARK: Progress
 
+    mutating func note(_ word: Wholeness) {
+        guard !refusesWrites, word.token >= max(progressToken, wholeness?.token ?? 0) else { return }
+        wholeness = word
+    }
+
     /// What somebody may have done to a cursor: none of it can be true, whatever else it says.
     static let damages = [
         "9000000000000000 1 18446744073709551615 0 n -", "9000000000000000 1 5 9223372036854775807 n -",
@@ -202,6 +209,7 @@ package struct SimulatedRegister: Sendable {
         }
         word.members = Set(members.filter { $0.value >= now - .seconds(5) }.keys)
         word.fence = progressToken
+        word.wholeness = wholeness
         return word
     }
 
@@ -220,6 +228,7 @@ package struct SimulatedRegister: Sendable {
         counter = 0
         term = 0
         progress = [:]
+        wholeness = nil
         signatures = [:]
         progressToken = 0
         progressWrite = 0

@@ -36,7 +36,7 @@ extension World {
         if defect == .deadlineFromResponse { (reading, trips) = readLate(event, replica, reading) }
         for effect in replica.machine.step(event, now: reading) { carryOut(effect, replica, &trips) }
         noteLapse(replica)
-        if case .stopped = replica.machine.state, replica.isStopping { exited(replica) }
+        if case .stopped = replica.machine.state, replica.isStopping { leave(replica) }
     }
 
     /// The planted mistake: the clock is read when the answers have come, not before the first byte was sent.

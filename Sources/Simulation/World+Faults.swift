@@ -16,6 +16,7 @@ extension World {
             step(.start, replica)
             openFeeds(replica)
             tidy(replica)
+            catchUp(replica)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
         }
     }

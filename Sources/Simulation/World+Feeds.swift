@@ -166,7 +166,10 @@ extension World {
     /// Once a second: a mark when one is due, and a look at the counter.
     private func listen(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard feed.connection === connection else { return }
-        if feed.watch.isMarkDue || feed.log?.isProvisional == true { return mark(feed, replica, connection) }
+        let time = replica.clock.read(now).monotonic
+        if feed.watch.isMarkDue(now: time, isProvisional: feed.log?.isProvisional == true) {
+            return mark(feed, replica, connection)
+        }
         inspect(feed, replica, connection)
     }
 
@@ -203,7 +206,7 @@ extension World {
     private func marked(_ isResolved: Bool, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
         let isKnown = isResolved || !feed.watch.isFirstMark
         feed.mark = nil
-        feed.watch.marked(isKnown: isKnown)
+        feed.watch.marked(isKnown: isKnown, now: replica.clock.read(now).monotonic)
         if isKnown {
             feed.isNumbered = true
             connection.numberedAt = connection.numberedAt ?? now

@@ -38,6 +38,8 @@ extension World {
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
         body.phase = .running
         body.began = now
+        replica.lastToken = body.info.token.rawValue
+        sayWhetherWhole(replica, body)
         writeProgressSoon(replica, body)
         reconcileSoon(replica, body)
         pump(replica)

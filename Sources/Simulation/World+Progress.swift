@@ -16,6 +16,9 @@ extension World {
                 let seen = Set(words.flatMap(\.members))
                 replica.peers = words.contains { $0.refusal != nil } ? replica.peers.union(seen) : seen
                 for word in words { replica.bases.merge(word.bases, uniquingKeysWith: max) }
+                if let latest = words.compactMap(\.wholeness).max(by: { $0.token < $1.token }) {
+                    replica.wholeness = latest
+                }
                 replica.intake.note(peers: replica.peers)
                 pump(replica)
                 replica.known = Progress.newest([replica.known] + words.map(\.entries))

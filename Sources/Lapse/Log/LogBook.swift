@@ -38,6 +38,8 @@ package final class LogBook: Sendable {
     private let limitAge: Duration
     private let chunkBytes: Int?
     package let budget: LogBudget
+    /// Others may tell of so many processes: more than any deployment has.
+    private static let limit = 4096
 
     /// - Parameters:
     ///   - limitBytes: of one log.
@@ -90,7 +92,7 @@ package final class LogBook: Sendable {
         for process in processes {
             guard let address = NodeAddress(process.node) else { continue }
             shelf.withLock { shelf in
-                guard shelf.ofProcess[process.runID] == nil else { return }
+                guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
                 let log = NodeLog(

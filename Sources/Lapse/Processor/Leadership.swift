@@ -17,6 +17,8 @@ struct Leadership: Sendable {
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
     let resign: @Sendable () -> Void
+    /// Whether no peer has anything that is missing here.
+    let isWhole: @Sendable () -> Bool
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
     let logger: Logger
@@ -38,6 +40,7 @@ struct Leadership: Sendable {
             for number in 0..<lanes { group.addTask { await Lane(number, around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }
+            group.addTask(executorPreference: executor) { await sayWhetherWhole(term) }
             // What waits for its numbers must not wait for the feeds' next look.
             if logs.all.contains(where: \.isProvisional) {
                 group.addTask(executorPreference: executor) { await checkNumbers() }
@@ -180,6 +183,18 @@ struct Leadership: Sendable {
                 return
             }
         }
+    }
+
+    /// Who leaves waits for it: see `Farewell`.
+    private func sayWhetherWhole(_ term: Term) async {
+        let bell = Doorbell(on: loop)
+        var said: Bool?
+        repeat {
+            let isWhole = dispatcher.isWhole && self.isWhole()
+            guard isWhole != said, term.lease.isValid else { continue }
+            said = isWhole
+            await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))
+        } while await bell.wait(upTo: progressInterval) != .cancelled
     }
 
     private func tell(_ trouble: inout LastingTrouble, _ reason: ProgressTrouble?, _ now: Duration) {

@@ -15,6 +15,7 @@ final class RunningProcessor: Sendable {
         let leadership: Leadership
         let repairer: Repairer
         let peer: RepairPeer
+        let completion: LogCompletion
         let numbers: NumberExchange
         let listener: ProgressListener
         let reconciler: Reconciler?
@@ -138,6 +139,10 @@ final class RunningProcessor: Sendable {
                 return nil
             }
             group.addTask {
+                await parts.completion.run()
+                return nil
+            }
+            group.addTask {
                 await parts.numbers.run(); return nil
             }
             group.addTask {
@@ -159,11 +164,19 @@ final class RunningProcessor: Sendable {
             }
             if isStopped.withLock({ $0 }) { parts.elector.stop() }
             let failure = await self.elect(parts)
+            if failure == nil { await self.farewell(parts).serve() }
             group.cancelAll()
             return await group.reduce(failure) { $0 ?? $1 }
         }
+        await parts.keeper.leave()
         for directory in [commands, sentinels, locks] + companions.values { await directory.shutDown() }
         if let failure { throw failure }
+    }
+
+    private func farewell(_ parts: Parts) -> Farewell {
+        Farewell(
+            id: configuration.id, keeper: parts.keeper, logs: logs, token: parts.elector.state.token.rawValue,
+            loop: threads.control.any(), logger: logger)
     }
 
     private func elect(_ parts: Parts) async -> LapseError? {

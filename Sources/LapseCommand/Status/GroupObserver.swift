@@ -96,9 +96,9 @@ struct GroupObserver: Sendable {
             guard fields.count == 5 else { throw RedisError(.protocolViolation, node: nil, "unexpected answer") }
             word.holder = fields[0].string.flatMap { $0.isEmpty ? nil : $0 }
             word.left = fields[1].int.flatMap { $0 >= 0 ? .milliseconds($0) : nil }
-            word.token = fields[2].string.flatMap { UInt64($0) } ?? 0
-            word.term = fields[3].string.flatMap { UInt64($0) } ?? 0
-            word.since = fields[4].string.flatMap { UInt64($0) }
+            word.token = PlausibleCount.read(fields[2]) ?? 0
+            word.term = PlausibleCount.read(fields[3]) ?? 0
+            word.since = PlausibleCount.read(fields[4])
             word.register.holder = word.holder.map(Claim.replica(of:))
             word.register.leaseLeftSeconds = word.left.map { $0 / .seconds(1) }
         } catch {

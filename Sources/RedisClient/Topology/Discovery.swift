@@ -80,6 +80,11 @@ package func infoFields(_ value: RESPValue) -> [String: String] {
     return fields
 }
 
+/// A count in an INFO reply; nil when the field is missing, no number, or cannot be true.
+package func infoCount(_ name: String, in value: RESPValue) -> UInt64? {
+    infoField(name, in: value).flatMap { PlausibleCount.read($0) }
+}
+
 /// One field of an INFO reply: nothing but its line is looked at, which counts where every node is asked each second.
 package func infoField(_ name: String, in value: RESPValue) -> String? {
     guard let bytes = value.bytes else { return nil }

@@ -40,7 +40,7 @@ package struct Topology: Sendable {
     private var owners: [UInt16]
     private var soleMaster: Int?
     private var indexes: [NodeAddress: Int] = [:]
-    private static let noOwner = UInt16.max
+    fileprivate static let noOwner = UInt16.max
     package static let slotCount = 16384
 
     /// A cluster: `owner` names for each slot the node ID that owns it.
@@ -48,7 +48,7 @@ package struct Topology: Sendable {
         mode = .cluster
         self.nodes = nodes.sorted { $0.address < $1.address }
         let byID = Dictionary(self.nodes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-        owners = owner.map { id in id.flatMap { byID[$0] }.map(UInt16.init) ?? Self.noOwner }
+        owners = owner.map { id in id.flatMap { byID[$0] }.flatMap(UInt16.init(exactly:)) ?? Self.noOwner }
         for index in owners where index != Self.noOwner { self.nodes[Int(index)].slotCount += 1 }
         indexAddresses()
     }
@@ -87,7 +87,9 @@ package struct Topology: Sendable {
     package func claim(of address: NodeAddress) -> Claim {
         guard let index = indexes[address] else { return Claim(ownsAll: false, index: Self.noOwner) }
         guard !owners.isEmpty else { return Claim(ownsAll: index == soleMaster, index: Self.noOwner) }
-        return Claim(ownsAll: false, index: UInt16(index), owners: owners, importing: nodes[index].importing)
+        return Claim(
+            ownsAll: false, index: UInt16(exactly: index) ?? Self.noOwner, owners: owners,
+            importing: nodes[index].importing)
     }
 
     package struct Claim: Sendable {
