@@ -74,7 +74,7 @@ package struct Ownership: Sendable {
     package var needsSlot: Bool { history.topology.map { $0.mode == .cluster } ?? true }
 
     /// The nodes that own slots, as last seen.
-    var masters: [NodeAddress] { periods.last?.topology.masters.map(\.address) ?? [] }
+    var masters: [NodeAddress] { history.topology?.masters.map(\.address) ?? [] }
 
     package func verdict(slot: UInt16, at node: NodeAddress, _ provenance: ExpirationLog.Provenance) -> Verdict {
         seen(from: node).verdict(slot: slot, provenance)
