@@ -64,11 +64,51 @@ extension World {
         pump(replica)
     }
 
+    private var answerLimits: RepairReply.Limits {
+        var limits = RepairReply.Limits()
+        if let bytes = conditions.answerBytes {
+            limits.windowBytes = bytes
+            limits.pieceBytes = bytes
+        }
+        return limits
+    }
+
+    // MARK: - Catching up
+
+    /// Each second: what is missing in a replica's own logs is asked for, whoever leads.
+    func catchUp(_ replica: Replica) {
+        let peers = replica.peers.subtracting([replica.id])
+        for hole in replica.catchUp.next(replica.logs, replica.known, peers: peers) {
+            ledger.requests += 1
+            let request = RepairRequest(
+                nonce: "c.\(ledger.requests)", asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
+            trace.note("catches up", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals)")
+            catchUp(Question(hole, request, RepairInquiry(hole, peers: peers)), replica)
+        }
+        after(.seconds(1), in: replica) { [unowned self] in catchUp(replica) }
+    }
+
+    private func catchUp(_ question: Question, _ replica: Replica) {
+        take(question, replica)
+        question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
+        switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: true) {
+        case .ask:
+            publish(question.request, replica) { [unowned self] isPut in
+                if isPut { question.inquiry.asked(now: replica.clock.read(now).monotonic) }
+                catchUp(question, replica)
+            }
+        case .wait: after(.milliseconds(11), in: replica) { [unowned self] in catchUp(question, replica) }
+        case .over(let end):
+            replica.catchUp.settle(question.hole, end, replica.logs)
+            pump(replica)
+        }
+    }
+
     /// A peer hears the request by every feed, and answers once.
     func answerPeer(_ request: RepairRequest, _ replica: Replica) {
         let time = replica.clock.read(now).monotonic
         guard replica.admission.admits(request, for: replica.id, members: replica.peers, now: time) else { return }
-        push(RepairReply(to: request, from: replica.id), request, replica)
+        push(RepairReply(to: request, from: replica.id, limits: answerLimits), request, replica)
     }
 
     private func push(_ reply: RepairReply, _ request: RepairRequest, _ replica: Replica) {

@@ -59,12 +59,14 @@ package struct Intake {
     var surveyedThrough: [String: UInt64] = [:]
     var news = News()
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init()) {
+    package init(
+        logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init(), readyLimit: Int? = nil
+    ) {
         self.logs = logs
         self.filter = filter
         self.bounds = bounds
         machine = DispatchMachine(bounds)
-        readyLimit = max(1024, lanes * 16)
+        self.readyLimit = readyLimit ?? max(1024, lanes * 16)
     }
 
     // MARK: - The term

@@ -58,7 +58,7 @@ package final class NodeLog: Sendable {
     ///   whether anybody heard it or not.
     package init(
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
-        budget: LogBudget? = nil
+        budget: LogBudget? = nil, chunkBytes: Int? = nil
     ) {
         self.runID = runID
         self.address = address
@@ -68,7 +68,7 @@ package final class NodeLog: Sendable {
         self.limitAge = limitAge
         self.budget = budget
         self.isSuccessor = isSuccessor
-        let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
+        let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
     }
 

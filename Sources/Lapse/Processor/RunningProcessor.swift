@@ -258,6 +258,7 @@ final class RunningProcessor: Sendable {
             metadata: [
                 "node": "\(gap.node)", "count": "\(gap.ordinals.count)", "repaired": "\(gap.repaired)",
                 "lost": "\(gap.lost)", "from": "\(gap.ordinals.lowerBound)", "to": "\(gap.ordinals.upperBound)",
+                "run-id": "\(gap.runID)",
             ])
         if gap.lost > 0 { parts.withLock { $0 }?.reconciler?.want(.gap) }
         gaps.send(gap)

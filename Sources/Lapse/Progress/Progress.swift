@@ -54,7 +54,7 @@ package struct Progress: Sendable, Equatable {
     /// Nothing has moved; the base counts too: a replica that subscribes later numbers by it.
     func saysTheSame(as other: Progress) -> Bool { (cursor, base) == (other.cursor, other.base) }
 
-    func isNewer(than other: Progress) -> Bool {
+    package func isNewer(than other: Progress) -> Bool {
         (epoch, token, write) > (other.epoch, other.token, other.write)
     }
 
