@@ -129,7 +129,7 @@ let package = Package(
         // The decisions in simulated time: faults by the thousand, drawn from seeds.
         .target(
             name: "Simulation", dependencies: ["Lapse", "LeaderElection", "RedisClient", "RESP", nioCore],
-            swiftSettings: rules),
+            exclude: ["README.md"], swiftSettings: rules),
         .executableTarget(
             name: "SimulateCommand",
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],

@@ -11,8 +11,9 @@ package struct Ledger: Sendable {
     package var lost: Int
     /// What the replicas themselves say is lost.
     package var reported: Int
-    /// Keys of Lapse's own that expired: whoever loses a stretch cannot tell whether one was in it.
-    package var own = 0
+    /// What was reported as lost beyond what is owed: keys of Lapse's own and of others, repetitions. Whoever loses a stretch cannot
+    /// tell whether one was in it.
+    package var beyond = 0
     /// What was reported as lost was found again by its companion: all is owed, whatever was heard.
     package var isReconciled = false
     /// Handlings beyond the first of a key.
@@ -73,7 +74,7 @@ package struct Ledger: Sendable {
     package var failures: [String] {
         var failures = problems
         if overlaps > 0 { failures.append("two leaders at once") }
-        if !isReconciled, !(lost...lost + own).contains(reported) {
+        if !isReconciled, reported != lost + beyond {
             failures.append("lost \(lost), reported \(reported)")
         }
         return failures
@@ -91,10 +92,15 @@ package struct Ledger: Sendable {
             if late > 0 { problems.append("handled after waking: \(late)") }
         }
         if settlement.unannounced > 0 { note += "not announced: \(settlement.unannounced) " }
-        own = settlement.own
-        if reported > lost { note += "own keys: \(own) " }
         announcedAgain = settlement.announcedAgain
         if announcedAgain > 0 { note += "announced again: \(announcedAgain) " }
+    }
+
+    /// Every difference between lost and reported must be known, key by key.
+    mutating func note(_ audit: LossAudit, unheard: Int) {
+        beyond = audit.beyond
+        note += audit.note
+        if !isReconciled { problems += audit.problems(blind: unheard) }
     }
 
     /// Every account that a leader showed must have added up.

@@ -78,7 +78,9 @@ package struct RandomRun: Sendable {
             quiet.note = ""
             ledger.note(quiet, settlement)
         }
-        ledger.note = "announced again: \(settlement.announcedAgain), not announced: \(settlement.unannounced) "
+        ledger.note = ""
+        if let audit = settlement.audit { ledger.note(audit, unheard: settlement.unheard) }
+        ledger.note += "announced again: \(settlement.announcedAgain), not announced: \(settlement.unannounced) "
         ledger.note(stage.probe)
         return ledger
     }

@@ -1,3 +1,5 @@
+import ThrowawayRedis
+
 /// How long faults and traffic last: for the table, or for a test.
 package enum Pace: Sendable {
     case full, short
@@ -56,6 +58,12 @@ package enum Scenario: String, CaseIterable, Sendable {
     case nodeRestartCompanions = "node-restart-companions"
     /// 44.
     case slowHandler = "slow-handler"
+    /// 101.
+    case sentinelFailover = "sentinel-failover"
+    /// 105.
+    case rollingBacklog = "rolling-backlog"
+    /// 107.
+    case reshardBacklog = "reshard-backlog"
 
     /// Every timer key has a companion: whatever is not heard must be found.
     package var hasCompanions: Bool {
@@ -83,6 +91,9 @@ package enum Scenario: String, CaseIterable, Sendable {
         case (.rolling, .full): 30
         case (.masterKilled, .full), (.masterFrozen, .full): 28
         case (.allDown, .full), (.slowHandler, .full): 75
+        case (.reshardBacklog, .full): 95
+        case (.rollingBacklog, .full): 40
+        case (.rollingBacklog, .short), (.reshardBacklog, .short): 20
         case (_, .full): 22
         case (.sigstop, .short), (.rolling, .short), (.masterKilled, .short), (.masterFrozen, .short): 16
         case (.slowHandler, .short): 16
@@ -96,10 +107,15 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .notificationsEmptied: ["--notifications", "set"]
         // A minute's backlog must not fit.
         case .slowHandler: ["--log-bytes", "65536", "--log-age", "9s"]
+        // A backlog must fit, however old it grows.
+        case .rollingBacklog, .reshardBacklog: ["--log-age", "10m"]
         case _ where hasCompanions: ["--companion", CompanionKeys.rule]
         default: []
         }
     }
+
+    /// What the replicas print is read by somebody who can be slow.
+    var hasReaders: Bool { [.slowHandler, .rollingBacklog, .reshardBacklog].contains(self) }
 
     /// Nodes that come back empty-handed need to be masters without a replica that would take their place.
     var replicasPerMaster: Int { self == .nodeRestart || self == .nodeRestartCompanions ? 0 : 1 }
@@ -127,6 +143,10 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .nodeRestart: try await stage.restartNode(after: .zero)
         case .nodeRestartCompanions: try await stage.restartNode(after: .seconds(CompanionKeys.longest + 1))
         case .slowHandler: try await stage.slowHandlers(for: stage.pace.slowness)
+        case .sentinelFailover: throw ThrowawayRedisError("this one has a stage of its own")
+        case .rollingBacklog: try await stage.underBacklog { try await $0.restartAllInTurn() }
+        case .reshardBacklog:
+            try await stage.underBacklog { try await $0.moveSlotsToAndFro(for: $0.pace == .full ? 75 : 5) }
         }
     }
 }

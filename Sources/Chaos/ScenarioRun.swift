@@ -28,13 +28,17 @@ package struct ScenarioRun: Sendable {
     }
 
     package func run() async throws -> Ledger {
+        if scenario == .sentinelFailover {
+            return try await SentinelRun(leaseTTL: leaseTTL, rate: rate, binary: binary, pace: pace, logs: logs)
+                .run(title: title, options: replicaOptions)
+        }
         var options = ClusterOptions()
         options.nodeTimeout = nodeTimeout
         options.replicasPerMaster = scenario.replicasPerMaster
         if scenario.replicasPerMaster == 0 { options.server.extra = ["cluster-require-full-coverage no"] }
         return try await Self.withStage(
             options, binary: binary, leaseTTL: leaseTTL, pace: pace, extra: scenario.replicaOptions + replicaOptions,
-            hasReaders: scenario == .slowHandler
+            hasReaders: scenario.hasReaders
         ) { stage in
             let ledger = try await scenario.hasCompanions ? withCompanions(stage) : withTraffic(stage)
             await stage.group.shutDown()
@@ -84,6 +88,7 @@ package struct ScenarioRun: Sendable {
             scenario: title, announced: settlement.announced, unheard: settlement.unheard,
             handled: settlement.handled, reported: stage.group.reported)
         ledger.note(trace, settlement)
+        if let audit = settlement.audit { ledger.note(audit, unheard: settlement.unheard) }
         ledger.note(stage.probe)
         if scenario != .resetAndForged, scenario != .nodeRestart {
             ledger.problems += try await stage.differencesFromCounters()

@@ -10,8 +10,8 @@ struct Settlement: Sendable {
     var handled: [ThrowawayReplica.Handled] = []
     /// Announcements beyond the first of a key.
     var announcedAgain = 0
-    /// Announcements of Lapse's own keys.
-    var own = 0
+    /// What the replicas call lost, key by key.
+    var audit: LossAudit?
     /// Acknowledged by Redis, and never announced.
     var unannounced = 0
 
@@ -45,7 +45,8 @@ struct Settlement: Sendable {
         settlement.handled = stage.group.handled.filter { $0.key.hasPrefix(prefix) }
         settlement.announcedAgain =
             stage.witness.counts.filter { owed.contains($0.key) }.values.reduce(0) { $0 + $1 - 1 }
-        settlement.own = stage.witness.counts.filter { $0.key.hasPrefix("{lapse-") }.values.reduce(0, +)
+        settlement.audit = LossAudit(
+            stage.witness.sightings, stage.group.reported, handled: Set(settlement.handled.map(\.key)), prefix: prefix)
         settlement.unannounced = acknowledged.subtracting(owed).count
         return settlement
     }

@@ -44,6 +44,19 @@ extension Stage {
         return Trace()
     }
 
+    /// Slots of the first master move to the second one and back, a few at a time: the view changes at every look.
+    func moveSlotsToAndFro(for seconds: Double) async throws -> Trace {
+        let masters = try await cluster.masters()
+        let end = ContinuousClock.now + .seconds(seconds)
+        var moves = 0
+        while ContinuousClock.now < end {
+            let pair = moves % 2 == 0 ? (masters[0], masters[1]) : (masters[1], masters[0])
+            try await cluster.moveSlots(count: 16, from: pair.0, to: pair.1)
+            moves += 1
+        }
+        return Trace(note: "\(moves) moves ")
+    }
+
     /// It stops for less than the time after which its replica would take its place: no connection breaks.
     func stallMaster(_ index: Int = 0) async throws -> Trace {
         let master = try await master(index)

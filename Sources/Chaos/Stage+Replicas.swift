@@ -46,6 +46,21 @@ extension Stage {
         return trace
     }
 
+    /// Does something while nearly nothing is handled, and what was announced waits.
+    func underBacklog(_ fault: (Stage) async throws -> Trace) async throws -> Trace {
+        for replica in group.replicas { replica.readOutput(bytesPerSecond: 4 << 10) }
+        try await Task.sleep(for: .seconds(pace.before))  // A backlog must grow.
+        do {
+            var trace = try await fault(self)
+            for replica in group.replicas { replica.readOutput(bytesPerSecond: nil) }
+            trace.note += "under a backlog "
+            return trace
+        } catch {
+            for replica in group.replicas { replica.readOutput(bytesPerSecond: nil) }
+            throw error
+        }
+    }
+
     /// Whoever reads what the handlers print does so more slowly than it comes.
     func slowHandlers(for time: Duration) async throws -> Trace {
         for replica in group.replicas { replica.readOutput(bytesPerSecond: 4 << 10) }

@@ -1,3 +1,5 @@
+import RESP
+
 /// A register's vote.
 public struct Vote: Sendable, Hashable {
     /// The register's counter after this vote: larger than in every vote before.
@@ -5,10 +7,10 @@ public struct Vote: Sendable, Hashable {
     /// The largest term that was ever confirmed here, 0 if none.
     public let term: UInt64
 
-    /// A vote, as a register grants it.
+    /// A vote, as a register grants it. A term from 2^53 on cannot be true and counts as 2^53: the next one can be counted still.
     public init(counter: UInt64, term: UInt64) {
         self.counter = counter
-        self.term = term
+        self.term = min(term, PlausibleCount.limit)
     }
 }
 

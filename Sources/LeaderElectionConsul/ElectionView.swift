@@ -43,7 +43,11 @@ struct ElectionView: Sendable, Equatable {
         term = entries.first { $0.key == keys.term }
     }
 
-    var record: Record { term?.value.flatMap { try? JSONDecoder().decode(Record.self, from: $0) } ?? Record() }
+    /// Nothing where the value cannot be true: no term and no token reaches 2^53.
+    var record: Record {
+        let read = term?.value.flatMap { try? JSONDecoder().decode(Record.self, from: $0) } ?? Record()
+        return max(read.term, read.token) < 1 << 53 ? read : Record()
+    }
 
     /// What the holder of the lock wrote; nil if nobody holds it.
     var holding: Holding? {

@@ -44,6 +44,9 @@ struct EtcdTerm: Sendable, Hashable {
     var term: UInt64 = 0
     var token: UInt64 = 0
 
+    /// No term and no token reaches it: such a value is nobody's, and counts as absent.
+    private static let limit: UInt64 = 1 << 53
+
     var bytes: Data { Data("\(Self.digits(term)) \(token)".utf8) }
 
     /// Smaller than the bytes of `term` and larger than those of every smaller term.
@@ -56,7 +59,9 @@ struct EtcdTerm: Sendable, Hashable {
 
     init?(_ bytes: Data) {
         let parts = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        guard parts.count == 2, let term = UInt64(parts[0]), let token = UInt64(parts[1]) else { return nil }
+        guard parts.count == 2, let term = UInt64(parts[0]), let token = UInt64(parts[1]),
+            max(term, token) < Self.limit
+        else { return nil }
         self.init(term: term, token: token)
     }
 

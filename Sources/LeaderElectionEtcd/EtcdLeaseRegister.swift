@@ -123,7 +123,7 @@ struct EtcdLeaseRegister: LeaseRegister {
         guard lease != 0 else { return nil }
         let reply = try await gateway.call(
             .timeToLive, WireLease(id: WireNumber(lease)), WireLeaseReply.self)
-        return .seconds(max(reply.ttl?.value ?? 0, 1))
+        return .seconds(min(max(reply.ttl?.value ?? 0, 1), 86_400))
     }
 
     /// etcd counts in seconds, and no lease shorter than its election timeout: never shorter than the claim's.

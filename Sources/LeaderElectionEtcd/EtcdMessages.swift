@@ -20,11 +20,14 @@ struct WireNumber: Codable, Sendable, Hashable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let text = try? container.decode(String.self), let number = Int64(text) {
-            value = number
+        let number: Int64
+        if let text = try? container.decode(String.self), let read = Int64(text) {
+            number = read
         } else {
-            value = try container.decode(Int64.self)
+            number = try container.decode(Int64.self)
         }
+        // Leases have numbers of 63 bits, and nothing is added to them; one more than a revision must exist.
+        value = min(number, .max - 1)
     }
 
     func encode(to encoder: any Encoder) throws {

@@ -95,6 +95,10 @@ struct DatabaseSession {
         guard let version = UInt64(cells[1]), let token = UInt64(cells[2]), let term = UInt64(cells[3]) else {
             throw DatabaseFailure(.unexpected, "\(layout.table) holds no numbers where numbers belong")
         }
+        guard max(version, token, term, clock) < 1 << 53 else {
+            throw DatabaseFailure(
+                .unexpected, "\(layout.table) holds a number that cannot be true: set version, token and term to 0")
+        }
         let rules = cells[4].map { LeaseRow.parts(String(decoding: $0, as: UTF8.self)) }
         sight.row = LeaseRow(
             holder: String(decoding: holder, as: UTF8.self), version: version, token: token, term: term,
@@ -114,7 +118,7 @@ struct DatabaseSession {
     private func age() throws(DatabaseFailure) -> Duration {
         let rows = try client.query("SHOW GLOBAL STATUS LIKE 'Uptime'")
         guard let seconds = rows.first.flatMap({ $0.count == 2 ? Int64($0[1]) : nil }) else { return .zero }
-        return .seconds(max(0, seconds - 1))
+        return .seconds(min(max(1, seconds), 1 << 40) - 1)
     }
 
     // MARK: A new connection

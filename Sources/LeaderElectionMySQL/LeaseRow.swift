@@ -93,7 +93,7 @@ extension Sight {
     }
 
     private func vote(_ token: UInt64, _ term: UInt64) -> Vote {
-        Vote(counter: token, term: countsTermsByToken ? token - 1 : term)
+        Vote(counter: token, term: countsTermsByToken ? token - min(token, 1) : term)
     }
 
     func confirm(_ claim: Claim, token: UInt64, term: UInt64) -> RowStep<Bool> {

@@ -23,10 +23,28 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Plant a mistake: \(Defect.allCases.map(\.rawValue).joined(separator: ", ")).")
     var defect: Defect?
 
+    @Option(
+        parsing: .singleValue,
+        help:
+            "Only this situation in every seed: \(Situation.allCases.map(\.rawValue).joined(separator: ", ")), or none."
+    )
+    var situation: [String] = []
+
+    @Option(
+        parsing: .singleValue,
+        help: "Do without an allowance of the checks: \(Allowance.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var without: [String] = []
+
+    @Flag(help: "Each situation in turn, and the number of seeds until an invariant was broken.")
+    var allSituations = false
+
     @Flag(help: "Plant each mistake in turn, and print the number of seeds until it was found.")
     var allDefects = false
 
-    @Option(help: "Only the faults of these numbers, as a shrunk schedule names them: 2,5,7, or none.")
+    @Option(
+        help:
+            "Only the faults of these numbers, as a shrunk schedule names them: 2,5,7, any for those that the seed draws, or none."
+    )
     var only: String?
 
     @Option(help: "So many timers instead of those of the seed.")
@@ -48,10 +66,20 @@ struct SimulateCommand: ParsableCommand {
             if isMissed { throw ExitCode(1) }
             return
         }
+        if allSituations {
+            show("| situation | seeds until an invariant broke | invariant | faults left after shrinking |")
+            show("|---|---|---|---|")
+            for situation in Situation.allCases {
+                var one = self
+                one.situation = [situation.rawValue]
+                _ = try one.find(nil)
+            }
+            return
+        }
         let search = Search(from: from, count: seeds, minutes: minutes)
         var failed = 0
         let found = try search.run { seed in
-            let violation = try World(schedule(seed), defect: defect).run()
+            let violation = try World(schedule(seed), defect: defect, allowing: allowances).run()
             guard keepGoing, let violation else { return violation }
             failed += 1
             show("seed \(seed): \(violation)")
@@ -69,43 +97,58 @@ struct SimulateCommand: ParsableCommand {
         throw ExitCode(1)
     }
 
-    private func schedule(_ seed: UInt64) -> Schedule {
-        var schedule = Schedule(seed: seed)
+    private var allowances: Set<Allowance> {
+        Set(Allowance.allCases).subtracting(without.compactMap(Allowance.init(rawValue:)))
+    }
+
+    private func schedule(_ seed: UInt64, _ planted: Defect? = nil) -> Schedule {
+        let wanted = situation.compactMap(Situation.init(rawValue:))
+        var schedule =
+            situation.isEmpty && (planted ?? defect) != nil
+            ? (planted ?? defect)?.schedule(seed) ?? Schedule(seed: seed)
+            : situation == ["any"]
+                ? Schedule(seed: seed, drawingFrom: Situation.allCases)
+                : Schedule(seed: seed, situations: situation.isEmpty ? nil : wanted)
         if let only { schedule = schedule.only(only.split(separator: ",").compactMap { Int($0) }) }
         if let traffic { schedule.traffic = traffic }
         return schedule
     }
 
-    private func find(_ defect: Defect) throws -> Bool {
+    private func find(_ defect: Defect?) throws -> Bool {
+        let title = defect?.rawValue ?? situation.joined(separator: " + ")
         let search = Search(from: from, count: seeds, minutes: minutes)
-        let found = try search.run { seed in try World(schedule(seed), defect: defect).run() }
+        let found = try search.run { seed in
+            try World(schedule(seed, defect), defect: defect, allowing: allowances).run()
+        }
         guard let (seed, violation) = found.failure else {
-            show("| \(defect.rawValue) | not within \(found.tried) | – | – |")
+            show("| \(title) | not within \(found.tried) | – | – |")
             return false
         }
-        var shrinker = Shrinker(violation.invariant, defect: defect)
-        let small = try shrinker.shrink(schedule(seed))
-        show("| \(defect.rawValue) | \(found.tried) | \(violation.invariant.rawValue) | \(small.faults.count) |")
+        var shrinker = Shrinker(violation.invariant, defect: defect, allowing: allowances)
+        let small = try shrinker.shrink(schedule(seed, defect))
+        show("| \(title) | \(found.tried) | \(violation.invariant.rawValue) | \(small.faults.count) |")
         return true
     }
 
     private func report(_ seed: UInt64, _ violation: Violation) throws {
         show("seed \(seed): \(violation)")
-        var shrinker = Shrinker(violation.invariant, defect: defect)
+        var shrinker = Shrinker(violation.invariant, defect: defect, allowing: allowances)
         let small = try shrinker.shrink(schedule(seed))
-        let left = try World(small, defect: defect).run() ?? violation
+        let left = try World(small, defect: defect, allowing: allowances).run() ?? violation
         show("shrunk in \(shrinker.tries) runs: \(left)")
         show(
             "\(small.registers) registers, \(small.replicas) replicas, \(small.deployment.rawValue), "
                 + "\(small.traffic) timers, \(small.faults.count) faults")
         for fault in small.faults { show("  \(fault)") }
         let numbers = small.faults.isEmpty ? "none" : small.faults.map { "\($0.number)" }.joined(separator: ",")
-        let planted = defect.map { " --defect \($0.rawValue)" } ?? ""
+        let planted =
+            (defect.map { " --defect \($0.rawValue)" } ?? "") + situation.map { " --situation \($0)" }.joined()
+            + without.map { " --without \($0)" }.joined()
         show("again: lapse-simulate --from \(seed) --seeds 1\(planted) --only \(numbers) --traffic \(small.traffic)")
     }
 
     private func printTrace() throws {
-        let world = try World(schedule(from), defect: defect, recording: true)
+        let world = try World(schedule(from), defect: defect, allowing: allowances, recording: true)
         let violation = world.run()
         for fault in schedule(from).faults { show("\(fault)") }
         for line in world.trace.lines { show(line) }

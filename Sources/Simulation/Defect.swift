@@ -12,4 +12,42 @@ package enum Defect: String, CaseIterable, Sendable {
     case quorumFromReachable = "quorum-from-reachable"
     /// A new leader begins without its predecessor's progress.
     case cursorNotRestored = "cursor-not-restored"
+
+    // What was mended once, and must not come back.
+
+    /// A look takes the view's word for the role that a server says it has.
+    case ownWordFromView = "own-word-from-view"
+    /// Only an answered ping is a sign of life.
+    case pongOnly = "pong-only"
+    /// Progress is read by a script that fails where it may not write.
+    case readNeedsWrite = "read-needs-write"
+    /// Followers drop by age what the progress calls unfinished.
+    case pendingAges = "pending-ages"
+    /// A replica keeps to itself what it knows of a reset or of forged messages.
+    case baseUntold = "base-untold"
+    /// A new subscription is numbered without the leader's word on how far it was.
+    case floorUnknown = "floor-unknown"
+    /// Replicas with other rules look like others of the group.
+    case rulesUncompared = "rules-uncompared"
+
+    /// Where it shows; nil for single faults.
+    package var situation: Situation? {
+        switch self {
+        case .renewWithoutOwnerCheck, .deadlineFromResponse, .releaseBeforeDrain, .progressBeforeCompletion,
+            .quorumFromReachable, .cursorNotRestored:
+            nil
+        case .ownWordFromView: .staleView
+        case .pongOnly: .slowFeed
+        case .readNeedsWrite: .unreadableProgress
+        case .pendingAges: .longHandlers
+        case .baseUntold: .halfHeardReset
+        case .floorUnknown: .unheardReset
+        case .rulesUncompared: .otherRules
+        }
+    }
+
+    /// The run of a seed in which it may show.
+    package func schedule(_ seed: UInt64) -> Schedule {
+        Schedule(seed: seed, situations: situation.map { [$0] } ?? [])
+    }
 }

@@ -1,5 +1,8 @@
 /// One thing that goes wrong, or that an operator does.
 package enum Fault: Sendable, Equatable {
+    /// In place of a replica: the one that leads when it happens.
+    package static let leader = -1
+
     // Replicas, by place.
     case kill(replica: Int, away: Duration)
     case pause(replica: Int, for: Duration)
@@ -28,6 +31,35 @@ package enum Fault: Sendable, Equatable {
     case nodeFrozen(node: Int, for: Duration)
     case counterReset(node: Int)
     case burst(node: Int, count: Int)
+    // Whole situations.
+    /// All replicas end at once, killed or in order, and come back.
+    case outage(isGraceful: Bool, for: Duration)
+    /// Every replica restarts in turn; so long lies between two of them.
+    case rollingRestart(gap: Duration)
+    /// A server accepts no subscription of this replica, and ends the one that it has.
+    case feedRefused(replica: Int, node: Int, for: Duration)
+    /// What a server announces reaches its subscribers one by one, in order, so far apart.
+    case slowFeed(node: Int, gap: Duration, for: Duration)
+    /// A graceful change of master.
+    case failover(shard: Int)
+    case nodeDies(node: Int)
+    /// The counter rises without an event.
+    case countedOnly(node: Int, count: Int)
+    /// So many messages on the event channel that the server did not count; the other servers' subscribers hear them too.
+    case forge(node: Int, count: Int)
+    /// Words on the control channel that no replica wrote: the how many-th of a list.
+    case publish(word: Int)
+    /// A server of another deployment answers at this address.
+    case foreign(node: Int, for: Duration)
+    /// One key, so often.
+    case storm(node: Int, count: Int)
+    /// The slots of the first master move to the second one, some at each look.
+    case moveSlots(for: Duration)
+    case refuseWrites(registers: Int, for: Duration)
+    /// The progress of the first log there turns into the how many-th of a list of texts.
+    case damage(register: Int, text: Int)
+    /// A register's replica takes its place, without its last vote, or with the vote and without its last extension.
+    case registerFailover(register: Int, keepsVote: Bool)
     // Handlers.
     /// So many of a hundred handlers fail, and all take longer.
     case handlers(failing: Int, slower: Duration, for: Duration)

@@ -15,6 +15,10 @@ struct Ledger {
     private var resourceOrder = 0
     /// Companions' timers that a handler has handled.
     var handledTimers: Set<[UInt8]> = []
+    /// Keys that a handler has handled, under whatever number.
+    var handledKeys: Set<[UInt8]> = []
+    /// When each term ended, by order.
+    var termEnds: [Int: Duration] = [:]
     var requests = 0
     var isDone = false
 
@@ -23,7 +27,7 @@ struct Ledger {
     }
 
     /// I2 and I7; returns the term's place in the order of beginnings.
-    mutating func checkToken(_ info: LeaseMachine.TermInfo) {
+    mutating func checkToken(_ info: LeaseMachine.TermInfo, registers: Int) {
         let largest = largestToken
         if info.token <= largest { violate(.i2, "token \(info.token) after \(largest)") }
         largestToken = max(largestToken, info.token)

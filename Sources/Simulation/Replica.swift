@@ -23,6 +23,8 @@ final class Replica {
     var body: Body?
     /// Claims whose lease lapsed while a handler was running.
     var lapsedWhileRunning: Set<String> = []
+    /// How its rules stand with those of the group.
+    var standing = GroupRules.Standing()
 
     // Logs and feeds.
     let logs: LogBook
@@ -34,8 +36,20 @@ final class Replica {
 
     // Progress and peers.
     var known: [String: Progress] = [:]
+    /// What any replica has told to be missing from a process' counter.
+    var bases: [String: UInt64] = [:]
+    /// Questions about numbers that peers still have to answer, by nonce.
+    var numberQuestions: [String: Set<String>] = [:]
+    var answeredNumbers: Set<String> = []
     var peers: Set<String> = []
-    var requestsHeard = RepairRequestsHeard()
+    var admission = RepairAdmission()
+    var catchUp = CatchUp()
+    /// What a leader last said of its logs, as it was read.
+    var wholeness: Wholeness?
+    /// It has given up its lease for good, and serves its peers until they are whole.
+    var isLeaving = false
+    /// The token of its last term.
+    var lastToken: UInt64 = 0
 
     // For the account.
     var bornAt: Duration = .zero
@@ -46,7 +60,7 @@ final class Replica {
 
     init(
         place: Int, life: Int, clock: ReplicaClock, settings: LeaseMachine.Settings, registerMap: [Int],
-        random: RandomSource, filter: KeyFilter, lanes: Int
+        random: RandomSource, filter: KeyFilter, lanes: Int, conditions: Conditions
     ) {
         self.place = place
         self.life = life
@@ -54,8 +68,8 @@ final class Replica {
         self.clock = clock
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
-        logs = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60))
-        intake = Intake(logs: logs, filter: filter, lanes: lanes)
+        logs = LogBook(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
+        intake = Intake(logs: logs, filter: filter, lanes: lanes, readyLimit: conditions.pendingLimit)
     }
 
     /// It will do nothing any more.
@@ -63,6 +77,11 @@ final class Replica {
         body = nil
         deferred = []
         for feed in feeds { feed.connection = nil }
+    }
+
+    /// Its cursor is behind this one, and does not wait for it.
+    func hasPassed(_ ordinal: UInt64, _ runID: String) -> Bool {
+        intake.cursor(runID).map { $0.through >= ordinal && !$0.pending.sorted.contains(ordinal) } ?? false
     }
 
     func isPaused(_ now: Duration) -> Bool { pausedUntil.map { $0 > now } ?? false }
@@ -101,6 +120,9 @@ final class Body {
     let info: LeaseMachine.TermInfo
     /// Counts the terms of the run in the order in which they began.
     let order: Int
+    /// When it began to move the cursors.
+    var began: Duration = .zero
+    var begunReading: Duration = .zero
     var window: LeaseWindow
     var phase = Phase.reading
     var drainRequested = false
@@ -125,6 +147,11 @@ final class Body {
     var lost: [String: Set<UInt64>] = [:]
     /// The elector was told, by a planted mistake.
     var hasReturned = false
+    /// What it last said of its logs.
+    var saidWhole: Bool?
+    /// When its progress was last told to the followers, and how often.
+    var sharedAt: Duration?
+    var shares = 0
 
     init(_ info: LeaseMachine.TermInfo, order: Int, lanes: Int) {
         self.info = info

@@ -13,8 +13,15 @@ package struct Schedule: Sendable {
     package var faults: [PlannedFault]
     /// The faults end here; the rest of the run heals.
     package let faultsEnd: Duration
+    package internal(set) var situations: [Situation] = []
+    package internal(set) var conditions = Conditions()
 
-    package init(seed: UInt64) {
+    /// - Parameters:
+    ///   - situations: those of the run; nil draws none, one or two.
+    ///   - choice: what to draw from.
+    package init(
+        seed: UInt64, situations wanted: [Situation]? = nil, drawingFrom choice: [Situation] = Situation.held
+    ) {
         self.seed = seed
         // Neighbouring seeds of SplitMix64 would give shifted copies of one stream.
         var mix = RandomSource.seeded(seed)
@@ -34,6 +41,13 @@ package struct Schedule: Sendable {
                         registers: registers, replicas: replicas, nodes: deployment.nodes, &random),
                     number: number))
         }
+        // A stream of its own: without a situation a seed is what it always was.
+        var rough = RandomSource.seeded(mix.next() ^ 0x5E7A_11ED_0B5E_55ED)
+        situations = wanted ?? Situation.drawn(from: choice, &rough)
+        if !situations.isEmpty { faults = faults.filter(\.fault.isPlain).prefix(rough.pick(5)).map(\.self) }
+        for situation in situations { shape(situation, &rough) }
+        // A situation may have chosen fewer servers.
+        faults.removeAll { $0.fault.node >= deployment.nodes }
         faults.sort { $0.at < $1.at }
         for number in faults.indices { faults[number].number = number }
     }

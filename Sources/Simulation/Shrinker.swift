@@ -1,13 +1,18 @@
 /// Makes a failing schedule small: fewer faults, less traffic, while the same invariant still breaks.
 package struct Shrinker {
     private let defect: Defect?
+    private let allowances: Set<Allowance>
     private let invariant: Invariant
     /// Runs tried.
     package private(set) var tries = 0
     private let limit: Int
 
     /// - Parameter limit: the most runs to try.
-    package init(_ invariant: Invariant, defect: Defect? = nil, limit: Int = 400) {
+    package init(
+        _ invariant: Invariant, defect: Defect? = nil, allowing: Set<Allowance> = Set(Allowance.allCases),
+        limit: Int = 400
+    ) {
+        allowances = allowing
         self.invariant = invariant
         self.defect = defect
         self.limit = limit
@@ -60,6 +65,6 @@ package struct Shrinker {
 
     private mutating func stillFails(_ schedule: Schedule) throws -> Bool {
         tries += 1
-        return try World(schedule, defect: defect).run()?.invariant == invariant
+        return try World(schedule, defect: defect, allowing: allowances).run()?.invariant == invariant
     }
 }

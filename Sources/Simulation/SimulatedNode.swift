@@ -12,7 +12,13 @@ final class NodeProcess {
     /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
     var isExact = true
 
-    init(runID: String) { self.runID = runID }
+    /// It belongs to another deployment.
+    let isForeign: Bool
+
+    init(runID: String, isForeign: Bool = false) {
+        self.runID = runID
+        self.isForeign = isForeign
+    }
 }
 
 /// One expiration, as the node announced it, and what became of it.
@@ -21,12 +27,17 @@ struct Announcement {
     let isWanted: Bool
     /// A frozen master announced it a second time, after its replica had taken over.
     let isRepeat: Bool
+    /// Counted, and no message was sent.
+    var isCountedOnly = false
     let at: Duration
     /// Whoever was in doubt about it may pass over it.
     var isDeposed = false
     /// The lives of replicas that heard it and may be asked for it.
     var hearers: Set<Int> = []
     var handled = 0
+    /// The term that handled it last, by order, and when.
+    var handledBy = 0
+    var handledAt: Duration = .zero
     var isLost = false
 }
 
@@ -41,6 +52,11 @@ struct Shard {
     /// Indexes of its servers.
     var servers: [Int]
     var master: Int
+    /// The one that the view names: it may be behind.
+    var named: Int
+    /// Each change of master has a configuration epoch of its own; and that of the view.
+    var epoch: UInt64 = 1
+    var namedEpoch: UInt64 = 1
     /// Timers that have not expired, by number, with their due times.
     var timers: [Int: (timer: Timer, due: Duration)] = [:]
     /// Companions, with the term that has handled each; a handled one that stays was not to be deleted.
@@ -64,6 +80,9 @@ final class SimulatedNode {
     var connections: [Connection] = []
     /// What waits for a frozen server to go on.
     var deferred: [() -> Void] = []
+    /// What it announces until `slowUntil` reaches each subscriber so far apart.
+    var gap: Duration = .zero
+    var slowUntil: Duration = .zero
     /// New connections are refused until then.
     var refusesUntil: Duration = .zero
 
@@ -88,6 +107,11 @@ final class Connection {
     /// Nothing comes through any more, and nobody knows.
     var isDeaf = false
     var lastArrival: Duration = .zero
+    /// Messages on their way, and when the last one came.
+    var underWay = 0
+    var lastByteAt: Duration = .zero
+    /// Since when its entries have numbers.
+    var numberedAt: Duration?
 
     init(replica: Replica, feed: Feed, process: NodeProcess) {
         self.replica = replica
@@ -101,6 +125,10 @@ enum FeedMessage {
     /// The number of an announcement of the process.
     case expired(UInt64)
     case nonce(String)
+    /// Published by a client on the event channel.
+    case forged([UInt8])
+    /// Published by a client on the control channel.
+    case words(String)
     case pong
     case repair(RepairRequest)
 }

@@ -33,11 +33,22 @@ package struct SimulatedRegister: Sendable {
     package var isBlackHole = false
     /// The guard against a server that forgot its votes.
     package var refusesWhenYoung = true
+    /// Memory is full, or the disk is: nothing new is written, what is there may be extended and deleted.
+    var refusesWrites = false
+    /// Whether a replica may write down here that it lives. (The user's rights.)
+    var mayNoteMembers = true
+    /// The lock before its last change, and before it was last extended: what a replica may still have.
+    private var lockBefore: Lock?
+    private var untilBefore: Duration?
     /// A planted defect: whoever asks gets the lock renewed.
     var renewsForAnyone = false
+    /// The rules that each replica has signed.
+    private var signatures: [String: (terms: String, until: Duration)] = [:]
     /// What leaders wrote about their cursors, as text by field, and the largest token among the writers.
     private var progress: [String: String] = [:]
     private var progressToken: UInt64 = 0
+    /// What the leader of the largest term said of its logs.
+    private var wholeness: Wholeness?
     /// The last write with that token.
     private var progressWrite: UInt64 = 0
     /// When each replica was last seen, by this register's clock.
@@ -57,7 +68,12 @@ package struct SimulatedRegister: Sendable {
     ) {
         lock = held(at: time)
         let now = clock(time)
+        let before = lock
+        defer { remember(before) }
         switch operation {
+        case .acquire(let claim) where refusesWrites && (lock == nil || lock?.value == claim.value),
+            .confirm(let claim, _, _) where refusesWrites && lock?.value == claim.value:
+            return (.failed(.unexpected("OOM command not allowed when used memory > 'maxmemory'")), false)
         case .acquire(let claim):
             if let lock, lock.value != claim.value {
                 if let theirs = claim.mismatch(rules: lock.rules, purpose: lock.purpose) {
@@ -104,12 +120,57 @@ package struct SimulatedRegister: Sendable {
         self.term = max(self.term, term)
     }
 
+    private mutating func remember(_ before: Lock?) {
+        guard before != lock else { return }
+        lockBefore = before
+        untilBefore = before?.value == lock?.value ? before?.until : nil
+    }
+
+    /// Its replica takes its place: without the last change of the lock, or with the vote and without its last extension.
+    mutating func failOver(keepsVote: Bool) {
+        if keepsVote { if let untilBefore { lock?.until = untilBefore } } else { lock = lockBefore }
+        (lockBefore, untilBefore) = (lock, nil)
+    }
+
+    // MARK: Rules
+
+    /// Takes no signature beside a living one with other terms.
+    mutating func sign(_ member: String, terms: String, for life: Duration, at time: Duration) -> GroupRules.Answer {
+        let now = clock(time)
+        signatures = signatures.filter { $0.value.until > now }
+        if let other = signatures.first(where: { $0.key != member && $0.value.terms != terms }) {
+            return .taken(by: MemberID(other.key), terms: other.value.terms)
+        }
+        signatures[member] = (terms, now + life)
+        return .signed([])
+    }
+
+    mutating func withdraw(_ member: String) { signatures[member] = nil }
+
     // MARK: Progress
 
-    /// Takes the cursors, unless a larger token has written before, or this token something later.
-    mutating func write(_ fields: [(field: String, text: String)], token: UInt64, number: UInt64) -> Bool {
+    mutating func note(_ word: Wholeness) {
+        guard !refusesWrites, word.token >= max(progressToken, wholeness?.token ?? 0) else { return }
+        wholeness = word
+    }
+
+    /// What somebody may have done to a cursor: none of it can be true, whatever else it says.
+    static let damages = [
+        "9000000000000000 1 18446744073709551615 0 n -", "9000000000000000 1 5 9223372036854775807 n -",
+        "9000000000000000 1 5 -9223372036854775808 n -", "9000000000000000 1 3 0 n 0",
+        "9000000000000000 1 7 0 n 0-3", "9000000000000000 1 9 0 n 18446744073709551615", "", "x",
+        "9000000000000000 1 9 0 n 5-1", "18446744073709551615 18446744073709551615 4 0 n -",
+    ]
+
+    mutating func damage(_ text: Int) {
+        if let field = progress.keys.filter({ $0.hasPrefix("log:") }).min() { progress[field] = Self.damages[text] }
+    }
+
+    /// Takes the cursors, unless a larger token has written before, or this token something later. Nil: an error.
+    mutating func write(_ fields: [(field: String, text: String)], token: UInt64, number: UInt64) -> Bool? {
         guard progressToken <= token else { return false }
         if progressToken == token, progressWrite > number { return true }
+        guard !refusesWrites else { return nil }
         progressToken = token
         progressWrite = number
         for (field, text) in fields { progress[field] = text }
@@ -126,21 +187,39 @@ package struct SimulatedRegister: Sendable {
         progress["log:\(runID)"].flatMap { Progress(field: "log:\(runID)", text: $0)?.cursor }
     }
 
-    /// The cursors, and the replicas seen within the last seconds; `id` is seen now. A term that begins shuts out those before it.
-    mutating func read(
-        as id: String, fencing token: UInt64?, at time: Duration
-    ) -> (cursors: [String: Progress], members: Set<String>) {
+    /// What there is, and `id` is seen now, if that may be written. A term that begins shuts out those before it.
+    mutating func read(as id: String, fencing token: UInt64?, at time: Duration) -> RegisterWord {
+        var word = RegisterWord()
         if let token, progressToken < token {
-            progressToken = token
-            progressWrite = 0
+            if refusesWrites {
+                word.refusal = Self.refusal
+            } else {
+                progressToken = token
+                progressWrite = 0
+            }
         }
         let now = clock(time)
-        members[id] = now
-        var cursors: [String: Progress] = [:]
+        if mayNoteMembers, !refusesWrites { members[id] = now } else { word.refusal = Self.refusal }
         for (field, text) in progress {
-            if let cursor = Progress(field: field, text: text) { cursors[cursor.runID] = cursor }
+            if field.hasPrefix("base:") {
+                word.bases[String(field.dropFirst(5))] = UInt64(text)
+            } else if let cursor = Progress(field: field, text: text) {
+                word.entries[cursor.runID] = cursor
+            }
         }
-        return (cursors, Set(members.filter { $0.value >= now - .seconds(5) }.keys))
+        word.members = Set(members.filter { $0.value >= now - .seconds(5) }.keys)
+        word.fence = progressToken
+        word.wholeness = wholeness
+        return word
+    }
+
+    private static let refusal = "OOM command not allowed when used memory > 'maxmemory'"
+
+    /// A base never falls.
+    mutating func tell(base: UInt64, of runID: String) {
+        guard !refusesWrites else { return }
+        let field = "base:\(runID)"
+        progress[field] = "\(max(base, progress[field].flatMap { UInt64($0) } ?? 0))"
     }
 
     /// Restarts without any data.
@@ -149,6 +228,8 @@ package struct SimulatedRegister: Sendable {
         counter = 0
         term = 0
         progress = [:]
+        wholeness = nil
+        signatures = [:]
         progressToken = 0
         progressWrite = 0
         members = [:]

@@ -15,9 +15,14 @@
 /// | I11 | no key of Lapse's own reaches a handler |
 /// | position | an expiration is handled under the number that its node gave it |
 /// | repeat | what a frozen master announces again, after its replica took over, is not handled again |
+/// | I12 | what a replica takes with it when it ends, another one has, or it is finished; what the progress calls pending no age drops |
+/// | I13 | what a cursor has passed was handled, called lost, or a deposed master's repetition: nothing is passed over for lack of a look |
+/// | foreign | no key of another deployment reaches a handler |
+/// | late | one key that expires all the time does not hold up the others |
+/// | twice | a handler is called again only for what was finished shortly before its term ended |
 /// | companion | a companion whose timer is gone is handled, announced or not |
 ///
-/// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of the logs in bytes, slot migration,
+/// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of the logs in bytes,
 /// and whatever a server does inside one command. Those rows of FAULTS are tests against real processes.
 package enum Invariant: String, Sendable, CaseIterable {
     case i1 = "I1"
@@ -31,7 +36,10 @@ package enum Invariant: String, Sendable, CaseIterable {
     case i9 = "I9"
     case i10 = "I10"
     case i11 = "I11"
-    case position, `repeat`, companion
+    case i12 = "I12"
+    case i13 = "I13"
+    case i14 = "I14"
+    case position, `repeat`, companion, foreign, late, twice
 }
 
 package struct Violation: Sendable, Equatable, CustomStringConvertible {

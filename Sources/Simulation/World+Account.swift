@@ -12,12 +12,14 @@ extension World {
             ledger.violate(.i10, "two handlers at once for \(work.key)")
         }
         guard work.hasPosition else { return }
+        checkPromptness(work, replica, body)
         let position = body.lastOrdinal[work.runID, default: [:]][work.key.bytes] ?? 0
         if work.ordinal < position || body.finished.contains(Position(runID: work.runID, ordinal: work.ordinal)) {
             ledger.violate(.i10, "\(work.key) number \(work.ordinal) after \(position)")
         }
         body.lastOrdinal[work.runID, default: [:]][work.key.bytes] = work.ordinal
         guard let process = ledger.processes[work.runID] else { return }
+        if process.isForeign { ledger.violate(.foreign, "\(work.key) of \(work.runID) reached a handler") }
         guard work.ordinal <= process.announced.count else {
             guard process.isExact else { return }
             return ledger.violate(.position, "\(work.runID):\(work.ordinal) was never announced")
@@ -31,17 +33,24 @@ extension World {
             )
         }
         // A replica that was stopped itself could not notice the silence.
-        if announcement.isRepeat, replicas.allSatisfy({ now - $0.lastTrouble > .seconds(8) }) {
+        let isWitnessed =
+            !allowances.contains(.stoppedWitness) || replicas.allSatisfy { now - $0.lastTrouble > .seconds(8) }
+        if announcement.isRepeat, isWitnessed {
             ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled")
         }
     }
 
-    func handled(_ work: Work) {
+    func handled(_ work: Work, _ body: Body) {
+        ledger.handledKeys.insert(work.key.bytes)
         if companionRules.companion(of: work.key.bytes) != nil { ledger.handledTimers.insert(work.key.bytes) }
         guard work.hasPosition, let process = ledger.processes[work.runID],
             work.ordinal <= process.announced.count
         else { return }
-        process.announced[Int(work.ordinal) - 1].handled += 1
+        let index = Int(work.ordinal) - 1
+        if process.announced[index].handled > 0 { checkTwice(work, process.announced[index], body) }
+        process.announced[index].handled += 1
+        process.announced[index].handledBy = body.order
+        process.announced[index].handledAt = now
     }
 
     /// What the intake has to tell.
@@ -68,14 +77,19 @@ extension World {
         if isExact, lost != UInt64(missing.count) {
             ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
-        guard let process = ledger.processes[hole.runID], process.isExact else { return }
+        guard let process = ledger.processes[hole.runID] else { return }
+        checkSilentCount(hole, lost, process, replica)
+        guard process.isExact else { return }
         for ordinal in missing {
             guard ordinal <= process.announced.count else {
                 ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, never announced")
                 continue
             }
             let index = Int(ordinal) - 1
-            if process.announced[index].handled > 0, isAccountedFor(ordinal, hole.runID, body) {
+            checkLoss(ordinal, process, replica, body)
+            if process.announced[index].handled > 0,
+                !allowances.contains(.unwrittenWord) || isAccountedFor(ordinal, hole.runID, body)
+            {
                 ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, and was handled before")
             }
             if let peer = replicas.first(where: { $0 !== replica && had(ordinal, hole.runID, $0, asker: replica) }) {
@@ -95,8 +109,10 @@ extension World {
 
     /// Whether a peer in reach could have told.
     private func had(_ ordinal: UInt64, _ runID: String, _ peer: Replica, asker: Replica) -> Bool {
-        guard peer.isAlive, now - peer.bornAt > .seconds(6), now - peer.lastTrouble > .seconds(6),
-            !hasTrouble(asker), now - lastNodeTrouble > .seconds(6),
+        let mayBeAskedInVain =
+            now - peer.bornAt < .seconds(6) || now - peer.lastTrouble < .seconds(6) || hasTrouble(asker)
+            || now - lastNodeTrouble < .seconds(6)
+        guard peer.isAlive, !peer.isPaused(now), !mayBeAskedInVain || !allowances.contains(.youngPeer),
             let entry = peer.logs[runID]?.entry(ordinal)
         else { return false }
         return !entry.provenance.isDoubted
@@ -118,9 +134,15 @@ extension World {
             guard let cursor = replica.intake.cursor(log.runID), let began = replica.intake.opened[log.runID] else {
                 continue
             }
+            if let process = ledger.processes[log.runID], process.isExact, cursor.through > process.announced.count {
+                return ledger.violate(
+                    .i9,
+                    "the cursor of \(log.runID) stands at \(cursor.through), announced were \(process.announced.count)")
+            }
             // Kept by log: one that is finished and over may leave the book.
             body.sums[log.runID] = LogSum(
-                node: log.node, passed: Int(cursor.through) - Int(began.through) + began.pending.count,
+                node: log.node,
+                passed: Int(clamping: cursor.through) - Int(clamping: began.through) + began.pending.count,
                 open: cursor.pending.count, lost: body.lost[log.runID]?.count { $0 <= cursor.through } ?? 0)
         }
         var sums: [String: LogSum] = [:]
@@ -155,12 +177,19 @@ extension World {
     private func unsettled() -> (Invariant, String)? {
         let alive = Set(replicas.filter(\.isAlive).map(\.life))
         for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key })
-        where process.isExact {
+        where process.isExact || judgesKeys {
             for (index, one) in process.announced.enumerated() {
-                guard one.isWanted, !one.isRepeat, !one.isDeposed, one.handled == 0, !one.isLost,
-                    !one.hearers.isDisjoint(with: alive)
-                else { continue }
-                return (.i8, "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost")
+                guard one.isWanted, !one.isRepeat, !one.isDeposed, !one.hearers.isDisjoint(with: alive) else {
+                    continue
+                }
+                let isSettled =
+                    process.isExact ? one.handled > 0 || one.isLost : ledger.handledKeys.contains(one.key)
+                if isSettled { continue }
+                let isPassed = replicas.contains { $0.hasPassed(UInt64(index + 1), runID) }
+                return (
+                    isPassed ? .i13 : .i8,
+                    "\(runID):\(index + 1) was heard by \(one.hearers.sorted()), not handled, not called lost"
+                )
             }
         }
         for shard in shards {

@@ -17,12 +17,16 @@ extension World {
             map = Array(reachable.prefix(max(1, reachable.count - (reachable.count + 1) % 2)))
             if map.isEmpty { map = [0] }
         }
+        let isStranger = conditions.hasStranger && place == 0
+        if isStranger { map = [registers.count / 2] }
         let settings = try LeaseMachine.Settings(
-            name: "sim", id: "r\(place)-\(lives)", rules: Self.rules, registers: map.count, timing: timing,
+            name: "sim", id: "r\(place)-\(lives)",
+            rules: isStranger && defect != .rulesUncompared ? "other" : Self.rules, registers: map.count,
+            timing: timing,
             drainLimit: .seconds(2))
         return Replica(
             place: place, life: lives, clock: clock, settings: settings, registerMap: map,
-            random: .seeded(random.next()), filter: filter, lanes: Self.lanes)
+            random: .seeded(random.next()), filter: filter, lanes: Self.lanes, conditions: conditions)
     }
 
     func step(_ event: LeaseMachine.Event, _ replica: Replica) {
@@ -32,7 +36,7 @@ extension World {
         if defect == .deadlineFromResponse { (reading, trips) = readLate(event, replica, reading) }
         for effect in replica.machine.step(event, now: reading) { carryOut(effect, replica, &trips) }
         noteLapse(replica)
-        if case .stopped = replica.machine.state, replica.isStopping { exited(replica) }
+        if case .stopped = replica.machine.state, replica.isStopping { leave(replica) }
     }
 
     /// The planted mistake: the clock is read when the answers have come, not before the first byte was sent.
@@ -86,6 +90,9 @@ extension World {
 
     private func send(_ request: LeaseMachine.Request, _ replica: Replica, _ trips: inout [Trip]) {
         checkRelease(request.operation, replica)
+        if let answer = answerByRules(request.operation, replica) {
+            return after(.microseconds(10), in: replica) { [unowned self] in step(.answered(request, answer), replica) }
+        }
         let register = replica.registerMap[request.register]
         let isDrawn: Bool
         switch request.operation {
@@ -156,6 +163,6 @@ extension World {
             guard let body = other.body, body.window.isHeld(at: other.clock.read(now)) else { continue }
             ledger.violate(.i1, "\(replica.id) begins term \(info.term) within the lease of \(other.id)")
         }
-        ledger.checkToken(info)
+        ledger.checkToken(info, registers: conditions.hasStranger ? replica.registerMap.count : registers.count)
     }
 }

@@ -12,26 +12,24 @@ extension World {
                 // Nobody in reach knew of the reset.
                 if replica.known[process.runID] == nil { process.isExact = false }
             }
+            signRules(replica)
             step(.start, replica)
             openFeeds(replica)
             tidy(replica)
+            catchUp(replica)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
         }
     }
 
     func happen(_ fault: Fault) {
         // Whoever misses something before the leader has found out about a reset cannot know the numbers any more.
-        for process in ledger.processes.values {
+        for process in ledger.processes.values where allowances.contains(.unseenReset) && !judgesKeys {
             if let resetAt = process.resetAt, now - resetAt < .seconds(4) { process.isExact = false }
         }
         switch fault {
-        case .kill(let place, let away): kill(place, away: away)
-        case .pause(let place, let time): pause(place, for: time)
-        case .restart(let place, let away):
-            let replica = replicas[place]
-            replica.isStopping = true
-            replica.away = away
-            perform(in: replica) { [unowned self] in step(.stop, replica) }
+        case .kill(let place, let away): kill(resolve(place), away: away)
+        case .pause(let place, let time): pause(resolve(place), for: time)
+        case .restart(let place, let away): restart(resolve(place), away: away)
         case .resign(let place): perform(in: replicas[place]) { [unowned self] in step(.resign, replicas[place]) }
         case .wakeUp(let place): perform(in: replicas[place]) { [unowned self] in step(.wakeUp, replicas[place]) }
         case .wallClock(let place, let by, let back):
@@ -42,6 +40,7 @@ extension World {
             network.badness = badness
             network.badUntil = now + time
         case .partition(let place, let registers, let time):
+            let place = resolve(place)
             network.partitions.append((place, registers, now + time))
             replicas[place].lastTrouble = now + time
         case .registerRestart(let register):
@@ -54,6 +53,7 @@ extension World {
         case .registerClock(let register, let by):
             registers[register].clockOffset += by
         case .feedCut(let place, let node):
+            let place = resolve(place)
             for connection in nodes[node].connections where connection.replica.place == place {
                 connection.replica.lastTrouble = now
                 cut(connection, noticedAfter: random.microseconds(100...5_000))
@@ -76,10 +76,19 @@ extension World {
             }
         case .handlers(let failing, let slower, let time):
             handlers = HandlerMood(failing: failing, slower: slower, until: now + time)
+        default: happen(inSituation: fault)
         }
     }
 
-    private func resetCounter(_ node: SimulatedNode) {
+    /// Drains, hands over, ends and comes back.
+    func restart(_ place: Int, away: Duration) {
+        let replica = replicas[place]
+        replica.isStopping = true
+        replica.away = away
+        perform(in: replica) { [unowned self] in step(.stop, replica) }
+    }
+
+    func resetCounter(_ node: SimulatedNode) {
         guard node.answers(now) else { return }
         node.process.counter = 0
         node.process.resetAt = now
@@ -93,7 +102,7 @@ extension World {
     }
 
     /// The stated assumption: no majority of the registers loses its data within one lease. One at a time, then.
-    private func mayForget() -> Bool {
+    func mayForget() -> Bool {
         guard registers.count > 1, now - lastRegisterFault > Self.ttl * 1.5 else { return false }
         lastRegisterFault = now
         return true
@@ -103,17 +112,20 @@ extension World {
     func kill(_ place: Int, away: Duration) {
         guard replicas[place].isAlive else { return }
         trace.note("killed", replicas[place].life)
+        checkCustody(replicas[place], isGraceful: false)
         gone(replicas[place], away: away)
     }
 
     /// A graceful end.
     func exited(_ replica: Replica) {
         trace.note("exited", replica.life)
+        checkCustody(replica, isGraceful: true)
         gone(replica, away: replica.away)
     }
 
     private func gone(_ replica: Replica, away: Duration) {
         replica.isAlive = false
+        if let body = replica.body { ledger.termEnds[body.order] = now }
         for feed in replica.feeds {
             guard let connection = feed.connection else { continue }
             connection.isOpen = false
@@ -160,7 +172,10 @@ extension World {
         for replica in replicas {
             if !replica.isAlive { revive(replica) }
         }
-        for index in registers.indices { registers[index].isDown = false }
+        for index in registers.indices {
+            registers[index].isDown = false
+            registers[index].refusesWrites = false
+        }
         isHealed = true
         // I6: the lease of whoever led, or of a young register, and two retries; a second for starting and asking. Messages
         // that were sent before may be applied five seconds late.

@@ -7,6 +7,8 @@ import RedisClient
 /// One replica's subscription to one server, kept alive.
 final class Feed {
     let node: Int
+    /// By which it knows the node.
+    let address: NodeAddress
     var connection: Connection?
     var log: NodeLog?
     var watch = FeedWatch(patience: 3)
@@ -25,13 +27,22 @@ final class Feed {
     /// Heard in this subscription before the first mark gave them their ordinals.
     var unnumbered: [UInt64] = []
     var isNumbered = false
+    /// How far the leader was known to be when the mark was made.
+    var floorAtMark: UInt64 = 0
+    /// Peers that wait for the next mark.
+    var awaitingMark: [() -> Void] = []
+    var isMarkForPeer = false
 
-    init(node: Int) { self.node = node }
+    init(node: Int, address: NodeAddress) {
+        self.node = node
+        self.address = address
+    }
 }
 
 extension World {
     func openFeeds(_ replica: Replica) {
-        replica.feeds = nodes.map { Feed(node: $0.index) }
+        replica.feeds = nodes.map { Feed(node: $0.index, address: $0.address) }
+        if conditions.hasAlias { replica.feeds.append(Feed(node: 0, address: SimulatedTopology.address(1))) }
         for feed in replica.feeds { connect(feed, replica) }
     }
 
@@ -47,7 +58,7 @@ extension World {
         guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica, again) }
         after(trip.there) { [unowned self] in
             guard replica.isAlive else { return }
-            guard node.answers(now), node.refusesUntil <= now else {
+            guard node.answers(now), node.refusesUntil <= now, !isRefused(replica, feed.node) else {
                 return after(node.isFrozen(now) ? .seconds(2) : .milliseconds(1), in: replica, again)
             }
             let connection = Connection(replica: replica, feed: feed, process: node.process)
@@ -59,7 +70,7 @@ extension World {
 
     private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         trace.note("subscribed", replica.life, UInt64(feed.node), connection.process.runID)
-        let log = replica.logs.log(of: connection.process.runID, at: nodes[feed.node].address)
+        let log = replica.logs.log(of: connection.process.runID, at: feed.address)
         log.subscriptionBegan()
         // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
         if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
@@ -75,9 +86,11 @@ extension World {
         feed.unnumbered = []
         feed.backoff.reset()
         guard connection.isOpen else { return close(feed, replica, connection) }
-        if let base = replica.known[connection.process.runID]?.base { log.adopt(base: base) }
+        inform(log, replica)
         ping(feed, replica, connection)
-        listen(feed, replica, connection)
+        // Who heard the process all the while knows of resets and forged messages that this replica missed.
+        guard log.counts.last != nil else { return listen(feed, replica, connection) }
+        askAboutNumbers(of: log, replica) { [unowned self] in listen(feed, replica, connection) }
     }
 
     /// Sends through a subscription, in order.
@@ -85,9 +98,13 @@ extension World {
         guard connection.isOpen, !connection.isDeaf else { return }
         let isLate = network.badUntil > now && random.chance(network.badness)
         let delay = isLate ? random.milliseconds(1...300) : random.microseconds(80...700)
-        connection.lastArrival = max(connection.lastArrival, now + delay)
+        let node = nodes[connection.feed.node]
+        connection.lastArrival = max(connection.lastArrival + (node.slowUntil > now ? node.gap : .zero), now + delay)
+        connection.underWay += 1
         let replica = connection.replica
         after(connection.lastArrival - now, in: replica) { [unowned self] in
+            connection.underWay -= 1
+            connection.lastByteAt = now
             if connection.isOpen, connection.feed.connection === connection {
                 receive(message, connection.feed, replica, connection)
             }
@@ -95,18 +112,24 @@ extension World {
     }
 
     private func receive(_ message: FeedMessage, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
-        feed.ping.heard()
-        feed.hasHeard = true
-        if feed.isSilent { feed.hasSpoken = true }
+        if defect != .pongOnly {
+            feed.ping.heard()
+            feed.hasHeard = true
+            if feed.isSilent { feed.hasSpoken = true }
+        }
         switch message {
         case .expired(let ordinal):
             hear(EventChannel.name(0), connection.process.announced[Int(ordinal) - 1].key, feed, replica)
             connection.process.announced[Int(ordinal) - 1].hearers.insert(replica.life)
             if !feed.isNumbered { feed.unnumbered.append(ordinal) }
             pump(replica)
+        case .forged(let key):
+            hear(EventChannel.name(0), key, feed, replica)
+            pump(replica)
+        case .words(let text): hearWords(text, feed, replica)
         case .nonce(let nonce):
             guard feed.mark?.nonce == nonce else { return }
-            hear("lapse:sim", Array(nonce.utf8), feed, replica)
+            hear("lapse:sim", Array(nonce.utf8), feed, replica, isMark: true)
             feed.mark?.arrived = true
             resolveMark(feed, replica, connection)
         case .pong:
@@ -120,7 +143,9 @@ extension World {
     }
 
     /// The message as its bytes come, through the product's own reader into its own log.
-    private func hear(_ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica) {
+    func hear(
+        _ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica, isMark: Bool = false
+    ) {
         var bytes = ByteBuffer()
         var command = RESPCommand("message", channel)
         command.append(payload)
@@ -129,7 +154,7 @@ extension World {
         do throws(ProtocolError) {
             try reader.read(bytes) { batch in
                 _ = feed.log?.receive(batch, now: time, since: feed.since, look: replica.looks) { _, _, numbering in
-                    numbering.pin()
+                    if isMark { numbering.pin() }
                 } ownKey: { _ in
                 }
             }
@@ -141,12 +166,16 @@ extension World {
     /// Once a second: a mark when one is due, and a look at the counter.
     private func listen(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard feed.connection === connection else { return }
-        if feed.watch.isMarkDue || feed.log?.isProvisional == true { return mark(feed, replica, connection) }
+        let time = replica.clock.read(now).monotonic
+        if feed.watch.isMarkDue(now: time, isProvisional: feed.log?.isProvisional == true) {
+            return mark(feed, replica, connection)
+        }
         inspect(feed, replica, connection)
     }
 
-    private func mark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+    func mark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         feed.marks += 1
+        feed.floorAtMark = feed.log?.floor ?? 0
         let nonce = "mark:\(replica.id):\(feed.node)-\(feed.marks)"
         feed.mark = (nonce, false, nil)
         let node = nodes[feed.node]
@@ -168,18 +197,26 @@ extension World {
 
     private func resolveMark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard let mark = feed.mark, mark.arrived, let counter = mark.counter else { return }
-        marked(feed.log?.resolve(counter: counter) != nil, feed, replica, connection)
+        let finding = feed.log?.resolve(counter: counter, floor: feed.floorAtMark, flagsWereFine: true)
+        trace.note("marked", replica.life, counter, "\(feed.log?.runID ?? "") \(finding.map { "\($0)" } ?? "nothing")")
+        marked(finding != nil, feed, replica, connection)
         pump(replica)
     }
 
     private func marked(_ isResolved: Bool, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
         let isKnown = isResolved || !feed.watch.isFirstMark
         feed.mark = nil
-        feed.watch.marked(isKnown: isKnown)
+        feed.watch.marked(isKnown: isKnown, now: replica.clock.read(now).monotonic)
         if isKnown {
             feed.isNumbered = true
+            connection.numberedAt = connection.numberedAt ?? now
             feed.unnumbered = []
         }
+        if let log = feed.log { tell(baseOf: log, replica) }
+        for done in feed.awaitingMark { done() }
+        feed.awaitingMark = []
+        // A peer's mark comes between two looks.
+        if feed.isMarkForPeer { return feed.isMarkForPeer = false }
         inspect(feed, replica, connection)
     }
 
@@ -187,6 +224,7 @@ extension World {
         guard feed.connection === connection, let log = feed.log else { return }
         settleOld(feed, replica)
         let before = log.counts.last
+        let floor = log.floor
         let node = nodes[feed.node]
         ask(replica, node: node, timeout: .seconds(1)) {
             node.process.counter
@@ -194,7 +232,7 @@ extension World {
             guard feed.connection === connection else { return }
             feed.watch.looked(mended: false)
             if let counter, let before, let last = log.counts.last, !feed.isSilent {
-                log.saw(counter: counter)
+                log.saw(counter: counter, floor: floor)
                 feed.watch.saw(announced: Int64(counter) + log.base, before: before, now: last)
             }
             let hasHeard = feed.hasHeard
@@ -203,7 +241,9 @@ extension World {
                 switch feed.watch.answersElsewhere(hasHeard: hasHeard, hasSpoken: feed.hasSpoken) {
                 case .unknown: break
                 case .connection: if let silence = log.openSilence { log.acquit(silence) }
-                case .dead: return close(feed, replica, connection)
+                case .dead:
+                    checkIdle(connection)
+                    return close(feed, replica, connection)
                 }
             }
             after(.seconds(1), in: replica) { [unowned self] in listen(feed, replica, connection) }
@@ -241,7 +281,7 @@ extension World {
     }
 
     private func settleOld(_ feed: Feed, _ replica: Replica) {
-        let address = nodes[feed.node].address
+        let address = feed.address
         for log in replica.logs.all where log.address == address {
             guard let silence = log.openSilence else { continue }
             if log !== feed.log {
@@ -261,7 +301,9 @@ extension World {
         feed.connection = nil
         feed.mark = nil
         log.subscriptionEnded(now: replica.clock.milliseconds(now))
-        for ordinal in feed.unnumbered { connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life) }
+        for ordinal in feed.unnumbered where allowances.contains(.unmarked) {
+            connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life)
+        }
         feed.unnumbered = []
         if log.openSilence != nil { settle(log, replica, attempts: 3, isLast: true) }
         let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)

@@ -9,6 +9,7 @@ extension World {
         trace.note("term", replica.life, info.token.rawValue)
         if replica.body != nil { ledger.violate(.i4, "\(replica.id) begins a term before its last body returned") }
         replica.body = body
+        body.begunReading = now
         readLastProgress(replica, body)
     }
 
@@ -20,13 +21,14 @@ extension World {
         guard leaseIsValid(replica, body), !body.drainRequested else { return returnBody(replica, body) }
         readProgress(replica, fencing: body.info.token.rawValue) { [unowned self] read in
             guard replica.body === body, body.phase == .reading else { return }
+            if read == nil, now - body.begunReading > Self.ttl * 1.75 { step(.resign, replica) }
             guard let read, leaseIsValid(replica, body), !body.drainRequested else {
                 after(.milliseconds(50), in: replica) { [unowned self] in
                     if replica.body === body, body.phase == .reading { readLastProgress(replica, body) }
                 }
                 return
             }
-            begin(Progress.newest([read, replica.known]), replica, body)
+            begin(Progress.newest([read.entries, replica.known]), replica, body)
         }
     }
 
@@ -35,6 +37,9 @@ extension World {
         replica.intake.begin(
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
         body.phase = .running
+        body.began = now
+        replica.lastToken = body.info.token.rawValue
+        sayWhetherWhole(replica, body)
         writeProgressSoon(replica, body)
         reconcileSoon(replica, body)
         pump(replica)
@@ -70,7 +75,7 @@ extension World {
     private func goOn(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
         while lane.running == nil, !lane.isOver {
             if body.batch.isEmpty {
-                body.batch = ArraySlice(replica.intake.take(Batch.limit))
+                body.batch = ArraySlice(replica.intake.take(conditions.pendingLimit == nil ? Batch.limit : 1))
                 if body.batch.isEmpty {
                     lane.isOver = replica.intake.phase != .running
                     return
@@ -147,7 +152,7 @@ extension World {
             }
         }
         if !isCutShort, isAccepted, !fails {
-            handled(work)
+            handled(work, body)
             settleCompanion(work, replica)
             finish(work, replica, body)
         } else {
@@ -166,7 +171,7 @@ extension World {
         let chance = Double(random.pick(1000)) / 1000
         guard let wait = policy.wait(after: work.attempt, random: chance) else {
             // The dead letter is written: that is the end of it.
-            handled(work)
+            handled(work, body)
             return finish(work, replica, body)
         }
         replica.intake.retry(work, at: replica.clock.read(now).monotonic + wait)
@@ -256,12 +261,24 @@ extension World {
         let final = falsified(replica.intake.progress(), body)
         replica.intake.end()
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
-        writeProgress(final, replica, body) { [unowned self] _ in returnBody(replica, body) }
+        handOver(final, replica, body, since: now)
+    }
+
+    /// Tried again while the lease lasts and the registers may yet answer.
+    private func handOver(_ final: [Progress], _ replica: Replica, _ body: Body, since began: Duration) {
+        guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
+        writeProgress(final, replica, body) { [unowned self] outcome in
+            guard outcome == .failed, now - began < Self.ttl * 1.75, !registers.contains(where: \.refusesWrites) else {
+                return returnBody(replica, body)
+            }
+            after(.milliseconds(50), in: replica) { [unowned self] in handOver(final, replica, body, since: began) }
+        }
     }
 
     private func returnBody(_ replica: Replica, _ body: Body) {
         guard replica.body === body, body.phase != .over else { return }
         body.phase = .over
+        ledger.termEnds[body.order] = now
         replica.body = nil
         if !body.hasReturned { step(.bodyReturned(.returned), replica) }
     }

@@ -8,11 +8,11 @@ extension World {
     func buildNodes() {
         switch schedule.deployment {
         case .single:
-            shards = [Shard(servers: [0], master: 0)]
+            shards = [Shard(servers: [0], master: 0, named: 0)]
         case .pair:
-            shards = [Shard(servers: [0, 1], master: 0)]
+            shards = [Shard(servers: [0, 1], master: 0, named: 0)]
         case .cluster:
-            shards = (0..<3).map { Shard(servers: [$0], master: $0) }
+            shards = (0..<3).map { Shard(servers: [$0], master: $0, named: $0) }
         }
         for (index, shard) in shards.enumerated() {
             for server in shard.servers {
@@ -45,7 +45,11 @@ extension World {
         repeat {
             switch kind {
             case 0..<45: timer = Timer(key: Array("k:{\(number)}".utf8), hasCompanion: false)
+            case 45..<65 where conditions.hasPlainKeysOnly:
+                timer = Timer(key: Array("k:{\(number)}".utf8), hasCompanion: false)
             case 45..<65: timer = Timer(key: Array("k:{hot-\(number % 12)}".utf8), hasCompanion: false)
+            case 65..<85 where conditions.hasPlainKeysOnly:
+                timer = Timer(key: Array("k:{\(number)}".utf8), hasCompanion: false)
             case 65..<85: timer = Timer(key: Array("c:{\(number)}".utf8), hasCompanion: true)
             case 85..<95: timer = Timer(key: Array("other:{\(number)}".utf8), hasCompanion: false)
             default: timer = Timer(key: Array("{lapse-\(number)}:sim:lock".utf8), hasCompanion: false)
@@ -63,11 +67,11 @@ extension World {
         after(max(.zero, due - now) + lag) { [unowned self] in expire(id, shard) }
     }
 
-    private func expire(_ id: Int, _ shard: Int) {
+    func expire(_ id: Int, _ shard: Int) {
         guard let (timer, _) = shards[shard].timers[id] else { return }
-        let master = nodes[shards[shard].master]
+        let master = nodes[shards[owner(of: timer.key, shard)].master]
         // Otherwise it stays due: until the server goes on, or another takes over, or it is forgotten.
-        guard master.answers(now) else { return }
+        guard master.answers(now), !master.process.isForeign else { return }
         shards[shard].timers[id] = nil
         announce(timer, master)
     }
@@ -91,7 +95,7 @@ extension World {
     }
 
     /// Everything due is announced in one burst, in an order that does not depend on how a dictionary lies.
-    private func announceOverdue(_ shard: Int, _ node: SimulatedNode) {
+    func announceOverdue(_ shard: Int, _ node: SimulatedNode) {
         let due = shards[shard].timers.filter { $0.value.due <= now }.sorted { $0.key < $1.key }
         for (id, entry) in due {
             shards[shard].timers[id] = nil
@@ -101,9 +105,9 @@ extension World {
 
     // MARK: - Death, frost, promotion
 
-    /// Restarts from a snapshot: what fell due meanwhile is forgotten without a word.
-    func restart(_ node: SimulatedNode, away: Duration) {
-        guard node.isUp, !node.isFrozen(now) else { return }
+    /// Its process ends; false if there is none to end.
+    func die(_ node: SimulatedNode) -> Bool {
+        guard node.isUp, !node.isFrozen(now) else { return false }
         lastNodeTrouble = now
         node.isUp = false
         // The lists of answers go with it.
@@ -113,6 +117,12 @@ extension World {
         node.deferred = []
         breakConnections(of: node, noticedAfter: random.microseconds(100...2_000))
         promoteSoon(node)
+        return true
+    }
+
+    /// Restarts from a snapshot: what fell due meanwhile is forgotten without a word.
+    func restart(_ node: SimulatedNode, away: Duration) {
+        guard die(node) else { return }
         after(away) { [unowned self] in
             lastNodeTrouble = now
             node.isUp = true
@@ -164,16 +174,19 @@ extension World {
         guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
         let absence = node.absences
         let process = node.process
-        let wasBriefThaw = node.thawedAt.map { now - $0 < .seconds(3) } ?? false
-        after(random.milliseconds(2_200...2_800)) { [unowned self] in
+        let wasBriefThaw = allowances.contains(.briefThaw) && node.thawedAt.map { now - $0 < .seconds(3) } ?? false
+        let absenceUntilVote = allowances.contains(.slowPromotion) ? 2_200...2_800 : 300...2_800
+        after(random.milliseconds(absenceUntilVote)) { [unowned self] in
             guard shards[node.shard].master == node.index, !node.answers(now), node.absences == absence,
                 let other = shards[node.shard].servers.map({ nodes[$0] }).first(where: { $0 !== node }),
                 other.answers(now)
             else { return }
             shards[node.shard].master = other.index
+            shards[node.shard].epoch += 1
             other.believesMaster = true
             node.believesMaster = node.isUp
             trace.note("promoted", other.index)
+            name(node.shard)
             // What came between two silences, too short for a look at the roles to settle the first one, is a deposed master's by now:
             // its replica may announce it again.
             if wasBriefThaw, let thawedAt = node.thawedAt {
@@ -193,9 +206,9 @@ extension World {
     /// What a look at the servers shows now.
     func view() -> Topology {
         switch schedule.deployment {
-        case .cluster: SimulatedTopology.cluster
-        case .single: SimulatedTopology.single
-        case .pair: SimulatedTopology.pair[shards[0].master]
+        case .cluster: slotsMoved > 0 ? SimulatedTopology.moving[slotsMoved] : SimulatedTopology.cluster
+        case .single: conditions.hasAlias ? SimulatedTopology.alias : SimulatedTopology.single
+        case .pair: SimulatedTopology.pair(master: shards[0].named, epoch: shards[0].namedEpoch)
         }
     }
 }
@@ -209,17 +222,39 @@ enum SimulatedTopology {
     static let single = Topology(
         mode: .standalone, nodes: [Topology.Node(id: "n0", address: address(0), role: .master)])
 
-    /// By the index of the master.
-    static let pair = (0..<2).map { master in
+    /// One server, known under two addresses.
+    static let alias = Topology(
+        mode: .standalone,
+        nodes: [
+            Topology.Node(id: "n0", address: address(0), role: .master),
+            Topology.Node(id: "n1", address: address(1), role: .replica),
+        ])
+
+    /// - Parameter master: its index.
+    static func pair(master: Int, epoch: UInt64) -> Topology {
         Topology(
             mode: .sentinel,
             nodes: (0..<2).map { index in
-                Topology.Node(
-                    id: "n\(index)", address: address(index), role: index == master ? .master : .replica)
+                let role = index == master ? Topology.Role.master : .replica
+                return Topology.Node(
+                    id: "n\(index)", address: address(index), role: role, configEpoch: role == .master ? epoch : 0)
             })
     }
 
     static let cluster = Topology(
         cluster: (0..<3).map { Topology.Node(id: "n\($0)", address: address($0), role: .master) },
         owner: (0..<Topology.slotCount).map { "n\($0 * 3 / Topology.slotCount)" })
+
+    /// By how many steps the slots of the first master have moved to the second.
+    static let moving = (0...steps).map { step in
+        Topology(
+            cluster: (0..<3).map { Topology.Node(id: "n\($0)", address: address($0), role: .master) },
+            owner: (0..<Topology.slotCount).map { slot in
+                "n\(hasMoved(slot, by: step) ? 1 : slot * 3 / Topology.slotCount)"
+            })
+    }
+    static let steps = 120
+    static func hasMoved(_ slot: Int, by step: Int) -> Bool {
+        slot * 3 / Topology.slotCount == 0 && slot % steps < step
+    }
 }

@@ -4,22 +4,26 @@ import LeaderElection
 /// Progress beside the lock: the leader's writes, everybody's reads.
 extension World {
     func readProgress(
-        _ replica: Replica, fencing token: UInt64? = nil, done: @escaping ([String: Progress]?) -> Void
+        _ replica: Replica, fencing token: UInt64? = nil, done: @escaping (ProgressReading?) -> Void
     ) {
         let id = replica.id
         let time = { [unowned self] in now }
         askAll(replica) { register in
             register.read(as: id, fencing: token, at: time())
         } done: { [unowned self] replies in
-            let answers = replies.compactMap { $0 }
-            let tables = answers.map(\.cursors)
-            if !answers.isEmpty {
-                replica.peers = Set(answers.flatMap(\.members))
+            let words = replies.compactMap { $0 }.filter { defect != .readNeedsWrite || $0.refusal == nil }
+            if !words.isEmpty {
+                let seen = Set(words.flatMap(\.members))
+                replica.peers = words.contains { $0.refusal != nil } ? replica.peers.union(seen) : seen
+                for word in words { replica.bases.merge(word.bases, uniquingKeysWith: max) }
+                if let latest = words.compactMap(\.wholeness).max(by: { $0.token < $1.token }) {
+                    replica.wholeness = latest
+                }
                 replica.intake.note(peers: replica.peers)
                 pump(replica)
+                replica.known = Progress.newest([replica.known] + words.map(\.entries))
             }
-            if !tables.isEmpty { replica.known = Progress.newest([replica.known] + tables) }
-            done(ProgressVote.newest(tables, of: replies.count))
+            done(ProgressReading(words, of: replies.count))
         }
     }
 
@@ -31,9 +35,9 @@ extension World {
         let number = progress.map(\.write).max() ?? 0
         askAll(replica) { register in
             register.write(fields, token: token, number: number)
-        } done: { accepted in
-            let outcome = ProgressVote.outcome(accepted)
-            if outcome == .written { for entry in progress { replica.known[entry.runID] = entry } }
+        } done: { [unowned self] accepted in
+            let outcome = ProgressVote.outcome(accepted.map { $0 ?? nil })
+            if outcome == .written { learn(progress, replica) }
             done(outcome)
         }
     }
@@ -52,7 +56,7 @@ extension World {
                 case .written:
                     body.unwritten.wrote(moved)
                     for entry in moved { replica.logs[entry.runID]?.trim(through: entry.cursor.settled) }
-                case .failed: break
+                case .failed: share(moved, replica, body)
                 case .fenced:
                     if replica.body === body { step(.resign, replica) }
                     return
@@ -84,17 +88,61 @@ extension World {
         }
     }
 
-    /// Each second every replica reads, and forgets what the leader has finished.
+    /// The leader's word, as it was written, or heard from itself.
+    func learn(_ progress: [Progress], _ replica: Replica) {
+        for entry in progress where replica.known[entry.runID].map({ !$0.isNewer(than: entry) }) ?? true {
+            replica.known[entry.runID] = entry
+        }
+    }
+
+    /// While the registers refuse to write, the followers are told, at most once a second.
+    private func share(_ progress: [Progress], _ replica: Replica, _ body: Body) {
+        guard registers.contains(where: \.refusesWrites), body.sharedAt.map({ now - $0 >= .seconds(1) }) ?? true else {
+            return
+        }
+        body.sharedAt = now
+        for message in SharedProgress.messages(
+            leader: replica.id, token: body.info.token.rawValue, progress, turn: body.shares)
+        {
+            body.shares += 1
+            publish(message.text, replica)
+        }
+    }
+
+    /// On the control channel.
+    func publish(_ text: String, _ replica: Replica, done: @escaping (Bool) -> Void = { _ in }) {
+        ask(replica, node: switchboard) { [unowned self] () -> Bool in
+            for node in nodes where node.answers(now) {
+                for connection in node.connections { send(.words(text), connection) }
+            }
+            return true
+        } done: { reply in
+            done(reply != nil)
+        }
+    }
+
+    /// Each second every replica reads, keeps what the leader has not finished, and forgets what it has.
     func follow(_ replica: Replica) {
-        readProgress(replica) { [unowned self] progress in
-            if let progress, !replica.mayCallHandlers(at: now) {
-                for entry in progress.values {
-                    replica.logs[entry.runID]?.adopt(base: entry.base)
-                    replica.logs[entry.runID]?.trim(through: entry.cursor.settled)
-                }
+        readProgress(replica) { [unowned self] reading in
+            if let reading {
+                for (runID, base) in replica.bases { replica.logs[runID]?.adopt(base: Int64(clamping: base)) }
+                if !replica.mayCallHandlers(at: now) { follow(reading, replica) }
             }
             tidy(replica)
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
+        }
+    }
+
+    private func follow(_ reading: ProgressReading, _ replica: Replica) {
+        for log in replica.logs.all {
+            guard let entry = reading[log.runID] else {
+                log.follow(false)
+                continue
+            }
+            log.learn(through: entry.cursor.through)
+            log.adopt(base: entry.base)
+            if reading.isLastWord(entry) { log.trim(through: entry.cursor.settled) } else { log.follow(true) }
+            if defect == .pendingAges { log.follow(false) }
         }
     }
 

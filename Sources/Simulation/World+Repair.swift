@@ -12,7 +12,7 @@ extension World {
         let others = replica.peers.subtracting([replica.id])
         trace.note(
             "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
-        let nonce = "n\(ledger.requests)"
+        let nonce = "n.\(ledger.requests)"
         let request = RepairRequest(nonce: nonce, asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
         goOn(Question(hole, request, RepairInquiry(hole, peers: others)), replica, body)
     }
@@ -20,6 +20,7 @@ extension World {
     private func goOn(_ question: Question, _ replica: Replica, _ body: Body) {
         take(question, replica)
         guard replica.body === body, replica.intake.waits(for: question.hole) else { return }
+        question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
         switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: leaseIsValid(replica, body)) {
         case .ask:
             publish(question.request, replica) { [unowned self] isPut in
@@ -57,14 +58,57 @@ extension World {
     private func conclude(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica, _ body: Body) {
         guard let lost = replica.intake.settle(hole, end) else { return }
         trace.note("settled", replica.life, lost, "\(hole.runID) \(hole.ordinals) \(end)")
-        if hole.survey == nil { report(hole, lost, replica, body) }
+        var part = hole
+        part.ordinals = hole.settled(by: end)
+        if hole.survey == nil { report(part, lost, replica, body) }
         pump(replica)
+    }
+
+    private var answerLimits: RepairReply.Limits {
+        var limits = RepairReply.Limits()
+        if let bytes = conditions.answerBytes {
+            limits.windowBytes = bytes
+            limits.pieceBytes = bytes
+        }
+        return limits
+    }
+
+    // MARK: - Catching up
+
+    /// Each second: what is missing in a replica's own logs is asked for, whoever leads.
+    func catchUp(_ replica: Replica) {
+        let peers = replica.peers.subtracting([replica.id])
+        for hole in replica.catchUp.next(replica.logs, replica.known, peers: peers) {
+            ledger.requests += 1
+            let request = RepairRequest(
+                nonce: "c.\(ledger.requests)", asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
+            trace.note("catches up", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals)")
+            catchUp(Question(hole, request, RepairInquiry(hole, peers: peers)), replica)
+        }
+        after(.seconds(1), in: replica) { [unowned self] in catchUp(replica) }
+    }
+
+    private func catchUp(_ question: Question, _ replica: Replica) {
+        take(question, replica)
+        question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
+        switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: true) {
+        case .ask:
+            publish(question.request, replica) { [unowned self] isPut in
+                if isPut { question.inquiry.asked(now: replica.clock.read(now).monotonic) }
+                catchUp(question, replica)
+            }
+        case .wait: after(.milliseconds(11), in: replica) { [unowned self] in catchUp(question, replica) }
+        case .over(let end):
+            replica.catchUp.settle(question.hole, end, replica.logs)
+            pump(replica)
+        }
     }
 
     /// A peer hears the request by every feed, and answers once.
     func answerPeer(_ request: RepairRequest, _ replica: Replica) {
-        guard replica.requestsHeard.isNew(request, for: replica.id) else { return }
-        push(RepairReply(to: request, from: replica.id), request, replica)
+        let time = replica.clock.read(now).monotonic
+        guard replica.admission.admits(request, for: replica.id, members: replica.peers, now: time) else { return }
+        push(RepairReply(to: request, from: replica.id, limits: answerLimits), request, replica)
     }
 
     private func push(_ reply: RepairReply, _ request: RepairRequest, _ replica: Replica) {
@@ -74,7 +118,7 @@ extension World {
             ask(replica, node: switchboard) { [unowned self] in
                 answers[request.nonce, default: []].append(answer.bytes)
             } done: { [unowned self] written in
-                guard written != nil else { return replica.requestsHeard.forget(request) }
+                guard written != nil else { return replica.admission.forget(request) }
                 push(reply, request, replica)
             }
         case .wait:

@@ -13,6 +13,10 @@ extension World {
         after(trip.there) { [unowned self] in
             var own: [NodeAddress: Topology.Role] = [:]
             for node in nodes where node.answers(now) { own[node.address] = node.believesMaster ? .master : .replica }
+            if conditions.hasAlias { own[SimulatedTopology.address(1)] = own[nodes[0].address] }
+            if defect == .ownWordFromView {
+                for node in view().nodes where own[node.address] != nil { own[node.address] = node.role }
+            }
             let poll = TopologyPoll(topology: view(), ownWord: own, number: turn)
             after(trip.back, in: replica) { [unowned self] in
                 replica.topology = poll
@@ -25,7 +29,11 @@ extension World {
 
     func lookEachSecond(_ replica: Replica) {
         look(replica) { [unowned self] _ in
-            after(random.milliseconds(900...1_100), in: replica) { [unowned self] in lookEachSecond(replica) }
+            let interval = isHealed ? .seconds(1) : conditions.lookEvery
+            let pause = interval * (Double(random.pick(201) + 900) / 1_000)
+            after(pause, in: replica) { [unowned self] in
+                lookEachSecond(replica)
+            }
         }
     }
 

@@ -12,6 +12,7 @@ import RedisClient
 package final class World {
     package let schedule: Schedule
     let defect: Defect?
+    let allowances: Set<Allowance>
     package internal(set) var now: Duration = .zero
     var random: RandomSource
     private var queue = EventQueue<() -> Void>()
@@ -28,6 +29,8 @@ package final class World {
     var timersPlanned = 0
     var lastNodeTrouble: Duration = .seconds(-100)
     var lastRegisterFault: Duration = .seconds(-100)
+    /// How far slots have moved.
+    var slotsMoved = 0
     var isHealed = false
     var ledAfterHealing = false
     /// One reader serves every feed: each message is whole.
@@ -41,7 +44,11 @@ package final class World {
     let filter: KeyFilter
     let companionRules: CompanionRules
 
-    package init(_ schedule: Schedule, defect: Defect? = nil, recording: Bool = false) throws {
+    package init(
+        _ schedule: Schedule, defect: Defect? = nil, allowing: Set<Allowance> = Set(Allowance.allCases),
+        recording: Bool = false
+    ) throws {
+        allowances = allowing
         self.schedule = schedule
         self.defect = defect
         trace = Trace(isRecording: recording)
@@ -57,6 +64,7 @@ package final class World {
             // further apart than a lease.
             registers[index].clockOffset = random.milliseconds(-200...200)
             registers[index].renewsForAnyone = defect == .renewWithoutOwnerCheck
+            registers[index].mayNoteMembers = schedule.conditions.mayNoteMembers
         }
         buildNodes()
         for place in 0..<schedule.replicas {
@@ -68,6 +76,11 @@ package final class World {
 
     /// Within half of the drift that the lease allows for.
     private func rate() -> Double { 1 + Double(Int.random(in: -45...45, using: &random)) / 10_000 }
+
+    var conditions: Conditions { schedule.conditions }
+
+    /// Whether the run is about this.
+    func judges(_ situation: Situation) -> Bool { schedule.situations.contains(situation) }
 
     // MARK: - Time
 
@@ -118,6 +131,8 @@ struct Network {
     var badUntil: Duration = .zero
     /// Registers that a replica's place cannot reach.
     var partitions: [(place: Int, registers: Int, until: Duration)] = []
+    /// Subscriptions of a replica's place that a node refuses.
+    var refusedFeeds: [(place: Int, node: Int, until: Duration)] = []
     /// The last time at which a message was or could have been lost.
     var lastTrouble: Duration = .seconds(-100)
 }

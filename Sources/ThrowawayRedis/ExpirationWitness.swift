@@ -11,6 +11,10 @@ package final class ExpirationWitness: Sendable {
         /// Address of the node that emitted it.
         package let node: String
         package let time: Date
+        /// The process that emitted it, and the how many-th of its expirations it was: what it had counted before comes with the
+        /// subscription, in one step.
+        package var runID = ""
+        package var ordinal: UInt64 = 0
     }
 
     private let notes = WitnessNotes()
@@ -93,6 +97,7 @@ private struct WitnessRounds {
     private static let channel = "__keyevent@0__:expired"
     private let notes: WitnessNotes
     private var connections: [Int: PlainConnection] = [:]
+    private var processes: [Int: (runID: String, counter: UInt64)] = [:]
 
     init(_ notes: WitnessNotes) { self.notes = notes }
 
@@ -109,9 +114,16 @@ private struct WitnessRounds {
 
     private mutating func connect(to node: ThrowawayServer) {
         guard let connection = PlainConnection(to: node, within: .milliseconds(200)) else { return }
+        connection.send(["INFO"])
         connection.send(["SUBSCRIBE", Self.channel])
         connection.flush()
         connections[node.port] = connection
+    }
+
+    private static func field(_ name: String, _ info: String) -> String? {
+        info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("\(name):") }.map {
+            String($0.dropFirst(name.count + 1))
+        }
     }
 
     private mutating func listen(to node: ThrowawayServer) {
@@ -121,11 +133,18 @@ private struct WitnessRounds {
         notes.state.withLock { state in
             for reply in replies {
                 if case .error(let text) = reply { state.refusals[node.port] = text }
+                if let info = reply.text, let runID = Self.field("run_id", info) {
+                    processes[node.port] = (runID, Self.field("expired_keys", info).flatMap { UInt64($0) } ?? 0)
+                }
                 let words = reply.items
                 switch words.first?.text {
                 case "message" where words.count == 3:
                     let key = words[2].text ?? ""
-                    state.sightings.append(.init(key: key, node: node.address, time: time))
+                    processes[node.port]?.counter += 1
+                    let process = processes[node.port] ?? ("", 0)
+                    state.sightings.append(
+                        .init(
+                            key: key, node: node.address, time: time, runID: process.runID, ordinal: process.counter))
                     state.counts[key, default: 0] += 1
                 case "subscribe": state.subscribed.insert(node.port)
                 default: break

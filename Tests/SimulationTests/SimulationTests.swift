@@ -18,18 +18,20 @@ import Testing
             8_319, 15_545, 23_495, 30_733, 30_856, 47_974, 51_428, 62_082, 63_114, 67_434, 74_426, 96_775, 133_327,
         ] as [UInt64])
     func whatOnceBrokeHolds(seed: UInt64) throws {
-        #expect(try World(Schedule(seed: seed)).run() == nil)
+        #expect(try World(Schedule(seed: seed, situations: [])).run() == nil)
     }
 
     /// The simulation has teeth: each planted mistake breaks an invariant, within so many seeds.
     @Test(arguments: [
         (Defect.renewWithoutOwnerCheck, Invariant.i5), (.deadlineFromResponse, .i1), (.releaseBeforeDrain, .i4),
-        (.progressBeforeCompletion, .i8), (.quorumFromReachable, .i7), (.cursorNotRestored, .i9),
+        (.progressBeforeCompletion, .i13), (.quorumFromReachable, .i7), (.cursorNotRestored, .i9),
+        (.ownWordFromView, .i13), (.pongOnly, .i8),
+        (.readNeedsWrite, .i8), (.pendingAges, .i12), (.rulesUncompared, .i1),
     ])
     func everyPlantedMistakeIsFound(defect: Defect, breaks: Invariant) throws {
         var found: Invariant?
         for seed in 1...4_000 as ClosedRange<UInt64> where found == nil {
-            found = try World(Schedule(seed: seed), defect: defect).run()?.invariant
+            found = try World(defect.schedule(seed), defect: defect).run()?.invariant
         }
         #expect(found == breaks)
     }
@@ -59,10 +61,10 @@ import Testing
         let defect = Defect.releaseBeforeDrain
         let seed = try #require(
             try (1...500 as ClosedRange<UInt64>).first { seed in
-                let schedule = Schedule(seed: seed)
+                let schedule = defect.schedule(seed)
                 return try schedule.faults.count > 4 && World(schedule, defect: defect).run()?.invariant == .i4
             })
-        let schedule = Schedule(seed: seed)
+        let schedule = defect.schedule(seed)
         var shrinker = Shrinker(.i4, defect: defect)
         let small = try shrinker.shrink(schedule)
         #expect(small.faults.count < schedule.faults.count)

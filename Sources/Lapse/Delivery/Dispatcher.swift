@@ -390,6 +390,9 @@ package final class Dispatcher: Sendable {
     /// The account of every log, all in one step, so that it adds up at every instant; empty while not leading.
     package func accounts() -> [Intake.LogAccount] { counted { $0.accounts() } }
 
+    /// Whether every log has been opened, and none waits for its peers.
+    package var isWhole: Bool { state.withLock { $0.intake.isWhole } }
+
     /// Expirations waiting or under way, by log; only the leader knows.
     package func backlog() -> [String: UInt64] { counted { $0.backlog() } }
 

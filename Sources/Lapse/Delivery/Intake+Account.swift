@@ -20,6 +20,15 @@ extension Intake {
         }
     }
 
+    /// Whether every log that may hold something owed has been opened, and none waits for its peers.
+    package var isWhole: Bool {
+        guard phase == .running, repairing.isEmpty, news.holes.isEmpty else { return false }
+        return logs.all.allSatisfy { log in
+            machine.place(of: log.runID) != nil
+                || !log.isSubscribed && log.counts.entries == 0 && progressAtBegin[log.runID] == nil
+        }
+    }
+
     /// The account of every log; empty while not leading.
     package func accounts() -> [LogAccount] {
         guard phase != .idle else { return [] }

@@ -18,13 +18,17 @@ extension Intake {
     private mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
         guard machine.place(of: log.runID) != nil || open(log), let place = machine.place(of: log.runID) else { return }
-        var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
+        // Made when there is something to judge: lanes look often where there is nothing.
+        var judge: Judge?
         while machine.freshCount < wanted {
             let limit = min(wanted - machine.freshCount, 4096)
             let through = machine.through(at: place)
             switch log.next(after: through, upTo: limit) {
             case .none: return surveyTail(of: log, through)
-            case .entries(let chunk): guard take(chunk, log, place, &judge) else { return }
+            case .entries(let chunk):
+                var now = judge ?? Judge(filter: filter, ownership: ownership.seen(from: log.address))
+                guard take(chunk, log, place, &now) else { return }
+                judge = now
             case .hole(let ordinals): guard pass(ordinals, log) else { return }
             }
         }
@@ -98,29 +102,45 @@ extension Intake {
     /// The log of a process of which no leader has written: it begins with what any replica heard first.
     private mutating func openFirst(_ log: NodeLog) -> Bool {
         guard let baseline = log.baseline else {
-            // It was gone before it could be numbered here.
-            guard isGone(log) else { return false }
-            if surveyed[log.runID, default: []].insert(.before).inserted { survey(1...Self.tail, log, .before) }
+            // Its first mark will tell; without a feed, its peers.
+            guard !log.isSubscribed else { return false }
+            let survey = isGone(log) ? Repairer.Survey.before : .meanwhile
+            if surveys.asks(log.runID, survey) { self.survey(1...Self.tail, log, survey) }
             guard repairing[log.runID] == nil, let first = log.firstOrdinal else { return false }
             open(log.runID, at: Cursor(through: first - 1))
             return true
         }
-        if baseline > 0, surveyed[log.runID, default: []].insert(.before).inserted {
-            survey(1...baseline, log, .before)
+        let told = surveyedThrough[log.runID] ?? 0
+        if baseline > told, surveys.asks(log.runID, .before) {
+            survey(told + 1...baseline, log, .before)
             return false
         }
         open(log.runID, at: Cursor(through: min(baseline, log.firstOrdinal.map { $0 - 1 } ?? baseline)))
         return true
     }
 
-    /// A process that is gone tells its last number no more: a peer may have listened longer than this replica.
+    /// While no feed fills a log, peers may hear what this replica does not: they are asked until one does, or the log is over.
     private mutating func surveyTail(of log: NodeLog, _ through: UInt64) {
+        guard !log.isSubscribed else { return }
         let kind = isGone(log) ? Repairer.Survey.behind : .meanwhile
-        guard kind == .behind || (log.baseline == nil && !log.isSubscribed),
-            surveyed[log.runID, default: []].insert(kind).inserted
-        else { return }
-        survey(through + 1...through + Self.tail, log, kind)
+        if surveys.asks(log.runID, kind) { survey(through + 1...through + Self.tail, log, kind) }
     }
+
+    /// A node that owns slots and is heard by no feed here may be heard by peers, under a run ID that is not known.
+    mutating func askForProcesses() {
+        guard repairing[Self.anyProcess] == nil else { return }
+        let heard = Set(logs.all.lazy.filter(\.isSubscribed).map(\.address))
+        guard let unheard = ownership.masters.first(where: { !heard.contains($0) }),
+            surveys.asks(Self.anyProcess, .processes)
+        else { return }
+        repairing[Self.anyProcess] = 1...1
+        news.holes.append(
+            Repairer.Hole(
+                runID: Self.anyProcess, node: "\(unheard)", ordinals: 1...1, token: token, survey: .processes))
+    }
+
+    /// No server has this run ID.
+    private static let anyProcess = "any"
 
     private mutating func open(_ runID: String, at cursor: Cursor) {
         machine.open(runID, at: cursor)

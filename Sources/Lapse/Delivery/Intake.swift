@@ -53,21 +53,20 @@ package struct Intake {
     var unproven: Set<String> = []
     /// The replicas seen lately.
     private var peers: Set<String> = []
-    /// Logs whose peers have been asked for what lies before or behind it, and how often. By run ID.
-    var surveyed: [String: Set<Repairer.Survey>] = [:]
-    private var surveys: [String: Int] = [:]
-
-    /// How often a survey is made while somebody keeps silent. A dead peer drops out of the members within two; one whose only
-    /// feed is dead, and who hears no question, finds out within five. The log of a living process must not stand still for that.
-    private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
+    /// What peers are asked about beside holes.
+    var surveys = SurveySchedule()
+    /// How far peers have told what lies before a log. By run ID.
+    var surveyedThrough: [String: UInt64] = [:]
     var news = News()
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init()) {
+    package init(
+        logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init(), readyLimit: Int? = nil
+    ) {
         self.logs = logs
         self.filter = filter
         self.bounds = bounds
         machine = DispatchMachine(bounds)
-        readyLimit = max(1024, lanes * 16)
+        self.readyLimit = readyLimit ?? max(1024, lanes * 16)
     }
 
     // MARK: - The term
@@ -84,8 +83,8 @@ package struct Intake {
         handedOut = 0
         repairing = [:]
         lost = [:]
-        surveyed = [:]
-        surveys = [:]
+        surveys = SurveySchedule()
+        surveyedThrough = [:]
         opened = [:]
         phase = .running
         for entry in progress.values {
@@ -125,16 +124,21 @@ package struct Intake {
         ownership.forget { logs.logs(at: $0).isEmpty }
     }
 
-    /// A replica that comes, or comes back, may have heard what nobody could tell so far.
+    /// The replicas seen lately, each second. One that comes, or comes back, may have heard what nobody could tell so far.
     ///
-    /// - Returns: whether one has come.
+    /// - Returns: whether there is anything to look for: one has come, or a log has no living feed.
     @discardableResult
     package mutating func note(peers: Set<String>) -> Bool {
         defer { self.peers = peers }
-        guard !peers.isSubset(of: self.peers) else { return false }
-        surveyed = [:]
-        surveys = [:]
-        return true
+        surveys.tick()
+        let isNewcomer = !peers.isSubset(of: self.peers)
+        if isNewcomer {
+            surveys.reset()
+            surveyedThrough = [:]
+        }
+        guard phase == .running else { return isNewcomer }
+        askForProcesses()
+        return isNewcomer || !news.holes.isEmpty || logs.all.contains { !$0.isSubscribed }
     }
 
     /// What is known of a node's slots.
@@ -153,12 +157,13 @@ package struct Intake {
         guard waits(for: hole) else { return nil }
         repairing[hole.runID] = nil
         if let survey = hole.survey {
-            surveys[hole.runID, default: 0] += 1
-            let mayAskAgain = surveys[hole.runID, default: 0] < Self.limit(survey)
-            if end == .unanswered, mayAskAgain { surveyed[hole.runID]?.remove(survey) }
+            let foundSome = logs[hole.runID]?.hasAny(after: hole.ordinals.lowerBound - 1) ?? false
+            surveys.settled(hole.runID, survey, end, foundSome: foundSome)
+            if case .cut(let through) = end { surveyedThrough[hole.runID] = through }
             return 0
         }
-        let missing = logs[hole.runID]?.missing(in: hole.ordinals) ?? [hole.ordinals]
+        let part = hole.settled(by: end)
+        let missing = logs[hole.runID]?.missing(in: part) ?? [part]
         lost[hole.runID, default: []] += missing
         return missing.reduce(0) { $0 + UInt64($1.count) }
     }

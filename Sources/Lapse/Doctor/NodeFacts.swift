@@ -1,3 +1,4 @@
+import RESP
 package import RedisClient
 
 /// What was learned from one server.
@@ -82,14 +83,16 @@ package struct NodeFacts: Sendable {
     /// `notify-keyspace-events`; nil while unknown.
     package var notifications: String? { setting("notify-keyspace-events") }
 
-    package var uptime: Duration? { info["uptime_in_seconds"].flatMap { Int64($0) }.map { .seconds($0) } }
+    package var uptime: Duration? {
+        info["uptime_in_seconds"].flatMap { PlausibleCount.read($0) }.map { .seconds(Int64($0)) }
+    }
 
     /// Keys with a TTL, in all databases.
     package var volatileKeys: Int? {
         guard !info.isEmpty else { return nil }
         return info.filter { $0.key.hasPrefix("db") && $0.value.contains("expires=") }.values.reduce(0) { sum, text in
             let fields = text.split(separator: ",").first { $0.hasPrefix("expires=") }
-            return sum + (fields.flatMap { Int($0.dropFirst("expires=".count)) } ?? 0)
+            return sum + Int(fields.flatMap { PlausibleCount.read($0.dropFirst("expires=".count)) } ?? 0)
         }
     }
 }

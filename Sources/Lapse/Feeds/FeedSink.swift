@@ -29,6 +29,8 @@ final class FeedSink: PushReceiver {
 
     private static let released = Array("released".utf8)
     private static let repairPrefix = Array(RepairRequest.prefix.utf8)
+    /// Questions taken from one read: a true one is asked again.
+    private static let requestLimit = 64
     private static let lockSuffix = Array(":lock".utf8)
 
     let log: NodeLog
@@ -81,8 +83,12 @@ final class FeedSink: PushReceiver {
         let since = since.load(ordering: .relaxed)
         let count = log.receive(batch, now: now, since: since, look: listeners.look()) { _, payload, numbering in
             if payload.equals(Self.released) { freed = .released }
-            if payload.starts(with: Self.repairPrefix) { requests.append(payload.text) }
-            if let message = GroupMessage(payload) { messages.append(message) }
+            if payload.starts(with: Self.repairPrefix), payload.byteCount <= RepairRequest.limitBytes,
+                requests.count < Self.requestLimit
+            {
+                requests.append(payload.text)
+            }
+            if let message = GroupMessage(payload), messages.count < Self.requestLimit { messages.append(message) }
             mark.withLock { mark in
                 guard let nonce = mark?.nonce, payload.equals(nonce) else { return }
                 mark?.arrived = true

@@ -14,8 +14,12 @@ package struct FeedWatch {
     private var silentLooks = 0
     /// How many looks a node that answers elsewhere may leave the feed's ping unanswered.
     private let patience: Int
-    /// The stream is to be marked now.
-    package private(set) var isMarkDue = true
+    /// Something is to be found out by a mark.
+    private var isMarkWanted = true
+    private var lastMark: Duration?
+    private var tries = 0
+    /// A mark travels to every node: whatever is heard or forged, a stream is marked no more often.
+    private static let spacing = Duration.seconds(5)
 
     private var markedForPeer: Duration?
     /// How rarely a peer may have the stream marked: a mark travels to every node of a cluster.
@@ -26,9 +30,25 @@ package struct FeedWatch {
     /// Whether the next mark is the one that gives the entries their ordinals.
     package var isFirstMark: Bool { !isMarked }
 
+    /// Whether to mark the stream now: at once for the first time, and where somebody waits for exact numbers; else not so soon
+    /// after the last one.
+    ///
+    /// - Parameters:
+    ///   - now: by a clock that nobody sets.
+    ///   - isProvisional: the leader knows of a higher base.
+    ///   - isAwaited: a term begins or ends, and waits for it.
+    package func isMarkDue(now: Duration, isProvisional: Bool = false, isAwaited: Bool = false) -> Bool {
+        guard isMarkWanted || isProvisional else { return false }
+        guard let lastMark, !isAwaited else { return true }
+        return now >= lastMark + (isMarked ? Self.spacing : min(.seconds(1) * (1 << min(tries, 3)), Self.spacing))
+    }
+
     /// A mark has been tried. - Parameter isKnown: whether the numbering is known.
-    package mutating func marked(isKnown: Bool) {
+    package mutating func marked(isKnown: Bool, now: Duration) {
+        lastMark = now
+        tries = isKnown ? 0 : tries + 1
         isMarked = isKnown
+        isMarkWanted = !isKnown
         check.settled()
     }
 
@@ -42,11 +62,11 @@ package struct FeedWatch {
     package mutating func silenceChanged() { silentLooks = 0 }
 
     /// The node was looked at. - Parameter mended: it announces again, after it did not.
-    package mutating func looked(mended: Bool) { isMarkDue = !isMarked || mended }
+    package mutating func looked(mended: Bool) { if !isMarked || mended { isMarkWanted = true } }
 
     /// What its counter showed; see ``CounterCheck``.
     package mutating func saw(announced: Int64, before: UInt64, now: UInt64) {
-        if check.look(announced: announced, before: before, now: now) { isMarkDue = true }
+        if check.look(announced: announced, before: before, now: now) { isMarkWanted = true }
     }
 
     /// It answers elsewhere, and this subscription's ping is unanswered.

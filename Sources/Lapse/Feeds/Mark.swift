@@ -43,8 +43,10 @@ enum Mark {
     }
 
     private static func counter(_ info: RESPValue, _ node: NodeClient) throws(RedisError) -> UInt64 {
-        guard let counter = infoField("expired_keys", in: info).flatMap({ UInt64($0) }) else {
-            throw RedisError(.protocolViolation, node: node.address, "INFO stats names no expired_keys")
+        guard let counter = infoCount("expired_keys", in: info) else {
+            let text = infoField("expired_keys", in: info).map { "\($0.prefix(40)), which cannot be true" }
+            throw RedisError(
+                .protocolViolation, node: node.address, "INFO stats names expired_keys \(text ?? "nowhere")")
         }
         return counter
     }

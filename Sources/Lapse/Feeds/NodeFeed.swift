@@ -115,6 +115,8 @@ final class NodeFeed: Sendable {
         }
     }
 
+    private var monotonic: Duration { SystemClock.read().monotonic }
+
     var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
 
     // MARK: - Subscribing
@@ -189,7 +191,9 @@ final class NodeFeed: Sendable {
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
-            if watch.isMarkDue || sink.log.isProvisional { await mark(subscription, sink, &watch, &flags) }
+            if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
+                await mark(subscription, sink, &watch, &flags)
+            }
             if isGone.withLock({ $0 }) { continue }
             let isSilent = sink.isSilent
             current.withLock { $0.isSilent = isSilent }
@@ -234,9 +238,13 @@ final class NodeFeed: Sendable {
                 case .dead: return "no answer to a ping"
                 }
             }
-            let isAskedToMark =
-                awaiting.contains(where: \.marking) && watch.mayMarkForPeer(now: SystemClock.read().monotonic)
-            if !awaiting.isEmpty, watch.isMarkDue || isAskedToMark { await mark(subscription, sink, &watch, &flags) }
+            let isAskedToMark = awaiting.contains(where: \.marking) && watch.mayMarkForPeer(now: monotonic)
+            let isProvisional = sink.log.isProvisional
+            if !awaiting.isEmpty,
+                isAskedToMark || watch.isMarkDue(now: monotonic, isProvisional: isProvisional, isAwaited: true)
+            {
+                await mark(subscription, sink, &watch, &flags)
+            }
             for (done, _) in awaiting { done.ring() }
             if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
         }
@@ -245,8 +253,8 @@ final class NodeFeed: Sendable {
     private func mark(
         _ subscription: Subscription, _ sink: FeedSink, _ watch: inout FeedWatch, _ flags: inout FlagsWatch
     ) async {
-        watch.marked(
-            isKnown: await mark(subscription, sink, isFirst: watch.isFirstMark, flagsWereFine: flags.wereFine))
+        let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark, flagsWereFine: flags.wereFine)
+        watch.marked(isKnown: isKnown, now: monotonic)
         flags.marked()
         await around.numbers.tell(sink.log)
     }

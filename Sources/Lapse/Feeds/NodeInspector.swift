@@ -24,6 +24,7 @@ final class NodeInspector: Sendable {
     private let command: NodeClient
     private let policy: Notifications.Policy
     private let logger: Logger
+    private let implausible: ImplausibleInput
     private let state = Mutex(State())
     private static let count = [RESPCommand("INFO", "stats")]
     private static let countAndFlags = count + [RESPCommand("CONFIG", "GET", "notify-keyspace-events")]
@@ -33,6 +34,7 @@ final class NodeInspector: Sendable {
         self.command = command
         self.policy = policy
         self.logger = logger
+        implausible = ImplausibleInput(logger)
     }
 
     func look() async -> Finding {
@@ -41,7 +43,10 @@ final class NodeInspector: Sendable {
         let commands = asksConfig ? Self.countAndFlags : Self.count
         guard let replies = try? await command.send(commands) else { return finding }
         finding.answered = true
-        finding.counter = infoField("expired_keys", in: replies[0]).flatMap { UInt64($0) }
+        finding.counter = infoCount("expired_keys", in: replies[0])
+        if finding.counter == nil, let text = infoField("expired_keys", in: replies[0]) {
+            implausible.tell("expired_keys", is: text, at: "\(address)", fix: "CONFIG RESETSTAT on the node")
+        }
         guard asksConfig, replies.count > 1 else { return finding }
         if case .error(let error) = replies[1] {
             tellRefused(RedisError(error, node: address))

@@ -73,6 +73,9 @@ package struct Ownership: Sendable {
     /// Whether slots matter at all: with one master the key need not be hashed.
     package var needsSlot: Bool { history.topology.map { $0.mode == .cluster } ?? true }
 
+    /// The nodes that own slots, as last seen.
+    var masters: [NodeAddress] { history.topology?.masters.map(\.address) ?? [] }
+
     package func verdict(slot: UInt16, at node: NodeAddress, _ provenance: ExpirationLog.Provenance) -> Verdict {
         seen(from: node).verdict(slot: slot, provenance)
     }

@@ -16,7 +16,7 @@ package struct ExpirationLog {
     }
 
     /// An array, because its elements are read and changed in place; a deque hands out copies.
-    private var chunks: [LogChunk] = []
+    private(set) var chunks: [LogChunk] = []
     private let chunkBytes: Int
     /// Bytes of keys and entries kept.
     package private(set) var bytes = 0
@@ -28,6 +28,8 @@ package struct ExpirationLog {
     package var footprint: Int { reserved + chunks.count * Self.chunkOverhead }
     /// The heads of a chunk's arrays, and the chunk itself.
     private static let chunkOverhead = 160
+    /// Bytes of chunks with a single key that is larger than a chunk should be.
+    private var largeBytes = 0
 
     /// - Parameter chunkBytes: how many bytes of keys share a chunk; the log is trimmed by whole chunks.
     package init(chunkBytes: Int = 32 << 10) { self.chunkBytes = chunkBytes }
@@ -110,9 +112,11 @@ package struct ExpirationLog {
     ) -> Int {
         let before = (bytes: chunks[place].bytes, reserved: chunks[place].reserved)
         let taken = chunks[place].take(keys, from: offset, indices, within: chunkBytes, origin, length: length)
-        bytes += chunks[place].bytes - before.bytes
+        let added = chunks[place].bytes - before.bytes
+        bytes += added
         reserved += chunks[place].reserved - before.reserved
         count += taken
+        if added > chunkBytes, isLarge(chunks[place]) { largeBytes += added }
         return taken
     }
 
@@ -127,6 +131,7 @@ package struct ExpirationLog {
         bytes -= chunk.bytes
         reserved -= chunk.reserved
         count -= chunk.count
+        if isLarge(chunk) { largeBytes -= chunk.bytes }
     }
 
     /// Adds one entry where it belongs.
@@ -187,6 +192,7 @@ package struct ExpirationLog {
             }
         }
         chunks.replaceSubrange(at..., with: kept)
+        countLarge()
         for (heard, provenance) in told { _ = insert([heard], provenance: provenance) }
     }
 
@@ -216,6 +222,7 @@ package struct ExpirationLog {
             kept.append(shorter)
         }
         chunks.replaceSubrange(..<end, with: kept)
+        countLarge()
         return cut
     }
 
@@ -284,14 +291,15 @@ package struct ExpirationLog {
         dropFirst(chunks.prefix { $0.isNumbered && $0.last <= ordinal }.count)
     }
 
-    /// Drops whole chunks from the front until the bounds hold; the newest chunk stays.
+    /// Drops whole chunks until the bounds hold; the newest chunk stays. Large keys may fill a quarter of the log: beyond that the
+    /// oldest of them go first, so that a few huge ones, forged or not, push no others out.
     ///
     /// - Parameters:
     ///   - bytes: the most to keep, in bytes.
     ///   - oldest: drop what came before, in milliseconds since 1970.
     /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap once numbered.
     package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
-        var dropped: [ClosedRange<UInt64>] = []
+        var dropped = bytes > limit && largeBytes > 0 ? dropLarge(toBytes: limit) : []
         while let head = chunks.first,
             (bytes > limit && chunks.count > 1) || head.ended < oldest
         {
@@ -299,6 +307,29 @@ package struct ExpirationLog {
             dropFirst(1)
         }
         return dropped
+    }
+
+    private mutating func dropLarge(toBytes limit: Int) -> [ClosedRange<UInt64>] {
+        var dropped: [ClosedRange<UInt64>] = []
+        var index = 0
+        while index < chunks.count - 1, bytes > limit, largeBytes > limit / 4 {
+            guard isLarge(chunks[index]) else {
+                index += 1
+                continue
+            }
+            if chunks[index].isNumbered { dropped.append(chunks[index].first...chunks[index].last) }
+            forget(chunks[index])
+            chunks.remove(at: index)
+        }
+        return dropped
+    }
+
+    private func isLarge(_ chunk: LogChunk) -> Bool { chunk.count == 1 && chunk.bytes > chunkBytes }
+
+    /// After chunks have been taken out: seldom, and there are few large ones.
+    private mutating func countLarge() {
+        guard largeBytes > 0 else { return }
+        largeBytes = chunks.reduce(0) { $0 + (isLarge($1) ? $1.bytes : 0) }
     }
 
     private mutating func dropFirst(_ gone: Int) {
@@ -312,7 +343,7 @@ package struct ExpirationLog {
     }
 
     /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.
-    private func firstChunk(after ordinal: UInt64) -> Int {
+    func firstChunk(after ordinal: UInt64) -> Int {
         var low = 0
         var high = chunks.count
         while low < high {

@@ -36,12 +36,17 @@ package final class LogBook: Sendable {
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
+    private let chunkBytes: Int?
     package let budget: LogBudget
+    /// Others may tell of so many processes: more than any deployment has.
+    private static let limit = 4096
 
     /// - Parameters:
     ///   - limitBytes: of one log.
     ///   - totalBytes: of all logs together. Past it the largest ones lose their oldest.
-    package init(limitBytes: Int, limitAge: Duration, totalBytes: Int = .max) {
+    ///   - chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what suits the limit.
+    package init(limitBytes: Int, limitAge: Duration, totalBytes: Int = .max, chunkBytes: Int? = nil) {
+        self.chunkBytes = chunkBytes
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         let shelf = SharedShelf()
@@ -69,7 +74,7 @@ package final class LogBook: Sendable {
             let before = met.withLock { $0.updateValue(runID, forKey: address) }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
-                isSuccessor: before != nil && before != runID, budget: budget)
+                isSuccessor: before != nil && before != runID, budget: budget, chunkBytes: chunkBytes)
             shelf.add(log)
             return log
         }
@@ -87,11 +92,12 @@ package final class LogBook: Sendable {
         for process in processes {
             guard let address = NodeAddress(process.node) else { continue }
             shelf.withLock { shelf in
-                guard shelf.ofProcess[process.runID] == nil else { return }
+                guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
                 let log = NodeLog(
-                    runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget)
+                    runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget,
+                    chunkBytes: chunkBytes)
                 log.subscriptionEnded(now: now)
                 shelf.add(log)
             }

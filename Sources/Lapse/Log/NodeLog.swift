@@ -58,7 +58,7 @@ package final class NodeLog: Sendable {
     ///   whether anybody heard it or not.
     package init(
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
-        budget: LogBudget? = nil
+        budget: LogBudget? = nil, chunkBytes: Int? = nil
     ) {
         self.runID = runID
         self.address = address
@@ -68,7 +68,7 @@ package final class NodeLog: Sendable {
         self.limitAge = limitAge
         self.budget = budget
         self.isSuccessor = isSuccessor
-        let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
+        let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
     }
 
@@ -293,7 +293,23 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// What this replica can tell of these ordinals, up to about so many bytes.
+    /// The stretches of these ordinals of which nothing is kept: in order, no more than so many.
+    package func gaps(in ordinals: ClosedRange<UInt64>, upTo limit: Int) -> [ClosedRange<UInt64>] {
+        state.withLock { $0.log.gaps(in: ordinals, upTo: limit) }
+    }
+
+    /// Whether it keeps anything that the progress does not call finished.
+    package func holdsAny(unfinishedBy progress: Progress?) -> Bool {
+        state.withLock { state in
+            guard let progress else { return state.log.count > 0 }
+            return state.log.next(after: progress.cursor.settled) != nil || state.numbering.awaitsNumbers
+        }
+    }
+
+    /// Whether anything is kept behind an ordinal.
+    func hasAny(after ordinal: UInt64) -> Bool { state.withLock { $0.log.next(after: ordinal) != nil } }
+
+    /// What this replica can tell of these ordinals, up to about so many bytes. While its numbers may change it tells nothing.
     package func heard(
         in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: Ownership.OfNode
     ) -> RepairReply.Piece {
@@ -304,6 +320,10 @@ package final class NodeLog: Sendable {
             var bytes = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }
+                guard key.byteCount <= RepairReply.largestKey else {
+                    piece.through = entry.ordinal
+                    return true
+                }
                 var one = HeardExpiration(entry, key)
                 switch ownership.verdict(slot: HashSlot.of(key), entry.provenance) {
                 case .counts: one.standing = .owned
@@ -314,10 +334,23 @@ package final class NodeLog: Sendable {
                 case .unknown: break
                 }
                 piece.expirations.append(one)
+                piece.through = entry.ordinal
                 bytes += key.byteCount + 24
                 return true
             }
             return piece
+        }
+    }
+
+    /// Whether an expiration of this key is kept.
+    package func holds(_ key: [UInt8], from ordinal: UInt64) -> Bool {
+        state.withLock { state in
+            var isFound = false
+            state.log.forEach(after: ordinal - min(ordinal, 1)) { _, kept in
+                isFound = kept.equals(key)
+                return !isFound
+            }
+            return isFound
         }
     }
 

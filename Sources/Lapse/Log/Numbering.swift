@@ -1,3 +1,5 @@
+import RESP
+
 /// Counts one node process's expirations exactly, from marks in its stream.
 ///
 /// A *mark* is a nonce published in the same transaction that reads `expired_keys`; it arrives in the feed behind exactly
@@ -95,7 +97,19 @@ package struct Numbering: Sendable, Equatable {
     ///
     /// - Parameter floor: ``floor`` as it was known before the mark was made.
     package mutating func resolve(counter now: UInt64, floor: UInt64 = 0) -> Finding? {
-        guard let pinned else { return nil }
+        let before = self
+        let finding = settle(counter: now, floor)
+        // No node expires so many: the numbering stays as it was, and the mark is as good as not taken.
+        guard now < PlausibleCount.limit, (last ?? 0) < PlausibleCount.limit else {
+            self = before
+            pinned = nil
+            return nil
+        }
+        return finding
+    }
+
+    private mutating func settle(counter now: UInt64, _ floor: UInt64) -> Finding? {
+        guard let pinned, now < PlausibleCount.limit else { return nil }
         self.pinned = nil
         defer { counter = now }
         guard let offset else { return firstMark(now, pinned, floor) }

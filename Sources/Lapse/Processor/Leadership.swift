@@ -16,7 +16,10 @@ struct Leadership: Sendable {
     let lane: Lane.Surroundings
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
+    let ownLocks: OwnLocks
     let resign: @Sendable () -> Void
+    /// Whether no peer has anything that is missing here.
+    let isWhole: @Sendable () -> Bool
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
     let logger: Logger
@@ -28,7 +31,9 @@ struct Leadership: Sendable {
     var progressInterval: Duration = .milliseconds(250)
 
     func lead(_ term: Term) async {
-        guard let progress = await lastProgress(term) else { return }
+        async let lapsed: Void = ownLocks.termBegins(term.token)
+        guard let progress = await lastProgress(term) else { return await lapsed }
+        await lapsed
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         lane.deadLetters.begin()
@@ -38,6 +43,7 @@ struct Leadership: Sendable {
             for number in 0..<lanes { group.addTask { await Lane(number, around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }
+            group.addTask(executorPreference: executor) { await sayWhetherWhole(term) }
             // What waits for its numbers must not wait for the feeds' next look.
             if logs.all.contains(where: \.isProvisional) {
                 group.addTask(executorPreference: executor) { await checkNumbers() }
@@ -55,7 +61,10 @@ struct Leadership: Sendable {
         let final = dispatcher.progress()
         watch.close(dispatcher.accounts())
         dispatcher.end()
+        guard term.lease.isValid else { return }
+        async let given: Void = ownLocks.termEnds(term.token)
         await handOver(final, term)
+        await given
     }
 
     /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again as long as the lease
@@ -180,6 +189,18 @@ struct Leadership: Sendable {
                 return
             }
         }
+    }
+
+    /// Who leaves waits for it: see `Farewell`.
+    private func sayWhetherWhole(_ term: Term) async {
+        let bell = Doorbell(on: loop)
+        var said: Bool?
+        repeat {
+            let isWhole = dispatcher.isWhole && self.isWhole()
+            guard isWhole != said, term.lease.isValid else { continue }
+            said = isWhole
+            await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))
+        } while await bell.wait(upTo: progressInterval) != .cancelled
     }
 
     private func tell(_ trouble: inout LastingTrouble, _ reason: ProgressTrouble?, _ now: Duration) {

@@ -15,6 +15,7 @@ final class RunningProcessor: Sendable {
         let leadership: Leadership
         let repairer: Repairer
         let peer: RepairPeer
+        let completion: LogCompletion
         let numbers: NumberExchange
         let listener: ProgressListener
         let reconciler: Reconciler?
@@ -101,8 +102,10 @@ final class RunningProcessor: Sendable {
                 break
             } catch {
                 if let impossible = ImpossibleSettings.explain(error) { throw impossible }
-                if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
-                if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
+                // A refusal passes when somebody is still setting the servers up, and that is what the timeout is for.
+                let isFinal = error.isPermanent || error.kind == .protocolViolation
+                if isFinal, deadline == nil { throw LapseError(error) }
+                if let deadline, ContinuousClock.now >= deadline { throw LapseError(error) }
                 if told != error.description {
                     told = error.description
                     logger.warning("waiting for Redis", metadata: ["error": "\(error)"])
@@ -138,6 +141,10 @@ final class RunningProcessor: Sendable {
                 return nil
             }
             group.addTask {
+                await parts.completion.run()
+                return nil
+            }
+            group.addTask {
                 await parts.numbers.run(); return nil
             }
             group.addTask {
@@ -159,11 +166,19 @@ final class RunningProcessor: Sendable {
             }
             if isStopped.withLock({ $0 }) { parts.elector.stop() }
             let failure = await self.elect(parts)
+            if failure == nil { await self.farewell(parts).serve() }
             group.cancelAll()
             return await group.reduce(failure) { $0 ?? $1 }
         }
+        await parts.keeper.leave()
         for directory in [commands, sentinels, locks] + companions.values { await directory.shutDown() }
         if let failure { throw failure }
+    }
+
+    private func farewell(_ parts: Parts) -> Farewell {
+        Farewell(
+            id: configuration.id, keeper: parts.keeper, logs: logs, token: parts.elector.state.token.rawValue,
+            loop: threads.control.any(), logger: logger)
     }
 
     private func elect(_ parts: Parts) async -> LapseError? {
@@ -243,6 +258,7 @@ final class RunningProcessor: Sendable {
             metadata: [
                 "node": "\(gap.node)", "count": "\(gap.ordinals.count)", "repaired": "\(gap.repaired)",
                 "lost": "\(gap.lost)", "from": "\(gap.ordinals.lowerBound)", "to": "\(gap.ordinals.upperBound)",
+                "run-id": "\(gap.runID)",
             ])
         if gap.lost > 0 { parts.withLock { $0 }?.reconciler?.want(.gap) }
         gaps.send(gap)

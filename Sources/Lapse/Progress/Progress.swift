@@ -1,3 +1,5 @@
+import RESP
+
 /// The leader's cursor in one log, as published beside the lock.
 package struct Progress: Sendable, Equatable {
     package var runID: String
@@ -38,18 +40,21 @@ package struct Progress: Sendable, Equatable {
     package init?(field: String, text: String) {
         guard field.hasPrefix("log:") else { return nil }
         let parts = text.split(separator: " ")
-        guard parts.count == 6, let token = UInt64(parts[0]), let write = UInt64(parts[1]),
-            let through = UInt64(parts[2]), let base = Int64(parts[3]), let pending = Self.set(parts[5])
+        // A base never falls below 0, and nothing is pending that was not taken up.
+        guard parts.count == 6, let token = PlausibleCount.read(parts[0]), let write = PlausibleCount.read(parts[1]),
+            let through = PlausibleCount.read(parts[2]), let base = PlausibleCount.read(parts[3]),
+            parts[4].utf8.count <= 512, let pending = Self.set(parts[5], through: through),
+            (5...132).contains(field.utf8.count)
         else { return nil }
         self.init(
-            runID: String(field.dropFirst(4)), node: String(parts[4]), base: base,
+            runID: String(field.dropFirst(4)), node: String(parts[4]), base: Int64(base),
             cursor: Cursor(through: through, pending: pending), token: token, write: write)
     }
 
     /// Nothing has moved; the base counts too: a replica that subscribes later numbers by it.
     func saysTheSame(as other: Progress) -> Bool { (cursor, base) == (other.cursor, other.base) }
 
-    func isNewer(than other: Progress) -> Bool {
+    package func isNewer(than other: Progress) -> Bool {
         (epoch, token, write) > (other.epoch, other.token, other.write)
     }
 
@@ -74,14 +79,21 @@ package struct Progress: Sendable, Equatable {
             .joined(separator: ",")
     }
 
-    private static func set(_ text: Substring) -> PendingOrdinals? {
+    /// Ranges from 1 through `through`, in order: the list is as long as lanes can make it, whatever it says.
+    private static func set(_ text: Substring, through: UInt64) -> PendingOrdinals? {
         guard text != "-" else { return [] }
-        var ordinals: Set<UInt64> = []
-        for part in text.split(separator: ",") {
-            let ends = part.split(separator: "-").compactMap { UInt64($0) }
-            guard let low = ends.first, let high = ends.last, low <= high, high - low < 1 << 20 else { return nil }
-            ordinals.formUnion(low...high)
+        var ordinals = PendingOrdinals()
+        var last: UInt64 = 0
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { PlausibleCount.read($0) ?? 0 }
+            guard ends.count <= 2, let low = ends.first, let high = ends.last, low > last, low <= high,
+                high <= through, high - low < pendingLimit, ordinals.count < pendingLimit
+            else { return nil }
+            ordinals.insert(low...high)
+            last = high
         }
-        return PendingOrdinals(ordinals.sorted())
+        return ordinals
     }
+
+    private static let pendingLimit = 1 << 20
 }

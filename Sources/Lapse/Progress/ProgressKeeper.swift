@@ -28,6 +28,7 @@ package final class ProgressKeeper: Sendable {
         var known: [String: Progress] = [:]
         var bases: [String: UInt64] = [:]
         var members: Set<String> = []
+        var wholeness: Wholeness?
         var epoch: UInt64 = 0
         var troubles = ProgressTroubles()
         var complained: Set<String> = []
@@ -183,6 +184,27 @@ package final class ProgressKeeper: Sendable {
         }
     }
 
+    /// What the leader of the largest token said last about its logs; nil when no leader has said it.
+    package var latestWholeness: Wholeness? { state.withLock { $0.wholeness } }
+
+    /// Says whether this leader's logs are whole. A register that has seen a larger token passes over it.
+    package func write(_ wholeness: Wholeness) async {
+        let arguments = bytes([tokenField, "\(wholeness.token)", Wholeness.field, wholeness.text])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.say, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+        }
+    }
+
+    /// This replica is about to end: the others need not wait for its answers any more.
+    package func leave() async {
+        let arguments = bytes([id])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.leave, keys: [place.keys.members], arguments: arguments, timeout: timeout)
+        }
+    }
+
     /// Forgets the progress of processes that are gone.
     package func remove(_ runIDs: [String], token: FencingToken) async {
         guard !runIDs.isEmpty else { return }
@@ -277,6 +299,7 @@ extension ProgressKeeper.State {
         let seen = Set(words.flatMap(\.members))
         members = refusal == nil ? seen : members.union(seen)
         for word in words {
+            if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
             bases.merge(word.bases, uniquingKeysWith: max)
             for complaint in word.complaints where complained.count < 1000 {
                 if complained.insert(complaint).inserted { complaints.append(complaint) }

@@ -1,3 +1,5 @@
+import RESP
+
 /// A log's account as the leader publishes it beside its progress, for `lapse status`.
 package struct PublishedAccount: Sendable, Equatable {
     package var runID: String
@@ -19,7 +21,7 @@ package struct PublishedAccount: Sendable, Equatable {
     package var text: String { ([token, write] + account.states.map(\.count)).map { "\($0)" }.joined(separator: " ") }
 
     package init?(field: String, text: String) {
-        let numbers = text.split(separator: " ").compactMap { UInt64($0) }
+        let numbers = text.split(separator: " ").compactMap { PlausibleCount.read($0) }
         guard field.hasPrefix(Self.field("")), numbers.count == 9 || numbers.count == 10 else { return nil }
         runID = String(field.dropFirst(Self.field("").count))
         (token, write) = (numbers[0], numbers[1])

@@ -10,12 +10,13 @@ package struct RegisterWord: Sendable {
     /// The largest token of this store that has read or written here.
     package var fence: UInt64 = 0
     package var origin: ProgressOrigin?
+    package var wholeness: Wholeness?
     /// What could not be written in passing: this replica's presence, or the fence. Redis' own words.
     package var refusal: String?
     /// Fields that this build cannot read, and why; they count as absent.
     package var complaints: [String] = []
-    /// Largest number that a register's scripts compare exactly.
-    private static let largest: UInt64 = 1 << 53
+    /// More replicas than any group has.
+    private static let memberLimit = 1024
 
     package init() {}
 
@@ -30,16 +31,23 @@ package struct RegisterWord: Sendable {
         for (field, text) in Self.pairs(fields) { read(field, text, tokenField) }
         for entry in entries.keys { entries[entry]?.epoch = origin?.epoch ?? 0 }
         for (id, time) in Self.pairs(seen) {
-            if let time = Double(time), time >= Double(now - 4) { members.insert(id) }
+            guard members.count < Self.memberLimit, id.utf8.count <= 255, let time = PlausibleCount.read(time) else {
+                complain("member \(id.prefix(80))", time)
+                continue
+            }
+            if time + 4 >= UInt64(now) { members.insert(id) }
         }
     }
 
     private mutating func read(_ field: String, _ text: String, _ tokenField: String) {
         if field == tokenField {
-            fence = UInt64(text).flatMap { $0 <= Self.largest ? $0 : nil } ?? 0
+            fence = PlausibleCount.read(text) ?? 0
+            if PlausibleCount.read(text) == nil { complain(field, text) }
         } else if field == ProgressOrigin.field {
             origin = ProgressOrigin(text: text)
             if origin == nil { complain(field, text) }
+        } else if field == Wholeness.field {
+            wholeness = Wholeness(text: text)
         } else if field.hasPrefix("log:") {
             if let entry = Progress(field: field, text: text) {
                 entries[entry.runID] = entry
@@ -47,8 +55,7 @@ package struct RegisterWord: Sendable {
                 complain(field, text)
             }
         } else if field.hasPrefix("base:") {
-            let base = text.hasPrefix("v1 ") ? UInt64(text.dropFirst(3)) : nil
-            if let base, base <= Self.largest {
+            if text.hasPrefix("v1 "), let base = PlausibleCount.read(text.dropFirst(3)) {
                 bases[String(field.dropFirst(5))] = base
             } else {
                 complain(field, text)

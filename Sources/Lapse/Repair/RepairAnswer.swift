@@ -45,14 +45,20 @@ package struct HeardProcess: Sendable, Hashable {
     }
 }
 
-/// One element of the list in which peers answer: some expirations, or the word that a peer has no more.
+/// One element of the list in which peers answer: some expirations, or the word that a peer has no more, or has more.
 package enum RepairAnswer: Sendable, Equatable {
     case heard([HeardExpiration])
+    /// The peer has told everything through this ordinal, and has more: to be asked for when that has been taken in.
+    case more(replica: String, through: UInt64)
     /// With the processes of which the peer keeps something: one may have come and gone unheard by the leader.
     case done(replica: String, processes: [HeardProcess])
 
     private static let heardTag = UInt8(ascii: "h")
     private static let doneTag = UInt8(ascii: "d")
+    private static let moreTag = UInt8(ascii: "m")
+    /// More processes than a peer keeps, and longer texts than it has, are no peer's.
+    private static let processLimit = 4096
+    private static let textLimit = 512
 
     package var bytes: [UInt8] {
         var buffer = ByteBuffer()
@@ -67,6 +73,10 @@ package enum RepairAnswer: Sendable, Equatable {
                 buffer.writeInteger(UInt32(one.key.count))
                 buffer.writeBytes(one.key)
             }
+        case .more(let replica, let through):
+            buffer.writeInteger(Self.moreTag)
+            buffer.writeInteger(through)
+            buffer.writeString(replica)
         case .done(let replica, let processes):
             buffer.writeInteger(Self.doneTag)
             for text in [replica] + processes.flatMap({ [$0.runID, $0.node] }) {
@@ -84,9 +94,9 @@ package enum RepairAnswer: Sendable, Equatable {
         case Self.heardTag:
             var expirations: [HeardExpiration] = []
             while buffer.readableBytes > 0 {
-                guard let ordinal = buffer.readInteger(as: UInt64.self),
+                guard let ordinal = buffer.readInteger(as: UInt64.self).flatMap(PlausibleCount.checked), ordinal > 0,
                     let database = buffer.readInteger(as: UInt16.self),
-                    let receivedAt = buffer.readInteger(as: UInt64.self),
+                    let receivedAt = buffer.readInteger(as: UInt64.self).flatMap(PlausibleCount.checked),
                     let standing = buffer.readInteger(as: UInt8.self).flatMap(HeardExpiration.Standing.init),
                     let length = buffer.readInteger(as: UInt32.self), let key = buffer.readBytes(length: Int(length))
                 else { return nil }
@@ -96,10 +106,16 @@ package enum RepairAnswer: Sendable, Equatable {
                         key: key))
             }
             self = .heard(expirations)
+        case Self.moreTag:
+            guard let through = buffer.readInteger(as: UInt64.self).flatMap(PlausibleCount.checked),
+                buffer.readableBytes <= Self.textLimit, let replica = buffer.readString(length: buffer.readableBytes)
+            else { return nil }
+            self = .more(replica: replica, through: through)
         case Self.doneTag:
             var texts: [String] = []
             while buffer.readableBytes > 0 {
                 guard let length = buffer.readInteger(as: UInt32.self),
+                    length <= Self.textLimit, texts.count <= 2 * Self.processLimit,
                     let text = buffer.readString(length: Int(length))
                 else { return nil }
                 texts.append(text)

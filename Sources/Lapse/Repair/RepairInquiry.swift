@@ -1,8 +1,9 @@
-/// A leader's question about a hole: when it is put, whom it still waits for, and what the hole still lacks.
+/// A question about a hole: when it is put, whom it still waits for, and what the hole still lacks.
 ///
 /// The control channel reaches whoever is subscribed at that moment: when a lone server has restarted, or is frozen, that may be
 /// nobody. So the question is put again, ever more rarely, until everybody has answered or the time is over; and the time begins
-/// when it could be put for the first time.
+/// when it could be put for the first time. Who is known as a peer may change meanwhile: one that comes is waited for, one that
+/// is gone is not.
 package struct RepairInquiry {
     package enum Step: Sendable, Equatable {
         case ask
@@ -12,34 +13,46 @@ package struct RepairInquiry {
     }
 
     /// How a question ends.
-    package enum End: Sendable {
+    package enum End: Sendable, Equatable {
         /// Everybody has answered, or there is nothing left to ask for.
         case answered
         /// Somebody keeps silent.
         case unanswered
+        /// Somebody has more than one answer holds: everything is told through here, and the rest is to be asked for.
+        case cut(through: UInt64)
     }
 
     private let runID: String
     private let ordinals: ClosedRange<UInt64>
-    private var waitingFor: Set<String>
+    private let isUnannounced: Bool
+    private var peers: Set<String>
+    private var answered: Set<String> = []
+    private var cut: UInt64?
+    private var isRefused = false
     private var missing: UInt64
     private var nextQuestion: Duration = .zero
     private var pause: Duration = .zero
     /// Nil until the question can be put, for the first time or again.
     private var began: Duration?
     private var wasAsked = false
-    /// How long to wait for answers.
-    private static let patience = Duration.seconds(2)
+    /// How long to wait for answers. A replica that has died drops out of the members before that.
+    private static let patience = Duration.seconds(5)
     /// How long to try to put the question at all.
     private static let patienceUnasked = Duration.seconds(30)
+    /// How long to wait where no peer is known: one may be there that has not told of itself yet.
+    private static let patienceAlone = Duration.seconds(1)
 
     /// - Parameter peers: the other replicas.
     package init(_ hole: Repairer.Hole, peers: Set<String>) {
         runID = hole.runID
         ordinals = hole.ordinals
-        waitingFor = hole.isUnannounced ? [] : peers
+        isUnannounced = hole.isUnannounced
+        self.peers = peers
         missing = UInt64(hole.ordinals.count)
     }
+
+    /// The other replicas as they are known now.
+    package mutating func note(peers: Set<String>) { self.peers = peers }
 
     /// What to do now, after the answers that are there have been taken.
     ///
@@ -52,7 +65,7 @@ package struct RepairInquiry {
             began = nil
             return .wait
         }
-        if waitingFor.isEmpty || missing == 0 { return .over(.answered) }
+        if isUnannounced || isRefused || missing == 0 { return .over(.answered) }
         guard let began else {
             began = now
             wasAsked = false
@@ -60,7 +73,12 @@ package struct RepairInquiry {
             nextQuestion = now + pause
             return .ask
         }
-        guard now < began + (wasAsked ? Self.patience : Self.patienceUnasked) else { return .over(.unanswered) }
+        if wasAsked, peers.isSubset(of: answered), !answered.isEmpty || now >= began + Self.patienceAlone {
+            return .over(cut.map { .cut(through: $0) } ?? .answered)
+        }
+        guard now < began + (wasAsked ? Self.patience : Self.patienceUnasked) else {
+            return .over(cut.map { .cut(through: $0) } ?? .unanswered)
+        }
         guard now >= nextQuestion else { return .wait }
         pause *= 2
         nextQuestion = now + pause
@@ -75,7 +93,7 @@ package struct RepairInquiry {
     }
 
     /// It may not be put: that is over.
-    package mutating func refused() { waitingFor = [] }
+    package mutating func refused() { isRefused = true }
 
     /// Takes one answer in.
     package mutating func take(_ answer: RepairAnswer, into logs: LogBook, look: Int, now: UInt64) {
@@ -83,8 +101,12 @@ package struct RepairInquiry {
         case .heard(let expirations):
             let wanted = expirations.filter { ordinals.contains($0.ordinal) }
             missing -= min(missing, UInt64(logs[runID]?.insert(wanted, look: look, now: now) ?? 0))
+        case .more(let replica, let through):
+            guard ordinals.contains(through) else { return }
+            answered.insert(replica)
+            cut = min(cut ?? through, through)
         case .done(let replica, let processes):
-            waitingFor.remove(replica)
+            answered.insert(replica)
             logs.learn(of: processes, now: now)
         }
     }

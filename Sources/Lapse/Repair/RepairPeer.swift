@@ -1,81 +1,119 @@
+import LeaderElection
 package import Logging
 package import NIOCore
 package import RESP
 package import RedisClient
 import Synchronization
 
-/// Answers a leader that missed something this replica heard.
+/// Answers replicas that missed something this one heard.
 ///
-/// The request comes in by every feed; the first one counts. The answer goes into a short-lived list beside the lock, bounded in
-/// size: what does not fit is as good as not heard.
+/// The question comes in by every feed; the first one counts. The answers go into a short-lived list beside the lock, as fast as
+/// they are read there, and no more than the ``RepairMailbox`` holds.
+///
+/// I12, the rule that all of this serves: *at every instant, what any living replica heard and nobody finished can be had by the
+/// next leader.* A replica tells whatever its log keeps for as long as it runs, and one that leaves runs until its successor is
+/// whole (`Farewell`); a newcomer asks when it joins, and every replica asks for its holes (``CatchUp``); a leader asks while
+/// a log has no living feed (``SurveySchedule``); followers keep what the progress calls unfinished.
 package final class RepairPeer: Sendable {
     private let id: String
     private let logs: LogBook
-    private let client: any CommandRunner
-    private let key: @Sendable (_ nonce: String) -> String
+    private let mailbox: RepairMailbox
+    private let members: @Sendable () -> Set<String>
     private let ownership: @Sendable (NodeAddress) -> Ownership.OfNode
     private let loop: any EventLoop
     private let logger: Logger
-    private let heard = Mutex(RepairRequestsHeard())
+    private let state = Mutex((admission: RepairAdmission(), underWay: 0))
     private let requests: AsyncStream<RepairRequest>
     private let inbox: AsyncStream<RepairRequest>.Continuation
-    /// How long an answer stays, in milliseconds.
-    private static let patience = 10_000
-    /// One step, so that no list is left behind for ever.
-    private static let add = Script(
-        "redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('PEXPIRE', KEYS[1], ARGV[2])")
+    /// Answers at once; the rest is dropped, and asked again.
+    private static let limit = 32
+    /// How often an answer is tried for which the account has no room.
+    private static let patience = 40
 
+    /// - Parameters:
+    ///   - places: where answers are put.
+    ///   - members: the replicas seen lately.
     package init(
-        id: String, logs: LogBook, client: any CommandRunner, key: @escaping @Sendable (String) -> String,
+        id: String, logs: LogBook, client: any CommandRunner, places: RepairPlaces,
+        members: @escaping @Sendable () -> Set<String>,
         ownership: @escaping @Sendable (NodeAddress) -> Ownership.OfNode, on loop: any EventLoop, logger: Logger
     ) {
         self.id = id
         self.logs = logs
-        self.client = client
-        self.key = key
+        mailbox = RepairMailbox(client: client, key: places.key)
+        self.members = members
         self.ownership = ownership
         self.loop = loop
         self.logger = logger
-        (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+        (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(64))
     }
 
     /// A request was heard on some feed.
     package func hear(_ request: RepairRequest) {
-        if heard.withLock({ $0.isNew(request, for: id) }) { inbox.yield(request) }
+        guard request.asker != id else { return }
+        let members = members()
+        let now = SystemClock.read().monotonic
+        guard state.withLock({ $0.admission.admits(request, for: id, members: members, now: now) }) else { return }
+        if case .dropped = inbox.yield(request) { forget(request) }
     }
 
     /// Answers until cancelled.
     package func run() async {
         await withDiscardingTaskGroup { group in
-            for await request in requests { group.addTask { await self.answer(request) } }
+            for await request in requests {
+                let mayBegin = state.withLock { state in
+                    guard state.underWay < Self.limit else { return false }
+                    state.underWay += 1
+                    return true
+                }
+                guard mayBegin else {
+                    forget(request)
+                    continue
+                }
+                group.addTask {
+                    await self.answer(request)
+                    self.state.withLock { $0.underWay -= 1 }
+                }
+            }
         }
     }
+
+    private func forget(_ request: RepairRequest) { state.withLock { $0.admission.forget(request) } }
 
     private func answer(_ request: RepairRequest) async {
         var reply = RepairReply(to: request, from: id)
-        answering: while true {
-            switch reply.next(from: logs, ownership) {
-            case .tell(let answer):
-                guard await push(answer, request) else { return heard.withLock { $0.forget(request) } }
-            case .wait:
-                if await Doorbell(on: loop).wait(upTo: RepairReply.pause) == .cancelled { return }
-            case .over: break answering
-            }
-        }
-        logger.info(
-            "answered a peer",
-            metadata: ["leader": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(reply.count)"])
-    }
-
-    private func push(_ answer: RepairAnswer, _ request: RepairRequest) async -> Bool {
         do throws(RedisError) {
-            _ = try await client.run(
-                Self.add, keys: [key(request.nonce)], arguments: [answer.bytes, Array("\(Self.patience)".utf8)])
-            return true
+            guard try await mailbox.isRead(request) else { return }
+            answering: while true {
+                switch reply.next(from: logs, ownership) {
+                case .tell(let answer): guard try await put(answer, request) else { return }
+                case .wait:
+                    if await Doorbell(on: loop).wait(upTo: RepairReply.pause) == .cancelled { return }
+                case .over: break answering
+                }
+            }
         } catch {
             logger.warning("answer to a peer not written", metadata: ["error": "\(error)"])
-            return false
+            return forget(request)
         }
+        guard reply.count > 0 else { return }
+        logger.info(
+            "answered a peer",
+            metadata: ["peer": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(reply.count)"])
+    }
+
+    /// False when nobody takes it: then the rest need not be told.
+    private func put(_ answer: RepairAnswer, _ request: RepairRequest) async throws(RedisError) -> Bool {
+        for _ in 0..<Self.patience {
+            switch try await mailbox.put(answer, request) {
+            case .written: return true
+            case .unread: return false
+            case .full:
+                if await Doorbell(on: loop).wait(upTo: .milliseconds(50)) == .cancelled { return false }
+            }
+        }
+        forget(request)
+        return false
     }
 }
 

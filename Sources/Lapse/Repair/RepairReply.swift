@@ -1,6 +1,7 @@
 package import RedisClient
 
-/// What a peer answers to one request, piece by piece: what it heard, up to a limit, and at last that it has no more.
+/// What a peer answers to one question, piece by piece: what it heard, up to a window, and at last that it has no more, or
+/// where the window ended.
 package struct RepairReply {
     package enum Step: Sendable, Equatable {
         case tell(RepairAnswer)
@@ -12,29 +13,46 @@ package struct RepairReply {
     /// What a log can tell of a stretch for now.
     package struct Piece: Sendable, Equatable {
         package var expirations: [HeardExpiration] = []
+        /// The last ordinal that was looked at, if any was: one too large to travel is not among the expirations.
+        package var through: UInt64?
         /// False when it cannot tell yet what comes after them.
         package var isClear = true
     }
 
+    /// How much is told.
+    package struct Limits: Sendable {
+        /// About so many bytes in one answer.
+        package var pieceBytes = 256 << 10
+        /// About so many bytes to one question.
+        package var windowBytes = 2 << 20
+
+        package init() {}
+    }
+
+    /// A larger key does not travel between peers: it counts as not heard.
+    package static let largestKey = 4 << 20
+
     private let request: RepairRequest
     private let id: String
+    private let limits: Limits
     private var after: UInt64
     private var sent = 0
     private var waits = 0
     private var isOver = false
     /// Expirations told so far.
     package private(set) var count = 0
-    private static let batchBytes = 256 << 10
-    private static let limitBytes = 32 << 20
     /// How often it may be unable to tell: as long as a leader waits.
-    private static let patience = 20
+    private static let patience = 55
     /// How long to wait before the next try.
     package static let pause = Duration.milliseconds(100)
+    /// A build that does not know of windows takes what it is told for all there is.
+    private static let windowOfOld = 8 << 20
 
     /// - Parameter id: the replica that answers.
-    package init(to request: RepairRequest, from id: String) {
+    package init(to request: RepairRequest, from id: String, limits: Limits = Limits()) {
         self.request = request
         self.id = id
+        self.limits = limits
         after = request.ordinals.lowerBound - 1
     }
 
@@ -43,39 +61,27 @@ package struct RepairReply {
     ///   - ownership: what it knows of a node's slots.
     package mutating func next(from logs: LogBook, _ ownership: (NodeAddress) -> Ownership.OfNode) -> Step {
         guard !isOver else { return .over }
-        if let log = logs[request.runID], sent < Self.limitBytes, after < request.ordinals.upperBound {
+        let window = request.account == nil ? Self.windowOfOld : limits.windowBytes
+        while let log = logs[request.runID], sent < window, after < request.ordinals.upperBound {
             let piece = log.heard(
-                in: after + 1...request.ordinals.upperBound, bytes: Self.batchBytes, ownership(log.address))
-            if let last = piece.expirations.last {
+                in: after + 1...request.ordinals.upperBound, bytes: limits.pieceBytes, ownership(log.address))
+            after = max(after, piece.through ?? after)
+            if !piece.expirations.isEmpty {
                 count += piece.expirations.count
                 sent += piece.expirations.reduce(0) { $0 + $1.key.count + 24 }
-                after = last.ordinal
                 return .tell(.heard(piece.expirations))
             }
+            guard piece.through == nil else { continue }
             if !piece.isClear, waits < Self.patience {
                 waits += 1
                 return .wait
             }
+            break
         }
         isOver = true
+        if sent >= window, request.account != nil, after < request.ordinals.upperBound {
+            return .tell(.more(replica: id, through: after))
+        }
         return .tell(.done(replica: id, processes: logs.kept))
     }
-}
-
-/// The requests a peer has heard: each comes in by every feed, and again until all have answered; the first one counts.
-package struct RepairRequestsHeard {
-    private var nonces: [String] = []
-
-    package init() {}
-
-    /// Whether `id` is to answer: it is not its own, and the first of its nonce.
-    package mutating func isNew(_ request: RepairRequest, for id: String) -> Bool {
-        guard request.asker != id, !nonces.contains(request.nonce) else { return false }
-        nonces.append(request.nonce)
-        if nonces.count > 256 { nonces.removeFirst() }
-        return true
-    }
-
-    /// The answer could not be written: the next time it is heard it is new.
-    package mutating func forget(_ request: RepairRequest) { nonces.removeAll { $0 == request.nonce } }
 }

@@ -21,6 +21,12 @@ package final class Repairer: Sendable {
         package var survey: Survey?
         /// The node counted these and said nothing: no peer has heard them, and one that numbers otherwise would tell of others.
         package var isUnannounced = false
+
+        /// What of it a question has settled.
+        package func settled(by end: RepairInquiry.End) -> ClosedRange<UInt64> {
+            guard case .cut(let through) = end, ordinals.contains(through) else { return ordinals }
+            return ordinals.lowerBound...through
+        }
     }
 
     /// What peers may have heard of a process though nothing here tells of it.
@@ -31,6 +37,8 @@ package final class Repairer: Sendable {
         case behind
         /// The same, of a process that may live, though this replica cannot hear it.
         case meanwhile
+        /// Which processes they hear: this replica hears none on a node that owns slots.
+        case processes
     }
 
     /// Whoever wants holes filled.
@@ -44,31 +52,43 @@ package final class Repairer: Sendable {
 
     private let id: String
     private let logs: LogBook
-    private let client: any CommandRunner
+    private let mailbox: RepairMailbox
     private let channel: String
-    private let key: @Sendable (_ nonce: String) -> String
     private let peers: @Sendable () -> Set<String>
     private let look: @Sendable () -> Int
     private let listeners: Listeners
     private let loop: any EventLoop
     private let logger: Logger
     private let holes: AsyncStream<Hole>
+    private let places: Int
+    /// The account that all answers draw from, by place.
+    private let account = String(UInt64.random(in: .min ... .max), radix: 16)
+    private let questions = Mutex(Questions())
+
+    private struct Questions {
+        var number = 0
+        var open = 0
+        /// Where the last question could be put.
+        var place = 0
+        /// When it was last told that none can be put.
+        var told: Duration?
+    }
 
     /// - Parameters:
     ///   - holes: what is to be filled.
-    ///   - key: the list for answers, by nonce.
+    ///   - places: where questions and answers are put.
     ///   - peers: the replicas seen lately, this one included or not.
     ///   - look: how many looks at the topology have begun.
     package init(
         holes: AsyncStream<Hole>, id: String, logs: LogBook, client: any CommandRunner, channel: String,
-        key: @escaping @Sendable (String) -> String, peers: @escaping @Sendable () -> Set<String>,
-        look: @escaping @Sendable () -> Int, listeners: Listeners, on loop: any EventLoop, logger: Logger
+        places: RepairPlaces, peers: @escaping @Sendable () -> Set<String>, look: @escaping @Sendable () -> Int,
+        listeners: Listeners, on loop: any EventLoop, logger: Logger
     ) {
         self.id = id
         self.logs = logs
-        self.client = client
+        mailbox = RepairMailbox(client: client, key: places.key)
+        self.places = places.count
         self.channel = channel
-        self.key = key
         self.peers = peers
         self.look = look
         self.listeners = listeners
@@ -86,53 +106,79 @@ package final class Repairer: Sendable {
 
     private func repair(_ hole: Hole) async {
         guard let end = await ask(hole), let lost = listeners.settled(hole, end), hole.survey == nil else { return }
-        let repaired = UInt64(hole.ordinals.count) - lost
-        listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: hole.ordinals, repaired: repaired))
+        let part = hole.settled(by: end)
+        let repaired = UInt64(part.count) - lost
+        listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: part, repaired: repaired))
     }
 
     /// Puts what the others had into the log; nil if nobody waits for that any more.
     private func ask(_ hole: Hole) async -> RepairInquiry.End? {
-        let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
-        let request = RepairRequest(nonce: nonce, asker: id, runID: hole.runID, ordinals: hole.ordinals)
-        let key = key(nonce)
+        let number = questions.withLock { questions in
+            questions.number += 1
+            questions.open += 1
+            return questions.number
+        }
+        var asked: RepairRequest?
+        let end = await ask(hole, number, &asked)
+        if let asked { await mailbox.close(asked) }
+        let isLast = questions.withLock { questions in
+            questions.open -= 1
+            return questions.open == 0
+        }
+        if isLast, let account = asked?.account { await mailbox.closeAccount(account) }
+        return end
+    }
+
+    private func request(_ hole: Hole, _ number: Int) -> RepairRequest {
+        let place = questions.withLock { $0.place }
+        return RepairRequest(
+            nonce: "\(account)p\(place).\(String(number, radix: 16))", asker: id, runID: hole.runID,
+            ordinals: hole.ordinals)
+    }
+
+    private func ask(_ hole: Hole, _ number: Int, _ asked: inout RepairRequest?) async -> RepairInquiry.End? {
         let bell = Doorbell(on: loop)
-        var inquiry = RepairInquiry(hole, peers: peers().subtracting([id]))
-        var wasAsked = false
+        var inquiry = RepairInquiry(hole, peers: [])
+        var failures = 0
         while true {
             // Also after the last moment: a process that was stopped meanwhile finds what came.
-            if wasAsked {
-                for answer in await take(key) {
-                    inquiry.take(answer, into: logs, look: look(), now: WallClock.milliseconds())
-                }
-            }
+            if let asked { await take(asked, into: &inquiry) }
             guard let leads = listeners.leads(hole) else { return nil }
+            inquiry.note(peers: peers().subtracting([id]))
             switch inquiry.next(now: SystemClock.read().monotonic, leads: leads) {
             case .ask:
-                wasAsked = true
-                await publish(request, key, &inquiry)
+                let request = request(hole, number)
+                asked = request
+                await publish(request, &inquiry, &failures)
             case .wait: if await bell.wait(upTo: .milliseconds(10)) == .cancelled { return nil }
-            case .over(let end):
-                if wasAsked { _ = try? await client.send(RESPCommand("DEL", key), key: key) }
-                return end
+            case .over(let end): return end
             }
         }
     }
 
-    private func publish(_ request: RepairRequest, _ key: String, _ inquiry: inout RepairInquiry) async {
-        do throws(RedisError) {
-            _ = try await client.send(RESPCommand("PUBLISH", channel, request.text), key: key)
-            inquiry.asked(now: SystemClock.read().monotonic)
-        } catch {
-            logger.warning("peers not asked", metadata: ["error": "\(error)"])
-            if error.isPermanent { inquiry.refused() }
+    private func take(_ request: RepairRequest, into inquiry: inout RepairInquiry) async {
+        for _ in 0..<32 {
+            let answers = await mailbox.take(request)
+            if answers.isEmpty { return }
+            for answer in answers { inquiry.take(answer, into: logs, look: look(), now: WallClock.milliseconds()) }
         }
     }
 
-    private func take(_ key: String) async -> [RepairAnswer] {
-        var answers: [RepairAnswer] = []
-        while let bytes = try? await client.send(RESPCommand("LPOP", key), key: key).bytes {
-            if let answer = RepairAnswer(bytes) { answers.append(answer) }
+    private func publish(_ request: RepairRequest, _ inquiry: inout RepairInquiry, _ failures: inout Int) async {
+        do throws(RedisError) {
+            try await mailbox.ask(request, on: channel)
+            inquiry.asked(now: SystemClock.read().monotonic)
+        } catch {
+            failures += 1
+            let now = SystemClock.read().monotonic
+            let isNews = questions.withLock { questions in
+                questions.place = (questions.place + 1) % places
+                guard failures >= places, questions.told.map({ now > $0 + .seconds(60) }) ?? true else { return false }
+                questions.told = now
+                return true
+            }
+            if isNews { logger.warning("peers not asked", metadata: ["error": "\(error)"]) }
+            if error.isPermanent, failures >= places { inquiry.refused() }
         }
-        return answers
     }
 }

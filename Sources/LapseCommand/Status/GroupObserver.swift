@@ -48,10 +48,12 @@ struct GroupObserver: Sendable {
         guard !configuration.lockServers.isEmpty else { return places.map { ($0, client) } }
         let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
         return try configuration.lockServers.map { text throws(Failure) in
-            guard let url = try? RedisURL(text) else { throw .usage("--lock-servers: not a Redis URL") }
-            var settings = access.deployment.settings
-            if let credentials = url.credentials { settings.credentials = credentials }
-            if !url.usesTLS { settings.tls = nil }
+            let url: RedisURL
+            let settings: ConnectionSettings
+            do throws(RedisURLError) {
+                url = try RedisURL(text)
+                settings = try access.deployment.settings.independent(url, of: access.deployment.seeds)
+            } catch { throw .usage("--lock-servers: \(error)") }
             return (keys, SingleServer(NodeClient(url.address, settings: settings, on: access.loop)))
         }
     }
@@ -96,9 +98,9 @@ struct GroupObserver: Sendable {
             guard fields.count == 5 else { throw RedisError(.protocolViolation, node: nil, "unexpected answer") }
             word.holder = fields[0].string.flatMap { $0.isEmpty ? nil : $0 }
             word.left = fields[1].int.flatMap { $0 >= 0 ? .milliseconds($0) : nil }
-            word.token = fields[2].string.flatMap { UInt64($0) } ?? 0
-            word.term = fields[3].string.flatMap { UInt64($0) } ?? 0
-            word.since = fields[4].string.flatMap { UInt64($0) }
+            word.token = PlausibleCount.read(fields[2]) ?? 0
+            word.term = PlausibleCount.read(fields[3]) ?? 0
+            word.since = PlausibleCount.read(fields[4])
             word.register.holder = word.holder.map(Claim.replica(of:))
             word.register.leaseLeftSeconds = word.left.map { $0 / .seconds(1) }
         } catch {

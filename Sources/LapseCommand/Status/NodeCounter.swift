@@ -23,7 +23,7 @@ struct NodeCounter: Sendable {
             let replies = try await client.send([RESPCommand("INFO", "server"), RESPCommand("INFO", "stats")])
             if let refusal = replies.lazy.compactMap(\.error).first { throw RedisError(refusal, node: node.address) }
             counter.runID = infoField("run_id", in: replies[0])
-            counter.expired = infoField("expired_keys", in: replies[1]).flatMap { UInt64($0) }
+            counter.expired = infoCount("expired_keys", in: replies[1])
         } catch {
             counter.error = error.text
         }
@@ -38,7 +38,7 @@ struct NodeCounter: Sendable {
         entry.through = own.cursor.through
         entry.pending = own.cursor.pending.count
         entry.account = journal.accounts[runID]?.account
-        let last = UInt64(max(0, Int64(clamping: expired) &+ own.base))
+        let last = UInt64(max(0, Int64(expired) + own.base))
         entry.backlog = last - min(last, own.cursor.through) + UInt64(own.cursor.pending.count)
         return entry
     }

@@ -42,16 +42,16 @@ struct ProgressJournal: Sendable {
     private init(unread: Int = 0) { self.unread = unread }
 
     private init(_ reply: [RESPValue]) {
-        guard reply.count == 3, let now = reply[0].string.flatMap({ Int($0) }) else { return }
+        guard reply.count == 3, let now = PlausibleCount.read(reply[0]) else { return }
         for (field, text) in Self.pairs(reply[1]) {
             if let entry = Progress(field: field, text: text) { progress[entry.runID] = entry }
             if let entry = PublishedAccount(field: field, text: text) { accounts[entry.runID] = entry }
         }
         for (id, seconds) in Self.pairs(reply[2]) {
             // Nobody may have been there to remove those that are gone.
-            guard let seconds = Double(seconds), now - Int(seconds) <= 30 else { continue }
-            replicas[MemberID(id).id, default: .max] = min(
-                replicas[MemberID(id).id, default: .max], max(0, now - Int(seconds)))
+            guard let seen = PlausibleCount.read(seconds), seen + 30 >= now else { continue }
+            let member = MemberID(id).id
+            replicas[member] = min(replicas[member, default: .max], Int(now - min(now, seen)))
         }
     }
 

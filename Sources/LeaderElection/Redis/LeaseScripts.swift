@@ -8,43 +8,54 @@ import RedisClient
 /// clock that was set forward after the server's start lets a young one vote.
 /// KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
 enum LeaseScripts {
-    private static let raise = """
-        local function raise(token, term)
-          if tonumber(redis.call('GET', KEYS[2]) or '0') < tonumber(token) then redis.call('SET', KEYS[2], token) end
-          if tonumber(redis.call('HGET', KEYS[3], 'term') or '0') < tonumber(term) then
-            local now = redis.call('TIME')
-            redis.call('HSET', KEYS[3], 'term', term, 'since', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
-          end
+    /// A counter that cannot be true counts as 0, and is written over: see `PlausibleCount`.
+    private static let count = """
+        local function count(text)
+          local number = tonumber(text or '0')
+          if number and number >= 0 and number < 9007199254740992 then return number end
+          return 0
         end
+
         """
+
+    private static let raise =
+        count + """
+            local function raise(token, term)
+              if count(redis.call('GET', KEYS[2])) < tonumber(token) then redis.call('SET', KEYS[2], token) end
+              if count(redis.call('HGET', KEYS[3], 'term')) < tonumber(term) then
+                local now = redis.call('TIME')
+                redis.call('HSET', KEYS[3], 'term', term, 'since', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+              end
+            end
+            """
 
     /// ARGV: value, TTL in ms, rules, purpose, the largest token that this replica has seen on any register.
     /// Answers granted (counter, term), held (value, ms, counter, rules, purpose), refused (ms).
     ///
     /// The token seen keeps the next one larger where this register has forgotten its counter and its clock is behind.
     static let acquire = Script(
-        """
-        local holder = redis.call('GET', KEYS[1])
-        local term = redis.call('HGET', KEYS[3], 'term') or '0'
-        if holder == ARGV[1] then
-          redis.call('PEXPIRE', KEYS[1], ARGV[2])
-          return {'granted', redis.call('GET', KEYS[2]) or '0', term}
-        end
-        if holder then
-          return {'held', holder, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]) or '0',
-            redis.call('HGET', KEYS[3], 'rules') or '', redis.call('HGET', KEYS[3], 'purpose') or ''}
-        end
-        local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000 - 1000
-        if uptime < tonumber(ARGV[2]) then return {'refused', tonumber(ARGV[2]) - uptime} end
-        local now = redis.call('TIME')
-        local counter = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, tonumber(ARGV[5]) + 1,
-          now[1] * 1000 + math.floor(now[2] / 1000))
-        counter = string.format('%.0f', counter)
-        redis.call('SET', KEYS[2], counter)
-        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-        redis.call('HSET', KEYS[3], 'rules', ARGV[3], 'purpose', ARGV[4])
-        return {'granted', counter, term}
-        """)
+        count + """
+            local holder = redis.call('GET', KEYS[1])
+            local token = count(redis.call('GET', KEYS[2]))
+            local term = string.format('%.0f', count(redis.call('HGET', KEYS[3], 'term')))
+            if holder == ARGV[1] then
+              redis.call('PEXPIRE', KEYS[1], ARGV[2])
+              return {'granted', string.format('%.0f', token), term}
+            end
+            if holder then
+              return {'held', holder, redis.call('PTTL', KEYS[1]), string.format('%.0f', token),
+                redis.call('HGET', KEYS[3], 'rules') or '', redis.call('HGET', KEYS[3], 'purpose') or ''}
+            end
+            local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000 - 1000
+            if uptime < tonumber(ARGV[2]) then return {'refused', tonumber(ARGV[2]) - uptime} end
+            local now = redis.call('TIME')
+            local counter = math.max(token + 1, tonumber(ARGV[5]) + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+            counter = string.format('%.0f', counter)
+            redis.call('SET', KEYS[2], counter)
+            redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+            redis.call('HSET', KEYS[3], 'rules', ARGV[3], 'purpose', ARGV[4])
+            return {'granted', counter, term}
+            """)
 
     /// ARGV: value, token, term, TTL in ms. Answers 1 if the value still holds the register, whose time then starts anew:
     /// a replica that was promoted meanwhile may hold the vote with the time of an earlier request.
@@ -90,8 +101,9 @@ enum LeaseScripts {
 
     /// Answers {holder or '', ms left, term, token}.
     static let observe = Script(
-        """
-        return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]),
-          redis.call('HGET', KEYS[3], 'term') or '0', redis.call('GET', KEYS[2]) or '0'}
-        """)
+        count + """
+            return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]),
+              string.format('%.0f', count(redis.call('HGET', KEYS[3], 'term'))),
+              string.format('%.0f', count(redis.call('GET', KEYS[2])))}
+            """)
 }

@@ -36,9 +36,11 @@ struct RedisLeaseRegister: LeaseRegister {
             seen.note(try number(fields, 3))
             let rules = fields[4].string.flatMap { $0.isEmpty ? nil : $0 }
             if let theirs = claim.mismatch(rules: rules, purpose: fields[5].string) { return .mismatch(rules: theirs) }
-            return .held(by: holder, ttl: fields[2].int.flatMap { $0 >= 0 ? .milliseconds($0) : nil })
+            // Longer than any claim lasts cannot be true: then it is asked again after a lease.
+            let left = fields[2].int.flatMap { $0 >= 0 ? min(.milliseconds($0), claim.ttl) : nil }
+            return .held(by: holder, ttl: left)
         case "refused":
-            let wait = Duration.milliseconds(Int64(try number(fields, 1)))
+            let wait = min(Duration.milliseconds(Int64(try number(fields, 1))), claim.ttl + .seconds(1))
             return .refused(reason: "the server is younger than the lease", retryAfter: wait)
         default: throw unexpected(reply)
         }
@@ -94,10 +96,9 @@ struct RedisLeaseRegister: LeaseRegister {
     }
 
     private func number(_ fields: [RESPValue], _ index: Int) throws(RegisterError) -> UInt64 {
-        guard index < fields.count,
-            let number = fields[index].string.flatMap({ UInt64($0) })
-                ?? fields[index].int.flatMap({ UInt64(exactly: $0) })
-        else { throw .unexpected("a number is missing in \(fields)") }
+        guard index < fields.count, let number = PlausibleCount.read(fields[index]) else {
+            throw .unexpected("a number is missing, or cannot be true, in \(fields)")
+        }
         return number
     }
 

@@ -8,6 +8,14 @@ package struct NodeAddress: Hashable, Sendable, Comparable, CustomStringConverti
         self.port = port
     }
 
+    /// As a server announces itself or another; nil without a host, or with a port that no server can have.
+    package init?(announced host: String?, port: String?) {
+        guard let host, !host.isEmpty, host.utf8.count <= 255, let port = port.flatMap({ Int($0) }),
+            (1...65535).contains(port)
+        else { return nil }
+        self.init(host: host, port: port)
+    }
+
     /// Reads `host:port`, `[v6]:port` and Redis' own `v6:port` (the last colon parts the port).
     package init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
@@ -23,6 +31,14 @@ package struct NodeAddress: Hashable, Sendable, Comparable, CustomStringConverti
     package static func < (left: NodeAddress, right: NodeAddress) -> Bool {
         (left.host, left.port) < (right.host, right.port)
     }
+}
+
+/// Which of the addresses that a node announces is connected to.
+package enum AnnouncedAddress: String, Sendable, CaseIterable {
+    /// The host name with TLS, where there is one, for certificates bear names; else the IP address.
+    case auto
+    case ip
+    case name
 }
 
 /// Rewrites addresses that nodes announce into ones this process can reach (`--address-map FROM=TO`, behind NAT).

@@ -1,3 +1,5 @@
+import RESP
+
 /// One node's answer to `CLUSTER NODES`, and the merging of several such answers into one view.
 ///
 /// Source: Redis documentation of CLUSTER NODES (serialization format).
@@ -10,12 +12,14 @@ package struct ClusterNodes: Sendable {
     }
 
     private(set) var lines: [Line] = []
+    /// More nodes than any cluster has: Redis recommends a thousand at most.
+    private static let limit = 8192
 
     /// Reads the text; lines of nodes without an address (`noaddr`, `handshake`) are passed over.
     ///
     /// - Parameter asked: where the answer came from, for nodes that announce no host.
     package init(_ text: String, asked: NodeAddress) {
-        for line in text.split(whereSeparator: \.isNewline) {
+        for line in text.split(whereSeparator: \.isNewline).prefix(Self.limit) {
             if let line = Self.line(line.split(separator: " "), asked: asked) { lines.append(line) }
         }
     }
@@ -29,7 +33,7 @@ package struct ClusterNodes: Sendable {
         guard !flags.contains("noaddr"), !flags.contains("handshake") else { return nil }
         let parts = fields[1].split(separator: ",", omittingEmptySubsequences: false)
         guard let endpoint = parts.first?.split(separator: "@").first, let colon = endpoint.lastIndex(of: ":"),
-            let port = Int(endpoint[endpoint.index(after: colon)...])
+            let port = Int(endpoint[endpoint.index(after: colon)...]), (0...65535).contains(port)
         else { return nil }
         let host = endpoint[..<colon]
         let hostName = parts.count > 1 && !parts[1].isEmpty && parts[1] != "?" ? String(parts[1]) : nil
@@ -39,7 +43,7 @@ package struct ClusterNodes: Sendable {
             role: flags.contains("master") ? .master : .replica)
         node.masterID = fields[3] == "-" ? nil : String(fields[3])
         node.isFailing = flags.contains("fail") || flags.contains("fail?")
-        node.configEpoch = UInt64(fields[6]) ?? 0
+        node.configEpoch = PlausibleCount.read(fields[6]) ?? 0
         var slots: [ClosedRange<UInt16>] = []
         for field in fields[8...] {
             if field.hasPrefix("[") {
@@ -85,7 +89,11 @@ package struct ClusterNodes: Sendable {
         }
         let merged = nodes.values.map { line in
             var node = line.node
-            if useHostNames, let name = line.hostName { node.address.host = name }
+            node.announcedAs = [node.address]
+            if let name = line.hostName {
+                node.announcedAs.append(NodeAddress(host: name, port: node.address.port))
+                if useHostNames { node.address.host = name }
+            }
             node.address = map(node.address)
             node.importing = importing[node.id] ?? []
             return node

@@ -58,15 +58,14 @@ func askAll(
         return await group.reduce(into: []) { $0.append($1) }
     }
     var answers: [(NodeAddress, RESPValue)] = []
-    var failure: RedisError?
+    var failures: [RedisError] = []
     for (address, result) in results {
         switch result {
         case .success(let value): answers.append((address, value))
-        case .failure(let error) where failure == nil || error.isPermanent: failure = error
-        case .failure: break
+        case .failure(let error): failures.append(error)
         }
     }
-    if answers.isEmpty { throw failure ?? RedisError(.noNode, node: nil, "no Redis address is known") }
+    if answers.isEmpty { throw RedisError.of(failures) }
     return answers.sorted { $0.0 < $1.0 }
 }
 
@@ -78,6 +77,11 @@ package func infoFields(_ value: RESPValue) -> [String: String] {
         fields[String(line[..<colon])] = String(line[line.index(after: colon)...])
     }
     return fields
+}
+
+/// A count in an INFO reply; nil when the field is missing, no number, or cannot be true.
+package func infoCount(_ name: String, in value: RESPValue) -> UInt64? {
+    infoField(name, in: value).flatMap { PlausibleCount.read($0) }
 }
 
 /// One field of an INFO reply: nothing but its line is looked at, which counts where every node is asked each second.

@@ -24,7 +24,7 @@ struct SentinelDiscovery: Discovery {
         let views = answers.compactMap { sentinel, value -> (NodeAddress, NodeAddress, UInt64)? in
             let fields = Self.fields(value)
             guard let address = Self.address(fields) else { return nil }
-            return (sentinel, map(address), UInt64(fields["config-epoch"] ?? "") ?? 0)
+            return (sentinel, map(address), PlausibleCount.read(fields["config-epoch"] ?? "") ?? 0)
         }
         guard let latest = views.max(by: { $0.2 < $1.2 }) else {
             throw RedisError(.noNode, node: answers.first?.0, "the Sentinel knows no master named '\(masterName)'")
@@ -78,7 +78,6 @@ struct SentinelDiscovery: Discovery {
     }
 
     private static func address(_ fields: [String: String]) -> NodeAddress? {
-        guard let host = fields["ip"], let port = fields["port"].flatMap(Int.init), !host.isEmpty else { return nil }
-        return NodeAddress(host: host, port: port)
+        NodeAddress(announced: fields["ip"], port: fields["port"])
     }
 }

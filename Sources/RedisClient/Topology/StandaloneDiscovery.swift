@@ -39,8 +39,8 @@ struct Replication {
     mutating func add(_ fields: [String: String], from address: NodeAddress, map: AddressMap) {
         let isMaster = fields["role"] == "master"
         roles[address] = isMaster ? .master : .replica
-        if !isMaster, let host = fields["master_host"], let port = fields["master_port"].flatMap(Int.init) {
-            mentioned[map(NodeAddress(host: host, port: port))] = .master
+        if !isMaster, let master = NodeAddress(announced: fields["master_host"], port: fields["master_port"]) {
+            mentioned[map(master)] = .master
         }
         following[address] = Int(fields["connected_slaves"] ?? "") ?? 0
         var index = 0
@@ -51,8 +51,8 @@ struct Replication {
                     let pair = part.split(separator: "=", maxSplits: 1)
                     return pair.count == 2 ? (String(pair[0]), String(pair[1])) : nil
                 }, uniquingKeysWith: { first, _ in first })
-            if let host = parts["ip"], let port = parts["port"].flatMap(Int.init) {
-                mentioned[map(NodeAddress(host: host, port: port))] = .replica
+            if let replica = NodeAddress(announced: parts["ip"], port: parts["port"]) {
+                mentioned[map(replica)] = .replica
             }
         }
     }

@@ -12,6 +12,8 @@ package struct Topology: Sendable {
         /// The cluster thinks it is failing (`fail` or `fail?`).
         package var isFailing = false
         package var configEpoch: UInt64 = 0
+        /// The addresses under which redirections may name it: its IP address and its host name, as announced.
+        package var announcedAs: [NodeAddress] = []
         /// Slots it is importing, known only from its own view.
         package var importing: Set<UInt16> = []
         package var slotCount = 0
@@ -40,7 +42,8 @@ package struct Topology: Sendable {
     private var owners: [UInt16]
     private var soleMaster: Int?
     private var indexes: [NodeAddress: Int] = [:]
-    private static let noOwner = UInt16.max
+    private var announced: [NodeAddress: Int] = [:]
+    fileprivate static let noOwner = UInt16.max
     package static let slotCount = 16384
 
     /// A cluster: `owner` names for each slot the node ID that owns it.
@@ -48,7 +51,7 @@ package struct Topology: Sendable {
         mode = .cluster
         self.nodes = nodes.sorted { $0.address < $1.address }
         let byID = Dictionary(self.nodes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-        owners = owner.map { id in id.flatMap { byID[$0] }.map(UInt16.init) ?? Self.noOwner }
+        owners = owner.map { id in id.flatMap { byID[$0] }.flatMap(UInt16.init(exactly:)) ?? Self.noOwner }
         for index in owners where index != Self.noOwner { self.nodes[Int(index)].slotCount += 1 }
         indexAddresses()
     }
@@ -65,6 +68,10 @@ package struct Topology: Sendable {
 
     private mutating func indexAddresses() {
         for (index, node) in nodes.enumerated() { indexes[node.address] = index }
+        for (index, node) in nodes.enumerated() {
+            // An address that another node is reached at stays that node's.
+            for address in node.announcedAs where indexes[address] == nil { announced[address] = index }
+        }
     }
 
     package func owner(of slot: UInt16) -> Node? {
@@ -78,6 +85,11 @@ package struct Topology: Sendable {
 
     package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
 
+    /// The node that a redirection means.
+    package func node(announcedAs address: NodeAddress) -> Node? {
+        (indexes[address] ?? announced[address]).map { nodes[$0] }
+    }
+
     /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
     package func countsExpirations(of slot: UInt16, at address: NodeAddress) -> Bool {
         claim(of: address).counts(slot)
@@ -87,7 +99,9 @@ package struct Topology: Sendable {
     package func claim(of address: NodeAddress) -> Claim {
         guard let index = indexes[address] else { return Claim(ownsAll: false, index: Self.noOwner) }
         guard !owners.isEmpty else { return Claim(ownsAll: index == soleMaster, index: Self.noOwner) }
-        return Claim(ownsAll: false, index: UInt16(index), owners: owners, importing: nodes[index].importing)
+        return Claim(
+            ownsAll: false, index: UInt16(exactly: index) ?? Self.noOwner, owners: owners,
+            importing: nodes[index].importing)
     }
 
     package struct Claim: Sendable {

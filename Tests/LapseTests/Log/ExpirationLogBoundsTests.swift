@@ -58,6 +58,26 @@ struct ExpirationLogBoundsTests {
         #expect(log.ordinals() == Array(126...150), "what was dropped is a hole of exact size")
     }
 
+    @Test("row 50: large keys have a quarter of the log; beyond it the oldest of them go, and no others")
+    func largeKeys() {
+        var log = ExpirationLog(chunkBytes: 100)
+        for ordinal in UInt64(1)...40 { log.add("8 bytes.", ordinal) }
+        let small = log.bytes
+        for ordinal in UInt64(41)...60 { log.add(Array(repeating: 1, count: 400), ordinal) }
+        log.add("8 bytes.", 61)
+        let limit = small + 2_000
+        let gone = log.trim(toBytes: limit, oldest: 0)
+        #expect(log.ordinals().filter { $0 <= 40 } == Array(1...40), "no small one was pushed out")
+        #expect(gone.allSatisfy { (41...60).contains($0.lowerBound) } && gone.count == 60 - 41 + 1 + 41 - log.count)
+        #expect(log.bytes <= limit && log.entry(60) != nil, "the newest of the large ones stay")
+        #expect(log.gaps(in: 1...61, upTo: 9) == [41...(41 + UInt64(gone.count) - 1)])
+        // Where most keys are large, they may fill the log.
+        var large = ExpirationLog(chunkBytes: 100)
+        for ordinal in UInt64(1)...50 { large.add(Array(repeating: 1, count: 400), ordinal) }
+        _ = large.trim(toBytes: 10_000, oldest: 0)
+        #expect(large.bytes > 9_000 && large.entry(50) != nil)
+    }
+
     @Test(arguments: 0..<8)
     func agreesWithAnArray(_ seed: UInt64) {
         var random = RandomSource.seeded(seed)
@@ -77,7 +97,7 @@ struct ExpirationLogBoundsTests {
             case 2:
                 let gone = log.trim(toBytes: Int.random(in: 0...2_000, using: &random), oldest: 0)
                 #expect(gone.reduce(0) { $0 + $1.count } == model.count - log.count)
-                model.removeFirst(model.count - log.count)
+                model.removeAll { entry in gone.contains { $0.contains(entry.ordinal) } }
             default:
                 let byte = UInt8.random(in: 0...255, using: &random)
                 let key = Array(repeating: byte, count: Int.random(in: 0...30, using: &random))

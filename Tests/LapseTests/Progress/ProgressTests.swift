@@ -15,12 +15,12 @@ struct ProgressTests {
 
     @Test(
         arguments: [
-            [], [1], [3, 7, 8, 9], [1, 2, 3], [1, 3, 5, 6, 100], [UInt64.max - 1, UInt64.max],
+            [], [1], [3, 7, 8, 9], [1, 2, 3], [1, 3, 5, 6, 100], [(1 << 50) - 1, 1 << 50],
         ] as [PendingOrdinals])
     func comesBackAsItWasWritten(_ pending: PendingOrdinals) {
-        for base: Int64 in [0, 1_003, -7] {
+        for base: Int64 in [0, 1_003, 1 << 50] {
             for node in ["10.0.0.1:6379", "[::1]:6379", "redis-0.redis.svc:6379"] {
-                let one = progress(through: 1 << 60, pending: pending, token: 1 << 52, write: 8, base: base, node: node)
+                let one = progress(through: 1 << 50, pending: pending, token: 1 << 52, write: 8, base: base, node: node)
                 #expect(Progress(field: one.field, text: one.text) == one)
             }
         }

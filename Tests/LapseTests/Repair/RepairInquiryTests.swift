@@ -24,10 +24,48 @@ struct RepairInquiryTests {
         }
     }
 
-    @Test func nobodyToAskIsAnAnswer() {
-        var inquiry = inquiry(peers: [])
-        let step = inquiry.next(now: .zero, leads: true)
-        #expect(step == .over(.answered))
+    @Test("row 115: where no peer is known the question is put all the same: one may not have told of itself yet")
+    func noPeerIsKnown() {
+        var alone = inquiry(peers: [])
+        let first = alone.next(now: .zero, leads: true)
+        alone.asked(now: .zero)
+        let early = alone.next(now: .milliseconds(90), leads: true)
+        let end = alone.next(now: .seconds(1), leads: true)
+        #expect(first == .ask && early == .wait && end == .over(.answered))
+        var joined = inquiry(peers: [])
+        _ = joined.next(now: .zero, leads: true)
+        joined.asked(now: .zero)
+        joined.note(peers: ["b"])
+        let waits = joined.next(now: .milliseconds(1_050), leads: true)
+        joined.take(done("b"), into: logs, look: 0, now: 1)
+        let answered = joined.next(now: .milliseconds(1_060), leads: true)
+        #expect(waits == .ask && answered == .over(.answered))
+    }
+
+    @Test("a peer that has died is not waited for once it has dropped out of the members")
+    func aPeerIsGone() {
+        var inquiry = inquiry(peers: ["a", "b"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.asked(now: .zero)
+        inquiry.take(done("a"), into: logs, look: 0, now: 1)
+        let before = inquiry.next(now: .milliseconds(90), leads: true)
+        inquiry.note(peers: ["a"])
+        let after = inquiry.next(now: .milliseconds(100), leads: true)
+        #expect(before == .wait && after == .over(.answered))
+    }
+
+    @Test("row 112: a peer that has more than one answer holds says how far it has told; the rest is another question")
+    func windows() {
+        logs.log(of: "run", at: NodeAddress(host: "10.0.0.1", port: 6379)).subscriptionEnded(now: 1)
+        var inquiry = inquiry(1...100, peers: ["a", "b"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.asked(now: .zero)
+        inquiry.take(.more(replica: "a", through: 40), into: logs, look: 0, now: 1)
+        inquiry.take(.more(replica: "b", through: 30), into: logs, look: 0, now: 1)
+        let end = inquiry.next(now: .milliseconds(10), leads: true)
+        #expect(end == .over(.cut(through: 30)))
+        let hole = Repairer.Hole(runID: "run", node: "10.0.0.1:6379", ordinals: 1...100)
+        #expect(hole.settled(by: .cut(through: 30)) == 1...30 && hole.settled(by: .answered) == 1...100)
     }
 
     @Test("whoever was not subscribed when it was put hears it again, ever more rarely")
@@ -49,8 +87,8 @@ struct RepairInquiryTests {
         var inquiry = inquiry(peers: ["a"])
         _ = inquiry.next(now: .zero, leads: true)
         inquiry.asked(now: .zero)
-        let before = inquiry.next(now: .milliseconds(1999), leads: true)
-        let after = inquiry.next(now: .seconds(2), leads: true)
+        let before = inquiry.next(now: .milliseconds(4999), leads: true)
+        let after = inquiry.next(now: .seconds(5), leads: true)
         #expect(before == .ask && after == .over(.unanswered))
     }
 
@@ -61,8 +99,8 @@ struct RepairInquiryTests {
         #expect(early.allSatisfy { $0.1 == .ask || $0.1 == .wait })
         #expect(early.count { $0.1 == .ask } > 5)
         inquiry.asked(now: .seconds(10))
-        let late = inquiry.next(now: .milliseconds(11_990), leads: true)
-        let end = inquiry.next(now: .seconds(12), leads: true)
+        let late = inquiry.next(now: .milliseconds(14_990), leads: true)
+        let end = inquiry.next(now: .seconds(15), leads: true)
         #expect(late != .over(.unanswered) && end == .over(.unanswered))
         var never = self.inquiry(peers: ["a"])
         _ = never.next(now: .zero, leads: true)

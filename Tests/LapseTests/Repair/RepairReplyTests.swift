@@ -85,7 +85,7 @@ struct RepairReplyTests {
         log.subscriptionBegan()
         hear("a")
         var reply = reply()
-        let steps = (0..<30).map { _ in reply.next(from: logs, ownership(old)) }
+        let steps = (0..<80).map { _ in reply.next(from: logs, ownership(old)) }
         #expect(steps.contains(done) && steps.last == .over)
     }
 
@@ -139,14 +139,48 @@ struct RepairReplyTests {
         #expect(onward.expirations.map(\.standing) == [.owned, .disowned, .unknown])
     }
 
-    @Test func aRequestIsAnsweredOnceUnlessTheAnswerCouldNotBeWritten() {
-        let request = RepairRequest(nonce: "1", asker: "leader", runID: "run", ordinals: 1...2)
-        var heard = RepairRequestsHeard()
-        let own = heard.isNew(request, for: "leader")
-        let first = heard.isNew(request, for: "peer")
-        let second = heard.isNew(request, for: "peer")
-        heard.forget(request)
-        let third = heard.isNew(request, for: "peer")
-        #expect([own, first, second, third] == [false, true, false, true])
+    @Test("row 112: more than a window is told window by window, and where each ended")
+    func windows() {
+        log.subscriptionBegan()
+        for number in 1...9 { hear("key:\(number)") }
+        mark(9)
+        var limits = RepairReply.Limits()
+        limits.pieceBytes = 30
+        limits.windowBytes = 90
+        var from: UInt64 = 1
+        var told: [UInt64] = []
+        var windows = 0
+        asking: while windows < 10 {
+            windows += 1
+            let request = RepairRequest(nonce: "a.\(windows)", asker: "leader", runID: "run", ordinals: from...20)
+            var reply = RepairReply(to: request, from: "peer", limits: limits)
+            while true {
+                switch reply.next(from: logs, ownership(old)) {
+                case .tell(.heard(let heard)): told += heard.map(\.ordinal)
+                case .tell(.more(_, let through)):
+                    #expect(through == told.last)
+                    from = through + 1
+                    continue asking
+                case .tell(.done): break asking
+                default: Issue.record("neither an answer nor the end")
+                }
+            }
+        }
+        #expect(told == Array(1...9) && windows > 1)
+    }
+
+    @Test("row 115: a peer whose numbers may change at its next mark tells nothing before it")
+    func provisionalNumbers() {
+        log.subscriptionBegan()
+        hear("a")
+        mark(1)
+        log.adopt(base: 5)
+        var reply = reply()
+        let first = reply.next(from: logs, ownership(old))
+        #expect(first == .wait)
+        hear("b")
+        mark(2)
+        let second = reply.next(from: logs, ownership(old))
+        #expect(told(second).map(\.ordinal) == [6, 7])
     }
 }

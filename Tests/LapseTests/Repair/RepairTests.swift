@@ -11,7 +11,9 @@ struct RepairTests {
     }
 
     @Test(arguments: [
-        "", "repair:", "repair:1:abc:5:a", "repair:1:abc:9-5:a", "repair:1:abc:0-5:a", "repair:1:abc:x-y:a", "released",
+        "", "repair:", "repair:1:abc:5:a", "repair:1:abc:9-5:a", "repair:1:abc:0-5:a",
+        "repair:1:abc:1-18446744073709551615:a", "repair:1:abc:1-9007199254740992:a", "repair:1}:abc:1-5:a",
+        "repair:1:abc:x-y:a", "released",
     ]) func whatIsNoRequestIsRefused(text: String) {
         #expect(RepairRequest(text) == nil)
     }
@@ -20,11 +22,14 @@ struct RepairTests {
         let heard = [
             HeardExpiration(ordinal: 1, database: 0, receivedAt: 5, key: []),
             HeardExpiration(
-                ordinal: .max, database: 15, receivedAt: .max, standing: .disowned, key: [0, 10, 13, 255]),
+                ordinal: PlausibleCount.limit - 1, database: 15, receivedAt: PlausibleCount.limit - 1,
+                standing: .disowned, key: [0, 10, 13, 255]),
         ]
         let done = RepairAnswer.done(
             replica: "a:1", processes: [HeardProcess(runID: "aa", node: "[::1]:1"), HeardProcess(runID: "", node: "é")])
-        for answer in [.heard(heard), .heard([]), done, .done(replica: "", processes: [])] {
+        for answer in [
+            .heard(heard), .heard([]), done, .done(replica: "", processes: []), .more(replica: "b:2", through: 7),
+        ] {
             #expect(RepairAnswer(ByteBuffer(bytes: answer.bytes)) == answer)
         }
         for length in Array(1..<done.bytes.count) where ![8, 25].contains(length) {

@@ -1,0 +1,54 @@
+import LeaderElection
+import Logging
+import NIOCore
+import RedisClient
+
+/// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has all that it has.
+///
+/// Its log may hold what no other replica heard, such as a backlog over which all others were restarted. It ends at once when its log
+/// holds nothing unfinished, or no other replica lives, or the leader says that its own logs are whole; and after a limit in any
+/// case.
+struct Farewell: Sendable {
+    let id: String
+    let keeper: ProgressKeeper
+    let logs: LogBook
+    /// The token of its own last term; 0 if it never led.
+    let token: UInt64
+    let loop: any EventLoop
+    let logger: Logger
+    /// For a leader: as long as a lease and a take-over may last.
+    var limit: Duration = .seconds(10)
+    /// A follower has little that the leader has not.
+    var limitOfFollower: Duration = .seconds(2)
+
+    private enum Reason: String {
+        case nothingLeft = "nothing is left unfinished"
+        case alone = "no other replica lives"
+        case successorIsWhole = "the successor's logs are whole"
+    }
+
+    /// Returns when nobody needs this replica any more.
+    func serve() async {
+        let bell = Doorbell(on: loop)
+        let began = SystemClock.read().monotonic
+        while SystemClock.read().monotonic < began + (token > 0 ? limit : limitOfFollower) {
+            if let reason = await reason() {
+                let took = (SystemClock.read().monotonic - began) / .milliseconds(1)
+                return logger.info(
+                    "not needed any more", metadata: ["reason": "\(reason.rawValue)", "took-ms": "\(Int(took))"])
+            }
+            if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return }
+        }
+        logger.warning(
+            "left before the successor was whole",
+            metadata: ["kept": "\(logs.all.reduce(0) { $0 + $1.counts.entries })"])
+    }
+
+    private func reason() async -> Reason? {
+        // What cannot be read says nothing: then it stays.
+        guard let progress = await keeper.read()?.entries else { return nil }
+        if keeper.peers.subtracting([id]).isEmpty { return .alone }
+        if let leader = keeper.latestWholeness, leader.isWhole, leader.token > token { return .successorIsWhole }
+        return logs.all.contains(where: { $0.holdsAny(unfinishedBy: progress[$0.runID]) }) ? nil : .nothingLeft
+    }
+}

@@ -1,0 +1,106 @@
+/// Which stretches a replica asks its peers for so that its logs are whole, and it can take over at any time.
+///
+/// A newcomer lacks what lies between the published progress and its first mark; a feed that broke and came back leaves a hole.
+/// Both are asked for until every peer has said that it has no more. What nobody had is not asked again before another
+/// replica comes. While there is no hole, nothing is asked. A pure value; see ``RepairPeer`` for the rule it serves (I12).
+package struct CatchUp {
+    private struct State {
+        /// Nobody has these.
+        var hopeless: [ClosedRange<UInt64>] = []
+        var isAsking = false
+        /// Rounds to pass before it is asked again, since somebody kept silent.
+        var wait = 0
+        var pause = 1
+    }
+
+    private var states: [String: State] = [:]
+    private var peers: Set<String> = []
+    /// Logs that are asked about at once.
+    private static let limit = 8
+    private static let longestPause = 16
+
+    package init() {}
+
+    /// The holes to be asked for now, one of each log. Called each second.
+    ///
+    /// - Parameters:
+    ///   - progress: as last read; what no leader has written about is left to the leader.
+    ///   - peers: the other replicas.
+    package mutating func next(_ logs: LogBook, _ progress: [String: Progress], peers: Set<String>) -> [Repairer.Hole] {
+        defer { self.peers = peers }
+        if !peers.isSubset(of: self.peers) {
+            for runID in states.keys {
+                states[runID]?.hopeless = []
+                states[runID]?.wait = 0
+            }
+        }
+        let all = logs.all
+        let known = Set(all.map(\.runID))
+        for runID in states.keys where !known.contains(runID) { states[runID] = nil }
+        guard !peers.isEmpty else { return [] }
+        var holes: [Repairer.Hole] = []
+        var asking = states.values.count { $0.isAsking }
+        for log in all where asking < Self.limit {
+            var state = states[log.runID, default: State()]
+            guard !state.isAsking else { continue }
+            if state.wait > 0 {
+                state.wait -= 1
+            } else if let hole = hole(in: log, progress, state) {
+                state.isAsking = true
+                asking += 1
+                holes.append(Repairer.Hole(runID: log.runID, node: log.node, ordinals: hole))
+            }
+            states[log.runID] = state
+        }
+        return holes
+    }
+
+    /// A question is over: what is missing now and was asked for, nobody has.
+    package mutating func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ logs: LogBook) {
+        guard var state = states[hole.runID] else { return }
+        state.isAsking = false
+        if end == .unanswered {
+            state.wait = state.pause
+            state.pause = min(state.pause * 2, Self.longestPause)
+        } else {
+            state.pause = 1
+            let part = hole.settled(by: end)
+            state.hopeless += logs[hole.runID]?.gaps(in: part, upTo: 256) ?? []
+            if state.hopeless.count > 1024 { state.hopeless.removeFirst(state.hopeless.count - 1024) }
+        }
+        states[hole.runID] = state
+    }
+
+    /// Whether nothing is missing in the logs that a peer may have.
+    package func isWhole(_ logs: LogBook, _ progress: [String: Progress]) -> Bool {
+        logs.all.allSatisfy { log in
+            let state = states[log.runID, default: State()]
+            return !state.isAsking && !log.isProvisional && hole(in: log, progress, state) == nil
+        }
+    }
+
+    private func hole(in log: NodeLog, _ progress: [String: Progress], _ state: State) -> ClosedRange<UInt64>? {
+        guard let written = progress[log.runID], let last = log.counts.last, !log.isProvisional,
+            written.cursor.settled < last
+        else { return nil }
+        for gap in log.gaps(in: written.cursor.settled + 1...last, upTo: 64) {
+            let part = log.unannounced.first(of: gap)
+            guard part.reason == nil else { continue }
+            if let rest = Self.subtract(state.hopeless, from: part.ordinals) { return rest }
+        }
+        return nil
+    }
+
+    /// The first part of a stretch that is in none of these.
+    private static func subtract(_ ranges: [ClosedRange<UInt64>], from stretch: ClosedRange<UInt64>) -> ClosedRange<
+        UInt64
+    >? {
+        var low = stretch.lowerBound
+        while let covering = ranges.first(where: { $0.contains(low) }) {
+            guard covering.upperBound < stretch.upperBound else { return nil }
+            low = covering.upperBound + 1
+        }
+        let next = ranges.lazy.map(\.lowerBound).filter { $0 > low }.min() ?? .max
+        return low...min(stretch.upperBound, next - 1)
+    }
+}

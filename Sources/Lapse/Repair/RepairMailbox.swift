@@ -1,0 +1,126 @@
+import RESP
+import RedisClient
+
+/// The short-lived list in which peers answer, and the account of the bytes that lie there unread.
+///
+/// Who asks opens an account of so many bytes before it publishes its question, and closes it when no question is open. A peer
+/// draws from the account what it puts into a list, and who reads it puts that back. So one replica's questions never
+/// make Redis hold more than the account, whatever is asked and however many answer; and a question that anyone
+/// with a right to PUBLISH has forged has no account, and costs one GET.
+///
+/// Questions of a build without accounts share one account of the group, which nobody refills until it lapses.
+package struct RepairMailbox: Sendable {
+    /// What the lists of one account hold at most.
+    static let limitBytes = 16 << 20
+    /// How long answers, and an account that nobody renews, stay.
+    private static let patience = "10000"
+
+    private let client: any CommandRunner
+    private let key: @Sendable (_ nonce: String) -> String
+
+    package init(client: any CommandRunner, key: @escaping @Sendable (_ nonce: String) -> String) {
+        self.client = client
+        self.key = key
+    }
+
+    /// What became of an answer.
+    enum Delivery: Sendable, Equatable {
+        case written
+        /// The account is overdrawn until somebody reads.
+        case full
+        /// There is no account: nobody reads.
+        case unread
+    }
+
+    // MARK: Who asks
+
+    /// Opens the account, or makes it last, and publishes the question.
+    func ask(_ request: RepairRequest, on channel: String) async throws(RedisError) {
+        let account = key(request.account ?? "")
+        _ = try await client.run(
+            Self.open, keys: [account], arguments: texts("\(Self.limitBytes)", Self.patience, channel, request.text))
+    }
+
+    /// Takes what has been answered so far, about a megabyte at most; empty when there is nothing.
+    func take(_ request: RepairRequest) async -> [RepairAnswer] {
+        let reply = try? await client.run(
+            Self.take, keys: [key(request.nonce), key(request.account ?? "")],
+            arguments: texts("\(Self.limitBytes)", "\(1 << 20)"))
+        return (reply?.array ?? []).compactMap { $0.bytes.flatMap(RepairAnswer.init) }
+    }
+
+    /// Nobody reads these answers any more.
+    func close(_ request: RepairRequest) async {
+        _ = try? await client.run(
+            Self.take, keys: [key(request.nonce), key(request.account ?? "")],
+            arguments: texts("\(Self.limitBytes)", "0"))
+    }
+
+    /// No question is open.
+    func closeAccount(_ account: String) async {
+        let account = key(account)
+        _ = try? await client.send(RESPCommand("DEL", account), key: account)
+    }
+
+    // MARK: Who answers
+
+    /// Whether somebody reads what is answered.
+    func isRead(_ request: RepairRequest) async throws(RedisError) -> Bool {
+        guard let account = request.account.map(key) else { return true }
+        return try await client.send(RESPCommand("GET", account), key: account).bytes != nil
+    }
+
+    func put(_ answer: RepairAnswer, _ request: RepairRequest) async throws(RedisError) -> Delivery {
+        let shared = request.account == nil ? "\(Self.limitBytes)" : ""
+        let reply = try await client.run(
+            Self.put, keys: [key(request.nonce), key(request.account ?? "shared")],
+            arguments: [answer.bytes] + texts(Self.patience, shared))
+        return switch reply.int {
+        case 1: .written
+        case 0: .full
+        default: .unread
+        }
+    }
+
+    private func texts(_ texts: String...) -> [[UInt8]] { texts.map { Array($0.utf8) } }
+
+    /// KEYS: account. ARGV: bytes, milliseconds, channel, question.
+    private static let open = Script(
+        """
+        if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+        return redis.call('PUBLISH', ARGV[3], ARGV[4])
+        """)
+
+    /// KEYS: list, account. ARGV: answer, milliseconds, the bytes of an account that is made here ('' if it must be there).
+    private static let put = Script(
+        """
+        local left = tonumber(redis.call('GET', KEYS[2]) or '')
+        local lasts = left and 'KEEPTTL'
+        left = left or tonumber(ARGV[3])
+        if not left then return -1 end
+        if left < #ARGV[1] then return 0 end
+        left = string.format('%.0f', left - #ARGV[1])
+        if lasts then redis.call('SET', KEYS[2], left, 'KEEPTTL') else redis.call('SET', KEYS[2], left, 'PX', ARGV[2]) end
+        redis.call('RPUSH', KEYS[1], ARGV[1])
+        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        return 1
+        """)
+
+    /// KEYS: list, account. ARGV: the account's limit, how many bytes to return; all are dropped for 0.
+    private static let take = Script(
+        """
+        local taken, bytes, wanted = {}, 0, tonumber(ARGV[2])
+        while wanted == 0 or bytes < wanted do
+          local one = redis.call('LPOP', KEYS[1])
+          if not one then break end
+          if wanted > 0 then taken[#taken + 1] = one end
+          bytes = bytes + #one
+        end
+        local left = bytes > 0 and tonumber(redis.call('GET', KEYS[2]) or '')
+        if left then
+          left = string.format('%.0f', math.min(left + bytes, tonumber(ARGV[1])))
+          redis.call('SET', KEYS[2], left, 'KEEPTTL')
+        end
+        return taken
+        """)
+}

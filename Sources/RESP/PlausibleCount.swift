@@ -1,0 +1,26 @@
+/// Reads the counts, ordinals, tokens, terms and times that come over a socket.
+///
+/// None of them can truly reach 2^53: a million expirations a second would take 285 years. Lua counts exactly up to there, and sums
+/// and differences of a thousand such numbers fit into 64 bits. What is larger is refused where it is read, so that no
+/// arithmetic behind a parser can trap.
+package enum PlausibleCount {
+    /// Every count is smaller.
+    package static let limit: UInt64 = 1 << 53
+
+    /// A count written in decimal digits; nil for anything else, and for one that cannot be true.
+    package static func read(_ text: some StringProtocol) -> UInt64? {
+        guard (1...16).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return UInt64(text).flatMap { checked($0) }
+    }
+
+    /// A count in a reply: an integer, or text.
+    package static func read(_ value: RESPValue) -> UInt64? {
+        if case .integer(let number) = value { return UInt64(exactly: number).flatMap { checked($0) } }
+        return value.string.flatMap { read($0) }
+    }
+
+    /// The count itself if it can be true.
+    package static func checked(_ number: UInt64) -> UInt64? { number < limit ? number : nil }
+}

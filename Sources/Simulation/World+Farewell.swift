@@ -1,0 +1,41 @@
+import Lapse
+import LeaderElection
+
+/// Who leaves serves its peers until they need it no more.
+extension World {
+    func leave(_ replica: Replica) {
+        guard !replica.isLeaving else { return }
+        replica.isLeaving = true
+        serve(replica, since: now)
+    }
+
+    private func serve(_ replica: Replica, since began: Duration) {
+        let limit: Duration = replica.lastToken > 0 ? .seconds(10) : .seconds(2)
+        guard now - began < limit else { return exited(replica) }
+        readProgress(replica) { [unowned self] reading in
+            if let reading, isDispensable(replica, reading.entries) { return exited(replica) }
+            after(.milliseconds(100), in: replica) { [unowned self] in serve(replica, since: began) }
+        }
+    }
+
+    private func isDispensable(_ replica: Replica, _ progress: [String: Progress]) -> Bool {
+        if replica.peers.subtracting([replica.id]).isEmpty { return true }
+        if let leader = replica.wholeness, leader.isWhole, leader.token > replica.lastToken { return true }
+        return !replica.logs.all.contains { $0.holdsAny(unfinishedBy: progress[$0.runID]) }
+    }
+
+    /// Every 250 ms while a term lasts, when it has changed.
+    func sayWhetherWhole(_ replica: Replica, _ body: Body) {
+        guard replica.body === body, body.phase == .running || body.phase == .draining else { return }
+        let isWhole = replica.intake.isWhole && replica.catchUp.isWhole(replica.logs, replica.known)
+        if isWhole != body.saidWhole, leaseIsValid(replica, body) {
+            body.saidWhole = isWhole
+            let word = Wholeness(token: body.info.token.rawValue, isWhole: isWhole)
+            askAll(replica) { register in
+                register.note(word)
+            } done: { _ in
+            }
+        }
+        after(.milliseconds(250), in: replica) { [unowned self] in sayWhetherWhole(replica, body) }
+    }
+}

@@ -1,0 +1,112 @@
+import Lapse
+import LeaderElection
+
+/// What a whole situation is held against.
+extension World {
+    /// Whether what a living replica heard must be handled though nobody can know its number: then its key tells.
+    var judgesKeys: Bool {
+        judges(.unheardReset) || judges(.halfHeardReset) || judges(.hostileMessages) || judges(.silentCounter)
+    }
+
+    /// I12: what a replica takes with it, another one has, or it is finished. Who dies without warning may take what no other could
+    /// have had; a replica that has been there for a while has everything.
+    func checkCustody(_ leaving: Replica, isGraceful: Bool) {
+        guard judges(.rollingRestart), network.badUntil <= now else { return }
+        let others = replicas.filter { other in
+            other !== leaving && other.isAlive && !other.feeds.isEmpty
+                && (isGraceful || now - other.bornAt > .seconds(5))
+        }
+        guard !others.isEmpty else { return }
+        for log in leaving.logs.all {
+            guard let process = ledger.processes[log.runID], process.isExact else { continue }
+            for (index, one) in process.announced.enumerated() {
+                let ordinal = UInt64(index + 1)
+                guard one.isWanted, !one.isRepeat, one.handled == 0, !one.isLost, log.entry(ordinal) != nil,
+                    !others.contains(where: { has($0, ordinal, process, announcedAt: one.at) })
+                else { continue }
+                return ledger.violate(
+                    .i12, "\(leaving.id) ends, and \(log.runID):\(ordinal) with it, which is not finished")
+            }
+        }
+    }
+
+    /// It has heard it, or is about to.
+    private func has(_ replica: Replica, _ ordinal: UInt64, _ process: NodeProcess, announcedAt time: Duration) -> Bool
+    {
+        if replica.logs[process.runID]?.entry(ordinal) != nil { return true }
+        return now - time < .seconds(1) && replica.feeds.contains { $0.connection?.process === process }
+    }
+
+    /// Whether one that is called lost could have been had.
+    func checkLoss(_ ordinal: UInt64, _ process: NodeProcess, _ replica: Replica, _ body: Body) {
+        let one = process.announced[Int(ordinal) - 1]
+        guard let hearer = replicas.first(where: { $0.isAlive && one.hearers.contains($0.life) }),
+            hearer.logs[process.runID]?.entry(ordinal) == nil
+        else { return }
+        if conditions.logAge >= .seconds(60) {
+            guard judges(.lateWord) else { return }
+            ledger.violate(.i9, "\(process.runID):\(ordinal) called lost, \(hearer.id) forgot it on a leader's word")
+        } else if isPending(ordinal, process.runID) {
+            ledger.violate(.i12, "\(process.runID):\(ordinal) is pending, and \(hearer.id) dropped it for its age")
+        } else if schedule.situations == [.deafLeader], body.began < one.at, network.badUntil <= now {
+            ledger.violate(.i12, "\(process.runID):\(ordinal) called lost, \(hearer.id) could have told in time")
+        }
+    }
+
+    /// A counter rose without events: who listened all along knows that nothing was lost. Where in the row they were counted nobody
+    /// knows, so the numbers do not count here.
+    func checkSilentCount(_ hole: Repairer.Hole, _ lost: UInt64, _ process: NodeProcess, _ replica: Replica) {
+        guard lost > 0, let first = process.announced.first(where: \.isCountedOnly),
+            let witness = unbroken(process, since: first.at)
+        else { return }
+        ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, \(witness.id) heard all there was")
+    }
+
+    /// A replica whose subscription has stood, with numbers, from before this time until now.
+    private func unbroken(_ process: NodeProcess, since time: Duration) -> Replica? {
+        guard now - time > .seconds(3) else { return nil }
+        return replicas.first { replica in
+            replica.isAlive
+                && replica.feeds.contains { feed in
+                    guard let connection = feed.connection, connection.process === process else { return false }
+                    return connection.numberedAt.map { $0 < time } ?? false && !connection.isDeaf
+                }
+        }
+    }
+
+    /// Whether the progress that a majority holds calls it pending.
+    private func isPending(_ ordinal: UInt64, _ runID: String) -> Bool {
+        let said = registers.indices.count { register in
+            registers[register].cursor(runID).map { $0.pending.sorted.contains(ordinal) } ?? false
+        }
+        return said > registers.count / 2
+    }
+
+    /// A key that comes all the time must not hold up the others.
+    func checkPromptness(_ work: Work, _ replica: Replica, _ body: Body) {
+        guard schedule.situations == [.hotKey], !work.key.bytes.starts(with: Self.stormPrefix), work.attempt == 1,
+            let process = ledger.processes[work.runID], process.isExact, work.ordinal <= process.announced.count
+        else { return }
+        let one = process.announced[Int(work.ordinal) - 1]
+        guard body.began < one.at, !hasTrouble(replica), now - one.at > .seconds(2) else { return }
+        ledger.violate(.late, "\(work.key) waited \(now - one.at) for its handler")
+    }
+
+    /// What is handled by a second term had been finished shortly before the first one ended.
+    func checkTwice(_ work: Work, _ first: Announcement, _ body: Body) {
+        guard judges(.fullStore), first.handledBy != body.order, let ended = ledger.termEnds[first.handledBy],
+            ended - first.handledAt > .milliseconds(1_500)
+        else { return }
+        ledger.violate(
+            .twice,
+            "\(work.key) was handled \(ended - first.handledAt) before its term ended, and is handled again")
+    }
+
+    /// Only a feed without a byte is given up.
+    func checkIdle(_ connection: Connection) {
+        guard connection.isOpen, !connection.isDeaf, connection.underWay > 0, now - connection.lastByteAt < .seconds(3)
+        else { return }
+        ledger.violate(
+            .i8, "\(connection.replica.id) closes a feed that delivers: \(connection.underWay) messages are lost")
+    }
+}

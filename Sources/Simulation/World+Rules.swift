@@ -1,0 +1,41 @@
+import LeaderElection
+
+/// Every replica signs its rules in the deployment, whatever registers it counts: see ``GroupRules``.
+extension World {
+    private static let life = Duration.seconds(3)
+
+    func signRules(_ replica: Replica) {
+        guard judges(.otherRules) else { return }
+        let signature = (member: "\(replica.id)", terms: replica.machine.settings.rules)
+        let sentAt = replica.clock.read(now).monotonic
+        let time = { [unowned self] in now }
+        askAll(replica) { register in
+            register.sign(signature.member, terms: signature.terms, for: Self.life, at: time())
+        } done: { [unowned self] answers in
+            replica.standing.take(GroupRules.verdict(answers), sentAt: sentAt, life: Self.life)
+            let verdict = replica.standing.verdict(at: replica.clock.read(now).monotonic)
+            if case .refused = verdict {
+                askAll(replica) {
+                    $0.withdraw(signature.member)
+                } done: { _ in
+                }
+            }
+            let pause = verdict == .agreed ? Duration.milliseconds(750) : random.milliseconds(200...400)
+            after(pause, in: replica) { [unowned self] in signRules(replica) }
+        }
+    }
+
+    /// What the rules answer in place of a register; nil where they permit to ask it.
+    func answerByRules(_ operation: LeaseMachine.Operation, _ replica: Replica) -> LeaseMachine.Outcome? {
+        guard judges(.otherRules), defect != .rulesUncompared else { return nil }
+        let verdict = replica.standing.verdict(at: replica.clock.read(now).monotonic)
+        switch (operation, verdict) {
+        case (_, .agreed), (.release, _): return nil
+        case (.acquire, .refused(_, let terms)): return .acquired(.mismatch(rules: terms))
+        case (.acquire, .unknown(let text)): return .failed(.unreachable(text))
+        case (.confirm, .refused): return .confirmed(false)
+        case (.renew, .refused): return .renewed(.lost(holder: nil))
+        case (.confirm, .unknown), (.renew, .unknown): return nil
+        }
+    }
+}
