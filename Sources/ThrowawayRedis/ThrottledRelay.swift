@@ -9,6 +9,7 @@ package final class ThrottledRelay: Sendable {
     private let target: Int
     private let listener: Int32
     private let rate: Mutex<Int?>
+    private let feeds = Mutex<[Legs]>([])
 
     package var address: String { "127.0.0.1:\(port)" }
     package var url: String { "redis://\(address)" }
@@ -27,7 +28,9 @@ package final class ThrottledRelay: Sendable {
                     && getsockname(descriptor, $0, &length) == 0
             }
         }
-        guard isBound else { throw ThrowawayRedisError("no relay to \(server.address): errno \(errno)") }
+        guard isBound else {
+            throw ThrowawayRedisError("no relay to \(server.address): errno \(errno)")
+        }
         port = Int(in_port_t(bigEndian: address.sin_port))
         Self.onThread { [self] in
             while true {
@@ -42,6 +45,10 @@ package final class ThrottledRelay: Sendable {
 
     /// From now on; nil for as fast as it comes.
     package func pass(bytesPerSecond: Int?) { rate.withLock { $0 = bytesPerSecond } }
+
+    /// The subscriptions that stand now bring nothing any more, and neither side is told. Whatever else stands, and all that
+    /// comes later, passes.
+    package func holdFeeds() { for legs in feeds.withLock({ $0 }) { legs.hold() } }
 
     /// No new connection is accepted; those that stand end with their server or their client.
     package func shutDown() { _ = shutdown(listener, Int32(SHUT_RDWR)) }
@@ -60,8 +67,16 @@ package final class ThrottledRelay: Sendable {
             return
         }
         let legs = Legs(client: client, server: server)
-        Self.onThread { legs.copy(from: client, to: server) { nil } }
-        Self.onThread { legs.copy(from: server, to: client) { self.rate.withLock { $0 } } }
+        Self.onThread {
+            legs.copy(
+                from: client, to: server,
+                look: { request in
+                    if request.range(of: Data("SUBSCRIBE".utf8)) != nil {
+                        self.feeds.withLock { $0.append(legs) }
+                    }
+                }, rate: { nil })
+        }
+        Self.onThread { legs.copy(from: server, to: client, rate: { self.rate.withLock { $0 } }) }
     }
 
     private static func onThread(_ body: @escaping @Sendable () -> Void) {
@@ -84,14 +99,17 @@ private final class Legs: Sendable {
     private let client: Int32
     private let server: Int32
     private let left = Atomic(2)
+    private let isHeld = Atomic(false)
 
     init(client: Int32, server: Int32) {
         self.client = client
         self.server = server
     }
 
+    func hold() { isHeld.store(true, ordering: .relaxed) }
+
     /// Until one end is closed. A limited rate comes in fifty sips a second.
-    func copy(from source: Int32, to sink: Int32, rate: () -> Int?) {
+    func copy(from source: Int32, to sink: Int32, look: ((Data) -> Void)? = nil, rate: () -> Int?) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         copying: while true {
             let limit = rate()
@@ -99,10 +117,15 @@ private final class Legs: Sendable {
             let count = unsafe recv(source, &chunk, size, 0)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
+            look?(Data(chunk[..<count]))
+            while source == server, isHeld.load(ordering: .relaxed), left.load(ordering: .relaxed) == 2 {
+                Thread.sleep(forTimeInterval: 0.05)
+            }
             var sent = 0
             while sent < count {
                 let more = unsafe chunk.withUnsafeBytes {
-                    unsafe send(sink, $0.baseAddress.map { unsafe $0 + sent }, count - sent, Int32(MSG_NOSIGNAL))
+                    unsafe send(
+                        sink, $0.baseAddress.map { unsafe $0 + sent }, count - sent, Int32(MSG_NOSIGNAL))
                 }
                 if more < 0, errno == EINTR { continue }
                 guard more > 0 else { break copying }

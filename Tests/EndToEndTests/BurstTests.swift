@@ -20,13 +20,17 @@ struct BurstTests {
     }
 
     private func waitUntilHandled(_ keys: Set<String>, by group: ReplicaGroup) async throws {
-        try await waitUntil("\(keys.count) keys are handled", within: .seconds(60), every: .milliseconds(100)) {
+        try await waitUntil(
+            "\(keys.count) keys are handled", within: .seconds(60), every: .milliseconds(100)
+        ) {
             let missing = keys.subtracting(group.handledKeys)
-            return missing.isEmpty ? nil : "\(missing.count) are missing; \(group.replicas[0].log.suffix(1500))"
+            return missing.isEmpty
+                ? nil : "\(missing.count) are missing; \(group.replicas[0].log.suffix(1500))"
         }
     }
 
-    @Test("row 53: a feed that delivers for longer than a ping may take is not closed, and loses nothing")
+    @Test(
+        "row 53: a feed that delivers for longer than a ping may take is not closed, and loses nothing")
     func slowLink() async throws {
         let server = try await ThrowawayServer.start()
         let relay = try ThrottledRelay(to: server)
@@ -45,7 +49,33 @@ struct BurstTests {
         await server.shutDown()
     }
 
-    @Test("row 108: a graceful failover while a burst is under way: what the old master announced before counts")
+    @Test(
+        "row 53: a feed that brings nothing while its node answers elsewhere is closed, and opened anew"
+    )
+    func deadFeed() async throws {
+        let server = try await ThrowawayServer.start()
+        let relay = try ThrottledRelay(to: server)
+        let group = try await ReplicaGroup.start(
+            1, binary: Binary.lapse, redis: relay.url, name: "dead", leaseTTL: .seconds(5), nodes: 1)
+        let leader = try await group.leader()
+        relay.holdFeeds()
+        try await waitUntil("the feed is closed", within: .seconds(30)) {
+            leader.count(of: "no answer to a ping") == 1 ? nil : "not yet"
+        }
+        try await waitUntil("it is opened anew", within: .seconds(30)) {
+            leader.count(of: " subscribed") == 2 ? nil : "not yet"
+        }
+        try await server.cli("SET", "after", "1", "PX", "200")
+        try await waitUntilHandled(["after"], by: group)
+        #expect(leader.count(of: "subscription silent") == 1)
+        await group.shutDown()
+        relay.shutDown()
+        await server.shutDown()
+    }
+
+    @Test(
+        "row 108: a graceful failover while a burst is under way: what the old master announced before counts"
+    )
     func failoverInABurst() async throws {
         let cluster = try await ThrowawayCluster.start()
         let master = try await cluster.masters()[0]
@@ -74,9 +104,13 @@ struct BurstTests {
         await cluster.shutDown()
     }
 
-    private func tag(ownedBy node: ThrowawayServer, in cluster: ThrowawayCluster) async throws -> String {
+    private func tag(ownedBy node: ThrowawayServer, in cluster: ThrowawayCluster) async throws
+        -> String
+    {
         let slots = try await cluster.slots(of: node)
-        let number = (0..<10_000).first { number in slots.contains { $0.contains(KeySlot.of("{\(number)}")) } }
+        let number = (0..<10_000).first { number in
+            slots.contains { $0.contains(KeySlot.of("{\(number)}")) }
+        }
         return "{\(try #require(number))}"
     }
 }

@@ -53,7 +53,7 @@ struct SlotHistory: Sendable {
         }
     }
 
-    /// Nobody asks for these nodes any more.
+    /// Forgets the nodes of which nothing is kept any more.
     mutating func forget(where isGone: (NodeAddress) -> Bool) {
         lost = lost.filter { !isGone($0.key) }
     }
