@@ -271,7 +271,7 @@ static size_t leave_to_hiredis(lapse_reader *reader) {
     return 0;
 }
 
-/// What comes next is a payload that nobody wants to hold.
+/// What comes next is a payload that is passed over.
 static void begin_large(lapse_reader *reader) {
     reader->carry_count = 0;
     reader->large_left = reader->channel.large_count + 2;

@@ -13,6 +13,8 @@ import RedisClient
 typealias ConnectionOptions = GivenOptions<Connection>
 
 enum Connection: OptionGroupTable {
+    enum Switch: String, CaseIterable, Sendable { case on, off }
+
     static let redis = Setting<String>(
         row: OptionRow(
             name: "redis", arity: .list, value: "url,…",
@@ -31,6 +33,23 @@ enum Connection: OptionGroupTable {
         OptionRow(name: "tls-cert", value: "file", help: "PEM file with this client's certificate (mutual TLS)."))
     static let tlsKey = Setting.text(
         OptionRow(name: "tls-key", value: "file", help: "PEM file with the key of --tls-cert."))
+    static let tlsServerName = Setting.text(
+        OptionRow(
+            name: "tls-server-name", value: "name", help: "Name that every server's certificate must bear.",
+            standardHelp: "the host that is connected to"))
+    static let sentinelUser = Setting.text(
+        OptionRow(name: "sentinel-user", value: "user", help: "User of the Sentinels.", standardHelp: "as in --redis"))
+    static let sentinelPasswordFile = Setting.text(
+        OptionRow(
+            name: "sentinel-password-file", value: "file", help: "File that holds the Sentinels' password.",
+            standardHelp: "as for the servers, if they ask for one"))
+    static let sentinelTLS = Setting<Switch>.choice(
+        OptionRow(name: "sentinel-tls", help: "Whether the Sentinels use TLS.", standardHelp: "as in --redis"))
+    static let announced = Setting<AnnouncedAddress>.choice(
+        OptionRow(
+            name: "announced",
+            help: "Which address of a node is used: its IP address, its host name, or (auto) the name with TLS.",
+            standard: "auto"))
     static let topology = Setting<ProcessorConfiguration.TopologyMode>.choice(
         OptionRow(name: "topology", help: "What runs on the servers.", standard: "auto"))
     static let connectTimeout = Setting.duration(
@@ -50,7 +69,8 @@ enum Connection: OptionGroupTable {
             help: "YAML or JSON file with any of these options: --lease-ttl is leaseTtl there."))
 
     static let rows = [
-        redis.row, passwordFile.row, tlsAuthority.row, tlsCertificate.row, tlsKey.row, topology.row,
+        redis.row, passwordFile.row, tlsAuthority.row, tlsCertificate.row, tlsKey.row, tlsServerName.row,
+        sentinelUser.row, sentinelPasswordFile.row, sentinelTLS.row, announced.row, topology.row,
         connectTimeout.row, startupTimeout.row, addressMap.row, config.row,
     ]
 
@@ -72,8 +92,17 @@ extension ProcessorConfiguration {
     mutating func connect(_ values: OptionValues) throws(Failure) {
         redis = try values.all(Connection.redis)
         if let path = try values(Connection.passwordFile) {
-            password = try PasswordFile.read(path, Connection.passwordFile.row)
+            password = try PasswordFile.open(path, Connection.passwordFile.row).current.reveal
+            passwordFile = path
         }
+        sentinel.user = try values(Connection.sentinelUser)
+        if let path = try values(Connection.sentinelPasswordFile) {
+            sentinel.password = try PasswordFile.open(path, Connection.sentinelPasswordFile.row).current.reveal
+            sentinel.passwordFile = path
+        }
+        sentinel.usesTLS = try values(Connection.sentinelTLS).map { $0 == .on }
+        if let value = try values(Connection.announced) { announced = value }
+        tlsServerName = try values(Connection.tlsServerName)
         tlsAuthorityFile = try values(Connection.tlsAuthority)
         tlsCertificateFile = try values(Connection.tlsCertificate)
         tlsKeyFile = try values(Connection.tlsKey)

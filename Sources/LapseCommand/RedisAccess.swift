@@ -40,7 +40,9 @@ final class RedisAccess: Sendable {
                 return try await watch.discover()
             } catch {
                 if let impossible = ImpossibleSettings.explain(error) { throw Failure(impossible) }
-                if error.isPermanent || error.kind == .protocolViolation { throw Failure(error) }
+                // Without a timeout that was asked for, a refusal is told at once.
+                let isFinal = error.isPermanent || error.kind == .protocolViolation
+                if isFinal, startupTimeout == nil { throw Failure(error) }
                 let left = deadline.map { $0 - .now } ?? .seconds(60)
                 guard left > .zero else { throw Failure(error) }
                 if told != error.description {

@@ -3,6 +3,7 @@ import LeaderElection
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import RedisClient
 import Synchronization
 
 /// Consul's HTTP API at the first agent that answers.
@@ -19,24 +20,26 @@ final class AgentConnection: Sendable {
         let index: UInt64?
     }
 
-    private let client: HTTPClient
+    private let clients: RenewedClients
     private let configuration: ConsulConfiguration
     private let current = Atomic(0)
 
     init(_ configuration: ConsulConfiguration, on eventLoop: any EventLoop) {
         self.configuration = configuration
-        var settings = HTTPClient.Configuration(
-            tlsConfiguration: configuration.tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(configuration.connectTimeout)))
-        settings.httpVersion = .http1Only
-        // A refused connection is an answer: the elector tries again by itself.
-        settings.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
+        let timeout = TimeAmount(configuration.connectTimeout)
+        clients = RenewedClients(configuration.tls, configuration.tlsFiles) { tls in
+            var settings = HTTPClient.Configuration(
+                tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: timeout))
+            settings.httpVersion = .http1Only
+            // A refused connection is an answer: the elector tries again by itself.
+            settings.connectionPool.retryConnectionEstablishment = false
+            return HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
+        }
     }
 
     deinit {
-        // The client traps when it is forgotten; a second shut-down does nothing.
-        client.shutdown { _ in }
+        // A client traps when it is forgotten; a second shut-down does nothing.
+        clients.shutDownLater()
     }
 
     /// The agent that is asked now.
@@ -45,7 +48,7 @@ final class AgentConnection: Sendable {
     }
 
     func shutDown() async {
-        try? await client.shutdown()
+        await clients.shutDown()
     }
 
     /// Asks, and answers whatever status came but those that mean "no answer". `path` begins behind `/v1/`. `patience`
@@ -73,10 +76,11 @@ final class AgentConnection: Sendable {
         let response: HTTPClient.Response
         do {
             var headers = HTTPHeaders()
-            if let token = configuration.token { headers.add(name: "X-Consul-Token", value: token.reveal) }
+            let token = configuration.tokenFile.map { ConsulToken($0.current.reveal) } ?? configuration.token
+            if let token { headers.add(name: "X-Consul-Token", value: token.reveal) }
             let request = try HTTPClient.Request(
                 url: url, method: method, headers: headers, body: body.map { .byteBuffer($0) })
-            let task = client.execute(
+            let task = clients.current.execute(
                 request: request, delegate: ResponseAccumulator(request: request, maxBodySize: 4 << 20),
                 deadline: .now() + TimeAmount(configuration.requestTimeout + patience))
             response = try await withTaskCancellationHandler {
@@ -125,8 +129,10 @@ extension RegisterError {
                 self = .denied("\(agent) wants a client certificate: give one with its key")
             } else if error is NIOSSLError || error is NIOSSLExtraError {
                 self = .denied("the TLS handshake with \(agent) failed: \(text)")
-            } else {
+            } else if error is HTTPClientError {
                 self = .unreachable("\(agent): \(text)")
+            } else {
+                self = .unreachable("\(agent): \(ConnectionTrouble.cannotConnect(error, to: "Consul"))")
             }
         }
     }

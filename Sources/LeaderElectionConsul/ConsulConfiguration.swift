@@ -1,4 +1,5 @@
 public import NIOSSL
+package import RedisClient
 
 /// Where Consul is, and how an election is kept there.
 ///
@@ -28,6 +29,10 @@ public struct ConsulConfiguration: Sendable {
     public var token: ConsulToken?
     /// TLS, with a client certificate if the agent asks for one; nil: plain HTTP.
     public var tls: TLSConfiguration?
+    /// Where the token is renewed; it counts before ``token``.
+    package var tokenFile: SecretFile?
+    /// Where ``tls`` is renewed.
+    package var tlsFiles: TLSFiles?
     /// How long Consul keeps everybody from the lock after a session was *invalidated* while it held the lock: at most
     /// 60 s. Nil: as long as the lease (`Claim.ttl`), the least that is safe.
     ///

@@ -39,6 +39,7 @@ extension ConsulConfiguration {
         }
         if usesTLS {
             let files = TLSFiles(authority: tlsCA, certificate: tlsCert, key: tlsKey, option: "--store-tls")
+            tlsFiles = files
             do { tls = try files.configuration() } catch { throw ConsulConfigurationError(error.description) }
         } else if tlsCA != nil || tlsCert != nil || tlsKey != nil {
             throw ConsulConfigurationError(

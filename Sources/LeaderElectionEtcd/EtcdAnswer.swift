@@ -16,6 +16,13 @@ struct EtcdAnswer: Sendable {
 
     func failure(at endpoint: String) -> EtcdFailure {
         if let error { return .status(code: error.code, message: "\(endpoint): \(error.message)") }
+        let text = String(buffer: body)
+        if text.contains("CommonName of client") {
+            return .refused(
+                "\(endpoint): this etcd takes the CommonName of a client certificate for its user, and its JSON gateway "
+                    + "refuses such certificates: give Lapse a certificate without a CommonName, and a user and password "
+                    + "(etcd+tls://user@host, --store-password-file)")
+        }
         return .unreachable("\(endpoint): HTTP \(status) \(String(buffer: body).prefix(100))")
     }
 }

@@ -1,4 +1,5 @@
 public import NIOSSL
+package import RedisClient
 
 /// Where etcd is and how to log in.
 public struct EtcdConfiguration: Sendable {
@@ -30,6 +31,10 @@ public struct EtcdConfiguration: Sendable {
     public var tls: TLSConfiguration?
     /// How long making a connection may take.
     public var connectTimeout: Duration
+    /// Where the password is renewed; it counts before ``password``.
+    package var passwordFile: SecretFile?
+    /// Where ``tls`` is renewed.
+    package var tlsFiles: TLSFiles?
     /// How long one endpoint may take for one request. Then the next is asked.
     public var requestTimeout: Duration
 

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import LeaderElection
 import NIOCore
 import NIOSSL
+import RedisClient
 
 /// Why etcd gave no good answer.
 enum EtcdFailure: Error, Sendable, Hashable {
@@ -10,6 +11,8 @@ enum EtcdFailure: Error, Sendable, Hashable {
     case unreachable(String)
     case timedOut
     case encryption(String)
+    /// Nothing that another attempt could change.
+    case refused(String)
     case unexpected(String)
     case cancelled
 
@@ -22,7 +25,10 @@ enum EtcdFailure: Error, Sendable, Hashable {
         case ChannelError.connectTimeout: self = .timedOut
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
             self = .encryption("\(endpoint): TLS: \(error)")
-        default: self = .unreachable("\(endpoint): \(error)")
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            self = .unreachable("\(endpoint): \(ConnectionTrouble.text(ChannelError.eof))")
+        case is HTTPClientError: self = .unreachable("\(endpoint): \(error)")
+        default: self = .unreachable("\(endpoint): \(ConnectionTrouble.cannotConnect(error, to: "etcd"))")
         }
     }
 
@@ -36,7 +42,7 @@ enum EtcdFailure: Error, Sendable, Hashable {
         // Unknown, deadline, internal, unavailable ("no leader", "leader changed", "request timed out").
         case .status(let code, _): [2, 4, 13, 14].contains(code)
         case .unreachable, .timedOut, .encryption, .unexpected: true
-        case .cancelled: false
+        case .refused, .cancelled: false
         }
     }
 
@@ -70,7 +76,7 @@ extension RegisterError {
         case .cancelled: self = .cancelled
         case .unreachable(let text): self = .unreachable(text)
         case .unexpected(let text): self = .unexpected(text)
-        case .encryption(let text): self = .denied(text)
+        case .encryption(let text), .refused(let text): self = .denied(text)
         case .status(let code, let message):
             switch code {
             case 4, 14: self = .unreachable(message)

@@ -4,6 +4,7 @@ import LeaderElection
 import Logging
 import NIOCore
 import NIOHTTP1
+import RedisClient
 import Synchronization
 
 /// etcd's HTTP/JSON gateway, at the first endpoint that answers.
@@ -24,7 +25,7 @@ final class EtcdGateway: Sendable {
     }
 
     let eventLoop: any EventLoop
-    private let client: HTTPClient
+    private let clients: RenewedClients
     private let configuration: EtcdConfiguration
     private let logger: Logger
     /// Counts up when an endpoint fails.
@@ -38,21 +39,24 @@ final class EtcdGateway: Sendable {
         self.configuration = configuration
         self.logger = logger
         prefixes = Mutex(configuration.endpoints.map { _ in first })
-        var settings = HTTPClient.Configuration(
-            tlsConfiguration: configuration.tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(configuration.connectTimeout)))
-        // A stalled request must not hold up others on its connection.
-        settings.httpVersion = .http1Only
-        // A refused connection is an answer: another endpoint is asked.
-        settings.connectionPool.retryConnectionEstablishment = false
-        eventLoop = group.any()
-        client = HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
+        let eventLoop = group.any()
+        self.eventLoop = eventLoop
+        let timeout = TimeAmount(configuration.connectTimeout)
+        clients = RenewedClients(configuration.tls, configuration.tlsFiles) { tls in
+            var settings = HTTPClient.Configuration(
+                tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: timeout))
+            // A stalled request must not hold up others on its connection.
+            settings.httpVersion = .http1Only
+            // A refused connection is an answer: another endpoint is asked.
+            settings.connectionPool.retryConnectionEstablishment = false
+            return HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
+        }
     }
 
     /// The endpoint that is asked now.
     var endpoint: String { configuration.endpoints[current].authority }
 
-    func shutDown() async { try? await client.shutdown() }
+    func shutDown() async { await clients.shutDown() }
 
     /// One call and its answer, at each endpoint in turn until one does not fail.
     func call<Reply: Decodable & Sendable>(
@@ -123,7 +127,9 @@ final class EtcdGateway: Sendable {
     }
 
     private func token(_ index: Int) async throws(EtcdFailure) -> String? {
-        guard let user = configuration.user, let password = configuration.password else { return nil }
+        guard let user = configuration.user,
+            let password = configuration.passwordFile?.current.reveal ?? configuration.password
+        else { return nil }
         switch login.withLock({ $0 }) {
         case .token(let token): return token
         case .isOff: return nil
@@ -180,7 +186,7 @@ final class EtcdGateway: Sendable {
             let request = try HTTPClient.Request(
                 url: "\(scheme)://\(authority)\(path)", method: .POST, headers: headers, body: .byteBuffer(body))
             let collector = EtcdAnswerCollector(until: enough)
-            let task = client.execute(
+            let task = clients.current.execute(
                 request: request, delegate: collector, eventLoop: .indifferent,
                 deadline: .now() + TimeAmount(limit), logger: nil)
             return try await withTaskCancellationHandler {

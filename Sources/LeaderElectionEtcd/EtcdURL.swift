@@ -58,7 +58,7 @@ extension EtcdConfiguration {
         }
         self.init(
             endpoints: endpoints, prefix: prefix, user: user, password: password,
-            tls: isEncrypted ? tls ?? .makeClientConfiguration() : nil)
+            tls: isEncrypted ? tls ?? TLSFiles.systemTrusting : nil)
     }
 
     private static func endpoint(_ text: Substring) throws(EtcdURLError) -> Endpoint {

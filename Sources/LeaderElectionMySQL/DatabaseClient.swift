@@ -1,5 +1,6 @@
 #if MySQL
 import CMariaDB
+import RedisClient
 
 /// One client of the C library. Everything but `interrupt` belongs to the database's thread.
 // The C client guards what `interrupt` reads by a lock of its own; the rest is only called on one thread.
@@ -24,7 +25,8 @@ import CMariaDB
         let client = unsafe try usable
         let tls = configuration.tls
         let strings = CStrings([
-            configuration.host, configuration.user, configuration.password?.text, configuration.database,
+            configuration.host, configuration.user,
+            configuration.passwordFile?.current.reveal ?? configuration.password?.text, configuration.database,
             tls.map { $0.authority ?? CStrings.systemAuthorities }, tls?.certificate, tls?.key,
         ])
         var settings = unsafe lapse_mysql_settings()

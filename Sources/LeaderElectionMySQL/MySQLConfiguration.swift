@@ -1,4 +1,6 @@
 #if MySQL
+package import RedisClient
+
 /// Where the election's table is, and who asks for it.
 ///
 /// Its description never shows the password.
@@ -54,6 +56,8 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var tls: TLS?
     /// Connecting, one read and one write each end after this long, in whole seconds, rounded up.
     public var timeout: Duration = .seconds(2)
+    /// Where the password is renewed; it counts before the one given.
+    package var passwordFile: SecretFile?
     let password: Password?
 
     /// A table in a database. `table` is the scheme's own unless given.

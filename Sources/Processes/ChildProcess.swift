@@ -14,19 +14,21 @@ package final class ChildProcess: Sendable {
     /// interrupt typed at the terminal reaches the parent, which then ends its children in order.
     ///
     /// - Parameters:
+    ///   - hidden: variables of this process that do not reach the child.
     ///   - input, output: descriptors to inherit; nil for /dev/null.
     ///   - errors: the same; nil for what `output` is.
     ///   - control: a descriptor that the child has as number 3.
     ///   - diesWithParent: false for a child that has to end something itself when this process has ended.
     /// - Throws: ``ProcessError`` when there is no such command or it cannot be started.
     package static func spawn(
-        _ command: String, _ arguments: [String], environment: [String: String] = [:],
+        _ command: String, _ arguments: [String], environment: [String: String] = [:], without hidden: Set<String> = [],
         input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil, control: Int32? = nil,
         diesWithParent: Bool = true
     ) async throws -> ChildProcess {
         var line = [try Executable.find(command)] + arguments
         if diesWithParent { line = dyingWithParent(line) }
-        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let own = ProcessInfo.processInfo.environment.filter { !hidden.contains($0.key) }
+        let variables = own.merging(environment) { $1 }
         let words = line
         let pid = try await SpawningThread.shared.run {
             try start(

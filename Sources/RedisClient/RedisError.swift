@@ -36,6 +36,11 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
         switch reply.code {
         case "NOPERM":
             self.init(.denied, node: node, "\(reply.text) (lapse doctor --acl prints the rights needed)")
+        case "DENIED":
+            self.init(
+                .denied, node: node,
+                "\(reply.text.prefix { $0 != "." && !$0.isNewline }): it takes no connections from other machines until it has "
+                    + "a password (requirepass), or protected-mode is no")
         case "WRONGPASS", "NOAUTH":
             self.init(
                 .denied, node: node,
@@ -44,6 +49,12 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
             self.init(.reply(reply), node: node, reply.text)
         }
     }
+
+    /// The text where nothing but the end of the connection is known.
+    static let hangUp = "the server closed the connection"
+
+    /// Whether another look could tell more.
+    var saysNoReason: Bool { kind == .closed && text == Self.hangUp }
 
     package var description: String { node.map { "\($0): \(text)" } ?? text }
 

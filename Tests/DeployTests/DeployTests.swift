@@ -30,6 +30,16 @@ import Testing
         #expect(patience >= drain + 5)
     }
 
+    /// A refused password ends the service, and passes when somebody sets it: the unit must start it again.
+    @Test func aRefusalIsTriedAgain() throws {
+        let unit = try #require(DeployFile.named("systemd/lapse.service"))
+        let line = try #require(unit.text.split(separator: "\n").first { $0.hasPrefix("RestartPreventExitStatus=") })
+        #expect(line == "RestartPreventExitStatus=64")
+        #expect(unit.text.contains("\nRestart=on-failure\n") && unit.text.contains("\nStartLimitIntervalSec=0\n"))
+        let compose = try #require(DeployFile.named("compose.yaml"))
+        #expect(compose.text.contains("restart: on-failure\n"))
+    }
+
     @Test func noPasswordIsAnArgument() {
         for file in DeployFile.all {
             #expect(!file.text.contains("--redis-password="), "\(file.path)")

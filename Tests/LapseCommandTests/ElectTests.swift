@@ -38,6 +38,25 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test func noSecretReachesTheProgram() async throws {
+        var options = ServerOptions()
+        options.password = "geheim"
+        let server = try await ThrowawayServer.start(options)
+        let file = try TemporaryFile("geheim")
+        let child = try LapseBinary.start(
+            ["elect", "--lease-ttl", "1s", "--id", "one", "--", "env"],
+            environment: [
+                "LAPSE_REDIS": "redis://:geheim@\(server.address)", "LAPSE_REDIS_PASSWORD_FILE": file.path,
+                "LAPSE_NAME": "cron", "OTHER": "kept",
+            ])
+        let run = try await child.end()
+        #expect(run.code == 0, "\(run.errors)")
+        #expect(run.output.contains("OTHER=kept") && run.output.contains("LAPSE_NAME=cron"))
+        #expect(run.output.contains("LAPSE_TOKEN="))
+        #expect(!run.output.contains("geheim") && !run.output.contains("PASSWORD"), "\(run.output)")
+        await server.shutDown()
+    }
+
     @Test func oneRunsAtATimeAndAStopHandsOver() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", run: Self.patient)

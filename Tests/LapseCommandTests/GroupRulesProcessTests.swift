@@ -123,6 +123,35 @@ import ThrowawayStores
         await etcd.shutDown()
     }
 
+    /// Row 66: what the leader's feed missed, a follower with the same ID has.
+    @Test func aNamesakesLogIsUsed() async throws {
+        var options = ServerOptions()
+        options.extra = ["enable-debug-command yes"]
+        let server = try await ThrowawayServer.start(options)
+        let leader = try replica("same", server.url)
+        try await wait(for: "became leader", from: leader)
+        try await wait(for: "subscribed", from: leader)
+        func feeds() async throws -> [Substring] {
+            try await server.cli("CLIENT", "LIST", "TYPE", "pubsub").split(separator: "\n")
+                .filter { $0.contains(":feed") }
+                .compactMap { $0.split(separator: " ").first?.split(separator: "=").last }
+        }
+        let feed = try #require(try await feeds().first)
+        let namesake = try replica("same", server.url)
+        try await wait(for: "another replica has the same id", from: leader)
+        try await wait(for: "subscribed", from: namesake)
+        // Announced in the same step in which the leader's feed is cut: only the namesake hears them.
+        try await server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+        try await server.script((0..<30).map { "SET k:\($0) v PX 1" })
+        try await server.script(["MULTI", "CLIENT KILL ID \(feed)"] + (0..<30).map { "GET k:\($0)" } + ["EXEC"])
+        try await waitUntil("all are handled", within: .seconds(20)) {
+            leader.lines.count >= 30 ? nil : "\(leader.lines.count) of 30: \(leader.text.errors)"
+        }
+        #expect(leader.lines.count == 30 && namesake.lines.isEmpty)
+        try await end([leader, namesake])
+        await server.shutDown()
+    }
+
     @Test func aProgramAndAServiceOfOneNameAreToldApart() async throws {
         let server = try await ThrowawayServer.start()
         let service = try replica("one", server.url)

@@ -143,6 +143,7 @@ import Testing
         var configuration = ProcessorConfiguration()
         try configuration.connect(try await OptionValues(given: ["redis-password-file": [file.path]], environment: [:]))
         #expect(configuration.password == "s3cret word")
+        #expect(configuration.passwordFile == file.path)
     }
 
     private func texts(_ values: OptionValues, _ row: OptionRow) throws -> [String] {

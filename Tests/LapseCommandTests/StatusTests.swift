@@ -17,6 +17,12 @@ import ThrowawayRedis
         try JSONDecoder().decode(Report.self, from: Data(run.output.utf8))
     }
 
+    /// Of the terms that a replica has told of.
+    private func tokens(_ child: LapseBinary.Child) -> [UInt64] {
+        child.text.errors.split(separator: "\n").filter { $0.contains("became leader") }
+            .compactMap { $0.firstMatch(of: /token=(\d+)/).flatMap { UInt64($0.1) } }
+    }
+
     @Test func aUserWhoMayNotReadIsTold() async throws {
         var options = ServerOptions()
         options.users = ["user blind on >secret resetkeys ~other:* &* +@all"]
@@ -52,8 +58,7 @@ import ThrowawayRedis
         try await waitUntil("it leads", within: .seconds(15)) {
             child.text.errors.contains("became leader") ? nil : child.text.errors
         }
-        let line = try #require(child.text.errors.split(separator: "\n").first { $0.contains("became leader") })
-        let token = try #require(line.firstMatch(of: /token=(\d+)/).flatMap { UInt64($0.1) })
+        let token = try #require(tokens(child).last)
         // One register as a candidate leaves it that came second.
         let keys = ElectionKeys.registers(3, name: "default")[0]
         let rival = "rival:0123456789abcdef0123456789abcdef"
@@ -61,7 +66,9 @@ import ThrowawayRedis
         _ = try await cluster.nodes[0].cli("-c", "SET", keys.token, "\(token + 1000)")
         let run = try await LapseBinary.run(["status", "--redis", cluster.nodes[0].url, "--json"])
         let report = try report(run)
-        #expect(report.leader == "one" && report.state == "led" && report.token == token, "\(run.output)")
+        #expect(report.leader == "one" && report.state == "led", "\(run.output)")
+        // On a busy machine it may have had to win again.
+        #expect(tokens(child).contains(report.token), "\(tokens(child)): \(run.output)")
         #expect(run.code == 0)
         child.signal(15)
         _ = try await child.end()

@@ -24,7 +24,8 @@ struct SeededNumbers: RandomNumberGenerator {
 
     @Test(arguments: 0..<4) func survivesAnything(worker: UInt64) {
         var numbers = SeededNumbers(state: Self.seed &+ worker &* 1_000_003)
-        let limits = ReplyLimits(bulkBytes: 4_096, values: 256, replyBytes: 8_192)
+        let limits = ReplyLimits(
+            bulkBytes: 4_096, values: 256, replyBytes: 8_192, messageBytes: worker % 2 == 0 ? nil : 20)
         for round in 0..<Self.rounds {
             let stream = Bool.random(using: &numbers) ? mutated(&numbers) : garbage(&numbers)
             var reader = ReplyReader(limits: limits)

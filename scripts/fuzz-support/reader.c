@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t piece = data[0] + 1;
     data++;
     size--;
-    lapse_reader_limits limits = {.bulk_bytes = 1024, .reply_nodes = 64, .reply_bytes = 2048};
+    lapse_reader_limits limits = {.bulk_bytes = 1024, .reply_nodes = 64, .reply_bytes = 2048, .message_bytes = 16};
     lapse_reader *reader = lapse_reader_create(limits);
     if (!reader) { return 0; }
     uint8_t sum = 0;
@@ -33,6 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             case lapse_node_message:
                 if (node.value < 0) { abort(); }
                 for (int64_t at = 0; at < node.value; at++) { sum ^= batch.bytes[node.offset + (size_t)at]; }
+                break;
+            case lapse_node_large_message:
+                if (node.value <= 16) { abort(); }
+                for (int64_t at = 0; at < node.value && at < LAPSE_LARGE_BYTES; at++) {
+                    sum ^= batch.bytes[node.offset + (size_t)at];
+                }
                 break;
             default: break;
             }

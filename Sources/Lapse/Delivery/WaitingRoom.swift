@@ -1,12 +1,13 @@
-/// What waits while it can not be handled: behind another of its key, for a retry, or for a companion out of reach. A pure value.
+/// What has been taken up and cannot be handled now: it waits behind another of its key, for a retry, or for a companion out of
+/// reach. A pure value that counts them.
 ///
-/// Reading goes on past all of it, so that a key that is slow, fails or is stuck holds up no other. So it needs bounds of its own:
-/// - A line (the expirations of one key) may hold ``Bounds/line`` that wait, and no more than there is room left for everybody: the
-///   more lines are long, the shorter each of them may be. One always may.
-/// - All together hold ``Bounds/entries`` and ``Bounds/bytes``.
+/// The logs are read past all of it, so that a key that is slow, fails or is stuck holds up no other key. Its bounds are:
+/// - Behind one key no more than ``Bounds/line`` wait, and no more than there is room left for all: the more lines are long, the
+///   shorter each of them may be. One always may wait, as long as the bytes suffice.
+/// - All together are no more than ``Bounds/entries`` and ``Bounds/bytes``. A retry that finds no room becomes a dead letter.
 ///
-/// What passes a bound is the surplus of the line itself, the oldest first. It is lost, and counted as lost. It is never given up
-/// for another key. Memory: with all bounds reached about 40 MiB; the progress names each of them, about 10 bytes each.
+/// What passes a bound is the surplus of the key itself, the oldest first. It is lost, and counted as lost. With all bounds reached
+/// they take about 40 MiB, and the progress, which names each of them, some 300 KiB.
 package struct WaitingRoom: Sendable {
     package struct Bounds: Sendable {
         /// How many may wait behind one key. At 50 a second that is as many as a log keeps in a third of its age.

@@ -39,9 +39,7 @@ package final class Doctor: Sendable {
         for text in configuration.lockServers {
             do throws(RedisURLError) {
                 let url = try RedisURL(text)
-                var own = settings
-                if let credentials = url.credentials { own.credentials = credentials }
-                if !url.usesTLS { own.tls = nil }
+                let own = try settings.independent(url, of: deployment.seeds)
                 var facts = NodeFacts(url.address, .master, .unreachable("does not answer"))
                 facts.isLockServer = true
                 servers.append(

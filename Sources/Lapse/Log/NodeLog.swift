@@ -342,6 +342,18 @@ package final class NodeLog: Sendable {
         }
     }
 
+    /// Whether an expiration of this key is kept.
+    package func holds(_ key: [UInt8], from ordinal: UInt64) -> Bool {
+        state.withLock { state in
+            var isFound = false
+            state.log.forEach(after: ordinal - min(ordinal, 1)) { _, kept in
+                isFound = kept.equals(key)
+                return !isFound
+            }
+            return isFound
+        }
+    }
+
     /// Puts in what a peer heard; returns how many were new.
     ///
     /// - Parameter now: milliseconds since 1970. A peer's clock may be wrong: it must not make its word too old to be kept.

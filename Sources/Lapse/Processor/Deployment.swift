@@ -39,6 +39,10 @@ extension ProcessorConfiguration {
         }
         words.addressMap = addressMap
         words.password = password
+        words.passwordFile = passwordFile
+        words.sentinel = sentinel
+        words.announced = announced
+        words.tlsServerName = tlsServerName
         words.tlsAuthorityFile = tlsAuthorityFile
         words.tlsCertificateFile = tlsCertificateFile
         words.tlsKeyFile = tlsKeyFile

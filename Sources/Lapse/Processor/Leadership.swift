@@ -16,6 +16,7 @@ struct Leadership: Sendable {
     let lane: Lane.Surroundings
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
+    let ownLocks: OwnLocks
     let resign: @Sendable () -> Void
     /// Whether no peer has anything that is missing here.
     let isWhole: @Sendable () -> Bool
@@ -30,7 +31,9 @@ struct Leadership: Sendable {
     var progressInterval: Duration = .milliseconds(250)
 
     func lead(_ term: Term) async {
-        guard let progress = await lastProgress(term) else { return }
+        async let lapsed: Void = ownLocks.termBegins(term.token)
+        guard let progress = await lastProgress(term) else { return await lapsed }
+        await lapsed
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         lane.deadLetters.begin()
@@ -58,7 +61,10 @@ struct Leadership: Sendable {
         let final = dispatcher.progress()
         watch.close(dispatcher.accounts())
         dispatcher.end()
+        guard term.lease.isValid else { return }
+        async let given: Void = ownLocks.termEnds(term.token)
         await handOver(final, term)
+        await given
     }
 
     /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again as long as the lease

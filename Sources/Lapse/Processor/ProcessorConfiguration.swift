@@ -1,5 +1,5 @@
 public import LeaderElection
-import RedisClient
+package import RedisClient
 
 /// How an ``ExpirationProcessor`` runs. Every value has a default; each is named as the option of `lapse run`.
 public struct ProcessorConfiguration: Sendable {
@@ -43,6 +43,15 @@ public struct ProcessorConfiguration: Sendable {
     public var reconcileInterval: Duration = .seconds(300)
     /// The password, if it is not in the URL.
     public var password: String?
+    /// Path of a file that holds the password and nothing else. It is read again for a connection that is made after it has
+    /// changed, and counts before ``password``.
+    public var passwordFile: String?
+    /// Credentials of the Sentinels themselves.
+    package var sentinel = SentinelAccess()
+    /// Which of the addresses that a node announces is connected to.
+    package var announced = AnnouncedAddress.auto
+    /// The name that every server's certificate must bear; nil for the host that is connected to.
+    public var tlsServerName: String?
     /// Path of a PEM file with the authorities to trust; nil for the system's.
     public var tlsAuthorityFile: String?
     /// Path of a PEM file with this client's certificate, for mutual TLS.

@@ -32,11 +32,17 @@ extension RunningProcessor {
                     account.ignored("\(node)", count)
                     metrics.ignored(node, count)
                 },
-                unannounced: { [metrics, logger] node, count in
+                unannounced: { [weak self, metrics, logger] node, count in
                     metrics.unannounced(node, count)
+                    // Whether its keys were announced or not: those with companions are found by them.
+                    self?.parts.withLock { $0 }?.reconciler?.want(.gap)
                     logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
+        let locksAreHere = configuration.store == nil && configuration.lockServers.isEmpty
+        let ownLocks = OwnLocks(
+            locksAreHere ? ElectionKeys.registers(registerCount(topology), name: configuration.name) : [],
+            client: client, logs: logs)
         let places = RepairPlaces(name: configuration.name, isSpread: topology.mode == .cluster)
         let repairer = Repairer(
             holes: holes.stream, id: "\(member)", logs: logs, client: client,
@@ -44,7 +50,10 @@ extension RunningProcessor {
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
                 leads: { dispatcher.waits(for: $0) ? elector.state.isLeader : nil },
-                settled: { dispatcher.settle($0, $1) }, gap: { [weak self] in self?.heard($0) }),
+                settled: { [watch] hole, end in
+                    ownLocks.fill(hole, look: watch.looks, now: WallClock.milliseconds())
+                    return dispatcher.settle(hole, end)
+                }, gap: { [weak self] gap in if !ownLocks.explains(gap) { self?.heard(gap) } }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
             id: "\(member)", logs: logs, client: client, places: places, members: { keeper.peers },
@@ -79,7 +88,7 @@ extension RunningProcessor {
                     bell: Doorbell(on: threads.control.any())),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            reconciler: reconciler, resign: { elector.resign() }, isWhole: { completion.isWhole },
+            reconciler: reconciler, ownLocks: ownLocks, resign: { elector.resign() }, isWhole: { completion.isWhole },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger,
             // A renewal must still fit into two leases.
@@ -89,7 +98,8 @@ extension RunningProcessor {
             })
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener, reconciler: reconciler)
+            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
+            reconciler: reconciler)
     }
 
     /// The leader's progress over the control channel, while the registers refuse to take it.
@@ -174,7 +184,7 @@ extension RunningProcessor {
     private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {
         do throws(RedisURLError) {
             let url = try RedisURL(text)
-            let settings = try deployment.settings(for: "lock", configuration).independent(url)
+            let settings = try deployment.settings(for: "lock", configuration).independent(url, of: deployment.seeds)
             return SingleServer(NodeClient(url.address, settings: settings, on: threads.election.any()))
         } catch {
             throw .configuration("--lock-servers: \(error)")

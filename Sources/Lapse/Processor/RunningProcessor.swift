@@ -102,8 +102,10 @@ final class RunningProcessor: Sendable {
                 break
             } catch {
                 if let impossible = ImpossibleSettings.explain(error) { throw impossible }
-                if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
-                if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
+                // A refusal passes when somebody is still setting the servers up, and that is what the timeout is for.
+                let isFinal = error.isPermanent || error.kind == .protocolViolation
+                if isFinal, deadline == nil { throw LapseError(error) }
+                if let deadline, ContinuousClock.now >= deadline { throw LapseError(error) }
                 if told != error.description {
                     told = error.description
                     logger.warning("waiting for Redis", metadata: ["error": "\(error)"])

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import LeaderElection
 import Processes
@@ -28,7 +29,9 @@ final class GuardedProgram: Sendable {
         do {
             let process = try await ChildProcess.spawn(
                 "/proc/self/exe", [ProgramGuard.word, "\(Int64(grace / .milliseconds(1)))"] + command,
-                environment: ["LAPSE_ID": id], input: 0, output: 1, errors: 2, control: ends[0], diesWithParent: false)
+                environment: ["LAPSE_ID": id],
+                without: SecretVariables.names(in: ProcessInfo.processInfo.environment), input: 0, output: 1, errors: 2,
+                control: ends[0], diesWithParent: false)
             return GuardedProgram(process, ends[1])
         } catch {
             _ = Glibc.close(ends[1])

@@ -48,10 +48,12 @@ struct GroupObserver: Sendable {
         guard !configuration.lockServers.isEmpty else { return places.map { ($0, client) } }
         let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
         return try configuration.lockServers.map { text throws(Failure) in
-            guard let url = try? RedisURL(text) else { throw .usage("--lock-servers: not a Redis URL") }
-            var settings = access.deployment.settings
-            if let credentials = url.credentials { settings.credentials = credentials }
-            if !url.usesTLS { settings.tls = nil }
+            let url: RedisURL
+            let settings: ConnectionSettings
+            do throws(RedisURLError) {
+                url = try RedisURL(text)
+                settings = try access.deployment.settings.independent(url, of: access.deployment.seeds)
+            } catch { throw .usage("--lock-servers: \(error)") }
             return (keys, SingleServer(NodeClient(url.address, settings: settings, on: access.loop)))
         }
     }

@@ -1,17 +1,9 @@
-import FoundationEssentials
+import RedisClient
 
-/// A file that holds one password and nothing else.
+/// A file that holds one password and nothing else, as an option names it.
 enum PasswordFile {
     /// - Throws: ``Failure`` that names the option and the file, never what is in it.
-    static func read(_ path: String, _ row: OptionRow) throws(Failure) -> String {
-        let data: Data
-        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
-            throw .usage("\(row.flag): \(path) cannot be read: check that it exists and that this user may read it")
-        }
-        var text = String(decoding: data, as: UTF8.self)
-        // Editors end a file with a newline; a password has none.
-        while text.last?.isNewline ?? false { text.removeLast() }
-        guard !text.isEmpty else { throw .usage("\(row.flag): \(path) is empty") }
-        return text
+    static func open(_ path: String, _ row: OptionRow) throws(Failure) -> SecretFile {
+        do throws(SecretFile.Unusable) { return try SecretFile(path) } catch { throw .usage("\(row.flag): \(error)") }
     }
 }

@@ -12,6 +12,8 @@ import RedisClient
 struct StoreOptions: Sendable {
     private let choice: StoreChoice
     private let password: String?
+    /// The same, read again when it has changed.
+    private let passwordFile: SecretFile?
     private let authority: String?
     private let certificate: String?
     private let key: String?
@@ -25,7 +27,10 @@ struct StoreOptions: Sendable {
         guard choice != .redis || (file == nil && authority == nil && certificate == nil && key == nil) else {
             throw .usage("--store-password-file and --store-tls-…: --store redis has --redis-password-file and --tls-…")
         }
-        password = try file.map { path throws(Failure) in try PasswordFile.read(path, Election.storePasswordFile.row) }
+        passwordFile = try file.map { path throws(Failure) in
+            try PasswordFile.open(path, Election.storePasswordFile.row)
+        }
+        password = passwordFile?.current.reveal
     }
 
     /// A store other than Redis; nil for Redis.
@@ -34,15 +39,20 @@ struct StoreOptions: Sendable {
             switch choice {
             case .redis: return nil
             case .etcd(let url):
-                let configuration = try EtcdConfiguration(url: url, password: password, tls: etcdTLS(url))
+                let files = try etcdFiles(url)
+                var configuration = try EtcdConfiguration(url: url, password: password, tls: tls(files))
+                configuration.passwordFile = passwordFile
+                configuration.tlsFiles = files
                 return EtcdLeaseStore(configuration: configuration, name: election.name, logger: logger)
             case .consul(let url):
-                let configuration = try ConsulConfiguration(
+                var configuration = try ConsulConfiguration(
                     url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                configuration.tokenFile = passwordFile
                 return try ConsulLeaseStore(configuration: configuration, name: election.name, logger: logger)
             case .mysql(let url):
-                let configuration = try MySQLConfiguration(
+                var configuration = try MySQLConfiguration(
                     url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                configuration.passwordFile = passwordFile
                 return MySQLLeaseStore(configuration: configuration, name: election.name, logger: logger)
             }
         } catch let failure as Failure {
@@ -52,15 +62,18 @@ struct StoreOptions: Sendable {
         }
     }
 
-    private func etcdTLS(_ url: String) throws(Failure) -> TLSConfiguration? {
+    private func etcdFiles(_ url: String) throws(Failure) -> TLSFiles? {
         guard url.hasPrefix("etcd+tls://") else {
             guard authority == nil, certificate == nil, key == nil else {
                 throw .usage("--store-tls-…: nothing is encrypted: write etcd+tls:// in --store")
             }
             return nil
         }
-        let files = TLSFiles(authority: authority, certificate: certificate, key: key, option: "--store-tls")
-        do { return try files.configuration() } catch { throw .usage(error.description) }
+        return TLSFiles(authority: authority, certificate: certificate, key: key, option: "--store-tls")
+    }
+
+    private func tls(_ files: TLSFiles?) throws(Failure) -> TLSConfiguration? {
+        do { return try files?.configuration() } catch { throw .usage(error.description) }
     }
 
     /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run` does.
@@ -83,11 +96,13 @@ struct StoreOptions: Sendable {
         while !ending.isAsked {
             do {
                 return try await RedisElectionStore.connect(configuration, election: election, logger: logger)
-            } catch RegisterError.unreachable(let text) {
-                if let deadline, ContinuousClock.now >= deadline { throw Failure(.unreachable, text) }
-                if told != text {
-                    told = text
-                    logger.warning("waiting for Redis", metadata: ["error": "\(text)"])
+            } catch let error as RegisterError {
+                // A refusal is told at once, unless there is a time in which it may pass.
+                let isFinal = if case .unreachable = error { false } else { deadline == nil }
+                if isFinal || deadline.map({ ContinuousClock.now >= $0 }) == true { throw Failure(error) }
+                if told != error.description {
+                    told = error.description
+                    logger.warning("waiting for Redis", metadata: ["error": "\(error)"])
                 }
             }
             try await pause(backoff.next(), until: ending)
@@ -105,14 +120,11 @@ struct StoreOptions: Sendable {
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         while !ending.isAsked {
             guard let error = await Self.refusal(of: store, name) else { return true }
-            if case .denied = error {
+            let isDenied = if case .denied = error { true } else { false }
+            guard isDenied || deadline != nil else { return true }
+            guard let deadline, ContinuousClock.now < deadline else {
                 await store.shutDown()
-                throw Failure(.denied, "--store: \(error)")
-            }
-            guard let deadline else { return true }
-            guard ContinuousClock.now < deadline else {
-                await store.shutDown()
-                throw Failure(.unreachable, "--store: \(error)")
+                throw Failure(isDenied ? .denied : .unreachable, "--store: \(error)")
             }
             try await pause(backoff.next(), until: ending)
         }
@@ -149,6 +161,10 @@ extension RedisElectionConfiguration {
         }
         self.init(redis: connection.redis)
         password = connection.password
+        passwordFile = connection.passwordFile
+        sentinel = connection.sentinel
+        announced = connection.announced
+        tlsServerName = connection.tlsServerName
         tlsAuthorityFile = connection.tlsAuthorityFile
         tlsCertificateFile = connection.tlsCertificateFile
         tlsKeyFile = connection.tlsKeyFile

@@ -1,4 +1,4 @@
-import RedisClient
+package import RedisClient
 
 /// Where Redis is and how to get in, for an election of its own over Redis; see ``RedisElectionStore``.
 public struct RedisElectionConfiguration: Sendable {
@@ -6,6 +6,15 @@ public struct RedisElectionConfiguration: Sendable {
     public var redis: [String]
     /// The password, if it is not in the URL.
     public var password: String?
+    /// Path of a file that holds the password and nothing else. It is read again for a connection that is made after it has
+    /// changed, and counts before ``password``.
+    public var passwordFile: String?
+    /// Credentials of the Sentinels themselves.
+    package var sentinel = SentinelAccess()
+    /// Which of the addresses that a node announces is connected to.
+    package var announced = AnnouncedAddress.auto
+    /// The name that every server's certificate must bear; nil for the host that is connected to.
+    public var tlsServerName: String?
     /// Path of a PEM file with the authorities to trust; nil for the system's.
     public var tlsAuthorityFile: String?
     /// Path of a PEM file with this client's certificate, for mutual TLS.
@@ -30,6 +39,10 @@ public struct RedisElectionConfiguration: Sendable {
         var words = RedisDeployment.Words(urls: redis, clientName: clientName)
         words.addressMap = addressMap
         words.password = password
+        words.passwordFile = passwordFile
+        words.sentinel = sentinel
+        words.announced = announced
+        words.tlsServerName = tlsServerName
         words.tlsAuthorityFile = tlsAuthorityFile
         words.tlsCertificateFile = tlsCertificateFile
         words.tlsKeyFile = tlsKeyFile

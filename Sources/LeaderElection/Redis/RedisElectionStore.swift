@@ -49,7 +49,8 @@ public final class RedisElectionStore: LeaseStore {
             guard configuration.lockServers.isEmpty else {
                 let lone = try configuration.lockServers.map { text in
                     let url = try RedisURL(text)
-                    return NodeClient(url.address, settings: try deployment.settings.independent(url), on: loops.any())
+                    let settings = try deployment.settings.independent(url, of: deployment.seeds)
+                    return NodeClient(url.address, settings: settings, on: loops.any())
                 }
                 let votes = RedisLeaseStore(name: election.name, servers: lone.map(SingleServer.init), timeout: timeout)
                 return RedisElectionStore(votes, votes, watch, [nodes, sentinels], lone, nil, loops)

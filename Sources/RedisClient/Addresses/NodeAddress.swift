@@ -33,6 +33,14 @@ package struct NodeAddress: Hashable, Sendable, Comparable, CustomStringConverti
     }
 }
 
+/// Which of the addresses that a node announces is connected to.
+package enum AnnouncedAddress: String, Sendable, CaseIterable {
+    /// The host name with TLS, where there is one, for certificates bear names; else the IP address.
+    case auto
+    case ip
+    case name
+}
+
 /// Rewrites addresses that nodes announce into ones this process can reach (`--address-map FROM=TO`, behind NAT).
 ///
 /// `FROM` is `host:port` or a host alone; `TO` likewise. A rule for a host alone keeps the port.

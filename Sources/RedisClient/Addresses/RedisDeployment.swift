@@ -7,6 +7,12 @@ package struct RedisDeployment: Sendable {
         package var mode: Topology.Mode?
         package var addressMap: [String] = []
         package var password: String?
+        /// The same from a file, which is read again when it has changed.
+        package var passwordFile: String?
+        package var sentinel = SentinelAccess()
+        package var announced = AnnouncedAddress.auto
+        /// The name that every server's certificate must bear; nil for the host that is connected to.
+        package var tlsServerName: String?
         package var tlsAuthorityFile: String?
         package var tlsCertificateFile: String?
         package var tlsKeyFile: String?
@@ -26,6 +32,7 @@ package struct RedisDeployment: Sendable {
 
     package let seeds: RedisSeeds
     package let settings: ConnectionSettings
+    package let sentinelSettings: ConnectionSettings
     /// The database that a URL names.
     package let database: Int?
 
@@ -50,38 +57,88 @@ package struct RedisDeployment: Sendable {
             throw Malformed(
                 description: "--address-map: '\(rule)' is not FROM=TO (host:port=host:port, or host=host)")
         }
-        seeds.useHostNames = first.usesTLS
+        seeds.useHostNames =
+            switch words.announced {
+            case .auto: first.usesTLS
+            case .ip: false
+            case .name: true
+            }
         self.seeds = seeds
         database = first.database
 
-        var credentials = urls.compactMap(\.credentials).first
-        if let password = words.password {
-            credentials = Credentials(user: credentials?.user, password: Secret(password))
-        }
+        let own = urls.compactMap(\.credentials).first
+        let credentials = try Self.credentials(words.password, words.passwordFile, user: own?.user) ?? own
         var settings = ConnectionSettings(
             clientName: words.clientName, credentials: credentials, tls: try Self.tls(words, first.usesTLS))
         settings.connectTimeout = words.connectTimeout
         self.settings = settings
+        sentinelSettings = try Self.sentinelSettings(words, settings, isSentinel: first.isSentinel)
+    }
+
+    private static func credentials(
+        _ password: String?, _ file: String?, user: String?
+    ) throws(Malformed) -> Credentials? {
+        if let file {
+            do throws(SecretFile.Unusable) { return Credentials(user: user, file: try SecretFile(file)) } catch {
+                throw Malformed(description: "a password file: \(error)")
+            }
+        }
+        return password.map { Credentials(user: user, password: Secret($0)) }
     }
 
     private static func tls(_ words: Words, _ isWanted: Bool) throws(Malformed) -> TLSSettings? {
-        guard isWanted else {
-            guard words.tlsAuthorityFile == nil, words.tlsCertificateFile == nil else {
-                throw Malformed(description: "--tls-ca and --tls-cert need rediss:// URLs")
+        // The Sentinels alone may be encrypted.
+        guard isWanted || words.sentinel.usesTLS == true else {
+            guard words.tlsAuthorityFile == nil, words.tlsCertificateFile == nil, words.tlsServerName == nil else {
+                throw Malformed(description: "--tls-ca, --tls-cert and --tls-server-name need rediss:// URLs")
             }
             return nil
         }
+        guard isWanted else { return nil }
+        return try makeTLS(words)
+    }
+
+    private static func makeTLS(_ words: Words) throws(Malformed) -> TLSSettings {
         do throws(RedisError) {
             return try TLSSettings(
                 authorityFile: words.tlsAuthorityFile, certificateFile: words.tlsCertificateFile,
-                keyFile: words.tlsKeyFile)
+                keyFile: words.tlsKeyFile, serverName: words.tlsServerName)
         } catch { throw Malformed(description: error.text) }
     }
 
-    /// The Sentinels get the same credentials, but need not have any.
-    package var sentinelSettings: ConnectionSettings {
-        var settings = settings
+    /// The Sentinels' own credentials; where none are given, those of the servers, for a Sentinel that asks for some.
+    private static func sentinelSettings(
+        _ words: Words, _ servers: ConnectionSettings, isSentinel: Bool
+    ) throws(Malformed) -> ConnectionSettings {
+        let access = words.sentinel
+        guard isSentinel || access == SentinelAccess() else {
+            throw Malformed(description: "--sentinel-…: these need a redis+sentinel:// URL in --redis")
+        }
+        var settings = servers
+        switch access.usesTLS {
+        case true?: if settings.tls == nil { settings.tls = try makeTLS(words) }
+        case false?: settings.tls = nil
+        case nil: break
+        }
+        if let own = try credentials(access.password, access.passwordFile, user: access.user) {
+            settings.credentials = own
+            return settings
+        }
+        if let user = access.user { settings.credentials = servers.credentials?.named(user) }
         settings.mayBeOpen = true
+        // What goes encrypted to the servers is not said in plain text to their Sentinels.
+        if servers.tls != nil, settings.tls == nil { settings.credentials = nil }
         return settings
     }
+}
+
+/// How to get into the Sentinels, where they differ from the servers.
+package struct SentinelAccess: Sendable, Equatable {
+    package var user: String?
+    package var password: String?
+    package var passwordFile: String?
+    /// Nil: as the servers.
+    package var usesTLS: Bool?
+
+    package init() {}
 }

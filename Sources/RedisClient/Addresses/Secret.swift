@@ -13,10 +13,29 @@ package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebug
 package struct Credentials: Sendable, Equatable {
     /// Nil for the default user (`requirepass`).
     package var user: String?
-    package var password: Secret
+    private let fixed: Secret
+    /// Where the password is renewed; nil for one that never changes.
+    private let file: SecretFile?
 
     package init(user: String?, password: Secret) {
         self.user = user
-        self.password = password
+        fixed = password
+        file = nil
     }
+
+    package init(user: String?, file: SecretFile) {
+        self.user = user
+        fixed = Secret("")
+        self.file = file
+    }
+
+    /// The same password for another user.
+    package func named(_ user: String) -> Credentials {
+        var copy = self
+        copy.user = user
+        return copy
+    }
+
+    /// The password to log in with now.
+    package var password: Secret { file?.current ?? fixed }
 }

@@ -28,6 +28,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let loop: any EventLoop
     private var context: ChannelHandlerContext?
     private var failure: RedisError?
+    private var unasked: RESPError?
     private var isProbing = false
     private var heardSinceProbe = true
 
@@ -64,18 +65,21 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         heardSinceProbe = true
+        let bytes = unwrapInboundIn(data)
         do {
-            try reader.read(unwrapInboundIn(data)) { batch in
+            try reader.read(bytes) { batch in
                 for value in batch.values() { deliver(value) }
             }
         } catch {
-            failure = RedisError(.protocolViolation, node: node, "not a Redis reply (\(error)): closing the connection")
+            let words = Foreign.words(bytes).map { "not a Redis reply: it says \"\($0)\"" }
+            failure = RedisError(
+                .protocolViolation, node: node, words ?? "not a Redis reply (\(error)): closing the connection")
             context.close(promise: nil)
         }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let error = failure ?? RedisError(.closed, node: node, "the server closed the connection")
+        let error = failure ?? lastWord ?? RedisError(.closed, node: node, RedisError.hangUp)
         failure = error
         departed += waiting.count
         let left = waiting
@@ -92,13 +96,27 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         if failure == nil {
             let explained = TLSSettings.explain(error)
             failure = RedisError(
-                explained == nil ? .closed : .tls, node: node, explained ?? "connection lost: \(error)")
+                explained == nil ? .closed : .tls, node: node, explained ?? ConnectionTrouble.text(error))
         }
         context.close(promise: nil)
     }
 
+    /// What a server says before it closes a connection is why: too many clients, protected mode.
+    private var lastWord: RedisError? {
+        // Later than in the handshake an error is the answer to a command, and no reason to close.
+        guard let word = (departed == 0 ? replies.last?.error : nil) ?? unasked else { return nil }
+        var error = RedisError(word, node: node)
+        // The connection is gone, whatever the words: another attempt may be let in.
+        if case .reply = error.kind { error.kind = .closed }
+        return error
+    }
+
     private func deliver(_ value: RESPValue) {
-        guard let batch = waiting.first else { return }  // A push nobody asked for.
+        guard let batch = waiting.first else {
+            // Nobody has asked: some servers refuse a connection before it says anything.
+            unasked = value.error ?? unasked
+            return
+        }
         replies.append(value)
         guard replies.count == batch.commands.count else { return }
         let complete = replies

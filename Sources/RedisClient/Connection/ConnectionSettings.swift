@@ -20,12 +20,17 @@ package struct ConnectionSettings: Sendable {
         self.tls = tls
     }
 
-    /// The settings for one of several independent servers: its own credentials, if its URL has some.
-    package func independent(_ url: RedisURL) throws(RedisURLError) -> ConnectionSettings {
+    /// The settings for one of several independent servers: the credentials of its own URL.
+    ///
+    /// Those of the servers are given to it only when it runs on one of their hosts, and not in plain text when they use TLS:
+    /// a password is for those whom it was given for.
+    package func independent(_ url: RedisURL, of seeds: RedisSeeds) throws(RedisURLError) -> ConnectionSettings {
         guard tls != nil || !url.usesTLS else {
             throw RedisURLError("TLS lock servers need rediss:// in --redis too")
         }
         var copy = self
+        let isKnown = seeds.mode != .sentinel && seeds.addresses.contains { $0.host == url.address.host }
+        if !isKnown || tls != nil && !url.usesTLS { copy.credentials = nil }
         if let credentials = url.credentials { copy.credentials = credentials }
         if !url.usesTLS { copy.tls = nil }
         return copy

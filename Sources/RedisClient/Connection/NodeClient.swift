@@ -52,7 +52,7 @@ package final class NodeClient: Sendable {
         } catch let error as RedisError {
             throw error
         } catch {
-            throw RedisError(.closed, node: address, "connection lost: \(error)")
+            throw RedisError(.closed, node: address, ConnectionTrouble.text(error))
         }
     }
 

@@ -85,44 +85,34 @@ package final class RedisConnection: Sendable {
     package func close() { channel.close(promise: nil) }
 
     private func logIn(_ settings: ConnectionSettings) -> EventLoopFuture<Void> {
+        guard settings.mayBeOpen, settings.credentials != nil else { return handshake(settings) }
+        // Asked first: a server that lets everybody in is told no password.
+        let questions = [RESPCommand("PING"), RESPCommand("SENTINEL", "MASTER", "")]
+        return handler.value.send(questions, timeout: settings.connectTimeout).flatMap { replies in
+            var settings = settings
+            if Handshake.letsIn(replies) { settings.credentials = nil }
+            return self.handshake(settings)
+        }
+    }
+
+    private func handshake(_ settings: ConnectionSettings) -> EventLoopFuture<Void> {
         let commands = Handshake.commands(settings)
         return handler.value.send(commands, timeout: settings.connectTimeout).flatMapThrowing { replies in
             try Handshake.check(replies, settings, node: self.address)
+        }.flatMapErrorThrowing { error in
+            guard (error as? RedisError)?.kind == .timeout else { throw error }
+            throw RedisError(
+                .timeout, node: self.address,
+                "it takes the connection and answers nothing within \(settings.connectTimeout): is it frozen, or no Redis?"
+            )
         }
     }
 
     static func unreachable(_ address: NodeAddress, _ error: any Error) -> RedisError {
         if let error = error as? RedisError { return error }
         if let explained = TLSSettings.explain(error) { return RedisError(.tls, node: address, explained) }
-        let text =
-            switch error {
-            case let error as NIOConnectionError:
-                if error.dnsAError != nil || error.dnsAAAAError != nil, error.connectionErrors.isEmpty {
-                    "the host name cannot be resolved"
-                } else {
-                    error.connectionErrors.first.map { "cannot connect: \(Self.reason($0.error))" } ?? "cannot connect"
-                }
-            case is ChannelError: "cannot connect: no answer in time"
-            default: "cannot connect: \(reason(error))"
-            }
-        return RedisError(.unreachable, node: address, text)
+        return RedisError(.unreachable, node: address, ConnectionTrouble.cannotConnect(error))
     }
-
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? IOError else {
-            return error is ChannelError ? "no answer in time" : String(describing: error)
-        }
-        return switch error.errnoCode {
-        case 111: "connection refused (is Redis running there?)"
-        case 110: "no answer in time"
-        case 113, 101: "no route to the host"
-        default: error.localizedReason
-        }
-    }
-}
-
-extension IOError {
-    fileprivate var localizedReason: String { "error \(errnoCode)" }
 }
 
 /// What a new connection says before anything else.
@@ -139,11 +129,14 @@ enum Handshake {
         return commands
     }
 
+    /// Whether a server that was told no password answers all the same, other errors included.
+    static func letsIn(_ replies: [RESPValue]) -> Bool {
+        !replies.contains { ["NOAUTH", "NOPERM"].contains($0.error?.code) }
+    }
+
     static func check(_ replies: [RESPValue], _ settings: ConnectionSettings, node: NodeAddress) throws {
         for (index, reply) in replies.enumerated() {
             guard case .error(let error) = reply else { continue }
-            // PING tells whether we may speak all the same.
-            if index == 0, settings.credentials != nil, settings.mayBeOpen { continue }
             if index == replies.count - 2 && error.code != "NOAUTH" { continue }  // CLIENT SETNAME
             // A server that cannot save refuses PING as well, and goes on announcing.
             if ["LOADING", "MASTERDOWN", "BUSY", "MISCONF"].contains(error.code) { continue }

@@ -22,9 +22,12 @@ package struct TLSFiles: Sendable {
         self.option = option
     }
 
-    /// Reads the files, once.
+    /// Tells whether one of the files has changed since another call.
+    var stamps: [FileStamp?] { [authority, certificate, key].map { $0.flatMap { FileStamp($0) } } }
+
+    /// Reads the files.
     package func configuration() throws(Unusable) -> TLSConfiguration {
-        var configuration = TLSConfiguration.makeClientConfiguration()
+        var configuration = Self.systemTrusting
         if let authority {
             configuration.trustRoots = .certificates(
                 try read(authority, "ca") { try NIOSSLCertificate.fromPEMFile($0) })
@@ -38,6 +41,13 @@ package struct TLSFiles: Sendable {
         case (nil, nil): break
         default: throw Unusable(description: "\(option)-cert and \(option)-key belong together: give both or none")
         }
+        return configuration
+    }
+
+    /// Trusts the system's authorities, and speaks nothing older than TLS 1.2 (RFC 8996).
+    package static var systemTrusting: TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
         return configuration
     }
 

@@ -3,26 +3,36 @@ import NIOSSL
 
 /// How connections are encrypted: whom to trust, and which certificate to show (mutual TLS).
 package struct TLSSettings: Sendable {
-    private let context: NIOSSLContext
+    private enum Source: Sendable {
+        case fixed(NIOSSLContext)
+        case files(RenewedTLS<NIOSSLContext>)
+    }
 
-    /// Reads the files once.
+    private let source: Source
+    /// The name that every server's certificate must bear; nil for the host that is connected to.
+    private var serverName: String?
+
+    /// Reads the files, and again for a connection that is made after one of them has changed.
     ///
     /// - Parameters:
     ///   - authorityFile: PEM file with the authorities to trust; nil trusts the system's.
     ///   - certificateFile: PEM chain this client shows, with `keyFile` as its key.
     /// - Throws: ``RedisError`` of kind `tls`, naming the file.
-    package init(authorityFile: String?, certificateFile: String?, keyFile: String?) throws(RedisError) {
+    package init(
+        authorityFile: String?, certificateFile: String?, keyFile: String?, serverName: String? = nil
+    ) throws(RedisError) {
         let files = TLSFiles(authority: authorityFile, certificate: certificateFile, key: keyFile, option: "--tls")
         do {
-            context = try NIOSSLContext(configuration: try files.configuration())
+            source = .files(try RenewedTLS(files) { try NIOSSLContext(configuration: $0) })
         } catch let error as TLSFiles.Unusable {
             throw RedisError(.tls, node: nil, error.description)
         } catch {
             throw RedisError(.tls, node: nil, "the TLS settings cannot be used: \(error)")
         }
+        self.serverName = serverName
     }
 
-    private init(_ context: NIOSSLContext) { self.context = context }
+    private init(_ context: NIOSSLContext) { source = .fixed(context) }
 
     /// Takes any certificate: enough to find out whether a port speaks TLS, and nothing is said over it that matters.
     static func trustingAnyone() throws -> TLSSettings {
@@ -32,6 +42,12 @@ package struct TLSSettings: Sendable {
     }
 
     func handler(for host: String) throws -> NIOSSLClientHandler {
+        let context: NIOSSLContext =
+            switch source {
+            case .fixed(let context): context
+            case .files(let files): files.current()
+            }
+        if let serverName { return try NIOSSLClientHandler(context: context, serverHostname: serverName) }
         // Server name indication takes names only; an address is verified against the certificate all the same.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
@@ -44,7 +60,11 @@ package struct TLSSettings: Sendable {
             return "the server's certificate is not trusted (expired, or of an unknown authority): check --tls-ca"
         }
         if text.contains("unableToValidateCertificate") || text.contains("hostname") || text.contains("Hostname") {
-            return "the server's certificate is for another name: connect by a name it lists"
+            return "the server's certificate is for another name: connect by a name it lists, or give that one "
+                + "with --tls-server-name"
+        }
+        if text.contains("PROTOCOL_VERSION") || text.contains("UNSUPPORTED_PROTOCOL") {
+            return "the server offers neither TLS 1.2 nor TLS 1.3: allow one of them there (tls-protocols)"
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("wrong version number") {
             return "the server does not speak TLS on this port: use redis:// or its TLS port"

@@ -10,9 +10,19 @@ enum WrongPort {
         _ error: any Error, _ address: NodeAddress, _ settings: ConnectionSettings, on loop: any EventLoop,
         _ attempt: ConnectionAttempt
     ) -> EventLoopFuture<any Error> {
-        guard let kind = (error as? RedisError)?.kind, let other = other(kind, settings) else {
+        guard let error = error as? RedisError, let other = other(error, settings) else {
             return loop.makeSucceededFuture(error)
         }
+        return tryAgain(error, other, address, settings, on: loop, attempt).flatMap { explained in
+            guard explained.saysNoReason else { return loop.makeSucceededFuture(explained) }
+            return Greeting.listen(at: address, on: loop, attempt).map { $0 ?? explained }
+        }
+    }
+
+    private static func tryAgain(
+        _ error: RedisError, _ other: ConnectionSettings, _ address: NodeAddress, _ settings: ConnectionSettings,
+        on loop: any EventLoop, _ attempt: ConnectionAttempt
+    ) -> EventLoopFuture<RedisError> {
         let fix =
             settings.tls == nil
             ? "the server speaks TLS on this port: use rediss://"
@@ -28,10 +38,11 @@ enum WrongPort {
     }
 
     /// How to try the port the other way; nil where the error has another cause.
-    private static func other(_ kind: RedisError.Kind, _ settings: ConnectionSettings) -> ConnectionSettings? {
+    private static func other(_ error: RedisError, _ settings: ConnectionSettings) -> ConnectionSettings? {
+        guard error.kind != .closed || error.saysNoReason else { return nil }
         var other = ConnectionSettings(clientName: settings.clientName)
         other.connectTimeout = min(settings.connectTimeout, .milliseconds(500))
-        switch (kind, isEncrypted: settings.tls != nil) {
+        switch (error.kind, isEncrypted: settings.tls != nil) {
         case (.timeout, true), (.closed, true): return other
         case (.closed, false), (.protocolViolation, false):
             other.tls = try? TLSSettings.trustingAnyone()

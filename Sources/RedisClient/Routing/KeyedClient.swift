@@ -87,9 +87,11 @@ package final class KeyedClient: Sendable {
                     case .moved(let moved):
                         watch.surprise()
                         target = moved.map { watch.reachable($0, announcedBy: address) } ?? address
+                        if target == nil { pause = backoff.next() }
                     case .ask(let other):
-                        asking = true
                         target = other.map { watch.reachable($0, announcedBy: address) } ?? address
+                        asking = target != nil
+                        if target == nil { pause = backoff.next() }
                     case .retry: pause = backoff.next()
                     }
                 } catch {

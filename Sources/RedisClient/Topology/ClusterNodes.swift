@@ -89,7 +89,11 @@ package struct ClusterNodes: Sendable {
         }
         let merged = nodes.values.map { line in
             var node = line.node
-            if useHostNames, let name = line.hostName { node.address.host = name }
+            node.announcedAs = [node.address]
+            if let name = line.hostName {
+                node.announcedAs.append(NodeAddress(host: name, port: node.address.port))
+                if useHostNames { node.address.host = name }
+            }
             node.address = map(node.address)
             node.importing = importing[node.id] ?? []
             return node

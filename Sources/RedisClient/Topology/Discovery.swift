@@ -58,15 +58,14 @@ func askAll(
         return await group.reduce(into: []) { $0.append($1) }
     }
     var answers: [(NodeAddress, RESPValue)] = []
-    var failure: RedisError?
+    var failures: [RedisError] = []
     for (address, result) in results {
         switch result {
         case .success(let value): answers.append((address, value))
-        case .failure(let error) where failure == nil || error.isPermanent: failure = error
-        case .failure: break
+        case .failure(let error): failures.append(error)
         }
     }
-    if answers.isEmpty { throw failure ?? RedisError(.noNode, node: nil, "no Redis address is known") }
+    if answers.isEmpty { throw RedisError.of(failures) }
     return answers.sorted { $0.0 < $1.0 }
 }
 

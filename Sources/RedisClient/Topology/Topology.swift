@@ -12,6 +12,8 @@ package struct Topology: Sendable {
         /// The cluster thinks it is failing (`fail` or `fail?`).
         package var isFailing = false
         package var configEpoch: UInt64 = 0
+        /// The addresses under which redirections may name it: its IP address and its host name, as announced.
+        package var announcedAs: [NodeAddress] = []
         /// Slots it is importing, known only from its own view.
         package var importing: Set<UInt16> = []
         package var slotCount = 0
@@ -40,6 +42,7 @@ package struct Topology: Sendable {
     private var owners: [UInt16]
     private var soleMaster: Int?
     private var indexes: [NodeAddress: Int] = [:]
+    private var announced: [NodeAddress: Int] = [:]
     fileprivate static let noOwner = UInt16.max
     package static let slotCount = 16384
 
@@ -65,6 +68,10 @@ package struct Topology: Sendable {
 
     private mutating func indexAddresses() {
         for (index, node) in nodes.enumerated() { indexes[node.address] = index }
+        for (index, node) in nodes.enumerated() {
+            // An address that another node is reached at stays that node's.
+            for address in node.announcedAs where indexes[address] == nil { announced[address] = index }
+        }
     }
 
     package func owner(of slot: UInt16) -> Node? {
@@ -77,6 +84,11 @@ package struct Topology: Sendable {
     package var slots: SlotOwners { SlotOwners(owners: owners, sole: soleMaster) }
 
     package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
+
+    /// The node that a redirection means.
+    package func node(announcedAs address: NodeAddress) -> Node? {
+        (indexes[address] ?? announced[address]).map { nodes[$0] }
+    }
 
     /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
     package func countsExpirations(of slot: UInt16, at address: NodeAddress) -> Bool {

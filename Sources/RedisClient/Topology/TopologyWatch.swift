@@ -113,9 +113,13 @@ package final class TopologyWatch: Sendable {
         return try await look()
     }
 
-    /// An address that a redirection names, made reachable.
-    func reachable(_ address: NodeAddress, announcedBy source: NodeAddress) -> NodeAddress {
-        seeds.map(address.host.isEmpty ? NodeAddress(host: source.host, port: address.port) : address)
+    /// An address that a redirection names, made reachable: a redirection may name a node by its IP address where connections
+    /// go to its host name, and the reverse. Nil for a node that is not known yet, where only the topology tells its name.
+    func reachable(_ address: NodeAddress, announcedBy source: NodeAddress) -> NodeAddress? {
+        let address = address.host.isEmpty ? NodeAddress(host: source.host, port: address.port) : address
+        if let node = current?.node(announcedAs: address) { return node.address }
+        let mapped = seeds.map(address)
+        return seeds.useHostNames && mapped == address ? nil : mapped
     }
 
     private func findMode() async throws(RedisError) -> Topology.Mode {

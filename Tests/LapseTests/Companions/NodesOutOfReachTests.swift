@@ -7,7 +7,7 @@ struct NodesOutOfReachTests {
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)
     private let other = NodeAddress(host: "10.0.0.2", port: 6379)
 
-    @Test("after a failure nobody asks for a while, then one alone, and its answer opens the way")
+    @Test("after a failure the node is not asked for a while, then by one alone, and its answer opens the way")
     func oneTriesForAll() {
         var nodes = NodesOutOfReach(pause: .seconds(1))
         let first = (0..<3).map { _ in nodes.mayAsk(node, now: .zero) }

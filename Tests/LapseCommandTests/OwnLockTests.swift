@@ -1,0 +1,90 @@
+import LeaderElection
+import Testing
+import ThrowawayRedis
+
+/// Lapse's own lock runs out like any key, and the server counts it, whoever listens.
+@Suite(.timeLimit(.minutes(2)), .serialized) struct OwnLockTests {
+    private func start(_ server: ThrowawayServer, _ id: String) async throws -> LapseBinary.Child {
+        let child = try LapseBinary.start(
+            ["run", "--redis", server.url, "--lease-ttl", "1s", "--id", id, "--admin", "off", "--handler", "ndjson"])
+        try await waitUntil("it leads", within: .seconds(20)) {
+            child.text.errors.contains("became leader") ? nil : child.text.errors
+        }
+        return child
+    }
+
+    private func gaps(_ child: LapseBinary.Child) -> [String] {
+        child.text.errors.split(separator: "\n").filter { $0.contains(" gap ") }.map(String.init)
+    }
+
+    /// Leaves a lock behind that runs out while nobody listens, and progress that does not know of it.
+    private func crash(_ child: LapseBinary.Child, _ server: ThrowawayServer) async throws {
+        try await server.script(["SET before v PX 20"])
+        let progress = ElectionKeys.registers(1, name: "default")[0].progress
+        try await waitUntil("its progress is written", within: .seconds(10)) {
+            let fields = try await server.cli("HKEYS", progress)
+            return fields.contains("log:") ? nil : fields
+        }
+        child.signal(9)
+        _ = try await child.end()
+        try await waitUntil("its lock has run out", within: .seconds(10)) {
+            let keys = try await server.cli("KEYS", "*:lock")
+            return keys.isEmpty ? nil : keys
+        }
+        try await waitUntil("it is counted", within: .seconds(10)) {
+            let count = try await server.info("expired_keys")
+            return count == "2" ? nil : count
+        }
+    }
+
+    @Test func anOwnLockThatNobodyHeardIsNoLoss() async throws {
+        let server = try await ThrowawayServer.start()
+        try await crash(try await start(server, "one"), server)
+        let next = try await start(server, "two")
+        try await server.script(["SET k v PX 20"])
+        try await waitUntil("it handles", within: .seconds(10)) { next.lines.isEmpty ? "nothing yet" : nil }
+        #expect(gaps(next) == [])
+        next.signal(15)
+        #expect(try await next.end().code == 0)
+        await server.shutDown()
+    }
+
+    @Test func whatIsLostBesideItIsCounted() async throws {
+        let server = try await ThrowawayServer.start()
+        try await crash(try await start(server, "one"), server)
+        try await server.script((0..<3).map { "SET k\($0) v PX 20" })
+        try await waitUntil("they have expired too", within: .seconds(10)) {
+            let count = try await server.info("expired_keys")
+            return count == "5" ? nil : "\(count ?? "")"
+        }
+        let next = try await start(server, "two")
+        try await waitUntil("the gap is told", within: .seconds(10)) { gaps(next).isEmpty ? next.text.errors : nil }
+        let gap = try #require(gaps(next).first)
+        #expect(gap.contains("count=4") && gap.contains("lost=3"), "\(gap)")
+        next.signal(15)
+        #expect(try await next.end().code == 0)
+        await server.shutDown()
+    }
+
+    /// One that was given back did not run out.
+    @Test func aLockThatWasGivenBackExcusesNothing() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try await start(server, "one")
+        // Known to the progress, so that what comes later is missed and not merely before its time.
+        try await server.script(["SET k v PX 20"])
+        try await waitUntil("it handles", within: .seconds(10)) { first.lines.isEmpty ? "nothing yet" : nil }
+        first.signal(15)
+        #expect(try await first.end().code == 0)
+        try await server.script(["SET k v PX 20"])
+        try await waitUntil("it has expired", within: .seconds(10)) {
+            let count = try await server.info("expired_keys")
+            return count == "2" ? nil : "\(count ?? "")"
+        }
+        let next = try await start(server, "two")
+        try await waitUntil("the gap is told", within: .seconds(10)) { gaps(next).isEmpty ? next.text.errors : nil }
+        #expect(gaps(next).first?.contains("lost=1") == true)
+        next.signal(15)
+        #expect(try await next.end().code == 0)
+        await server.shutDown()
+    }
+}
