@@ -17,7 +17,7 @@ package struct Schedule: Sendable {
     package internal(set) var conditions = Conditions()
 
     /// - Parameters:
-    ///   - situations: those of the run; nil draws none, one or two.
+    ///   - situations: those of the run; nil draws none or one.
     ///   - choice: what to draw from.
     package init(
         seed: UInt64, situations wanted: [Situation]? = nil, drawingFrom choice: [Situation] = Situation.held

@@ -6,6 +6,13 @@ extension World {
     func leave(_ replica: Replica) {
         guard !replica.isLeaving else { return }
         replica.isLeaving = true
+        if judges(.otherRules) {
+            let id = replica.id
+            askAll(replica) {
+                $0.withdraw(id)
+            } done: { _ in
+            }
+        }
         serve(replica, since: now)
     }
 

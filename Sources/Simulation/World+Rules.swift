@@ -5,7 +5,7 @@ extension World {
     private static let life = Duration.seconds(3)
 
     func signRules(_ replica: Replica) {
-        guard judges(.otherRules) else { return }
+        guard judges(.otherRules), !replica.isLeaving else { return }
         let signature = (member: "\(replica.id)", terms: replica.machine.settings.rules)
         let sentAt = replica.clock.read(now).monotonic
         let time = { [unowned self] in now }

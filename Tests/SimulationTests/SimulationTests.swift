@@ -24,7 +24,7 @@ import Testing
     /// The simulation has teeth: each planted mistake breaks an invariant, within so many seeds.
     @Test(arguments: [
         (Defect.renewWithoutOwnerCheck, Invariant.i5), (.deadlineFromResponse, .i1), (.releaseBeforeDrain, .i4),
-        (.progressBeforeCompletion, .i13), (.quorumFromReachable, .i7), (.cursorNotRestored, .i9),
+        (.progressBeforeCompletion, .i13), (.quorumFromReachable, .i1), (.cursorNotRestored, .i9),
         (.ownWordFromView, .i13), (.pongOnly, .i8),
         (.readNeedsWrite, .i8), (.pendingAges, .i12), (.rulesUncompared, .i1),
     ])
