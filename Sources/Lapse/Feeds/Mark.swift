@@ -6,11 +6,15 @@ import RedisClient
 /// `MULTI; INFO stats; PUBLISH; EXEC` is one step on the node: the nonce arrives in the feed behind exactly the
 /// expirations that the counter has counted. A PUBLISH travels to every node of a cluster, so marks are rare.
 enum Mark {
-    static func take(nonce: String, channel: String, on node: NodeClient) async throws(RedisError) -> UInt64 {
-        let replies = try await node.send([
-            RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, nonce),
-            RESPCommand("EXEC"),
-        ])
+    /// - Parameter runID: of the process that is listened to. Another one's count would number what it never announced.
+    static func take(
+        nonce: String, channel: String, on node: NodeClient, of runID: String
+    ) async throws(RedisError) -> UInt64 {
+        let replies = try await node.send(
+            [
+                RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, nonce),
+                RESPCommand("EXEC"),
+            ], to: .process(runID))
         for reply in replies {
             if case .error(let error) = reply, error.code != "EXECABORT" { throw RedisError(error, node: node.address) }
         }

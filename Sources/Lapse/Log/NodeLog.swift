@@ -34,11 +34,21 @@ package final class NodeLog: Sendable {
         var endedAt: UInt64?
     }
 
+    /// Where the process was last met, with what is made of it once.
+    private struct Whereabouts {
+        let address: NodeAddress
+        let node: String
+        let process: NodeProcess
+
+        init(_ runID: String, _ address: NodeAddress) {
+            self.address = address
+            node = "\(address)"
+            process = NodeProcess(runID: runID, node: node)
+        }
+    }
+
     package let runID: String
-    package let address: NodeAddress
-    /// The address as text, made once.
-    package let node: String
-    let process: NodeProcess
+    private let whereabouts: Mutex<Whereabouts>
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
@@ -51,15 +61,21 @@ package final class NodeLog: Sendable {
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false
     ) {
         self.runID = runID
-        self.address = address
-        node = "\(address)"
-        process = NodeProcess(runID: runID, node: node)
+        whereabouts = Mutex(Whereabouts(runID, address))
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         self.isSuccessor = isSuccessor
         let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
     }
+
+    package var address: NodeAddress { whereabouts.withLock { $0.address } }
+    /// The address as text.
+    package var node: String { whereabouts.withLock { $0.node } }
+    var process: NodeProcess { whereabouts.withLock { $0.process } }
+
+    /// The process has been met at another address.
+    func move(to address: NodeAddress) { whereabouts.withLock { $0 = Whereabouts(runID, address) } }
 
     package var counts: Counts {
         state.withLock { state in
@@ -71,6 +87,20 @@ package final class NodeLog: Sendable {
 
     /// Whether a feed is filling it now.
     package var isSubscribed: Bool { state.withLock { $0.subscribed } }
+
+    /// When the last feed ended, in milliseconds since 1970; nil while one fills it, or before there was one.
+    var endedAt: UInt64? { state.withLock { $0.endedAt } }
+
+    /// Begins a subscription, unless another one fills the log already.
+    package func claim() -> Bool {
+        state.withLock { state in
+            guard !state.subscribed else { return false }
+            state.subscribed = true
+            state.endedAt = nil
+            state.numbering.begin()
+            return true
+        }
+    }
 
     /// Whether nothing is left of it that the leader has not finished, and nobody has filled it for `age` milliseconds.
     package func isOver(now: UInt64, after age: UInt64) -> Bool {

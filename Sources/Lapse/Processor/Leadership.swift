@@ -19,6 +19,8 @@ struct Leadership: Sendable {
     let resign: @Sendable () -> Void
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
+    /// Whether a node has been away for so long that its progress is needed no more.
+    let isAbsent: @Sendable (String) -> Bool
     let logger: Logger
     /// How often progress is written when it has moved.
     var progressInterval: Duration = .milliseconds(250)
@@ -80,7 +82,7 @@ struct Leadership: Sendable {
             watch.look(dispatcher.accounts())
             let moved = unwritten.moved(progress)
             guard term.lease.isValid else { continue }
-            await keeper.remove(logs.replaced(keeper.latest), token: term.token)
+            await keeper.remove(logs.replaced(keeper.latest, isAbsent: isAbsent), token: term.token)
             guard !moved.isEmpty else { continue }
             switch await keeper.write(moved, token: term.token) {
             case .written:

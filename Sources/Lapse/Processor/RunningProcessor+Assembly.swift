@@ -60,7 +60,8 @@ extension RunningProcessor {
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, resign: { elector.resign() },
             // A hand-over must not wait long for a node that does not answer.
-            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger)
+            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) },
+            isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger)
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, reconciler: reconciler)

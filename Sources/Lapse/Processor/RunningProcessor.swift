@@ -34,6 +34,7 @@ final class RunningProcessor: Sendable {
     let logs: LogBook
     let metrics = ProcessorMetrics()
     let account = Account()
+    let absent = Mutex(AbsentNodes())
     let parts = Mutex<Parts?>(nil)
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
@@ -164,6 +165,7 @@ final class RunningProcessor: Sendable {
             }
             parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
+            await forgetAbsent(parts, now: WallClock.milliseconds())
             if metrics.isExported { refreshMetrics() }
         }
     }

@@ -105,11 +105,13 @@ final class ExpirationTail: Sendable {
         let subscription = try await Subscription.open(
             to: address, settings: access.deployment.settings, channels: channels, on: access.loop
         ) { [sink, filter, format, logger] _ in
-            TailReceiver(node: "\(address)", filter: filter, format: format) { batch in
-                if case .dropped = sink.yield(batch) {
-                    logger.warning("stdout is too slow: expirations are not printed", metadata: ["node": "\(address)"])
-                }
-            }
+            .success(
+                TailReceiver(node: "\(address)", filter: filter, format: format) { batch in
+                    if case .dropped = sink.yield(batch) {
+                        logger.warning(
+                            "stdout is too slow: expirations are not printed", metadata: ["node": "\(address)"])
+                    }
+                })
         }
         logger.debug("subscribed", metadata: ["node": "\(address)"])
         return subscription

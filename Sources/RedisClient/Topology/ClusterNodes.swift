@@ -10,11 +10,14 @@ package struct ClusterNodes: Sendable {
     }
 
     private(set) var lines: [Line] = []
+    /// Where the answer came from.
+    let asked: NodeAddress
 
     /// Reads the text; lines of nodes without an address (`noaddr`, `handshake`) are passed over.
     ///
     /// - Parameter asked: where the answer came from, for nodes that announce no host.
     package init(_ text: String, asked: NodeAddress) {
+        self.asked = asked
         for line in text.split(whereSeparator: \.isNewline) {
             if let line = Self.line(line.split(separator: " "), asked: asked) { lines.append(line) }
         }
@@ -60,8 +63,12 @@ package struct ClusterNodes: Sendable {
     /// Merges several nodes' answers: for each node and each slot the claim of the highest configuration epoch counts,
     /// as in the cluster itself. A master that was frozen while another took over therefore loses, whatever it says.
     ///
-    /// - Parameter useHostNames: connect by announced host name where there is one (TLS certificates carry names).
-    package static func merge(_ answers: [ClusterNodes], map: AddressMap, useHostNames: Bool) -> Topology {
+    /// - Parameters:
+    ///   - useHostNames: connect by announced host name where there is one (TLS certificates carry names).
+    ///   - known: the view before this one: between addresses with as many voices the one in use stays.
+    package static func merge(
+        _ answers: [ClusterNodes], map: AddressMap, useHostNames: Bool, known: Topology? = nil
+    ) -> Topology {
         var nodes: [String: Line] = [:]
         var owner = [String?](repeating: nil, count: Topology.slotCount)
         var claim = [UInt64](repeating: 0, count: Topology.slotCount)
@@ -83,10 +90,10 @@ package struct ClusterNodes: Sendable {
                 }
             }
         }
+        let addresses = AnnouncedAddresses(answers, map: map, useHostNames: useHostNames, known: known)
         let merged = nodes.values.map { line in
             var node = line.node
-            if useHostNames, let name = line.hostName { node.address.host = name }
-            node.address = map(node.address)
+            node.address = addresses[node.id] ?? map(node.address)
             node.importing = importing[node.id] ?? []
             return node
         }
