@@ -65,17 +65,17 @@ enum Candidacy: OptionGroupTable {
 enum Wanted: OptionGroupTable {
     static let match = Setting.text(
         OptionRow(
-            name: "match", arity: .many, value: "glob", help: "Keys wanted, a Redis glob.", standardHelp: "all"))
+            name: "match", arity: .globs, value: "glob", help: "Keys wanted, a Redis glob.", standardHelp: "all"))
     static let ignore = Setting.text(
-        OptionRow(name: "ignore", arity: .many, value: "glob", help: "Keys not wanted, a Redis glob."))
+        OptionRow(name: "ignore", arity: .globs, value: "glob", help: "Keys not wanted, a Redis glob."))
     static let database = Setting.number(
         OptionRow(
-            name: "database", arity: .many, value: "n", help: "Database wanted.",
+            name: "database", arity: .list, value: "n", help: "Database wanted.",
             standardHelp: "the one the URL names, else 0"), 0...65_535)
 
     static let companion = Setting.text(
         OptionRow(
-            name: "companion", arity: .many, value: "rule",
+            name: "companion", arity: .list, value: "rule",
             help: "Keys that hold the value of an expiring one, as 'session:* => session-data:*'."))
 
     static let rows = [match.row, ignore.row, database.row, companion.row]
@@ -119,6 +119,10 @@ enum Running: OptionGroupTable {
     static let logBytes = Setting.size(
         OptionRow(
             name: "log-bytes", value: "size", help: "Bound of the expiration log, per node.", standard: "64MiB"))
+    static let logTotalBytes = Setting.size(
+        OptionRow(
+            name: "log-total-bytes", value: "size", help: "Bound of the memory of all expiration logs together.",
+            standardHelp: "half of the cgroup's limit, else 1GiB"))
     static let logAge = Setting.duration(
         OptionRow(name: "log-age", value: "duration", help: "Bound of the expiration log.", standard: "1m"))
     static let reconcileInterval = Setting.duration(
@@ -137,7 +141,7 @@ enum Running: OptionGroupTable {
 
     static let rows = [
         notifications.row, handler.row, concurrency.row, handlerTimeout.row, retries.row, deadLetter.row,
-        logBytes.row, logAge.row, reconcileInterval.row, admin.row,
+        logBytes.row, logTotalBytes.row, logAge.row, reconcileInterval.row, admin.row,
     ]
 }
 
@@ -161,6 +165,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
         if let value = try values(Running.retries) { retries = value }
         if let value = try values(Running.logBytes) { logBytes = value }
+        logTotalBytes = try values(Running.logTotalBytes)
         if let value = try values(Running.logAge) { logAge = value }
         if let value = try values(Running.reconcileInterval) { reconcileInterval = value }
         if let value = try values(Candidacy.drain) { drain = value }

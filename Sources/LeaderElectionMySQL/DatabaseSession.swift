@@ -95,9 +95,10 @@ struct DatabaseSession {
         guard let version = UInt64(cells[1]), let token = UInt64(cells[2]), let term = UInt64(cells[3]) else {
             throw DatabaseFailure(.unexpected, "\(layout.table) holds no numbers where numbers belong")
         }
+        let rules = cells[4].map { LeaseRow.parts(String(decoding: $0, as: UTF8.self)) }
         sight.row = LeaseRow(
             holder: String(decoding: holder, as: UTF8.self), version: version, token: token, term: term,
-            rules: cells[4].map { String(decoding: $0, as: UTF8.self) }, left: Int64(cells[5]))
+            rules: rules?.rules, purpose: rules?.purpose, left: Int64(cells[5]))
         return sight
     }
 

@@ -82,6 +82,7 @@ struct IdentityFaultTests {
         }
         try Data((text.joined(separator: "\n") + "\n").utf8).write(to: file)
         try await cluster.restart(node)
+        try await cluster.waitUntilHealthy()
         #expect(try await node.cli("CLUSTER", "NODES").contains("127.0.0.9:\(node.port)"))
         let group = try await start(node.url, nodes: 6)
         _ = try await group.leader()
@@ -114,8 +115,15 @@ struct IdentityFaultTests {
         try FileManager.default.removeItem(at: lost.directory.appending(path: "nodes.conf"))
         try await lost.start()
         // Another cluster with a later configuration, which claims every slot.
-        try await lost.script(["CLUSTER SET-CONFIG-EPOCH 900", "CLUSTER ADDSLOTSRANGE 0 16383"])
+        try await lost.script([
+            "CLUSTER SET-CONFIG-EPOCH 900", "CLUSTER ADDSLOTS \((0..<16384).map(String.init).joined(separator: " "))",
+        ])
         let foreign = try await lost.cli("CLUSTER", "MYID")
+        for node in cluster.nodes {
+            try await waitUntil("\(node.address) takes commands", within: .seconds(20)) {
+                try await node.cli("CLUSTER", "INFO").contains("cluster_state:ok") ? nil : "not yet"
+            }
+        }
         try await waitUntil("both IDs are named", within: .seconds(30)) {
             group.replicas[0].log.split(separator: "\n").contains {
                 $0.contains(" error ") && $0.contains(foreign) && $0.contains(former)
@@ -207,6 +215,9 @@ struct IdentityFaultTests {
         try await expire(100, "other:", on: server, database: 63)
         try await expire(100, "k:", on: server, database: 20)
         try await waitUntilHandled(100, "k:", by: group)
+        try await waitUntil("the others have expired", within: .seconds(20)) {
+            try await server.info("expired_keys") == "200" ? nil : "not yet"
+        }
         let code = await group.replicas[0].terminate()
         #expect(code == 0)
         let account = group.replicas[0].log.split(separator: "\n").last { $0.contains("account of the term") }

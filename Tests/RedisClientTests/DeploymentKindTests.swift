@@ -27,15 +27,8 @@ struct DeploymentKindTests {
 
     @Test func aServerWithoutAWordIsAnError() {
         let answers = [(node: node(1), replies: [bulk("# Server\r\n"), bulk("")])]
-        let error = #expect(throws: RedisError.self) { try DeploymentKind.agreed(answers, wanted: nil) }
+        let error = #expect(throws: RedisError.self) { try DeploymentKind.agreed(answers) }
         #expect(error?.kind == .protocolViolation && error?.text.contains("--topology") == true)
-        #expect(throws: Never.self) { try DeploymentKind.agreed(answers, wanted: .cluster) }
-    }
-
-    @Test func whatTheUserSaysMustFit() {
-        let answers = [(node: node(1), replies: [bulk("redis_mode:cluster\r\n"), bulk("cluster_enabled:1\r\n")])]
-        let error = #expect(throws: RedisError.self) { try DeploymentKind.agreed(answers, wanted: .standalone) }
-        #expect(error?.text.contains("--topology standalone") == true)
     }
 
     @Test func serversOfTwoKindsAreNotOneDeployment() {
@@ -43,7 +36,7 @@ struct DeploymentKindTests {
             (node: node(1), replies: [bulk("redis_mode:cluster\r\n"), bulk("cluster_enabled:1\r\n")]),
             (node: node(2), replies: [bulk("redis_mode:standalone\r\n"), bulk("cluster_enabled:0\r\n")]),
         ]
-        let error = #expect(throws: RedisError.self) { try DeploymentKind.agreed(answers, wanted: nil) }
+        let error = #expect(throws: RedisError.self) { try DeploymentKind.agreed(answers) }
         #expect(error?.text.contains("10.0.0.1:1") == true && error?.node == node(2))
     }
 }

@@ -2,15 +2,15 @@ import RESP
 
 /// From the logs: what the cursors pass over, take up, or find missing.
 extension Intake {
-    /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
+    /// Takes up what the logs hold, each log in turn, until enough may be handled. What has to wait is read past.
     ///
     /// - Parameter wanted: enough when so many are ready. Whoever waits for a lock meanwhile does not wait long.
-    mutating func fill(_ wanted: Int = .max) {
+    mutating func fill(_ wanted: Int) {
         let all = logs.all
         guard !all.isEmpty else { return }
         rotation = (rotation + 1) % all.count
         for offset in 0..<all.count {
-            guard machine.pendingCount < pendingLimit, machine.readyCount < wanted else { return }
+            guard machine.freshCount < wanted else { return }
             read(all[(rotation + offset) % all.count], wanted)
         }
     }
@@ -19,8 +19,8 @@ extension Intake {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
         guard machine.place(of: log.runID) != nil || open(log), let place = machine.place(of: log.runID) else { return }
         var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
-        while machine.pendingCount < pendingLimit, machine.readyCount < wanted {
-            let limit = min(pendingLimit - machine.pendingCount, wanted - machine.readyCount, 4096)
+        while machine.freshCount < wanted {
+            let limit = min(wanted - machine.freshCount, 4096)
             let through = machine.through(at: place)
             switch log.next(after: through, upTo: limit) {
             case .none: return surveyTail(of: log, through)
@@ -56,7 +56,17 @@ extension Intake {
         }
         machine.take(noted..<index, of: source)
         machine.add(list)
+        machine.countSurplus()
+        note(log, isUnproven: !isAllTaken)
         return isAllTaken
+    }
+
+    private mutating func note(_ log: NodeLog, isUnproven: Bool) {
+        if isUnproven {
+            if unproven.insert(log.runID).inserted { log.stands(atUnproven: true) }
+        } else if !unproven.isEmpty, unproven.remove(log.runID) != nil {
+            log.stands(atUnproven: false)
+        }
     }
 
     /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
@@ -67,17 +77,22 @@ extension Intake {
             lost[log.runID]?.removeAll { $0.upperBound <= end }
             return true
         }
-        ask(hole, log)
+        let part = log.unannounced.first(of: hole)
+        guard part.reason != .countedOnly else {
+            // No replica heard it, since there was nothing to hear.
+            machine.skip(log.runID, through: part.ordinals.upperBound, as: .unannounced)
+            news.unannounced[log.address, default: 0] += part.ordinals.upperBound - part.ordinals.lowerBound + 1
+            return true
+        }
+        ask(part.ordinals, log, isUnannounced: part.reason != nil)
         return false
     }
 
-    private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog) {
-        let part = log.unannounced.first(of: hole)
-        repairing[log.runID] = part.ordinals
+    private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, isUnannounced: Bool = false) {
+        repairing[log.runID] = hole
         news.holes.append(
             Repairer.Hole(
-                runID: log.runID, node: "\(log.address)", ordinals: part.ordinals, token: token,
-                isUnannounced: part.isUnannounced))
+                runID: log.runID, node: "\(log.address)", ordinals: hole, token: token, isUnannounced: isUnannounced))
     }
 
     /// The log of a process of which no leader has written: it begins with what any replica heard first.

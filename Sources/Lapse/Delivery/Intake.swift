@@ -13,21 +13,27 @@ package struct Intake {
         /// These are missing in a log: to be filled, or reported as lost. ``Intake/settle(_:)`` says when that is done.
         package var holes: [Repairer.Hole] = []
         package var ignored: [NodeAddress: UInt64] = [:]
+        /// Counted by their nodes and never announced.
+        package var unannounced: [NodeAddress: UInt64] = [:]
         /// Nodes that announce for slots they are not known to own: look again.
         package var doubtful: Set<NodeAddress> = []
+        /// Given up since too many wait, see ``WaitingRoom``; lost.
+        package var surplus: [Work] = []
     }
 
     let logs: LogBook
     let filter: KeyFilter
-    /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
-    let pendingLimit: Int
+    /// The most expirations that are ready to be handed out: what may be handled at once. What waits has bounds of its own, see
+    /// ``WaitingRoom``, and holds up nothing else.
+    let readyLimit: Int
+    private let bounds: WaitingRoom.Bounds
 
     /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
     /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind so many.
     private static let stretch = 4 * Batch.limit
 
     package private(set) var phase = Phase.idle
-    var machine = DispatchMachine()
+    var machine: DispatchMachine
     /// The cursors as they were opened in this term.
     package internal(set) var opened: [String: Cursor] = [:]
     var ownership = Ownership()
@@ -43,6 +49,8 @@ package struct Intake {
     var repairing: [String: ClosedRange<UInt64>] = [:]
     /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
     var lost: [String: [ClosedRange<UInt64>]] = [:]
+    /// Logs whose cursor stands before an entry that nothing proves to count or not.
+    var unproven: Set<String> = []
     /// The replicas seen lately.
     private var peers: Set<String> = []
     /// Logs whose peers have been asked for what lies before or behind it, and how often. By run ID.
@@ -54,10 +62,12 @@ package struct Intake {
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
     var news = News()
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
+    package init(logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init()) {
         self.logs = logs
         self.filter = filter
-        pendingLimit = max(1024, lanes * 16)
+        self.bounds = bounds
+        machine = DispatchMachine(bounds)
+        readyLimit = max(1024, lanes * 16)
     }
 
     // MARK: - The term
@@ -66,7 +76,7 @@ package struct Intake {
     ///
     /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
     package mutating func begin(token: FencingToken, progress: [String: Progress], now: UInt64) {
-        machine = DispatchMachine()
+        machine = DispatchMachine(bounds)
         progressAtBegin = progress
         termBegan = now
         self.token = token.rawValue
@@ -78,7 +88,11 @@ package struct Intake {
         surveys = [:]
         opened = [:]
         phase = .running
-        for entry in progress.values { logs[entry.runID]?.adopt(base: entry.base) }
+        for entry in progress.values {
+            logs[entry.runID]?.learn(through: entry.cursor.through)
+            logs[entry.runID]?.adopt(base: entry.base)
+            logs[entry.runID]?.follow(true)
+        }
         // What the last leader left of a process that this replica never heard: its peers may have it.
         logs.learn(of: progress.values.map { HeardProcess(runID: $0.runID, node: $0.node) }, now: now)
     }
@@ -91,13 +105,16 @@ package struct Intake {
     /// The term is over; everything handed out has come back, or never will.
     package mutating func end() {
         phase = .idle
-        machine = DispatchMachine()
+        for runID in unproven { logs[runID]?.stands(atUnproven: false) }
+        unproven = []
+        machine = DispatchMachine(bounds)
         progressAtBegin = [:]
     }
 
     /// What is to be told; it is told once.
     package mutating func takeNews() -> News {
         defer { news = News() }
+        news.surplus = machine.takeSurplus()
         return news
     }
 
@@ -154,7 +171,7 @@ package struct Intake {
     package mutating func take(_ limit: Int) -> WorkList {
         guard phase == .running else { return WorkList() }
         // Also when just enough are ready: whether there is more for others must be known.
-        if machine.readyCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
+        if machine.freshCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
         let work = machine.take(limit)
         handedOut += work.count
         return work
@@ -179,12 +196,15 @@ package struct Intake {
         handedOut -= finished.nonzeroBitCount
     }
 
-    package mutating func retry(_ work: Work, at due: Duration) {
-        machine.retry(work, at: due)
+    /// - Returns: false if too many wait for a retry: it is still handed out.
+    @discardableResult
+    package mutating func retry(_ work: Work, at due: Duration) -> Bool {
+        guard machine.retry(work, at: due) else { return false }
         handedOut -= 1
+        return true
     }
 
-    /// What it needs is out of reach: to be begun later, and this was no attempt.
+    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is lost.
     package mutating func postpone(_ work: Work, to due: Duration) {
         machine.postpone(work, to: due)
         handedOut -= 1

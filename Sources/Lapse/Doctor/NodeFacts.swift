@@ -17,6 +17,8 @@ package struct NodeFacts: Sendable {
         case forbidden(String)
         /// Renamed away, as managed services do.
         case renamed
+        /// Refused in other words, or answered with nothing.
+        case withheld(String)
         case unknown
     }
 
@@ -47,7 +49,13 @@ package struct NodeFacts: Sendable {
     package var settings = Settings.unknown
     /// What Lapse needs and was refused.
     package var refusals: [Refusal] = []
+    /// What `lapse run` does and this server took no part in.
+    package var failures: [TrialFailure] = []
     package var clock: Clock?
+    /// What a cluster node calls itself by, what the others call it by, and what it calls the others by.
+    package var ownWord: NodeAddress?
+    package var announced: NodeAddress?
+    package var words: [String: NodeAddress] = [:]
 
     package init(_ address: NodeAddress, _ role: Topology.Role, _ contact: Contact = .answered(after: .milliseconds(1)))
     {
@@ -70,6 +78,9 @@ package struct NodeFacts: Sendable {
 
     /// Announces expirations now: a master that is part of the deployment.
     package var isDataMaster: Bool { !isLockServer && role == .master }
+
+    /// A dead master whose slots have another owner: it announces nothing, and the cluster goes on without it.
+    package var isLeftBehind: Bool { !isLockServer && role == .master && isFailing && slotCount == 0 }
 
     package func setting(_ name: String) -> String? {
         guard case .read(let values) = settings else { return nil }

@@ -14,8 +14,12 @@ final class FeedSink: PushReceiver {
         var leaseFreed: @Sendable (WakeUp) -> Void
         /// A leader asks its peers for what it did not hear.
         var asked: @Sendable (RepairRequest) -> Void
+        /// Another message of the group: see ``GroupMessage``.
+        var told: @Sendable (GroupMessage) -> Void
         /// How many looks at the topology have begun.
         var look: @Sendable () -> Int
+        /// A key was too large to be held.
+        var large: @Sendable (_ node: NodeAddress, _ bytes: Int, _ begin: String) -> Void = { _, _, _ in }
     }
 
     private struct Mark {
@@ -56,9 +60,11 @@ final class FeedSink: PushReceiver {
         var freed: WakeUp?
         var rings = false
         var requests: [String] = []
+        var messages: [GroupMessage] = []
         let count = log.receive(batch, now: now, look: listeners.look()) { _, payload, numbering in
             if payload.equals(Self.released) { freed = .released }
             if payload.starts(with: Self.repairPrefix) { requests.append(payload.text) }
+            if let message = GroupMessage(payload) { messages.append(message) }
             mark.withLock { mark in
                 guard let nonce = mark?.nonce, payload.equals(nonce) else { return }
                 mark?.arrived = true
@@ -67,9 +73,12 @@ final class FeedSink: PushReceiver {
             }
         } ownKey: { key in
             if key.ends(with: Self.lockSuffix) { freed = .lapsed }
+        } large: { bytes, begin in
+            listeners.large(log.address, bytes, begin.text)
         }
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }
+        for message in messages { listeners.told(message) }
         for request in requests.compactMap(RepairRequest.init) { listeners.asked(request) }
         if count > 0 { hasAppended.store(true, ordering: .relaxed) }
     }

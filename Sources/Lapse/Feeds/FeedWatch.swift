@@ -8,6 +8,10 @@ package struct FeedWatch {
     /// The stream is to be marked now.
     package private(set) var isMarkDue = true
 
+    private var markedForPeer: Duration?
+    /// How rarely a peer may have the stream marked: a mark travels to every node of a cluster.
+    private static let restBetweenMarks = Duration.seconds(5)
+
     package init(patience: Int) { self.patience = patience }
 
     /// Whether the next mark is the one that gives the entries their ordinals.
@@ -17,6 +21,13 @@ package struct FeedWatch {
     package mutating func marked(isKnown: Bool) {
         isMarked = isKnown
         check.settled()
+    }
+
+    /// Whether the stream may be marked for a peer's sake. - Parameter now: by a clock that nobody sets.
+    package mutating func mayMarkForPeer(now: Duration) -> Bool {
+        if let last = markedForPeer, now - last < Self.restBetweenMarks { return false }
+        markedForPeer = now
+        return true
     }
 
     package mutating func silenceChanged() { silentLooks = 0 }

@@ -36,6 +36,12 @@ package struct ExpirationLog {
     package private(set) var bytes = 0
     /// Entries kept.
     package private(set) var count = 0
+    /// What the arrays of the chunks have reserved.
+    private var reserved = 0
+    /// What all of it takes in memory.
+    package var footprint: Int { reserved + chunks.count * Self.chunkOverhead }
+    /// The heads of a chunk's arrays, and the chunk itself.
+    private static let chunkOverhead = 160
 
     /// - Parameter chunkBytes: how many bytes of keys share a chunk; the log is trimmed by whole chunks.
     package init(chunkBytes: Int = 32 << 10) { self.chunkBytes = chunkBytes }
@@ -106,6 +112,8 @@ package struct ExpirationLog {
             if taken > 0 { return taken }
             new.reserve(chunks[tail].extent)
         }
+        if tail >= 0 { close(tail) }
+        reserved += new.reserved
         chunks.append(new)
         return add(keys, from: offset, indices, origin, to: tail + 1, length: length)
     }
@@ -114,11 +122,25 @@ package struct ExpirationLog {
         _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin, to place: Int,
         length: (Int) -> Int
     ) -> Int {
-        let before = chunks[place].bytes
+        let before = (bytes: chunks[place].bytes, reserved: chunks[place].reserved)
         let taken = chunks[place].take(keys, from: offset, indices, within: chunkBytes, origin, length: length)
-        bytes += chunks[place].bytes - before
+        bytes += chunks[place].bytes - before.bytes
+        reserved += chunks[place].reserved - before.reserved
         count += taken
         return taken
+    }
+
+    private mutating func close(_ place: Int) {
+        let before = chunks[place].reserved
+        chunks[place].close()
+        reserved += chunks[place].reserved - before
+    }
+
+    /// It is kept no more.
+    private mutating func forget(_ chunk: LogChunk) {
+        bytes -= chunk.bytes
+        reserved -= chunk.reserved
+        count -= chunk.count
     }
 
     /// Adds one entry where it belongs.
@@ -172,8 +194,7 @@ package struct ExpirationLog {
                     told.append((HeardExpiration(entry, key), chunk.provenance))
                     return true
                 }
-                bytes -= chunk.bytes
-                count -= chunk.count
+                forget(chunk)
             } else {
                 chunk.first += shift
                 kept.append(chunk)
@@ -201,9 +222,12 @@ package struct ExpirationLog {
                 return true
             }
             shorter.keep(rest)
-            bytes -= chunk.bytes - shorter.bytes
-            count -= chunk.count - shorter.count
-            if shorter.count > 0 { kept.append(shorter) }
+            forget(chunk)
+            guard shorter.count > 0 else { continue }
+            bytes += shorter.bytes
+            reserved += shorter.reserved
+            count += shorter.count
+            kept.append(shorter)
         }
         chunks.replaceSubrange(..<end, with: kept)
         return cut
@@ -216,10 +240,9 @@ package struct ExpirationLog {
         var dropped = 0
         while let tail = chunks.last, !tail.isNumbered {
             dropped += tail.count
-            bytes -= tail.bytes
+            forget(tail)
             chunks.removeLast()
         }
-        count -= dropped
         return dropped
     }
 
@@ -285,11 +308,13 @@ package struct ExpirationLog {
     }
 
     private mutating func dropFirst(_ gone: Int) {
-        for head in chunks.prefix(gone) {
-            bytes -= head.bytes
-            count -= head.count
-        }
+        for head in chunks.prefix(gone) { forget(head) }
         chunks.removeFirst(gone)
+    }
+
+    /// Drops whole chunks from the front until no more than this is held in memory; the newest chunk stays.
+    mutating func trim(toFootprint limit: Int) {
+        while footprint > limit, chunks.count > 1 { dropFirst(1) }
     }
 
     /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.

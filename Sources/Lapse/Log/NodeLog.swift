@@ -14,6 +14,8 @@ package final class NodeLog: Sendable {
         package var bytes = 0
         /// Announced and known to be the last.
         package var last: UInt64?
+        /// Counted by the node in connections that stood, since anything was last heard.
+        package var unheard: UInt64 = 0
     }
 
     private struct State: ~Copyable {
@@ -24,14 +26,21 @@ package final class NodeLog: Sendable {
         var silences = 0
         var received: UInt64 = 0
         var surplus: UInt64 = 0
+        var unheard: UInt64 = 0
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
         var unannounced = UnannouncedOrdinals()
         /// Finished through here, says the leader.
         var settled: UInt64 = 0
+        /// A leader's progress speaks of it: what that does not call finished is kept, whatever its age.
+        var isFollowed = false
+        /// The leader stands before an entry that nothing proves to count or not: such a one waits no longer than the log's age.
+        var isUnproven = false
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
+        /// What of the log the budget knows.
+        var charged = 0
     }
 
     /// Where the process was last met, with what is made of it once.
@@ -52,18 +61,21 @@ package final class NodeLog: Sendable {
     private let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
+    private let budget: LogBudget?
     /// Whether another process was listened to at this address before.
     private let isSuccessor: Bool
 
     /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
     ///   whether anybody heard it or not.
     package init(
-        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false
+        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
+        budget: LogBudget? = nil
     ) {
         self.runID = runID
         whereabouts = Mutex(Whereabouts(runID, address))
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        self.budget = budget
         self.isSuccessor = isSuccessor
         let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
@@ -77,11 +89,32 @@ package final class NodeLog: Sendable {
     /// The process has been met at another address.
     func move(to address: NodeAddress) { whereabouts.withLock { $0 = Whereabouts(runID, address) } }
 
+    deinit { state.withLock { budget?.add(-$0.charged) } }
+
+    /// Tells the budget what the log has come to.
+    private func charge(_ state: inout State) {
+        let footprint = state.log.footprint
+        guard let budget, footprint != state.charged else { return }
+        budget.add(footprint - state.charged)
+        state.charged = footprint
+    }
+
+    /// What the log takes in memory.
+    package var footprint: Int { state.withLock { $0.log.footprint } }
+
+    /// Drops the oldest until the log takes no more than this.
+    package func trim(toFootprint limit: Int) {
+        state.withLock { state in
+            state.log.trim(toFootprint: limit)
+            charge(&state)
+        }
+    }
+
     package var counts: Counts {
         state.withLock { state in
             Counts(
                 received: state.received, surplus: state.surplus, entries: state.log.count, bytes: state.log.bytes,
-                last: state.numbering.last)
+                last: state.numbering.last, unheard: state.unheard)
         }
     }
 
@@ -143,11 +176,17 @@ package final class NodeLog: Sendable {
             state.endedAt = now
             // They come again as part of the gap that the next mark shows.
             _ = state.log.dropUnnumbered()
+            charge(&state)
             if state.numbering.isNumbered { state.numbering.begin() }
         }
     }
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
+
+    /// The leader's word on how far it is (see ``Numbering/floor``).
+    package func learn(through ordinal: UInt64) { state.withLock { $0.numbering.learn(through: ordinal) } }
+
+    package var floor: UInt64 { state.withLock { $0.numbering.floor } }
 
     /// Whether the next mark may number everything anew.
     package var isProvisional: Bool { state.withLock { $0.subscribed && $0.numbering.isProvisional } }
@@ -174,13 +213,17 @@ package final class NodeLog: Sendable {
 
     /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
     ///
+    /// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
+    ///
+    /// - Parameter large: told of such a key, with its beginning.
     /// - Returns: how many expirations there were.
     package func receive(
         _ batch: borrowing ReplyBatch, now: UInt64, look: Int,
         other: (_ channel: RawSpan, _ payload: RawSpan, inout Numbering) -> Void,
-        ownKey: (RawSpan) -> Void
+        ownKey: (RawSpan) -> Void, large: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }
     ) -> Int {
-        state.withLock { state in
+        defer { budget?.check() }
+        return state.withLock { state in
             var count = 0
             let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
             batch.forEachPush { run in
@@ -195,21 +238,38 @@ package final class NodeLog: Sendable {
                     run, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
                 count += run.count
                 run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix, ownKey)
-            } other: { _, _, _ in
+            } other: { kind, channel, begin in
+                guard case .largeMessage(let bytes) = kind, EventChannel.database(of: channel) != nil else { return }
+                _ = state.numbering.next()
+                count += 1
+                large(bytes, begin)
             }
             state.received += UInt64(count)
-            if state.log.bytes > limitBytes { trim(&state, now: now) }
+            if count > 0 { state.unheard = 0 }
+            // By bytes alone: a wall clock that was just set must not pass for age.
+            if state.log.bytes > limitBytes { _ = state.log.trim(toBytes: limitBytes, oldest: 0) }
+            charge(&state)
             return count
         }
     }
 
     /// The node's counter, read without a mark.
-    package func saw(counter: UInt64) { state.withLock { $0.numbering.saw(counter: counter) } }
+    ///
+    /// - Parameter floor: ``floor`` before the node was asked.
+    package func saw(counter: UInt64, floor: UInt64 = 0) {
+        state.withLock { $0.numbering.saw(counter: counter, floor: floor) }
+    }
 
     /// The counter of the pinned mark is known.
-    package func resolve(counter: UInt64) -> Numbering.Finding? {
+    ///
+    /// - Parameters:
+    ///   - floor: ``floor`` before the mark was made.
+    ///   - flagsWereFine: whether the node was set to announce expirations all the while.
+    package func resolve(
+        counter: UInt64, floor: UInt64 = 0, flagsWereFine: Bool = false
+    ) -> Numbering.Finding? {
         state.withLock { state in
-            let finding = state.numbering.resolve(counter: counter)
+            let finding = state.numbering.resolve(counter: counter, floor: floor)
             switch finding {
             case .numbered(let offset, _):
                 state.log.number(from: offset)
@@ -220,19 +280,24 @@ package final class NodeLog: Sendable {
                 if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
             // A connection that stands loses nothing.
-            case .missed(let ordinals): state.unannounced.add(ordinals)
+            case .missed(let ordinals):
+                state.unannounced.add(ordinals, flagsWereFine ? .countedOnly : .silenced)
+                state.unheard += UInt64(ordinals.count)
             case .confirmed, .reset, nil: break
             }
             return finding
         }
     }
 
-    /// Drops what is older than the log's age.
-    package func trimAged(now: UInt64) { state.withLock { trim(&$0, now: now) } }
-
-    private func trim(_ state: inout State, now: UInt64) {
+    /// Drops what is older than the log's age, of a log of which no leader has written, or whose leader waits for a proof that may
+    /// never come. What a leader's progress calls pending or waiting is kept: its next leader would call it lost.
+    package func trimAged(now: UInt64) {
         let age = UInt64(limitAge.components.seconds) * 1000
-        _ = state.log.trim(toBytes: limitBytes, oldest: now > age ? now - age : 0)
+        state.withLock { state in
+            let ages = !state.isFollowed || state.isUnproven
+            _ = state.log.trim(toBytes: limitBytes, oldest: ages && now > age ? now - age : 0)
+            charge(&state)
+        }
     }
 
     // MARK: - The dispatcher's side
@@ -282,6 +347,8 @@ package final class NodeLog: Sendable {
         in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: Ownership.OfNode
     ) -> RepairReply.Piece {
         state.withLock { state in
+            // Numbers that the next mark may change say nothing.
+            guard !(state.subscribed && state.numbering.isProvisional) else { return RepairReply.Piece(isClear: false) }
             var piece = RepairReply.Piece(isClear: !(state.subscribed && state.numbering.awaitsNumbers))
             var bytes = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
@@ -314,7 +381,9 @@ package final class NodeLog: Sendable {
             one.receivedAt = min(max(one.receivedAt, oldest), now)
             return one
         }
+        defer { budget?.check() }
         return state.withLock { state in
+            defer { charge(&state) }
             let tellings: [(HeardExpiration.Standing, ExpirationLog.Provenance)] = [
                 (.unknown, .trusted(look: look)), (.owned, .vouched), (.disowned, .disowned),
             ]
@@ -324,11 +393,23 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// Forgets what is finished.
+    /// Whether a leader's progress speaks of this log.
+    package func follow(_ isFollowed: Bool) { state.withLock { $0.isFollowed = isFollowed } }
+
+    /// Whether the leader's cursor stands before an entry that it can neither count nor ignore.
+    func stands(atUnproven isUnproven: Bool) {
+        state.withLock { state in
+            if state.isUnproven != isUnproven { state.isUnproven = isUnproven }
+        }
+    }
+
+    /// Forgets what is finished. What is not is kept whatever its age (see ``trimAged(now:)``).
     package func trim(through ordinal: UInt64) {
         state.withLock { state in
+            state.isFollowed = true
             state.settled = max(state.settled, ordinal)
             state.log.trim(through: ordinal)
+            charge(&state)
             state.unannounced.trim(through: ordinal)
         }
     }

@@ -1,16 +1,19 @@
 import LeaderElection
 import Logging
 import NIOPosix
+import RESP
 import RedisClient
+import Synchronization
 
 /// How the parts of a processor are put together, once the topology is known.
 extension RunningProcessor {
     func assemble() throws -> Parts {
         guard let topology = watch.current else { throw LapseError.unreachable("the servers are not known") }
         let timing = try ElectionConfiguration(name: configuration.name, leaseTTL: configuration.leaseTTL).timing()
-        let store = try leaseStore(topology, timing)
+        let votes = try leaseStore(topology, timing)
+        let store = RuledStore(votes, keeper: rulesKeeper(votes, topology, timing))
         let keeper = ProgressKeeper(
-            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming)
+            places: places(topology), id: "\(member)", guardedBy: configuration.store?.naming)
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
         let rules = try CompanionRules(configuration.companions)
@@ -29,10 +32,14 @@ extension RunningProcessor {
                     account.ignored("\(node)", count)
                     metrics.ignored(node, count)
                 },
-                doubtful: { [watch] in watch.surprise(doubting: $0) }))
+                unannounced: { [metrics, logger] node, count in
+                    metrics.unannounced(node, count)
+                    logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
+                },
+                doubtful: { [watch] in watch.surprise(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
         let answers = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
         let repairer = Repairer(
-            holes: holes.stream, id: configuration.id, logs: logs, client: client,
+            holes: holes.stream, id: "\(member)", logs: logs, client: client,
             channel: ElectionKeys.channel(configuration.name), key: { answers.repair($0) },
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
@@ -40,9 +47,17 @@ extension RunningProcessor {
                 settled: { dispatcher.settle($0, $1) }, gap: { [weak self] in self?.heard($0) }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
-            id: configuration.id, logs: logs, client: client, key: { answers.repair($0) },
+            id: "\(member)", logs: logs, client: client, key: { answers.repair($0) },
             ownership: { dispatcher.ownership(of: $0) }, on: threads.control.any(), logger: logger)
-        let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
+        let listener = ProgressListener(
+            id: configuration.id, name: configuration.name, keeper: keeper, registers: store.registers, logger: logger)
+        let numbers = NumberExchange(
+            id: "\(member)", channel: ElectionKeys.channel(configuration.name), keeper: keeper, client: client,
+            on: threads.control.any(), logger: logger
+        ) { [weak self] runID in
+            await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
+        }
+        let feeds = FeedSet(surroundings(votes, dispatcher, numbers, peer, listener))
         watch.tell { [weak feeds] poll in
             dispatcher.note(poll)
             feeds?.looked()
@@ -55,22 +70,75 @@ extension RunningProcessor {
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(retries: configuration.retries),
                 deadLetters: DeadLetters(
-                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger),
+                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger,
+                    bell: Doorbell(on: threads.control.any())),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, resign: { elector.resign() },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) },
-            isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger)
+            isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger,
+            // A renewal must still fit into two leases.
+            readingPatience: configuration.leaseTTL * 1.75,
+            share: { [configuration, logger] progress, token in
+                await Self.share(progress, token, configuration, client, logger)
+            })
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer, reconciler: reconciler)
+            repairer: repairer, peer: peer, numbers: numbers, listener: listener, reconciler: reconciler)
+    }
+
+    /// The leader's progress over the control channel, while the registers refuse to take it.
+    private static func share(
+        _ progress: [Progress], _ token: FencingToken, _ configuration: ProcessorConfiguration,
+        _ client: KeyedClient, _ logger: Logger
+    ) async {
+        let channel = ElectionKeys.channel(configuration.name)
+        let turn = Int(progress.first?.write ?? 0)
+        let messages = SharedProgress.messages(
+            leader: configuration.id, token: token.rawValue, progress, turn: turn)
+        for message in messages {
+            do throws(RedisError) {
+                _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
+            } catch {
+                return logger.debug("progress not told to followers", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Another message of the group than a mark, a release or a question about a hole.
+    private func hear(_ message: GroupMessage, _ numbers: NumberExchange, _ listener: ProgressListener) {
+        switch message {
+        case .progress(let text): listener.hear(text)
+        case .check(let question): numbers.hear(question)
+        case .checked(let nonce, let replica): numbers.hear(answerTo: nonce, from: replica)
+        case .unknown(let what):
+            guard unknownTold.withLock({ $0.count < 16 && $0.insert(what).inserted }) else { return }
+            logger.notice("message of another version passed over", metadata: ["message": "\(what)"])
+        }
     }
 
     private var electionConfiguration: ElectionConfiguration {
         ElectionConfiguration(
             name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL,
-            drainLimit: configuration.drain + .seconds(1), onOverrun: configuration.onOverrun)
+            drainLimit: configuration.drain + .seconds(1), onOverrun: configuration.onOverrun, purpose: "run")
+    }
+
+    /// Signs what this replica goes by where replicas with every other configuration look too.
+    private func rulesKeeper(_ votes: any LeaseStore, _ topology: Topology, _ timing: LeaseTiming) -> RulesKeeper {
+        let client = KeyedClient(nodes: locks, watch: watch, on: threads.election.any())
+        let purpose = LeasePurpose(kind: "run", address: deployment.seeds.addresses.first.map { "\($0)" })
+        return RulesKeeper(
+            places: ElectionKeys.rules(inCluster: topology.mode == .cluster, name: configuration.name)
+                .map { RulesKeeper.Place(keys: $0, runner: client) },
+            signature: .init(
+                member: member,
+                terms: LeasePurpose(kind: "run").appended(to: electionConfiguration.rules(for: votes) + lockServers),
+                settings: wantedKeys),
+            purpose: purpose, leaseTTL: configuration.leaseTTL, timeout: timing.operationTimeout * 2,
+            // Votes elsewhere may be those of another deployment's group.
+            needsIdentity: configuration.store != nil || !configuration.lockServers.isEmpty, on: threads.election.any(),
+            met: { [weak self] in self?.meet($0) })
     }
 
     private func registerCount(_ topology: Topology) -> Int {
@@ -93,6 +161,12 @@ extension RunningProcessor {
             client: KeyedClient(nodes: locks, watch: watch, on: threads.election.any()), timeout: timeout)
     }
 
+    /// As part of the rules: as many servers elsewhere would look like these.
+    private var lockServers: String {
+        let addresses = configuration.lockServers.compactMap { try? RedisURL($0) }.map { "\($0.address)" }
+        return addresses.isEmpty ? "" : " lock-servers=\(addresses.sorted().joined(separator: ","))"
+    }
+
     private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {
         do throws(RedisURLError) {
             let url = try RedisURL(text)
@@ -111,7 +185,8 @@ extension RunningProcessor {
     }
 
     private func surroundings(
-        _ store: any LeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper, _ peer: RepairPeer
+        _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
+        _ listener: ProgressListener
     ) -> FeedSurroundings {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore
@@ -120,9 +195,10 @@ extension RunningProcessor {
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
-                asked: { peer.hear($0) },
-                look: { [watch] in watch.looks }),
+                asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
+                look: { [watch] in watch.looks },
+                large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
-            base: { keeper.latest[$0]?.base }, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
+            numbers: numbers, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
     }
 }

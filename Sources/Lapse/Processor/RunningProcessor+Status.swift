@@ -54,7 +54,9 @@ extension RunningProcessor {
         if !status.nodes.contains(where: { $0.role == Topology.Role.master.rawValue }) {
             reasons.append("no master is known")
         }
-        for node in status.nodes where node.role == Topology.Role.master.rawValue {
+        let leftBehind = Set((watch.current?.nodes ?? []).filter(\.isLeftBehind).map { "\($0.address)" })
+        for node in status.nodes
+        where node.role == Topology.Role.master.rawValue && !leftBehind.contains(node.address) {
             if !node.isSubscribed {
                 reasons.append("\(node.address): not subscribed\(node.error.map { " (\($0))" } ?? "")")
             } else if node.isSilent {
@@ -65,12 +67,21 @@ extension RunningProcessor {
                 !Notifications.suffice(flags)
             {
                 reasons.append("\(node.address): announces no expirations: \(Notifications.command(flags))")
+            } else if let unheard = unheard(node) {
+                reasons.append("\(node.address): counted \(unheard) expirations and announced none of them")
             }
         }
+        if let refusal = parts.withLock({ $0 })?.elector.state.refusal { reasons.append("not campaigning: \(refusal)") }
         if let topology = watch.current, topology.uncoveredSlots > 0 {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }
-        return reasons
+        return reasons + troubleReasons
+    }
+
+    /// What a node counted and did not announce since it last announced anything; nil when that is too little to tell.
+    private func unheard(_ node: ProcessorStatus.Node) -> UInt64? {
+        guard let runID = node.runId, let count = logs[runID]?.counts.unheard, count >= 10 else { return nil }
+        return count
     }
 
     func refreshMetrics() {

@@ -15,6 +15,8 @@ final class RunningProcessor: Sendable {
         let leadership: Leadership
         let repairer: Repairer
         let peer: RepairPeer
+        let numbers: NumberExchange
+        let listener: ProgressListener
         let reconciler: Reconciler?
     }
 
@@ -36,10 +38,18 @@ final class RunningProcessor: Sendable {
     let account = Account()
     let absent = Mutex(AbsentNodes())
     let parts = Mutex<Parts?>(nil)
+    /// This replica and this process, by which its peers tell it from a namesake.
+    let member: MemberID
+    let othersTold = Mutex<Set<GroupRules.Other>>([])
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
+    let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
+    /// Messages of other builds that were told, once each.
+    let unknownTold = Mutex<Set<String>>([])
+    let troubles = Mutex(GroupTroubles())
 
     init(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, _ threads: ProcessorThreads,
@@ -47,6 +57,7 @@ final class RunningProcessor: Sendable {
     ) {
         self.configuration = configuration
         self.deployment = deployment
+        member = MemberID(id: configuration.id)
         self.threads = threads
         self.changes = changes
         self.gaps = gaps
@@ -59,7 +70,9 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
+        logs = LogBook(
+            limitBytes: configuration.logBytes, limitAge: configuration.logAge,
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -78,14 +91,17 @@ final class RunningProcessor: Sendable {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         var told: String?
-        while true {
+        var found: Topology?
+        while found == nil {
             do throws(RedisError) {
                 let topology = try await watch.discover()
                 logger.info(
                     "found Redis",
                     metadata: ["topology": "\(topology.mode.rawValue)", "nodes": "\(topology.nodes.count)"])
-                return true
+                found = topology
+                break
             } catch {
+                if let impossible = ImpossibleSettings.explain(error) { throw impossible }
                 if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
                 if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
                 if told != error.description {
@@ -97,6 +113,8 @@ final class RunningProcessor: Sendable {
             if Task.isCancelled { throw .unreachable(told ?? "Redis has not been reached") }
             _ = await startBell.wait(upTo: backoff.next())
         }
+        if let found { try await ImpossibleSettings(configuration, deployment, nodes: commands).check(found) }
+        return true
     }
 
     // MARK: - The run
@@ -121,12 +139,21 @@ final class RunningProcessor: Sendable {
                 return nil
             }
             group.addTask {
+                await parts.numbers.run(); return nil
+            }
+            group.addTask {
+                await parts.listener.run(); return nil
+            }
+            group.addTask {
                 guard let refusal = await parts.feeds.run() else { return nil }
                 parts.elector.stop()
                 return LapseError(refusal)
             }
             group.addTask {
                 await self.follow(parts); return nil
+            }
+            group.addTask {
+                await parts.leadership.lane.deadLetters.check(); return nil
             }
             group.addTask {
                 await self.announce(news); return nil
@@ -157,16 +184,29 @@ final class RunningProcessor: Sendable {
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
-            if let progress = await parts.keeper.read(), !parts.elector.state.isLeader {
-                for entry in progress.values {
-                    logs[entry.runID]?.adopt(base: entry.base)
-                    logs[entry.runID]?.trim(through: entry.cursor.settled)
-                }
+            if let reading = await parts.keeper.read() {
+                // The leader too: a peer may have found what the leader's subscription missed.
+                for (runID, base) in parts.keeper.bases { logs[runID]?.adopt(base: Int64(clamping: base)) }
+                if !parts.elector.state.isLeader { follow(reading) }
             }
+            tellTroubles(parts)
             parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
             await forgetAbsent(parts, now: WallClock.milliseconds())
             if metrics.isExported { refreshMetrics() }
+        }
+    }
+
+    /// Keeps what the leader has not finished, and forgets what it has.
+    private func follow(_ reading: ProgressReading) {
+        for log in logs.all {
+            guard let entry = reading[log.runID] else {
+                log.follow(false)
+                continue
+            }
+            log.learn(through: entry.cursor.through)
+            log.adopt(base: entry.base)
+            if reading.isLastWord(entry) { log.trim(through: entry.cursor.settled) } else { log.follow(true) }
         }
     }
 

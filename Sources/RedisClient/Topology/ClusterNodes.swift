@@ -26,6 +26,11 @@ package struct ClusterNodes: Sendable {
     /// The node that answered.
     package var myself: Topology.Node? { lines.first { $0.isMyself }?.node }
 
+    /// The addresses of the other nodes, by ID, as this one has them.
+    package var others: [String: NodeAddress] {
+        Dictionary(lines.filter { !$0.isMyself }.map { ($0.node.id, $0.node.address) }, uniquingKeysWith: { $1 })
+    }
+
     private static func line(_ fields: [Substring], asked: NodeAddress) -> Line? {
         guard fields.count >= 8 else { return nil }
         let flags = Set(fields[2].split(separator: ","))

@@ -20,10 +20,8 @@ enum DeploymentKind {
 
     private static func mode(_ word: String) -> Topology.Mode? { Topology.Mode(rawValue: word) }
 
-    /// The kind on which all servers agree. Throws when they do not, or when `wanted` by the user is another.
-    static func agreed(
-        _ answers: [(node: NodeAddress, replies: [RESPValue])], wanted: Topology.Mode?
-    ) throws(RedisError) -> Topology.Mode {
+    /// The kind on which all servers agree. Throws when they do not, or when none says.
+    static func agreed(_ answers: [(node: NodeAddress, replies: [RESPValue])]) throws(RedisError) -> Topology.Mode {
         var found: (node: NodeAddress, mode: Topology.Mode)?
         for (node, replies) in answers {
             guard let mode = read(server: replies[0], cluster: replies[1]) else { continue }
@@ -37,13 +35,6 @@ enum DeploymentKind {
                     "this is \(words(mode)), but \(found.node) is \(words(found.mode)): name servers of one deployment")
             }
             found = (node, mode)
-        }
-        if let wanted {
-            guard let found, found.mode != wanted else { return wanted }
-            throw RedisError(
-                .protocolViolation, node: found.node,
-                "this is \(words(found.mode)): --topology \(wanted.rawValue) does not fit, use \(found.mode.rawValue) or auto"
-            )
         }
         guard let found else {
             throw RedisError(

@@ -114,16 +114,9 @@ package final class TopologyWatch: Sendable {
     }
 
     private func findMode() async throws(RedisError) -> Topology.Mode {
-        // Sentinels are known by their URLs, and may refuse INFO.
-        if seeds.mode == .sentinel { return .sentinel }
-        do throws(RedisError) {
-            let answers = try await askAll(seeds.addresses, nodes, DeploymentKind.questions, timeout: nil)
-            return try DeploymentKind.agreed(answers, wanted: seeds.mode)
-        } catch {
-            // What a user chose counts where the servers may not be asked.
-            guard let mode = seeds.mode, error.kind != .protocolViolation else { throw error }
-            return mode
-        }
+        if let mode = seeds.mode { return mode }
+        return try DeploymentKind.agreed(
+            try await askAll(seeds.addresses, nodes, DeploymentKind.questions, timeout: nil))
     }
 
     @discardableResult
