@@ -19,6 +19,8 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
         case reply(RESPError)
         /// No node is known that could answer.
         case noNode
+        /// Another server answers at this address than the one meant: nothing of it counts.
+        case otherServer
     }
 
     package var kind: Kind

@@ -6,7 +6,11 @@ extension ThrowawayCluster {
         try await each { index, node in
             // Distinct epochs, while nobody is met: nodes settle equal ones by a slow ladder of bumps.
             var commands = ["CLUSTER SET-CONFIG-EPOCH \(index + 1)"]
-            if index < masters.count { commands.append("CLUSTER ADDSLOTSRANGE \(self.share(index))") }
+            if index < masters.count {
+                let share = self.share(index)
+                // ADDSLOTSRANGE came with Redis 7.
+                commands.append("CLUSTER ADDSLOTS " + share.map(String.init).joined(separator: " "))
+            }
             try await node.script(commands)
         }
         try await each { index, node in
@@ -39,9 +43,7 @@ extension ThrowawayCluster {
         }
     }
 
-    private func share(_ index: Int) -> String {
-        let first = Self.slotCount * index / options.masters
-        let end = Self.slotCount * (index + 1) / options.masters
-        return "\(first) \(end - 1)"
+    private func share(_ index: Int) -> Range<Int> {
+        Self.slotCount * index / options.masters..<Self.slotCount * (index + 1) / options.masters
     }
 }

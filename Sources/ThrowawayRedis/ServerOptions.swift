@@ -26,6 +26,8 @@ package struct ServerOptions: Sendable {
         }
     }
 
+    /// The server program: `THROWAWAY_REDIS_SERVER`, else `redis-server`.
+    package var program = ProcessInfo.processInfo.environment["THROWAWAY_REDIS_SERVER"] ?? "redis-server"
     /// The port, or nil for a free one below 20000.
     package var port: Int?
     /// Addresses to listen on; the first one is announced.

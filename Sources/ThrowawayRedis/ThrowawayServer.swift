@@ -17,7 +17,7 @@ package final class ThrowawayServer: Sendable {
         self.options = options
         self.arguments = arguments
         process = ServerProcess(
-            "redis \(options.address(port))", "redis-server", in: try Leftovers.makeDirectory("\(port)"))
+            "redis \(options.address(port))", options.program, in: try Leftovers.makeDirectory("\(port)"))
         let text = options.configuration(port: port, directory: directory)
         try Data(text.utf8).write(to: configurationFile)
     }

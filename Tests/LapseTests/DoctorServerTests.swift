@@ -93,14 +93,58 @@ struct DoctorServerTests {
         }
     }
 
-    @Test func nothingIsLeftBehindAndNothingAnnounced() async throws {
+    @Test("row 71: what run does is done, and nothing is left of it but one key of its own that expired")
+    func nothingIsLeftBehind() async throws {
         try await withServer { server in
-            _ = try await examine([server.url])
+            let report = try await examine([server.url])
+            #expect(report.exitCode == 0, "\(report.text())")
             let size = try await server.cli("DBSIZE")
-            let statistics = try await server.cli("INFO", "commandstats")
-            // Refused for want of a message, and so never carried out.
-            #expect(size == "0" && statistics.contains("cmdstat_publish:calls=0,"))
+            let expired = try await server.info("expired_keys")
+            #expect(size == "0" && expired == "1")
         }
+    }
+
+    private func failure(
+        _ change: (inout ServerOptions) -> Void = { _ in }, _ disguise: (SwitchedRelay) -> Void = { _ in }
+    ) async throws -> [Finding] {
+        var options = ServerOptions()
+        change(&options)
+        var findings: [Finding] = []
+        try await withServer(options) { server in
+            let relay = try SwitchedRelay(to: server)
+            disguise(relay)
+            let report = try await examine([relay.url])
+            relay.shutDown()
+            #expect(report.exitCode == 1, "\(report.text())")
+            findings = report.findings.of("delivery")
+        }
+        return findings
+    }
+
+    @Test("row 71: a server without a run ID, without Lua, or with flags and no events breaks delivery, in its words")
+    func whatRunNeedsIsTried() async throws {
+        let nameless = try await failure { _ in
+        } _: {
+            $0.replace("\r\nrun_id:", with: "\r\nrum_id:")
+        }
+        #expect(nameless.first?.detail.contains("names no run_id") == true, "\(nameless)")
+        let speechless = try await failure { $0.extra = ["rename-command EVAL \"\"", "rename-command EVALSHA \"\""] }
+        #expect(speechless.first?.detail.contains("unknown command") == true, "\(speechless)")
+        let mute = try await failure {
+            $0.notifications = "Kx"
+        } _: {
+            $0.replace("xK", with: "xE")
+        }
+        #expect(mute.map(\.title) == ["an expiration was not announced"], "\(mute)")
+    }
+
+    @Test("row 61: who announces what, where a node is wrong about itself")
+    func aNodesOwnWord() {
+        var facts = NodeFacts(NodeAddress(host: "10.0.0.1", port: 6379), .master)
+        facts.ownWord = NodeAddress(host: "10.0.0.9", port: 6379)
+        facts.announced = NodeAddress(host: "10.0.0.1", port: 6379)
+        let finding = AddressesCheck().findings(DeploymentFacts(mode: .cluster, nodes: [facts], registers: [])).first
+        #expect(finding?.title == "calls itself 10.0.0.9:6379, the others call it 10.0.0.1:6379")
     }
 
     @Test func aWrongPasswordNamesNodeAndFixAndNoSecret() async throws {

@@ -45,7 +45,7 @@ extension RedisClientServerTests {
         let ear = Ear()
         let subscription = try await Subscription.open(
             to: address, settings: settings, channels: channels, on: loops.next()
-        ) { _ in ear }
+        ) { _ in .success(ear) }
         return (subscription, ear)
     }
 

@@ -7,9 +7,9 @@ package protocol Check: Sendable {
 package enum Checkup {
     package static let checks: [any Check] = [
         ReachabilityCheck(), SlotsCheck(), RoleCheck(), VersionCheck(), NotificationsCheck(), PermissionsCheck(),
+        DeliveryCheck(), AddressesCheck(),
         RegistersCheck(), EvictionCheck(), MemoryCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(),
-        AgeCheck(),
-        ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
+        AgeCheck(), ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
     ]
 
     /// The findings of all rules, worst first.

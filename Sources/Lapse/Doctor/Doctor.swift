@@ -60,11 +60,12 @@ package final class Doctor: Sendable {
         let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
         let keys = ElectionKeys.registers(count, name: configuration.name)
         let rights = try AccessRights(configuration, deployment, mode: topology.mode)
+        let tags = Self.trialTags(topology)
         var examinations = topology.nodes.map { node in
             NodeExamination(
                 client: nodes[node.address], known: NodeFacts(node), name: configuration.name, mode: topology.mode,
                 registers: keys.filter { topology.owner(of: HashSlot.of($0.lock))?.address == node.address },
-                rights: rights)
+                rights: rights, trialTag: tags[node.address])
         }
         let lockKeys = ElectionKeys.registers(1, name: configuration.name)
         examinations += lockServers.map { server in
@@ -78,7 +79,8 @@ package final class Doctor: Sendable {
                 DeploymentFacts.Register(key: $0.lock, node: topology.owner(of: HashSlot.of($0.lock))?.address)
             }
             : lockServers.map { DeploymentFacts.Register(key: lockKeys[0].lock, node: $0.facts.address) }
-        var facts = DeploymentFacts(mode: topology.mode, nodes: await examine(examinations), registers: registers)
+        let examined = Self.announcing(await examine(examinations))
+        var facts = DeploymentFacts(mode: topology.mode, nodes: examined, registers: registers)
         facts.uncoveredSlots = topology.uncoveredSlots
         facts.name = configuration.name
         facts.leaseTTL = configuration.leaseTTL
@@ -121,6 +123,29 @@ package final class Doctor: Sendable {
                 if isHopeless || ContinuousClock.now >= deadline { throw LapseError(error) }
                 if await Doorbell(on: group.any()).wait(upTo: backoff.next()) == .cancelled { throw LapseError(error) }
             }
+        }
+    }
+
+    /// For each master a hash tag whose slot it owns, as Lapse's own keys have.
+    private static func trialTags(_ topology: Topology) -> [NodeAddress: String] {
+        var tags: [NodeAddress: String] = [:]
+        let wanted = topology.masters.count
+        for number in 0..<200_000 where tags.count < wanted {
+            let tag = "lapse-\(number)"
+            guard let owner = topology.owner(of: HashSlot.of("{\(tag)}"))?.address, tags[owner] == nil else { continue }
+            tags[owner] = tag
+        }
+        return tags
+    }
+
+    /// Adds to each node what most of the others call it by.
+    private static func announcing(_ nodes: [NodeFacts]) -> [NodeFacts] {
+        nodes.map { node in
+            var node = node
+            let voices: [NodeAddress: Int] = nodes.compactMap { $0.words[node.id] }
+                .reduce(into: [:]) { $0[$1, default: 0] += 1 }
+            node.announced = voices.sorted { $0.key < $1.key }.max { $0.value < $1.value }?.key ?? node.ownWord
+            return node
         }
     }
 

@@ -11,6 +11,8 @@ struct NodeExamination {
     let mode: Topology.Mode
     let registers: [ElectionKeys]
     let rights: AccessRights
+    /// A hash tag whose slot this master owns; nil where nothing is tried.
+    var trialTag: String?
 
     private static let settings = [
         "notify-keyspace-events", "hz", "active-expire-effort", "client-output-buffer-limit", "appendonly", "save",
@@ -31,7 +33,21 @@ struct NodeExamination {
             let info = try await client.send([RESPCommand("INFO")]).first
             facts.info = info.map(infoFields) ?? [:]
             facts.settings = try await settings()
-            facts.refusals = await refusals(facts)
+            facts.refusals = await refusals()
+            if mode == .cluster, !known.isLockServer,
+                let words = try await client.send([RESPCommand("CLUSTER", "NODES")]).first
+            {
+                let nodes = ClusterNodes(words.string ?? "", asked: client.address)
+                facts.ownWord = nodes.myself?.address
+                facts.words = nodes.others
+            }
+            // What a user may not do, or the server does not announce, is told already.
+            if let trialTag, facts.refusals.isEmpty, facts.notifications.map(Notifications.suffice) ?? true {
+                let failures = await DeliveryTrial(client: client, name: name, tag: trialTag).failures()
+                facts.failures = failures.filter { !$0.isRefusal }
+                // Before Redis 7.0 a script cannot ask for its rights.
+                facts.refusals = failures.filter(\.isRefusal).map { Refusal(.registers, $0.text) }
+            }
         } catch {
             facts.contact = error.isPermanent ? .denied(error.text) : .unreachable(error.text)
         }
@@ -43,19 +59,20 @@ struct NodeExamination {
         let replies = try await client.send(Self.settings.map { RESPCommand("CONFIG", "GET", $0) })
         if let error = replies.first?.error {
             if error.code == "NOPERM" { return .forbidden(error.text) }
-            return error.text.contains("unknown command") ? .renamed : .unknown
+            return error.text.contains("unknown command") ? .renamed : .withheld(error.text)
         }
         var values: [String: String] = [:]
         for (setting, reply) in zip(Self.settings, replies) {
             if let value = reply.array?.last?.string { values[setting] = value }
         }
-        return .read(values)
+        return values["notify-keyspace-events"] == nil
+            ? .withheld("CONFIG GET was answered with nothing") : .read(values)
     }
 
-    private func refusals(_ facts: NodeFacts) async -> [Refusal] {
-        let databases = mode == .cluster ? 1 : facts.setting("databases").flatMap { Int($0) } ?? 16
+    private func refusals() async -> [Refusal] {
+        let databases = (try? await DatabaseCount.ask(client, to: nil, isCluster: mode == .cluster)) ?? 1
         let trial = RightsTrial(
-            client: client, name: name, databases: min(max(databases, 1), 1024), isCluster: mode == .cluster,
+            client: client, name: name, databases: databases, isCluster: mode == .cluster,
             registers: registers, rights: rights)
         return known.isLockServer ? await trial.registersRefused() : await trial.refusals()
     }

@@ -18,6 +18,8 @@ package struct NodeFacts: Sendable {
         case forbidden(String)
         /// Renamed away, as managed services do.
         case renamed
+        /// Refused in other words, or answered with nothing.
+        case withheld(String)
         case unknown
     }
 
@@ -48,7 +50,13 @@ package struct NodeFacts: Sendable {
     package var settings = Settings.unknown
     /// What Lapse needs and was refused.
     package var refusals: [Refusal] = []
+    /// What `lapse run` does and this server took no part in.
+    package var failures: [TrialFailure] = []
     package var clock: Clock?
+    /// What a cluster node calls itself by, what the others call it by, and what it calls the others by.
+    package var ownWord: NodeAddress?
+    package var announced: NodeAddress?
+    package var words: [String: NodeAddress] = [:]
 
     package init(_ address: NodeAddress, _ role: Topology.Role, _ contact: Contact = .answered(after: .milliseconds(1)))
     {

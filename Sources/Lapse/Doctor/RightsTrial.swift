@@ -59,7 +59,7 @@ struct RightsTrial {
         do throws(RedisError) {
             let subscription = try await Subscription.open(
                 to: client.address, settings: client.settings, channels: channels, on: client.loop
-            ) { _ in DeafReceiver() }
+            ) { _ in .success(DeafReceiver()) }
             subscription.close()
             return nil
         } catch {

@@ -73,8 +73,13 @@ final class FeedSet: Sendable {
     /// Returns the feeds to start.
     private func reconcile(now: UInt64) -> [NodeFeed] {
         guard let topology = around.watch.current else { return [] }
-        let present = Set(topology.nodes.map(\.address))
         return members.withLock { members in
+            // A feed that serves under another of its node's addresses goes on: nothing is gained by a gap.
+            let present = Set(
+                topology.nodes.map { node in
+                    topology.addresses(of: node).first { members[$0]?.feed.status.isSubscribed ?? false }
+                        ?? node.address
+                })
             for (address, member) in members where !present.contains(address) {
                 guard let since = member.absentSince else {
                     members[address]?.absentSince = now

@@ -14,24 +14,29 @@ enum Mark {
         return info
         """
 
-    static func take(nonce: String, channel: String, on node: NodeClient) async throws(RedisError) -> UInt64 {
-        let reply = try await node.send([RESPCommand("EVAL", script, "0", channel, nonce)]).first ?? .null
+    /// - Parameter runID: of the process that is listened to. Another one's count would number what it never announced.
+    static func take(
+        nonce: String, channel: String, on node: NodeClient, of runID: String
+    ) async throws(RedisError) -> UInt64 {
+        let process = ServerIdentity.process(runID)
+        let reply = try await node.send([RESPCommand("EVAL", script, "0", channel, nonce)], to: process).first ?? .null
         // Only a refusal has surely not published: what was not answered in time may have.
         guard case .error(let refusal) = reply else { return try counter(reply, node) }
         do throws(RedisError) {
-            return try await takeInTransaction(nonce, channel, node)
+            return try await takeInTransaction(nonce, channel, node, process)
         } catch {
             throw RedisError(error.kind, node: node.address, "EVAL: \(refusal.text); MULTI: \(error.text)")
         }
     }
 
     private static func takeInTransaction(
-        _ nonce: String, _ channel: String, _ node: NodeClient
+        _ nonce: String, _ channel: String, _ node: NodeClient, _ process: ServerIdentity
     ) async throws(RedisError) -> UInt64 {
-        let replies = try await node.send([
-            RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, nonce),
-            RESPCommand("EXEC"),
-        ])
+        let replies = try await node.send(
+            [
+                RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, nonce),
+                RESPCommand("EXEC"),
+            ], to: process)
         for reply in replies {
             if case .error(let error) = reply, error.code != "EXECABORT" { throw RedisError(error, node: node.address) }
         }

@@ -54,6 +54,8 @@ final class NodeFeed: Sendable {
     private let stopped = Mutex(false)
     /// Rung when a look is over that began after they were put here.
     private let awaiting = Mutex<[(done: Doorbell, marking: Bool)]>([])
+    /// The process last met here, and how many databases it has.
+    private let met = Mutex<(runID: String, databases: Int)?>(nil)
     private static let looks = Beat(every: .seconds(1))
     private var logger: Logger { around.logger }
 
@@ -122,21 +124,30 @@ final class NodeFeed: Sendable {
     // MARK: - Subscribing
 
     private func subscribe() async throws(RedisError) -> (Subscription, FeedSink) {
-        let channels = try await databases().map(EventChannel.name) + [ElectionKeys.channel(around.name)]
+        let process = try await MetProcess.meet(command, around.watch.current, known: met.withLock { $0 })
+        met.withLock { $0 = (process.runID, process.databases) }
+        let channels = (0..<process.databases).map(EventChannel.name) + [ElectionKeys.channel(around.name)]
         let made = Mutex<FeedSink?>(nil)
         let subscription: Subscription
         do throws(RedisError) {
             subscription = try await Subscription.open(
                 to: address, settings: around.settings, channels: channels, on: around.loops.next()
             ) { [around, address, bell] runID in
-                let log = around.logs.log(of: runID, at: address)
-                log.subscriptionBegan()
+                guard runID == process.runID else { return .failure(Self.twoServers(address, runID, process.runID)) }
+                let now = WallClock.milliseconds()
+                guard let log = around.logs.claim(runID, at: address, uptime: process.uptime, now: now) else {
+                    let other = around.logs[runID]?.node ?? ""
+                    return .failure(
+                        RedisError(.otherServer, node: address, "the same server as \(other), which is listened to"))
+                }
                 let sink = FeedSink(log: log, listeners: around.listeners, bell: bell)
                 made.withLock { $0 = sink }
-                return sink
+                return .success(sink)
             }
         } catch {
             made.withLock { $0 }?.log.subscriptionEnded(now: WallClock.milliseconds())
+            // Both names are looked up anew.
+            if error.kind == .otherServer { command.reconnect() }
             throw error
         }
         guard let sink = made.withLock({ $0 }) else {
@@ -152,12 +163,8 @@ final class NodeFeed: Sendable {
         return (subscription, sink)
     }
 
-    /// The counter covers every database, so every database is listened to. In a cluster there is one.
-    private func databases() async throws(RedisError) -> [Int] {
-        guard around.watch.current?.mode != .cluster else { return [0] }
-        let reply = try await command.send([RESPCommand("CONFIG", "GET", "databases")]).first
-        let count = reply?.array?.last?.string.flatMap { Int($0) } ?? 16
-        return Array(0..<min(max(count, 1), 1024))
+    private static func twoServers(_ address: NodeAddress, _ one: String, _ other: String) -> RedisError {
+        RedisError(.otherServer, node: address, "two servers answer at this address: \(one) and \(other)")
     }
 
     private func ended(_ sink: FeedSink, _ reason: String) {
@@ -221,7 +228,8 @@ final class NodeFeed: Sendable {
             }
             let before = sink.log.counts.last
             let floor = sink.log.floor
-            let finding = await inspector.look()
+            let finding = await inspector.look(at: subscription.runID)
+            if finding.isOtherServer { return "another server answers at this address" }
             flags.looked(areFine: finding.notifications.map(Notifications.suffice) ?? false)
             current.withLock { $0.notifications = finding.notifications }
             watch.looked(mended: finding.mended)
@@ -268,7 +276,9 @@ final class NodeFeed: Sendable {
         sink.expect(nonce)
         defer { sink.markDone() }
         do throws(RedisError) {
-            let counter = try await Mark.take(nonce: nonce, channel: ElectionKeys.channel(around.name), on: command)
+            let counter = try await Mark.take(
+                nonce: nonce, channel: ElectionKeys.channel(around.name), on: command,
+                of: subscription.runID)
             let deadline = ContinuousClock.now + .seconds(2)
             while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
@@ -281,6 +291,8 @@ final class NodeFeed: Sendable {
             current.withLock { $0.error = nil }
             return true
         } catch {
+            // What was heard here cannot be numbered by another server's count.
+            if error.kind == .otherServer { subscription.close() }
             let isNews = current.withLock { status in
                 defer { status.error = error.description }
                 return status.error != error.description

@@ -7,6 +7,8 @@ import Synchronization
 final class NodeInspector: Sendable {
     struct Finding: Sendable {
         var answered = false
+        /// The address leads to another process than the one listened to.
+        var isOtherServer = false
         /// Expirations are announced again, after they were not.
         var mended = false
         /// `notify-keyspace-events`; nil while unknown.
@@ -17,7 +19,8 @@ final class NodeInspector: Sendable {
 
     private struct State {
         var flags: String?
-        var configRefused = false
+        /// When CONFIG was last refused: it is asked for again after a minute.
+        var refusedAt: ContinuousClock.Instant?
     }
 
     private let address: NodeAddress
@@ -37,22 +40,28 @@ final class NodeInspector: Sendable {
         implausible = ImplausibleInput(logger)
     }
 
-    func look() async -> Finding {
+    /// - Parameter runID: of the process that is listened to.
+    func look(at runID: String) async -> Finding {
         var finding = Finding()
-        let asksConfig = policy != .off && !state.withLock { $0.configRefused }
+        let now = ContinuousClock.now
+        let asksConfig = policy != .off && state.withLock { $0.refusedAt.map { now >= $0 + .seconds(60) } ?? true }
         let commands = asksConfig ? Self.countAndFlags : Self.count
-        guard let replies = try? await command.send(commands) else { return finding }
+        let replies: [RESPValue]
+        do throws(RedisError) { replies = try await command.send(commands, to: .process(runID)) } catch {
+            finding.isOtherServer = error.kind == .otherServer
+            return finding
+        }
         finding.answered = true
         finding.counter = infoCount("expired_keys", in: replies[0])
         if finding.counter == nil, let text = infoField("expired_keys", in: replies[0]) {
             implausible.tell("expired_keys", is: text, at: "\(address)", fix: "CONFIG RESETSTAT on the node")
         }
         guard asksConfig, replies.count > 1 else { return finding }
-        if case .error(let error) = replies[1] {
-            tellRefused(RedisError(error, node: address))
+        guard let flags = replies[1].array?.last?.string else {
+            // What is not known is not missing.
+            tellRefused(replies[1].error)
             return finding
         }
-        let flags = replies[1].array?.last?.string ?? ""
         let before = state.withLock { state in
             defer { state.flags = flags }
             return state.flags
@@ -77,14 +86,17 @@ final class NodeInspector: Sendable {
         }
     }
 
-    /// CONFIG is forbidden or renamed away, as managed services do.
-    private func tellRefused(_ error: RedisError) {
-        guard error.kind == .denied || error.text.contains("unknown command") else { return }
-        state.withLock { $0.configRefused = true }
+    /// CONFIG is forbidden, renamed away or answered with nothing, as managed services do, each in its own words. Said once,
+    /// and again each minute.
+    private func tellRefused(_ error: RESPError?) {
+        // Only what passes by itself is tried again at once.
+        if let error, Redirection(error) == .retry { return }
+        state.withLock { $0.refusedAt = .now }
         logger.warning(
             "notifications unknown",
             metadata: [
-                "node": "\(address)", "error": "\(error.text)",
+                "node": "\(address)",
+                "error": "\(error?.text ?? "CONFIG GET notify-keyspace-events was answered with nothing")",
                 "fix": "set notify-keyspace-events to Ex on the server, then run with --notifications off",
             ])
     }

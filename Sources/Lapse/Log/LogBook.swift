@@ -6,13 +6,11 @@ package final class LogBook: Sendable {
     private struct Shelf {
         /// In the order in which their nodes were met.
         var all: [NodeLog] = []
-        var ofProcess: [String: [NodeLog]] = [:]
-        var atAddress: [NodeAddress: [NodeLog]] = [:]
+        var ofProcess: [String: NodeLog] = [:]
 
         mutating func add(_ log: NodeLog) {
             all.append(log)
-            ofProcess[log.runID, default: []].append(log)
-            atAddress[log.address, default: []].append(log)
+            ofProcess[log.runID] = log
         }
 
         mutating func removeAll(where isOver: (NodeLog) -> Bool) {
@@ -21,6 +19,12 @@ package final class LogBook: Sendable {
             self = Shelf()
             for log in left { add(log) }
         }
+    }
+
+    private struct Met {
+        var runID: String
+        /// When it was last listened to there, in milliseconds since 1970; nil while its log tells.
+        var endedAt: UInt64?
     }
 
     /// Shared with what relieves the budget.
@@ -32,7 +36,7 @@ package final class LogBook: Sendable {
 
     private let shelf: SharedShelf
     /// Which process was last met where.
-    private let met = Mutex<[NodeAddress: String]>([:])
+    private let met = Mutex<[NodeAddress: Met]>([:])
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
@@ -62,22 +66,55 @@ package final class LogBook: Sendable {
     /// In the order in which their nodes were met.
     package var all: [NodeLog] { shelf.withLock { $0.all } }
 
-    package subscript(runID: String) -> NodeLog? { shelf.withLock { $0.ofProcess[runID]?.first } }
+    package subscript(runID: String) -> NodeLog? { shelf.withLock { $0.ofProcess[runID] } }
 
     /// The logs of the processes met at one address.
-    func logs(at address: NodeAddress) -> [NodeLog] { shelf.withLock { $0.atAddress[address] ?? [] } }
+    func logs(at address: NodeAddress) -> [NodeLog] { all.filter { $0.address == address } }
 
-    /// The log of a node process, begun when it is new.
-    package func log(of runID: String, at address: NodeAddress) -> NodeLog {
+    /// The log of a node process, begun when it is new: one for each process, whatever addresses lead to it.
+    ///
+    /// - Parameters:
+    ///   - uptime: how long the process has been running; nil when that is not known.
+    ///   - now: milliseconds since 1970.
+    package func log(of runID: String, at address: NodeAddress, uptime: Duration? = nil, now: UInt64 = 0) -> NodeLog {
         shelf.withLock { shelf in
-            if let log = shelf.ofProcess[runID]?.first(where: { $0.address == address }) { return log }
-            let before = met.withLock { $0.updateValue(runID, forKey: address) }
+            let before = met.withLock { met in
+                let before = met[address]
+                met[address] = Met(runID: runID)
+                return before
+            }
+            if let log = shelf.ofProcess[runID] {
+                if log.address != address, !log.isSubscribed { log.move(to: address) }
+                return log
+            }
+            let former = before.flatMap { $0.runID == runID ? nil : $0 }
+            let isSuccessor = former.map { former in
+                let log = shelf.ofProcess[former.runID]
+                return Self.hasRestarted(log.map(\.endedAt) ?? former.endedAt, uptime, now)
+            }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
-                isSuccessor: before != nil && before != runID, budget: budget, chunkBytes: chunkBytes)
+                isSuccessor: isSuccessor ?? false, budget: budget, chunkBytes: chunkBytes)
             shelf.add(log)
             return log
         }
+    }
+
+    /// The log of a process for a feed that is about to fill it; nil while another feed does, at another address.
+    package func claim(_ runID: String, at address: NodeAddress, uptime: Duration?, now: UInt64) -> NodeLog? {
+        let log = log(of: runID, at: address, uptime: uptime, now: now)
+        return log.claim() ? log : nil
+    }
+
+    /// Whether a process began after the one before it was last listened to: then everything that it announced is owed. One
+    /// that had been running before, to which a name has moved, owes nothing of its past.
+    private static func hasRestarted(_ endedAt: UInt64?, _ uptime: Duration?, _ now: UInt64) -> Bool {
+        guard let uptime else { return true }
+        guard let endedAt else { return false }
+        // It is told in whole seconds, and the end of the one before may have been noticed late.
+        let age = UInt64(clamping: uptime.components.seconds).multipliedReportingOverflow(by: 1000)
+        let began = age.overflow ? 0 : now - min(now, age.partialValue)
+        return began + 10_000 >= endedAt
     }
 
     /// The processes of which something is kept.
@@ -94,7 +131,7 @@ package final class LogBook: Sendable {
             shelf.withLock { shelf in
                 guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
-                met.withLock { met in met[address] = met[address] ?? process.runID }
+                met.withLock { met in met[address] = met[address] ?? Met(runID: process.runID, endedAt: now) }
                 let log = NodeLog(
                     runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget,
                     chunkBytes: chunkBytes)
@@ -104,13 +141,24 @@ package final class LogBook: Sendable {
         }
     }
 
-    /// The processes whose progress nobody needs any more: this replica has nothing of theirs, and listens to their
-    /// successor at the same address.
-    package func replaced(_ progress: [String: Progress]) -> [String] {
+    /// The processes whose progress is needed no more: this replica has nothing of theirs, and listens to their successor at
+    /// the same address, or the address has not belonged to the deployment for long.
+    ///
+    /// - Parameter isAbsent: whether a node, `host:port`, has been away for so long.
+    package func replaced(_ progress: [String: Progress], isAbsent: (String) -> Bool = { _ in false }) -> [String] {
         let all = all
         let known = Set(all.map(\.runID))
-        let listening = Set(all.filter(\.isSubscribed).map { "\($0.address)" })
-        return progress.values.filter { !known.contains($0.runID) && listening.contains($0.node) }.map(\.runID)
+        let listening = Set(all.filter(\.isSubscribed).map(\.node))
+        return progress.values.filter {
+            !known.contains($0.runID) && (listening.contains($0.node) || isAbsent($0.node))
+        }.map(\.runID)
+    }
+
+    /// Forgets who was met at addresses that have left for good.
+    func forget(_ addresses: Set<NodeAddress>) {
+        met.withLock { met in
+            for address in addresses { met[address] = nil }
+        }
     }
 
     /// Drops what is too old, and the empty logs of processes that are gone.
@@ -124,6 +172,12 @@ package final class LogBook: Sendable {
         let now = now - min(now, ahead)
         for log in all { log.trimAged(now: now) }
         let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
-        shelf.withLock { $0.removeAll { $0.isOver(now: now, after: age) } }
+        shelf.withLock { shelf in
+            let ended = shelf.all.compactMap { log in log.endedAt.map { (log.address, log.runID, $0) } }
+            shelf.removeAll { $0.isOver(now: now, after: age) }
+            met.withLock { met in
+                for (address, runID, at) in ended where met[address]?.runID == runID { met[address]?.endedAt = at }
+            }
+        }
     }
 }

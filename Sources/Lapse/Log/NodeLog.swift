@@ -14,6 +14,8 @@ package final class NodeLog: Sendable {
         package var bytes = 0
         /// Announced and known to be the last.
         package var last: UInt64?
+        /// Counted by the node in connections that stood, since anything was last heard.
+        package var unheard: UInt64 = 0
     }
 
     struct State: ~Copyable {
@@ -26,6 +28,7 @@ package final class NodeLog: Sendable {
         var since = 0
         var received: UInt64 = 0
         var surplus: UInt64 = 0
+        var unheard: UInt64 = 0
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
@@ -42,11 +45,21 @@ package final class NodeLog: Sendable {
         var charged = 0
     }
 
+    /// Where the process was last met, with what is made of it once.
+    private struct Whereabouts {
+        let address: NodeAddress
+        let node: String
+        let process: NodeProcess
+
+        init(_ runID: String, _ address: NodeAddress) {
+            self.address = address
+            node = "\(address)"
+            process = NodeProcess(runID: runID, node: node)
+        }
+    }
+
     package let runID: String
-    package let address: NodeAddress
-    /// The address as text, made once.
-    package let node: String
-    let process: NodeProcess
+    private let whereabouts: Mutex<Whereabouts>
     let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
@@ -61,9 +74,7 @@ package final class NodeLog: Sendable {
         budget: LogBudget? = nil, chunkBytes: Int? = nil
     ) {
         self.runID = runID
-        self.address = address
-        node = "\(address)"
-        process = NodeProcess(runID: runID, node: node)
+        whereabouts = Mutex(Whereabouts(runID, address))
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         self.budget = budget
@@ -71,6 +82,14 @@ package final class NodeLog: Sendable {
         let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
     }
+
+    package var address: NodeAddress { whereabouts.withLock { $0.address } }
+    /// The address as text.
+    package var node: String { whereabouts.withLock { $0.node } }
+    var process: NodeProcess { whereabouts.withLock { $0.process } }
+
+    /// The process has been met at another address.
+    func move(to address: NodeAddress) { whereabouts.withLock { $0 = Whereabouts(runID, address) } }
 
     deinit { state.withLock { budget?.add(-$0.charged) } }
 
@@ -97,12 +116,26 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             Counts(
                 received: state.received, surplus: state.surplus, entries: state.log.count, bytes: state.log.bytes,
-                last: state.numbering.last)
+                last: state.numbering.last, unheard: state.unheard)
         }
     }
 
     /// Whether a feed is filling it now.
     package var isSubscribed: Bool { state.withLock { $0.subscribed } }
+
+    /// When the last feed ended, in milliseconds since 1970; nil while one fills it, or before there was one.
+    var endedAt: UInt64? { state.withLock { $0.endedAt } }
+
+    /// Begins a subscription, unless another one fills the log already.
+    package func claim() -> Bool {
+        state.withLock { state in
+            guard !state.subscribed else { return false }
+            state.subscribed = true
+            state.endedAt = nil
+            state.numbering.begin()
+            return true
+        }
+    }
 
     /// Whether nothing is left of it that the leader has not finished, and nobody has filled it for `age` milliseconds.
     package func isOver(now: UInt64, after age: UInt64) -> Bool {
@@ -199,6 +232,7 @@ package final class NodeLog: Sendable {
                 large(bytes, begin)
             }
             state.received += UInt64(count)
+            if count > 0 { state.unheard = 0 }
             // By bytes alone: a wall clock that was just set must not pass for age.
             if state.log.bytes > limitBytes { _ = state.log.trim(toBytes: limitBytes, oldest: 0) }
             charge(&state)
@@ -233,7 +267,9 @@ package final class NodeLog: Sendable {
                 if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
             // A connection that stands loses nothing.
-            case .missed(let ordinals): state.unannounced.add(ordinals, flagsWereFine ? .countedOnly : .silenced)
+            case .missed(let ordinals):
+                state.unannounced.add(ordinals, flagsWereFine ? .countedOnly : .silenced)
+                state.unheard += UInt64(ordinals.count)
             case .confirmed, .reset, nil: break
             }
             return finding

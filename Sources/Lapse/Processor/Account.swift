@@ -6,12 +6,22 @@ final class Account: Sendable {
     struct Entry: Sendable {
         var lost: UInt64 = 0
         var ignored: UInt64 = 0
+
+        static func + (left: Entry, right: Entry) -> Entry {
+            Entry(lost: left.lost + right.lost, ignored: left.ignored + right.ignored)
+        }
     }
 
     private let entries = Mutex<[String: Entry]>([:])
 
     func lost(_ node: String, _ count: UInt64) { entries.withLock { $0[node, default: Entry()].lost += count } }
     func ignored(_ node: String, _ count: UInt64) { entries.withLock { $0[node, default: Entry()].ignored += count } }
+
+    func forget(_ nodes: [String]) {
+        entries.withLock { entries in
+            for node in nodes { entries[node] = nil }
+        }
+    }
 
     subscript(node: String) -> Entry { entries.withLock { $0[node] ?? Entry() } }
 }

@@ -22,6 +22,8 @@ struct Leadership: Sendable {
     let isWhole: @Sendable () -> Bool
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
+    /// Whether a node has been away for so long that its progress is needed no more.
+    let isAbsent: @Sendable (String) -> Bool
     let logger: Logger
     /// How long a term waits for progress that cannot be read, before it leaves the lease to another replica.
     let readingPatience: Duration
@@ -168,7 +170,7 @@ struct Leadership: Sendable {
             watch.look(dispatcher.accounts())
             let moved = unwritten.moved(progress)
             guard term.lease.isValid else { continue }
-            await keeper.remove(logs.replaced(keeper.latest), token: term.token)
+            await keeper.remove(logs.replaced(keeper.latest, isAbsent: isAbsent), token: term.token)
             guard !moved.isEmpty else { continue }
             let now = SystemClock.read().monotonic
             switch await keeper.write(moved, token: term.token) {

@@ -19,6 +19,11 @@ final class ProcessorMetrics: Sendable {
         /// In the order of ``NodeAccount/states``.
         let account: [Gauge]
         var seenReceived: UInt64 = 0
+
+        func destroy() {
+            for gauge in [up, entries, bytes, backlog] + account { gauge.destroy() }
+            for counter in [received, lost, repaired, ignored, surplus, unannounced] { counter.destroy() }
+        }
     }
 
     private let nodes = Mutex<[NodeAddress: NodeSeries]>([:])
@@ -111,6 +116,15 @@ final class ProcessorMetrics: Sendable {
             return last != elector.lastRenewal
         }
         if isNew, let took = elector.lastRenewal { renewTime.record(duration: took) }
+    }
+
+    /// The nodes that have series.
+    var addresses: Set<NodeAddress> { nodes.withLock { Set($0.keys) } }
+
+    /// Ends the series of nodes that have left for good.
+    func forget(_ gone: Set<NodeAddress>) {
+        let left = nodes.withLock { nodes in gone.compactMap { nodes.removeValue(forKey: $0) } }
+        for series in left { series.destroy() }
     }
 
     private func series(_ node: NodeAddress, _ body: (inout NodeSeries) -> Void) {

@@ -90,7 +90,8 @@ extension RunningProcessor {
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, ownLocks: ownLocks, resign: { elector.resign() }, isWhole: { completion.isWhole },
             // A hand-over must not wait long for a node that does not answer.
-            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger,
+            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) },
+            isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger,
             // A renewal must still fit into two leases.
             readingPatience: configuration.leaseTTL * 1.75,
             share: { [configuration, logger] progress, token in

@@ -9,12 +9,20 @@ extension RunningProcessor {
         let state = parts.elector.state
         let feeds = parts.feeds.statuses
         let backlog = parts.dispatcher.backlog()
+        let topology = watch.current
+        // A feed may serve under another address of its node.
+        func known(_ address: NodeAddress) -> NodeAddress { topology?.node(at: address)?.address ?? address }
         let accounts = Dictionary(
-            parts.dispatcher.accounts().map { ($0.node, $0.account) }, uniquingKeysWith: { $0 + $1 })
-        let nodes = (watch.current?.nodes ?? []).map { node in
-            let feed = feeds[node.address] ?? NodeFeed.Status()
-            let sums = account["\(node.address)"]
-            let kept = logs.all.filter { $0.address == node.address }
+            parts.dispatcher.accounts().map { log in
+                (NodeAddress(log.node).map { "\(known($0))" } ?? log.node, log.account)
+            }, uniquingKeysWith: { $0 + $1 })
+        let nodes = (topology?.nodes ?? []).map { node in
+            let addresses = topology?.addresses(of: node) ?? []
+            let feed =
+                addresses.lazy.compactMap { feeds[$0] }.first(where: \.isSubscribed) ?? feeds[node.address]
+                ?? NodeFeed.Status()
+            let sums = addresses.map { account["\($0)"] }.reduce(Account.Entry()) { $0 + $1 }
+            let kept = logs.all.filter { known($0.address) == node.address }
             return ProcessorStatus.Node(
                 address: "\(node.address)", role: node.role.rawValue, runId: feed.runID,
                 isSubscribed: feed.isSubscribed, isSilent: feed.isSilent, notifications: feed.notifications,
@@ -59,6 +67,8 @@ extension RunningProcessor {
                 !Notifications.suffice(flags)
             {
                 reasons.append("\(node.address): announces no expirations: \(Notifications.command(flags))")
+            } else if let unheard = unheard(node) {
+                reasons.append("\(node.address): counted \(unheard) expirations and announced none of them")
             }
         }
         if let refusal = parts.withLock({ $0 })?.elector.state.refusal { reasons.append("not campaigning: \(refusal)") }
@@ -66,6 +76,12 @@ extension RunningProcessor {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }
         return reasons + troubleReasons
+    }
+
+    /// What a node counted and did not announce since it last announced anything; nil when that is too little to tell.
+    private func unheard(_ node: ProcessorStatus.Node) -> UInt64? {
+        guard let runID = node.runId, let count = logs[runID]?.counts.unheard, count >= 10 else { return nil }
+        return count
     }
 
     func refreshMetrics() {

@@ -37,6 +37,7 @@ final class RunningProcessor: Sendable {
     let logs: LogBook
     let metrics = ProcessorMetrics()
     let account = Account()
+    let absent = Mutex(AbsentNodes())
     let parts = Mutex<Parts?>(nil)
     /// This replica and this process, by which its peers tell it from a namesake.
     let member: MemberID
@@ -206,6 +207,7 @@ final class RunningProcessor: Sendable {
             tellTroubles(parts)
             parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
+            await forgetAbsent(parts, now: WallClock.milliseconds())
             if metrics.isExported { refreshMetrics() }
         }
     }

@@ -140,9 +140,10 @@ final class ExpirationTail: Sendable {
         let subscription = try await Subscription.open(
             to: address, settings: access.deployment.settings, channels: channels, on: access.loop
         ) { [weak self, sink, filter, format] _ in
-            TailReceiver(node: "\(address)", filter: filter, format: format) { [weak self] batch in
-                if case .dropped = sink.yield(batch) { self?.drop("\(address)") }
-            }
+            .success(
+                TailReceiver(node: "\(address)", filter: filter, format: format) { [weak self] batch in
+                    if case .dropped = sink.yield(batch) { self?.drop("\(address)") }
+                })
         }
         logger.debug("subscribed", metadata: ["node": "\(address)"])
         return subscription

@@ -40,7 +40,7 @@ final class ReleaseListener: Sendable {
                 do throws(RedisError) {
                     let ear = Ear(heard: heard, bell: bell)
                     let subscription = try await Subscription.open(
-                        to: node, settings: settings, channels: [channel], on: loop, receiver: { _ in ear })
+                        to: node, settings: settings, channels: [channel], on: loop, receiver: { _ in .success(ear) })
                     backoff.reset()
                     // What was said before the subscription stood, nobody heard.
                     heard()

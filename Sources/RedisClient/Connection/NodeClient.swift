@@ -1,6 +1,5 @@
 package import NIOCore
 package import RESP
-import Synchronization
 
 /// Commands to one node over one connection that is made when needed and made anew when it breaks.
 ///
@@ -35,13 +34,20 @@ package final class NodeClient: Sendable {
     ///
     /// `timeout` covers the making of the connection too: what was not sent by then is not sent at all. A cancelled task
     /// waits no longer; what it sent may be applied.
-    package func send(_ commands: [RESPCommand], timeout: Duration? = nil) async throws(RedisError) -> [RESPValue] {
+    ///
+    /// - Parameter identity: who must answer. When another server does, nothing is sent to it, the connection is closed, and
+    ///   ``RedisError/Kind/otherServer`` is thrown: the next attempt finds out anew where the address leads.
+    package func send(
+        _ commands: [RESPCommand], to identity: ServerIdentity? = nil, timeout: Duration? = nil
+    ) async throws(RedisError) -> [RESPValue] {
         let replies = loop.makePromise(of: [RESPValue].self)
-        if loop.inEventLoop, case .connected(let connection) = state.value.link, connection.isActive {
+        if loop.inEventLoop, case .connected(let connection) = state.value.link, connection.isActive,
+            identity.map({ connection.identities.value.contains($0) }) ?? true
+        {
             // The usual case costs no hop and one timer, the connection's own.
             connection.send(commands, timeout: timeout ?? settings.commandTimeout).cascade(to: replies)
         } else {
-            connectAndSend(commands, timeout, replies)
+            connectAndSend(commands, identity, timeout, replies)
         }
         do {
             return try await withTaskCancellationHandler {
@@ -57,7 +63,8 @@ package final class NodeClient: Sendable {
     }
 
     private func connectAndSend(
-        _ commands: [RESPCommand], _ timeout: Duration?, _ replies: EventLoopPromise<[RESPValue]>
+        _ commands: [RESPCommand], _ identity: ServerIdentity?, _ timeout: Duration?,
+        _ replies: EventLoopPromise<[RESPValue]>
     ) {
         let limit = timeout ?? settings.connectTimeout + settings.commandTimeout
         let deadline = NIODeadline.now() + TimeAmount(limit)
@@ -67,11 +74,45 @@ package final class NodeClient: Sendable {
         replies.futureResult.whenComplete { _ in timer.cancel() }
         loop.flatSubmit {
             self.connection().flatMap { connection in
+                self.verify(identity, connection, until: deadline).map { connection }
+            }.flatMap { connection in
                 let left = deadline - .now()
                 guard left > .zero else { return self.loop.makeFailedFuture(late) }
                 return connection.send(commands, timeout: min(Duration(left), timeout ?? self.settings.commandTimeout))
             }
         }.cascade(to: replies)
+    }
+
+    /// Asks who answers on a connection, once for each connection, and closes it when that is another server.
+    private func verify(
+        _ identity: ServerIdentity?, _ connection: RedisConnection, until deadline: NIODeadline
+    ) -> EventLoopFuture<Void> {
+        guard let identity, !connection.identities.value.contains(identity) else {
+            return loop.makeSucceededVoidFuture()
+        }
+        let left = deadline - .now()
+        guard left > .zero else {
+            return loop.makeFailedFuture(RedisError(.timeout, node: address, "connected too late"))
+        }
+        return connection.send([identity.question], timeout: min(Duration(left), settings.commandTimeout))
+            .flatMapThrowing { replies in
+                if case .error(let error)? = replies.first { throw RedisError(error, node: self.address) }
+                guard let told = replies.first.flatMap(identity.told), told == identity else {
+                    let who = replies.first.flatMap(identity.told)?.id ?? "a server that does not say who it is"
+                    connection.close()
+                    throw RedisError(
+                        .otherServer, node: self.address,
+                        "another server answers at this address: \(who) instead of \(identity.id)")
+                }
+                connection.identities.value.append(told)
+            }
+    }
+
+    /// Closes the connection, if there is one; the next command makes another.
+    package func reconnect() {
+        loop.execute {
+            if case .connected(let connection) = self.state.value.link { connection.close() }
+        }
     }
 
     /// Sends one command; an error reply is thrown.
@@ -131,40 +172,4 @@ package final class NodeClient: Sendable {
             state.value.link = .idle(retryAt: .now() + wait, last: RedisConnection.unreachable(address, error))
         }
     }
-}
-
-/// The node clients of one purpose, one for each address, made on first use.
-package final class NodeDirectory: Sendable {
-    private let settings: ConnectionSettings
-    private let loops: any EventLoopGroup
-    private let clients = Mutex<[NodeAddress: NodeClient]>([:])
-
-    package init(settings: ConnectionSettings, on loops: any EventLoopGroup) {
-        self.settings = settings
-        self.loops = loops
-    }
-
-    package subscript(_ address: NodeAddress) -> NodeClient {
-        clients.withLock { clients in
-            if let client = clients[address] { return client }
-            let client = NodeClient(address, settings: settings, on: loops.next())
-            clients[address] = client
-            return client
-        }
-    }
-
-    /// Closes and forgets the clients of nodes that have left.
-    package func keep(only addresses: Set<NodeAddress>) async {
-        let gone = clients.withLock { clients in
-            let gone = clients.filter { !addresses.contains($0.key) }
-            for address in gone.keys { clients[address] = nil }
-            return gone.values
-        }
-        // At once: a frozen node takes its time, and one after the other would hold up the end of the process.
-        await withDiscardingTaskGroup { group in
-            for client in gone { group.addTask { await client.shutDown() } }
-        }
-    }
-
-    package func shutDown() async { await keep(only: []) }
 }

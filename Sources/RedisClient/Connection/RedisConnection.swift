@@ -8,9 +8,12 @@ package final class RedisConnection: Sendable {
     let channel: any Channel
     let handler: NIOLoopBound<CommandHandler>
     private let commandTimeout: Duration
+    /// Who answers on this connection, as far as it was asked. It cannot become another process.
+    let identities: NIOLoopBoundBox<[ServerIdentity]>
 
     private init(address: NodeAddress, channel: any Channel, handler: NIOLoopBound<CommandHandler>, timeout: Duration) {
         self.address = address
+        self.identities = .makeBoxSendingValue([], eventLoop: channel.eventLoop)
         self.channel = channel
         self.handler = handler
         self.commandTimeout = timeout

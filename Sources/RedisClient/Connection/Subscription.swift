@@ -51,9 +51,11 @@ package final class Subscription: Sendable {
     }
 
     /// Connects, logs in, learns the run ID, asks for the receiver of that server's pushes, and subscribes.
+    ///
+    /// - Parameter receiver: a failure refuses that server, and is thrown.
     package static func open(
         to address: NodeAddress, settings: ConnectionSettings, channels: [String], on loop: any EventLoop,
-        receiver: @escaping @Sendable (_ runID: String) -> any PushReceiver
+        receiver: @escaping @Sendable (_ runID: String) -> Result<any PushReceiver, RedisError>
     ) async throws(RedisError) -> Subscription {
         do {
             return try await RedisConnection.connect(to: address, settings: settings, on: loop)
@@ -65,8 +67,12 @@ package final class Subscription: Sendable {
                         }
                         return runID
                     }.flatMap { runID in
-                        connection.becomeSubscriber(channels: channels, receiver: receiver(runID), settings: settings)
-                            .map { Subscription(address: address, runID: runID, channel: $0) }
+                        switch receiver(runID) {
+                        case .success(let receiver):
+                            connection.becomeSubscriber(channels: channels, receiver: receiver, settings: settings)
+                                .map { Subscription(address: address, runID: runID, channel: $0) }
+                        case .failure(let error): loop.makeFailedFuture(error)
+                        }
                     }.flatMapErrorThrowing { error in
                         connection.close()
                         throw error

@@ -75,7 +75,8 @@ package final class KeyedClient: Sendable {
                         batch = inFull ? batch : commands(true)
                         batch.insert(RESPCommand("ASKING"), at: batch.count - 1)
                     }
-                    var replies = try await nodes[address].send(batch, timeout: left)
+                    var replies = try await nodes[address].send(
+                        batch, to: watch.current?.identity(at: address), timeout: left)
                     if asking { replies.remove(at: replies.count - 2) }
                     let reply = finish(replies)
                     guard case .error(let error) = reply else { return reply }
@@ -85,6 +86,11 @@ package final class KeyedClient: Sendable {
                     case .none: throw last
                     case .sendScript: inFull = true
                     case .moved(let moved):
+                        guard watch.current.map({ $0.mode == .cluster }) ?? true else {
+                            throw RedisError(
+                                .reply(error), node: address,
+                                "\(error.text): a node of a cluster, taken for a single server; use --topology cluster")
+                        }
                         watch.surprise()
                         target = moved.map { watch.reachable($0, announcedBy: address) } ?? address
                         if target == nil { pause = backoff.next() }

@@ -24,51 +24,84 @@ final class ClusterDiscovery: Discovery {
     }
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
+        guard let known else { return try await lookFirst(turn: turn) }
         var asked = Set(sample(known, turn: turn, majority: !doubts.isEmpty)).union(doubts)
         if asked.isEmpty { asked = Set(seeds) }
         do throws(RedisError) {
-            return try await ask(asked, patience(known))
+            return try await ask(asked, known)
         } catch {
-            let everyone = Set(seeds).union(known?.nodes.map(\.address) ?? []).subtracting(asked)
+            let everyone = Set(seeds).union(known.nodes.map(\.address)).subtracting(asked)
             guard !everyone.isEmpty else { throw error }
             do throws(RedisError) {
-                return try await ask(everyone, patience(known))
+                return try await ask(everyone, known)
             } catch let second {
                 throw error.isPermanent ? error : second
             }
         }
     }
 
-    private func sample(_ known: Topology?, turn: Int, majority: Bool) -> [NodeAddress] {
-        guard let known else { return [] }
-        let masters = known.masters.filter { !$0.isFailing }.map(\.address)
-        guard !masters.isEmpty else { return [] }
-        let count = min(masters.count, majority ? max(Self.sample, masters.count / 2 + 1) : Self.sample)
-        return (0..<count).map { masters[(turn * count + $0) % masters.count] }
+    /// One server's word on itself is not enough: those that it names are asked at once.
+    private func lookFirst(turn: Int) async throws(RedisError) -> TopologyPoll {
+        let first = try await ask(Set(seeds), nil)
+        let named = Set(sample(first.topology, turn: turn, majority: false)).subtracting(seeds)
+        guard !named.isEmpty else { return first }
+        do throws(RedisError) {
+            var second = try await ask(named.union(first.ownWord.keys), first.topology)
+            second.outsiders += first.outsiders
+            return second
+        } catch {
+            return first
+        }
     }
 
-    private func ask(_ asked: Set<NodeAddress>, _ timeout: Duration?) async throws(RedisError) -> TopologyPoll {
+    /// Masters in turn; where there are few, replicas with them, so that each node is spoken of by another.
+    private func sample(_ known: Topology, turn: Int, majority: Bool) -> [NodeAddress] {
+        let well = known.nodes.filter { !$0.isFailing }
+        let masters = known.masters.filter { !$0.isFailing }.map(\.address)
+        let replicas = well.map(\.address).filter { !masters.contains($0) }
+        let count = min(masters.count, majority ? max(Self.sample, masters.count / 2 + 1) : Self.sample)
+        let chosen = (0..<count).map { masters[(turn * count + $0) % masters.count] }
+        return chosen + replicas.prefix(max(0, Self.sample - count))
+    }
+
+    private func ask(_ asked: Set<NodeAddress>, _ known: Topology?) async throws(RedisError) -> TopologyPoll {
         let replies = try await askAll(
-            asked.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: timeout)
+            asked.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: patience(known))
         let tables = replies.map { ($0, ClusterTable($1)) }
-        if let known = agreed.withLock({ $0 }), tables.allSatisfy({ $1.saysTheSame(as: known.table) }) {
-            let ownWord = tables.compactMap { address, table in table.ownRole.map { (address, $0) } }
+        if known != nil, let last = agreed.withLock({ $0 }), tables.allSatisfy({ $1.saysTheSame(as: last.table) }) {
+            let ownWord = tables.compactMap { address, table in
+                last.topology.node(at: address).map { $0.id == table.ownID } ?? true
+                    ? table.ownRole.map { (address, $0) } : nil
+            }
             return TopologyPoll(
-                topology: known.topology, ownWord: Dictionary(ownWord, uniquingKeysWith: { first, _ in first }))
+                topology: last.topology, ownWord: Dictionary(ownWord, uniquingKeysWith: { first, _ in first }))
         }
-        var ownWord: [NodeAddress: Topology.Role] = [:]
-        let answers = replies.map { address, value in
-            let answer = ClusterNodes(value.string ?? "", asked: address)
-            if let myself = answer.myself { ownWord[address] = myself.role }
-            return answer
+        let membership = ClusterMembership(
+            replies.map { .init(asked: $0, nodes: ClusterNodes($1.string ?? "", asked: $0)) }, known: known,
+            order: seeds)
+        guard !membership.members.isEmpty else {
+            let outsider = membership.outsiders.first
+            throw RedisError(
+                .otherServer, node: outsider?.address ?? replies.first?.0,
+                "no member of the cluster answers: here it is \(outsider?.id ?? "no node")"
+                    + (outsider?.expected.map { " instead of \($0)" } ?? "")
+                    + "; if the cluster was made anew, restart lapse")
         }
-        let topology = ClusterNodes.merge(answers, map: map, useHostNames: useHostNames)
+        let topology = ClusterNodes.merge(
+            membership.members.map(\.nodes), map: map, useHostNames: useHostNames, known: known)
         guard !topology.nodes.isEmpty else {
             throw RedisError(.protocolViolation, node: replies.first?.0, "CLUSTER NODES names no node")
         }
+        var ownWord: [NodeAddress: Topology.Role] = [:]
+        for member in membership.members
+        where topology.node(at: member.asked).map({ $0.id == member.nodes.myself?.id }) ?? true {
+            ownWord[member.asked] = member.nodes.myself?.role
+        }
         let first = tables[0].1
         let isAgreed = first.namesEveryHost && tables.allSatisfy { $1.saysTheSame(as: first) }
-        agreed.withLock { $0 = isAgreed ? Agreed(table: first, topology: topology) : nil }
-        return TopologyPoll(topology: topology, ownWord: ownWord)
+        agreed.withLock {
+            $0 = isAgreed && membership.outsiders.isEmpty ? Agreed(table: first, topology: topology) : nil
+        }
+        return TopologyPoll(topology: topology, ownWord: ownWord, outsiders: membership.outsiders)
     }
 }

@@ -12,6 +12,8 @@ package struct ClusterNodes: Sendable {
     }
 
     private(set) var lines: [Line] = []
+    /// Where the answer came from.
+    let asked: NodeAddress
     /// More nodes than any cluster has: Redis recommends a thousand at most.
     private static let limit = 8192
 
@@ -19,6 +21,7 @@ package struct ClusterNodes: Sendable {
     ///
     /// - Parameter asked: where the answer came from, for nodes that announce no host.
     package init(_ text: String, asked: NodeAddress) {
+        self.asked = asked
         for line in text.split(whereSeparator: \.isNewline).prefix(Self.limit) {
             if let line = Self.line(line.split(separator: " "), asked: asked) { lines.append(line) }
         }
@@ -26,6 +29,11 @@ package struct ClusterNodes: Sendable {
 
     /// The node that answered.
     package var myself: Topology.Node? { lines.first { $0.isMyself }?.node }
+
+    /// The addresses of the other nodes, by ID, as this one has them.
+    package var others: [String: NodeAddress] {
+        Dictionary(lines.filter { !$0.isMyself }.map { ($0.node.id, $0.node.address) }, uniquingKeysWith: { $1 })
+    }
 
     private static func line(_ fields: [Substring], asked: NodeAddress) -> Line? {
         guard fields.count >= 8 else { return nil }
@@ -64,8 +72,12 @@ package struct ClusterNodes: Sendable {
     /// Merges several nodes' answers: for each node and each slot the claim of the highest configuration epoch counts,
     /// as in the cluster itself. A master that was frozen while another took over therefore loses, whatever it says.
     ///
-    /// - Parameter useHostNames: connect by announced host name where there is one (TLS certificates carry names).
-    package static func merge(_ answers: [ClusterNodes], map: AddressMap, useHostNames: Bool) -> Topology {
+    /// - Parameters:
+    ///   - useHostNames: connect by announced host name where there is one (TLS certificates carry names).
+    ///   - known: the view before this one: between addresses with as many voices the one in use stays.
+    package static func merge(
+        _ answers: [ClusterNodes], map: AddressMap, useHostNames: Bool, known: Topology? = nil
+    ) -> Topology {
         var nodes: [String: Line] = [:]
         var owner = [String?](repeating: nil, count: Topology.slotCount)
         var claim = [UInt64](repeating: 0, count: Topology.slotCount)
@@ -87,14 +99,14 @@ package struct ClusterNodes: Sendable {
                 }
             }
         }
+        let addresses = AnnouncedAddresses(answers, map: map, useHostNames: useHostNames, known: known)
         let merged = nodes.values.map { line in
             var node = line.node
             node.announcedAs = [node.address]
             if let name = line.hostName {
                 node.announcedAs.append(NodeAddress(host: name, port: node.address.port))
-                if useHostNames { node.address.host = name }
             }
-            node.address = map(node.address)
+            node.address = addresses[node.id] ?? map(node.address)
             node.importing = importing[node.id] ?? []
             return node
         }

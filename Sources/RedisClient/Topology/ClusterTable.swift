@@ -10,6 +10,8 @@ struct ClusterTable: Sendable {
     private let lines: [ArraySlice<UInt8>]
     /// The role in which the node that answered sees itself.
     let ownRole: Topology.Role?
+    /// The ID of the node that answered.
+    let ownID: String?
     /// No line leaves a host out: such a line means the host that was asked, so that equal words may differ in meaning.
     let namesEveryHost: Bool
 
@@ -20,6 +22,7 @@ struct ClusterTable: Sendable {
 
     init(_ answer: RESPValue) {
         var ownRole: Topology.Role?
+        var ownID: String?
         var namesEveryHost = true
         let bytes = answer.bytes.map { Array($0.readableBytesView) } ?? []
         lines = bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.map { line in
@@ -31,6 +34,7 @@ struct ClusterTable: Sendable {
                 if number == Field.flags, field.starts(with: Self.myself) {
                     field = field.dropFirst(Self.myself.count)
                     ownRole = field.starts(with: Self.master) ? .master : .replica
+                    ownID = line.firstIndex(of: UInt8(ascii: " ")).map { String(decoding: line[..<$0], as: UTF8.self) }
                 }
                 if Field.changing.contains(number) { continue }
                 kept.append(contentsOf: field)
@@ -39,8 +43,20 @@ struct ClusterTable: Sendable {
             return kept
         }.sorted { $0.lexicographicallyPrecedes($1) }
         self.ownRole = ownRole
+        self.ownID = ownID
         self.namesEveryHost = namesEveryHost
     }
 
     func saysTheSame(as other: ClusterTable) -> Bool { lines == other.lines }
+
+    /// The ID of the node that answered; nil when the answer names none.
+    static func ownID(in answer: RESPValue) -> String? {
+        guard let view = answer.bytes?.readableBytesView else { return nil }
+        for line in view.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: " "), maxSplits: Field.flags + 1)
+            guard fields.count > Field.flags, fields[Field.flags].starts(with: Self.myself.dropLast()) else { continue }
+            return String(decoding: fields[0], as: UTF8.self)
+        }
+        return nil
+    }
 }

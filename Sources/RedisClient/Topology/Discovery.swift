@@ -8,17 +8,23 @@ package struct TopologyPoll: Sendable {
     package var ownWord: [NodeAddress: Topology.Role]
     /// Counts the looks; a later look has a larger number.
     package var number = 0
+    /// Servers that answered and do not belong to the deployment.
+    package var outsiders: [Outsider] = []
 
-    package init(topology: Topology, ownWord: [NodeAddress: Topology.Role], number: Int = 0) {
+    package init(
+        topology: Topology, ownWord: [NodeAddress: Topology.Role], number: Int = 0, outsiders: [Outsider] = []
+    ) {
         self.topology = topology
         self.ownWord = ownWord
         self.number = number
+        self.outsiders = outsiders
     }
 
     /// Whether a node has answered, and agrees with the others about its role.
     package func settles(_ address: NodeAddress) -> Bool {
-        guard let own = ownWord[address] else { return false }
-        guard let node = topology.node(at: address), own == node.role else { return isCopy(address, own) }
+        let node = topology.node(at: address)
+        guard let own = ownWord[address] ?? node.flatMap({ ownWord[$0.address] }) else { return false }
+        guard let node, own == node.role else { return isCopy(address, own) }
         // The Sentinels still name the former master, while they make another one.
         guard topology.mode == .sentinel, own == .master else { return true }
         return !ownWord.contains { $0.value == .master && topology.node(at: $0.key)?.address != node.address }
@@ -29,6 +35,23 @@ package struct TopologyPoll: Sendable {
     private func isCopy(_ address: NodeAddress, _ own: Topology.Role) -> Bool {
         guard topology.mode == .standalone, own == .master, let master = topology.owner(of: 0) else { return false }
         return master.address != address && ownWord[master.address] == .master
+    }
+}
+
+/// A server that answered at an address of the deployment and does not belong to it: nothing that it says counts.
+package struct Outsider: Sendable, Hashable {
+    package var address: NodeAddress
+    /// Who it says that it is: its node ID in a cluster, else its run ID.
+    package var id: String
+    /// Who was to answer there, where that is known.
+    package var expected: String?
+    package var reason: String
+
+    package init(address: NodeAddress, id: String, expected: String? = nil, reason: String) {
+        self.address = address
+        self.id = id
+        self.expected = expected
+        self.reason = reason
     }
 }
 
@@ -45,11 +68,23 @@ func patience(_ known: Topology?) -> Duration? { known == nil ? nil : .seconds(1
 func askAll(
     _ addresses: [NodeAddress], _ nodes: NodeDirectory, _ command: RESPCommand, timeout: Duration?
 ) async throws(RedisError) -> [(NodeAddress, RESPValue)] {
-    let results = await withTaskGroup(of: (NodeAddress, Result<RESPValue, RedisError>).self) { group in
+    try await askAll(addresses, nodes, [command], timeout: timeout).map { ($0.node, $0.replies[0]) }
+}
+
+/// The same with several commands in one round trip. A node that refuses one of them has not answered.
+func askAll(
+    _ addresses: [NodeAddress], _ nodes: NodeDirectory, _ commands: [RESPCommand], timeout: Duration?
+) async throws(RedisError) -> [(node: NodeAddress, replies: [RESPValue])] {
+    let results = await withTaskGroup(of: (NodeAddress, Result<[RESPValue], RedisError>).self) { group in
         for address in addresses {
             group.addTask {
                 do throws(RedisError) {
-                    return (address, .success(try await nodes[address].send(command, timeout: timeout)))
+                    let replies = try await nodes[address].send(commands, timeout: timeout)
+                    if let error = replies.lazy.compactMap(\.error).first { throw RedisError(error, node: address) }
+                    guard replies.count == commands.count else {
+                        throw RedisError(.protocolViolation, node: address, "a reply is missing")
+                    }
+                    return (address, .success(replies))
                 } catch {
                     return (address, .failure(error))
                 }
@@ -57,16 +92,16 @@ func askAll(
         }
         return await group.reduce(into: []) { $0.append($1) }
     }
-    var answers: [(NodeAddress, RESPValue)] = []
+    var answers: [(node: NodeAddress, replies: [RESPValue])] = []
     var failures: [RedisError] = []
     for (address, result) in results {
         switch result {
-        case .success(let value): answers.append((address, value))
+        case .success(let replies): answers.append((address, replies))
         case .failure(let error): failures.append(error)
         }
     }
     if answers.isEmpty { throw RedisError.of(failures) }
-    return answers.sorted { $0.0 < $1.0 }
+    return answers.sorted { $0.node < $1.node }
 }
 
 /// The fields of an INFO reply.

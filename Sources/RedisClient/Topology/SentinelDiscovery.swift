@@ -38,27 +38,34 @@ struct SentinelDiscovery: Discovery {
             if let address = Self.address(Self.fields(replica)) { found.insert(map(address)) }
         }
         var ownWord: [NodeAddress: Topology.Role] = [:]
+        var processes = ServerProcesses()
         do throws(RedisError) {
             let answers = try await askAll(
-                found.union(doubts).sorted(), nodes, RESPCommand("INFO", "replication"), timeout: patience(known))
-            for (address, value) in answers {
-                ownWord[address] = infoField("role", in: value) == "master" ? .master : .replica
+                found.union(doubts).sorted(), nodes, Self.questions, timeout: patience(known))
+            for (address, replies) in answers {
+                processes.add(address, server: replies[0])
+                ownWord[address] = infoField("role", in: replies[1]) == "master" ? .master : .replica
             }
         } catch {
             // The Sentinels' word suffices, unless at the start the servers do not let us in.
             if known == nil, error.isPermanent { throw error }
         }
         let master = Self.master(of: candidates, ownWord) ?? latest.1
-        let list = found.map { address in
+        // What only a doubt names is no member, and gives no member another name.
+        for address in doubts where !found.contains(address) { processes.runIDs[address] = nil }
+        let aliases = processes.aliases(known: known, order: [master])
+        let leader = aliases[master] ?? master
+        let list = Set(found.map { aliases[$0] ?? $0 }).map { address in
             var node = Topology.Node(
-                id: address.description, address: address, role: address == master ? .master : .replica)
+                id: address.description, address: address, role: address == leader ? .master : .replica)
             // Every promotion has one of its own.
             node.configEpoch = latest.2
+            node.runID = processes.runIDs[address] ?? known?.node(at: address)?.runID
             node.isFailing = ownWord[address] == nil
-            node.masterID = address == master ? nil : master.description
+            node.masterID = address == leader ? nil : leader.description
             return node
         }
-        return TopologyPoll(topology: Topology(mode: .sentinel, nodes: list), ownWord: ownWord)
+        return TopologyPoll(topology: Topology(mode: .sentinel, nodes: list, aliases: aliases), ownWord: ownWord)
     }
 
     /// Of those named at one epoch the one that says itself that it is the master, else the one that most Sentinels name.
@@ -67,6 +74,7 @@ struct SentinelDiscovery: Discovery {
         let named = Dictionary(grouping: masters.isEmpty ? candidates : masters) { $0 }
         return named.keys.sorted().max { named[$0, default: []].count < named[$1, default: []].count }
     }
+    private static let questions = [RESPCommand("INFO", "server"), RESPCommand("INFO", "replication")]
 
     private static func fields(_ value: RESPValue) -> [String: String] {
         let flat = value.array ?? []

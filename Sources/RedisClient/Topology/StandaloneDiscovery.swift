@@ -1,48 +1,71 @@
 import RESP
+import Synchronization
 
 /// Looks at one Redis and its replicas by `INFO replication`.
-struct StandaloneDiscovery: Discovery {
-    let seeds: [NodeAddress]
-    let nodes: NodeDirectory
-    let map: AddressMap
+final class StandaloneDiscovery: Discovery {
+    private let seeds: [NodeAddress]
+    private let nodes: NodeDirectory
+    private let map: AddressMap
+    private let group: Mutex<ReplicationGroup>
+    private static let questions = [RESPCommand("INFO", "server"), RESPCommand("INFO", "replication")]
+
+    init(seeds: [NodeAddress], nodes: NodeDirectory, map: AddressMap) {
+        self.seeds = seeds
+        self.nodes = nodes
+        self.map = map
+        group = Mutex(ReplicationGroup(seeds: seeds))
+    }
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
-        var asked = Set(seeds).union(known?.nodes.map(\.address) ?? []).union(doubts)
-        var found = Replication()
-        // A seed may be a replica: its master, and that one's other replicas, are asked in a second round.
-        for _ in 0..<2 {
-            let answers = try await askAll(
-                asked.sorted(), nodes, RESPCommand("INFO", "replication"), timeout: patience(known))
-            for (address, value) in answers { found.add(infoFields(value), from: address, map: map) }
-            let news = found.addresses.subtracting(asked)
-            if news.isEmpty || found.master != nil { break }
-            asked = news
+        var asked: Set<NodeAddress> = []
+        var news = Set(seeds).union(known?.nodes.map(\.address) ?? []).union(known?.aliases.keys.map(\.self) ?? [])
+            .union(doubts)
+        var words: [ReplicationWord] = []
+        // A seed may be a replica: its master, and that one's other replicas, are asked in further rounds.
+        for round in 0..<3 where !news.isEmpty {
+            asked.formUnion(news)
+            do throws(RedisError) {
+                let answers = try await askAll(
+                    news.sorted(), nodes, Self.questions, timeout: round == 0 ? patience(known) : .seconds(1))
+                words += answers.map {
+                    ReplicationWord(server: $0.replies[0], replication: $0.replies[1], from: $0.node, map: map)
+                }
+            } catch {
+                guard round > 0 else { throw error }
+            }
+            news = Set(words.flatMap(\.mentions)).subtracting(asked)
         }
-        return found.poll(mode: .standalone, masterID: found.master)
+        return group.withLock { [words] in $0.look(words) }
     }
 }
 
-/// What `INFO replication` of one or more nodes tells.
-struct Replication {
-    private var roles: [NodeAddress: Topology.Role] = [:]
-    private var mentioned: [NodeAddress: Topology.Role] = [:]
-    private var following: [NodeAddress: Int] = [:]
+/// What one server says of itself and of those it replicates with.
+struct ReplicationWord: Sendable {
+    var address: NodeAddress
+    var runID: String?
+    var role: Topology.Role
+    /// Whom it replicates.
+    var master: NodeAddress?
+    /// Who replicates it.
+    var replicas: [NodeAddress] = []
+    /// The replication history that it continues.
+    var history: String?
 
-    var addresses: Set<NodeAddress> { Set(roles.keys).union(mentioned.keys) }
-
-    /// The master: of several that claim it, the one with most replicas, then the first by address.
-    var master: NodeAddress? {
-        roles.filter { $0.value == .master }.keys.sorted()
-            .max { following[$0, default: 0] < following[$1, default: 0] }
+    init(address: NodeAddress, runID: String?, role: Topology.Role, master: NodeAddress? = nil) {
+        self.address = address
+        self.runID = runID
+        self.role = role
+        self.master = master
     }
 
-    mutating func add(_ fields: [String: String], from address: NodeAddress, map: AddressMap) {
-        let isMaster = fields["role"] == "master"
-        roles[address] = isMaster ? .master : .replica
-        if !isMaster, let master = NodeAddress(announced: fields["master_host"], port: fields["master_port"]) {
-            mentioned[map(master)] = .master
+    init(server: RESPValue, replication: RESPValue, from address: NodeAddress, map: AddressMap) {
+        let fields = infoFields(replication)
+        let runID = infoField("run_id", in: server).flatMap { $0.isEmpty ? nil : $0 }
+        self.init(address: address, runID: runID, role: fields["role"] == "master" ? .master : .replica)
+        history = fields["master_replid"]
+        if role == .replica, let master = NodeAddress(announced: fields["master_host"], port: fields["master_port"]) {
+            self.master = map(master)
         }
-        following[address] = Int(fields["connected_slaves"] ?? "") ?? 0
         var index = 0
         while let text = fields["slave\(index)"] {
             index += 1
@@ -52,19 +75,11 @@ struct Replication {
                     return pair.count == 2 ? (String(pair[0]), String(pair[1])) : nil
                 }, uniquingKeysWith: { first, _ in first })
             if let replica = NodeAddress(announced: parts["ip"], port: parts["port"]) {
-                mentioned[map(replica)] = .replica
+                replicas.append(map(replica))
             }
         }
     }
 
-    func poll(mode: Topology.Mode, masterID: NodeAddress?) -> TopologyPoll {
-        let nodes = addresses.map { address in
-            var node = Topology.Node(
-                id: address.description, address: address, role: address == masterID ? .master : .replica)
-            node.isFailing = roles[address] == nil
-            node.masterID = address == masterID ? nil : masterID?.description
-            return node
-        }
-        return TopologyPoll(topology: Topology(mode: mode, nodes: nodes), ownWord: roles)
-    }
+    /// Other servers that it names.
+    var mentions: [NodeAddress] { replicas + (master.map { [$0] } ?? []) }
 }

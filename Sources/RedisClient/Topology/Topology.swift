@@ -7,6 +7,8 @@ package struct Topology: Sendable {
         /// The cluster's node ID; the address where there is no cluster.
         package var id: String
         package var address: NodeAddress
+        /// The server process; nil where it is not known: in a cluster, and of a server that has not answered.
+        package var runID: String?
         package var role: Role
         package var masterID: String?
         /// The cluster thinks it is failing (`fail` or `fail?`).
@@ -43,6 +45,8 @@ package struct Topology: Sendable {
     private var soleMaster: Int?
     private var indexes: [NodeAddress: Int] = [:]
     private var announced: [NodeAddress: Int] = [:]
+    /// Further addresses that lead to one of the nodes, each with the address by which that node is known.
+    package private(set) var aliases: [NodeAddress: NodeAddress] = [:]
     fileprivate static let noOwner = UInt16.max
     package static let slotCount = 16384
 
@@ -57,8 +61,9 @@ package struct Topology: Sendable {
     }
 
     /// One master, which owns every slot, and its replicas.
-    package init(mode: Mode, nodes: [Node]) {
+    package init(mode: Mode, nodes: [Node], aliases: [NodeAddress: NodeAddress] = [:]) {
         self.mode = mode
+        self.aliases = aliases
         self.nodes = nodes.sorted { $0.address < $1.address }
         owners = []
         soleMaster = self.nodes.firstIndex { $0.role == .master }
@@ -68,6 +73,7 @@ package struct Topology: Sendable {
 
     private mutating func indexAddresses() {
         for (index, node) in nodes.enumerated() { indexes[node.address] = index }
+        for (alias, address) in aliases where indexes[alias] == nil { indexes[alias] = indexes[address] }
         for (index, node) in nodes.enumerated() {
             // An address that another node is reached at stays that node's.
             for address in node.announcedAs where indexes[address] == nil { announced[address] = index }
@@ -88,6 +94,17 @@ package struct Topology: Sendable {
     /// The node that a redirection means.
     package func node(announcedAs address: NodeAddress) -> Node? {
         (indexes[address] ?? announced[address]).map { nodes[$0] }
+    }
+
+    /// Every address that leads to a node, its own first.
+    package func addresses(of node: Node) -> [NodeAddress] {
+        [node.address] + aliases.filter { $0.value == node.address }.keys.sorted()
+    }
+
+    /// Who must answer at an address, as far as that is known.
+    package func identity(at address: NodeAddress) -> ServerIdentity? {
+        guard let node = node(at: address) else { return nil }
+        return mode == .cluster ? .clusterNode(node.id) : node.runID.map { .process($0) }
     }
 
     /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
@@ -131,6 +148,6 @@ package struct Topology: Sendable {
 
     /// Same nodes in the same roles owning the same slots.
     package func isSame(as other: Topology) -> Bool {
-        mode == other.mode && nodes == other.nodes && owners == other.owners
+        mode == other.mode && nodes == other.nodes && owners == other.owners && aliases == other.aliases
     }
 }

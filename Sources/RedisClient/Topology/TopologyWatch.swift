@@ -17,6 +17,8 @@ package final class TopologyWatch: Sendable {
         var waiters: [CheckedContinuation<TopologyPoll?, Never>] = []
         var looks = 0
         var ended = false
+        /// What has been said of aliases and outsiders; said once.
+        var told: Set<String> = []
     }
 
     package let seeds: RedisSeeds
@@ -124,15 +126,8 @@ package final class TopologyWatch: Sendable {
 
     private func findMode() async throws(RedisError) -> Topology.Mode {
         if let mode = seeds.mode { return mode }
-        let answers = try await askAll(seeds.addresses, nodes, RESPCommand("INFO", "server"), timeout: nil)
-        switch infoField("redis_mode", in: answers[0].1) {
-        case "cluster": return .cluster
-        case "sentinel":
-            throw RedisError(
-                .protocolViolation, node: answers[0].0,
-                "this is a Sentinel: use redis+sentinel://\(answers[0].0)/mymaster")
-        default: return .standalone
-        }
+        return try DeploymentKind.agreed(
+            try await askAll(seeds.addresses, nodes, DeploymentKind.questions, timeout: nil))
     }
 
     @discardableResult
@@ -153,12 +148,34 @@ package final class TopologyWatch: Sendable {
             var poll = try await discovery.look(known: known, doubts: doubts, turn: turn)
             poll.number = turn
             state.withLock { $0.poll = poll }
+            report(poll)
             onLook.withLock { $0 }?(poll)
             answer(waiters, poll)
             return poll.topology
         } catch {
             answer(waiters, nil)
             throw error
+        }
+    }
+
+    /// Says once which addresses lead to one server, and which servers do not belong here.
+    private func report(_ poll: TopologyPoll) {
+        for (alias, address) in poll.topology.aliases where isNews("\(alias)=\(address)") {
+            logger.notice("two addresses lead to one server", metadata: ["node": "\(address)", "alias": "\(alias)"])
+        }
+        for outsider in poll.outsiders where isNews("\(outsider.address) \(outsider.id)") {
+            var metadata: Logger.Metadata = [
+                "node": "\(outsider.address)", "id": "\(outsider.id)", "reason": "\(outsider.reason)",
+            ]
+            if let expected = outsider.expected { metadata["expected"] = "\(expected)" }
+            logger.error("not a member of the deployment: nothing it says counts", metadata: metadata)
+        }
+    }
+
+    private func isNews(_ word: String) -> Bool {
+        state.withLock { state in
+            if state.told.count >= 256 { state.told = [] }
+            return state.told.insert(word).inserted
         }
     }
 

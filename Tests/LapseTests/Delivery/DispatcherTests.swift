@@ -277,10 +277,12 @@ extension TopologyPoll {
 
 extension NodeLog {
     /// Hears keys expire as a feed would, and numbers them from 1.
-    func hear(_ keys: [String]) {
+    ///
+    /// - Parameter counter: what the node has counted then.
+    func hear(_ keys: [String], counter: UInt64? = nil) {
         subscriptionBegan()
         read(keys.map { (EventChannel.name(0), $0) } + [("lapse:test", "mark")])
-        _ = resolve(counter: UInt64(keys.count))
+        _ = resolve(counter: counter ?? UInt64(keys.count))
     }
 
     /// Hears some more, which are numbered at once.

@@ -15,6 +15,10 @@ struct NotificationsCheck: Check {
                     node, "CONFIG is not available", "It has been renamed away, as managed services do.",
                     fix: "set notify-keyspace-events to Ex in the service's settings, then run with --notifications off"
                 )
+            case .withheld(let text):
+                return unknown(
+                    node, "CONFIG does not tell notify-keyspace-events", "The server says: \(text).",
+                    fix: "set notify-keyspace-events to Ex on the server, then run with --notifications off")
             case .unknown: return nil
             case .read: return missing(node, facts)
             }

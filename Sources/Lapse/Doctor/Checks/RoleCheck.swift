@@ -5,6 +5,13 @@ struct RoleCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [Finding] {
         facts.answering.filter { !$0.isLockServer }.compactMap { node in
             guard let own = node.info["role"] else { return nil }
+            guard own == "master" || own == "slave" else {
+                return Finding(
+                    .breaks, "roles", at: node.address, "its role is \"\(own)\"",
+                    "Lapse knows masters and replicas. Servers that are both (active-replica) announce each other's "
+                        + "expirations, and nothing tells which of them counts.",
+                    fix: "use a plain master with replicas")
+            }
             if (own == "master") != (node.role == .master) {
                 return Finding(
                     .warns, "roles", at: node.address,

@@ -1,0 +1,28 @@
+import LeaderElection
+import RedisClient
+import Synchronization
+
+/// What is kept for nodes goes some time after they have left.
+extension RunningProcessor {
+    /// - Parameter now: milliseconds since 1970.
+    func forgetAbsent(_ parts: Parts, now: UInt64) async {
+        guard let topology = watch.current else { return }
+        let present = Set(topology.nodes.map(\.address)).union(topology.aliases.keys).union(deployment.seeds.addresses)
+        let directories = [commands, locks] + companions.values
+        let mentioned = directories.reduce(metrics.addresses) { $0.union($1.addresses) }
+            .union(parts.keeper.latest.values.compactMap { NodeAddress($0.node) })
+        let gone = absent.withLock { $0.look(present: present, mentioned: mentioned, now: now) }
+        guard !gone.isEmpty else { return }
+        for directory in directories { await directory.forget(gone) }
+        metrics.forget(gone)
+        account.forget(gone.map { "\($0)" })
+        logs.forget(gone)
+    }
+
+    /// Whether a node, `host:port`, has been away for so long that nothing of it is needed.
+    func isAbsent(_ node: String) -> Bool {
+        NodeAddress(node).map { address in
+            absent.withLock { $0.isAbsent(address, now: WallClock.milliseconds()) }
+        } ?? false
+    }
+}

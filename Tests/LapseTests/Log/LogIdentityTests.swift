@@ -1,0 +1,83 @@
+import RedisClient
+import Testing
+
+@testable import Lapse
+
+/// Rows 60, 64 and 65: a log belongs to a server process, not to an address.
+struct LogIdentityTests {
+    private let book = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private let name = NodeAddress(host: "name", port: 6379)
+    private let ip = NodeAddress(host: "10.0.0.1", port: 6379)
+    private let start: UInt64 = 1_000_000_000
+
+    @Test func twoNamesOfOneProcessFillOneLog() throws {
+        let log = try #require(book.claim("a", at: name, uptime: .seconds(5), now: start))
+        #expect(book.claim("a", at: ip, uptime: .seconds(5), now: start) == nil, "one feed fills it")
+        log.subscriptionEnded(now: start)
+        #expect(book.claim("a", at: ip, uptime: .seconds(5), now: start) === log)
+        #expect(log.address == ip && book.all.count == 1)
+    }
+
+    /// The first ordinal of which a leader without progress answers for.
+    private func baseline(uptime: Duration?, after silence: UInt64) throws -> UInt64? {
+        let former = try #require(book.claim("former", at: name, uptime: .seconds(9), now: start))
+        former.subscriptionEnded(now: start)
+        let next = try #require(book.claim("next", at: name, uptime: uptime, now: start + silence))
+        next.hear([], counter: 5_000_000)
+        return next.baseline
+    }
+
+    @Test func aNameThatMovesToAnOldProcessOwesNothingOfItsPast() throws {
+        #expect(try baseline(uptime: .seconds(86_400), after: 1_000) == 5_000_000)
+    }
+
+    @Test func aServerThatRestartsOwesWhatItAnnouncedMeanwhile() throws {
+        #expect(try baseline(uptime: .seconds(3), after: 4_000) == 0)
+    }
+
+    @Test func theProgressOfAnAddressThatIsGoneIsNotNeeded() {
+        let progress = [
+            "x": Progress(runID: "x", node: "10.0.0.7:6379", base: 0, cursor: Cursor(through: 1), token: 1, write: 1)
+        ]
+        #expect(book.replaced(progress).isEmpty)
+        #expect(book.replaced(progress, isAbsent: { $0 == "10.0.0.7:6379" }) == ["x"])
+        book.log(of: "x", at: ip).hear(["k"])
+        #expect(book.replaced(progress, isAbsent: { _ in true }).isEmpty, "something of it is kept here")
+    }
+}
+
+/// Row 65 by a driven clock.
+struct AbsentNodesTests {
+    private func at(_ host: Int) -> NodeAddress { NodeAddress(host: "10.0.0.\(host)", port: 6379) }
+
+    @Test func tenAddressesLaterOnlyTheLivingOneIsKept() {
+        var absent = AbsentNodes()
+        var kept: Set<NodeAddress> = []
+        var now: UInt64 = 1_000_000
+        for round in 1...10 {
+            for _ in 0..<30 {
+                now += 1_000
+                kept.insert(at(round))
+                kept.subtract(absent.look(present: [at(round)], mentioned: kept, now: now))
+            }
+        }
+        #expect(kept.count == 10, "none has been away for long")
+        for _ in 0..<3_600 {
+            now += 1_000
+            kept.subtract(absent.look(present: [at(10)], mentioned: kept, now: now))
+        }
+        #expect(kept == [at(10)])
+    }
+
+    @Test func aNodeThatReturnsInTimeIsKeptAndAClockMaySetBack() {
+        var absent = AbsentNodes()
+        let patience = AbsentNodes.patience
+        for (present, now) in [
+            (true, 5_000_000), (false, 5_000_000 + patience), (true, 5_000_001 + patience), (false, 1_000_000),
+        ] {
+            let gone = absent.look(present: present ? [at(1)] : [], mentioned: [at(1)], now: now)
+            #expect(gone.isEmpty)
+        }
+        #expect(absent.isAbsent(at(1), now: 1_000_001 + patience))
+    }
+}
