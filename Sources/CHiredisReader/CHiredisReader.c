@@ -40,6 +40,10 @@ struct lapse_reader {
     /// The beginning of a message.
     char carry[CARRY_BYTES];
     size_t carry_count;
+    /// What is still to come of a payload that is passed over, its line end included.
+    size_t large_left;
+    /// Its beginning.
+    char large[LAPSE_LARGE_BYTES];
     char error[160];
 };
 
@@ -230,6 +234,7 @@ static size_t take_replies(lapse_reader *reader) {
         lapse_tape_close_reply(&reader->tape);
         reader->announced = 1;
         size_t left = reader->redis->len - reader->redis->pos;
+        // Also when only its first bytes are here: hiredis would hold all of it, however long it is.
         bool is_message = lapse_message_begins(reader->redis->buf + reader->redis->pos, left);
         reader->is_at_boundary = left == 0 || is_message;
         if ((is_message || reader->buffered > LARGE_REPLY) && !renew_redis_reader(reader, is_message ? 0 : left)) {
@@ -266,6 +271,32 @@ static size_t leave_to_hiredis(lapse_reader *reader) {
     return 0;
 }
 
+/// What comes next is a payload that nobody wants to hold.
+static void begin_large(lapse_reader *reader) {
+    reader->carry_count = 0;
+    reader->large_left = reader->channel.large_count + 2;
+}
+
+/// Takes what has arrived of such a payload; returns how many of the bytes are done with.
+static size_t pass_over(lapse_reader *reader, const char *bytes, size_t count) {
+    size_t length = reader->channel.large_count, left = reader->large_left;
+    if (left > 2) {
+        size_t passed = length + 2 - left, taken = count < left - 2 ? count : left - 2;
+        if (passed < LAPSE_LARGE_BYTES) {
+            size_t room = LAPSE_LARGE_BYTES - passed;
+            memcpy(reader->large + passed, bytes, taken < room ? taken : room);
+        }
+        reader->large_left -= taken;
+        return taken;
+    }
+    if (*bytes != (left == 2 ? '\r' : '\n'))
+        return REFUSE(reader, "a bulk string that does not end where its length says"), 0;
+    reader->large_left--;
+    if (reader->large_left == 0 && !lapse_message_append_large(&reader->channel, &reader->tape, reader->large))
+        out_of_memory(reader);
+    return 1;
+}
+
 /// Adds to the message that has arrived in part; returns how many of the bytes are done with.
 static size_t complete_carry(lapse_reader *reader, const char *bytes, size_t count) {
     size_t carried = reader->carry_count, room = CARRY_BYTES - carried;
@@ -276,6 +307,7 @@ static size_t complete_carry(lapse_reader *reader, const char *bytes, size_t cou
     size_t taken = lapse_messages_take(
         &reader->channel, &reader->tape, &reader->limits, reader->carry, carried + added, 1, &rest);
     if (rest == lapse_rest_no_memory) return out_of_memory(reader), 0;
+    if (rest == lapse_rest_large) return begin_large(reader), taken - carried;
     if (taken > 0) {
         reader->carry_count = 0;
         return taken - carried;
@@ -292,6 +324,7 @@ static size_t take_messages(lapse_reader *reader, const char *bytes, size_t coun
     size_t taken =
         lapse_messages_take(&reader->channel, &reader->tape, &reader->limits, bytes, count, SIZE_MAX, &rest);
     if (rest == lapse_rest_no_memory) return out_of_memory(reader), 0;
+    if (rest == lapse_rest_large) return begin_large(reader), taken;
     size_t left = count - taken;
     if (rest == lapse_rest_other || left > CARRY_BYTES) return leave_to_hiredis(reader), taken;
     memcpy(reader->carry, bytes + taken, left);
@@ -302,8 +335,9 @@ static size_t take_messages(lapse_reader *reader, const char *bytes, size_t coun
 int lapse_reader_feed(lapse_reader *reader, const void *bytes, size_t count) {
     const char *next = bytes;
     while (count > 0 && !failed(reader)) {
-        size_t done =
-            reader->is_at_boundary ? take_messages(reader, next, count) : feed_hiredis(reader, next, count);
+        size_t done = reader->large_left > 0   ? pass_over(reader, next, count)
+                      : reader->is_at_boundary ? take_messages(reader, next, count)
+                                               : feed_hiredis(reader, next, count);
         next += done;
         count -= done;
     }

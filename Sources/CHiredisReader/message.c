@@ -67,18 +67,22 @@ static found read_header(
     channel->channel_count = count;
     size_t left_for_payload = limits->reply_bytes - WORD_BYTES - count;
     channel->payload_limit = left_for_payload < limits->bulk_bytes ? left_for_payload : limits->bulk_bytes;
+    if (limits->message_bytes && limits->message_bytes < channel->payload_limit)
+        channel->payload_limit = limits->message_bytes;
     channel->is_on_tape = false;
     *at = next + count + 2;
     return complete;
 }
 
+static inline bool append_channel(lapse_channel *channel, lapse_tape *tape) {
+    if (channel->is_on_tape) return true;
+    channel->is_on_tape = lapse_tape_append_bytes(
+        tape, lapse_node_channel, channel->header + channel->channel_offset, channel->channel_count);
+    return channel->is_on_tape;
+}
+
 static inline bool append(lapse_channel *channel, lapse_tape *tape, const char *payload, size_t count) {
-    if (!channel->is_on_tape) {
-        if (!lapse_tape_append_bytes(
-                tape, lapse_node_channel, channel->header + channel->channel_offset, channel->channel_count))
-            return false;
-        channel->is_on_tape = true;
-    }
+    if (!append_channel(channel, tape)) return false;
     if (!lapse_tape_append_bytes(tape, lapse_node_message, payload, count)) return false;
     lapse_tape_close_reply(tape);
     return true;
@@ -100,6 +104,11 @@ size_t lapse_messages_take(
         size_t length = 0;
         if ((result = read_length(&at, end, &length)) != complete) break;
         if (length > channel->payload_limit) {
+            if (limits->message_bytes && length > limits->message_bytes) {
+                channel->large_count = length;
+                *rest = lapse_rest_large;
+                return (size_t)(at - bytes);
+            }
             result = other;
             break;
         }
@@ -114,6 +123,15 @@ size_t lapse_messages_take(
     return (size_t)(next - bytes);
 }
 
+bool lapse_message_append_large(lapse_channel *channel, lapse_tape *tape, const char *begin) {
+    size_t kept = channel->large_count < LAPSE_LARGE_BYTES ? channel->large_count : LAPSE_LARGE_BYTES;
+    if (!append_channel(channel, tape) || !lapse_tape_append_bytes(tape, lapse_node_large_message, begin, kept))
+        return false;
+    tape->nodes[tape->node_count - 1].value = (int64_t)channel->large_count;
+    lapse_tape_close_reply(tape);
+    return true;
+}
+
 bool lapse_message_begins(const char *bytes, size_t count) {
-    return count >= HEAD_BYTES && memcmp(bytes, HEAD, HEAD_BYTES) == 0;
+    return count > 0 && memcmp(bytes, HEAD, count < HEAD_BYTES ? count : HEAD_BYTES) == 0;
 }

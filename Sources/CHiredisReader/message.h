@@ -21,6 +21,8 @@ typedef struct {
     size_t channel_offset, channel_count;
     /// The longest payload that the limits allow on this channel.
     size_t payload_limit;
+    /// The length of the payload that is to be passed over.
+    size_t large_count;
     /// The channel is on the tape, ahead of its messages.
     bool is_on_tape;
 } lapse_channel;
@@ -30,6 +32,8 @@ typedef enum {
     lapse_rest_incomplete,
     /// What is left begins with something else.
     lapse_rest_other,
+    /// What is left begins with a payload that is to be passed over; its header was taken.
+    lapse_rest_large,
     lapse_rest_no_memory,
 } lapse_rest;
 
@@ -40,7 +44,10 @@ size_t lapse_messages_take(
     lapse_channel *channel, lapse_tape *tape, const lapse_reader_limits *limits, const char *bytes, size_t count,
     size_t most, lapse_rest *rest);
 
-/// Whether the bytes certainly begin with a message or something that only differs from it later.
+/// Puts the message on the tape whose payload was passed over.
+bool lapse_message_append_large(lapse_channel *channel, lapse_tape *tape, const char *begin);
+
+/// Whether the bytes, as far as they go, begin with a message or something that only differs from it later.
 bool lapse_message_begins(const char *bytes, size_t count);
 
 #endif

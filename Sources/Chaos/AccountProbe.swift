@@ -16,8 +16,11 @@ package final class AccountProbe: Sendable {
         var waiting: Int
         var lost: Int
         var ignored: Int
+        var unannounced: Int
 
-        var isBalanced: Bool { announced == handled + deadLettered + pending + waiting + lost + ignored }
+        var isBalanced: Bool {
+            announced == handled + deadLettered + pending + waiting + lost + ignored + unannounced
+        }
     }
 
     private struct Page: Decodable {

@@ -95,7 +95,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         switch self {
         case .notificationsEmptied: ["--notifications", "set"]
         // A minute's backlog must not fit.
-        case .slowHandler: ["--log-bytes", "65536", "--log-age", "3s"]
+        case .slowHandler: ["--log-bytes", "65536", "--log-age", "9s"]
         case _ where hasCompanions: ["--companion", CompanionKeys.rule]
         default: []
         }

@@ -22,14 +22,16 @@ package struct AdminServer: Service {
     private let address: AdminAddress
     private let source: any AdminSource
     private let registry: PrometheusRegistry
+    private let limits: AdminLimits
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
 
     /// - Parameter onListening: gets the bound port, which for port 0 is known only then.
     package init(
-        address: AdminAddress, source: any AdminSource, registry: PrometheusRegistry, logger: Logger,
-        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        address: AdminAddress, source: any AdminSource, registry: PrometheusRegistry, limits: AdminLimits = .init(),
+        logger: Logger, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
+        self.limits = limits
         self.address = address
         self.source = source
         self.registry = registry
@@ -59,15 +61,19 @@ package struct AdminServer: Service {
             maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64)
         let logger = logger
         let onListening = onListening
+        let limits = limits
+        let door = ConnectionGuard.Door(limits)
         var quiet = logger
         // The framework greets at info; the line below says it in our words.
         quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
             responder: AdminResponder(source: source, registry: registry),
-            server: .http1(configuration: .init(idleTimeout: .seconds(90), httpDecoderConfiguration: decoder)),
-            configuration: .init(
-                address: .hostname(host, port: port), backlog: 128,
-                availableConnectionsDelegate: MaximumAvailableConnections(256, logger: quiet)),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [
+                        IdleStateHandler(writeTimeout: TimeAmount(limits.unread)), ConnectionGuard(door),
+                    ], idleTimeout: TimeAmount(limits.idle), httpDecoderConfiguration: decoder)),
+            configuration: .init(address: .hostname(host, port: port), backlog: 128),
             onServerRunning: { channel in
                 let bound = AdminAddress.listen(host: host, port: channel.localAddress?.port ?? port)
                 logger.info("admin port open", metadata: ["address": "\(bound)"])

@@ -51,6 +51,10 @@ package enum LapseMetrics {
         .counter(
             "lapse_expirations_ignored_total", by: "node",
             "Expirations passed over: this node did not own the slot any more, or the key is not wanted."),
+        .counter(
+            "lapse_expirations_unannounced_total", by: "node",
+            "Expirations that this node counted and never announced, though it was set to: nothing that could be heard."
+        ),
         .gauge("lapse_log_entries", by: "node", "Expirations kept in the log of this node."),
         .gauge("lapse_log_bytes", by: "node", "Bytes kept in the log of this node."),
         .gauge("lapse_backlog", by: "node", "Expirations of this node in the log that are not yet finished."),

@@ -42,7 +42,7 @@ enum Connection: OptionGroupTable {
             standardHelp: "run and tail keep trying, the others 5s"))
     static let addressMap = Setting.text(
         OptionRow(
-            name: "address-map", arity: .many, value: "from=to",
+            name: "address-map", arity: .list, value: "from=to",
             help: "Rewrites an address that nodes announce, behind NAT: host:port=host:port or host=host."))
     static let config = Setting.text(
         OptionRow(

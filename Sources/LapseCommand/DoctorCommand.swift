@@ -69,10 +69,10 @@ struct DoctorCommand: AsyncParsableCommand {
         if asJSON {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            try await LineOutput().write(Array(encoder.encode(report)) + [UInt8(ascii: "\n")])
+            try await StandardStream.results().write(Array(encoder.encode(report)) + [UInt8(ascii: "\n")])
         } else {
             let text = report.text(width: Terminal.width ?? 100, isColoured: Terminal.takesColours)
-            try await LineOutput().write(Array(text.utf8))
+            try await StandardStream.results().write(Array(text.utf8))
         }
     }
 
@@ -89,6 +89,6 @@ struct DoctorCommand: AsyncParsableCommand {
             StandardStream.errors.write("lapse: the second line is for every Sentinel")
             lines += sentinel + "\n"
         }
-        try await LineOutput().write(Array(lines.utf8))
+        try await StandardStream.results().write(Array(lines.utf8))
     }
 }

@@ -44,7 +44,7 @@ struct Failure: Error, Sendable, CustomStringConvertible {
         case let error as RegisterError:
             switch error {
             case .denied: self.init(.denied, error.description)
-            case .unreachable, .timedOut: self.init(.unreachable, error.description)
+            case .unreachable, .timedOut, .refusesWrites: self.init(.unreachable, error.description)
             case .unexpected, .cancelled: self.init(.internal, error.description)
             }
         case let error as ElectionError:
@@ -53,6 +53,7 @@ struct Failure: Error, Sendable, CustomStringConvertible {
             } else {
                 self.init(.internal, "\(error)")
             }
+        case let error as LineOutput.Broken: self.init(.internal, error.description)
         default: self.init(.internal, "\(error)")
         }
     }

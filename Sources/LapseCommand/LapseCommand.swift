@@ -19,6 +19,8 @@ struct LapseCommand: AsyncParsableCommand {
         ])
 
     static func main() async {
+        // Before anything is opened.
+        StandardStream.occupyClosed()
         // A reader that has gone away is an error of the write, not the end of the process.
         _ = signal(SIGPIPE, SIG_IGN)
         Glibc.exit(await end(of: Array(CommandLine.arguments.dropFirst())))
@@ -38,14 +40,20 @@ struct LapseCommand: AsyncParsableCommand {
         } catch let code as ExitCode {
             return code.rawValue
         } catch let error where exitCode(for: error) == .success {
-            // Help, or the version.
-            StandardStream.output.write(fullMessage(for: error))
-            return 0
+            return await tell(fullMessage(for: error))
         } catch let error where exitCode(for: error) == .validationFailure {
             return report(.usage(usage(message(for: error), arguments)))
         } catch {
             return report(Failure(error))
         }
+    }
+
+    /// Help, or the version.
+    private static func tell(_ text: String) async -> Int32 {
+        do {
+            try await StandardStream.print(text)
+            return 0
+        } catch { return report(Failure(error)) }
     }
 
     private static func report(_ failure: Failure) -> Int32 {

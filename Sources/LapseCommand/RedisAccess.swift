@@ -39,6 +39,7 @@ final class RedisAccess: Sendable {
             do throws(RedisError) {
                 return try await watch.discover()
             } catch {
+                if let impossible = ImpossibleSettings.explain(error) { throw Failure(impossible) }
                 if error.isPermanent || error.kind == .protocolViolation { throw Failure(error) }
                 let left = deadline.map { $0 - .now } ?? .seconds(60)
                 guard left > .zero else { throw Failure(error) }
@@ -48,6 +49,13 @@ final class RedisAccess: Sendable {
                 }
                 if await bell.wait(upTo: min(backoff.next(), left)) == .cancelled { throw Failure(error) }
             }
+        }
+    }
+
+    /// Refuses what can never work on these servers.
+    func check(_ configuration: ProcessorConfiguration, _ topology: Topology) async throws(Failure) {
+        do { try await ImpossibleSettings(configuration, deployment, nodes: nodes).check(topology) } catch {
+            throw Failure(error)
         }
     }
 

@@ -14,7 +14,7 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "The service: subscribe to every node, elect a leader, handle expirations.",
         discussion: """
             Replicas with the same --name form one group: one of them leads and handles, the others stand by with the \
-            same log. SIGTERM drains, hands over and exits with 0; a second signal exits at once. Exit codes: 64 usage, \
+            same log. SIGTERM drains, hands over and exits with 0; another signal more than a second later exits at once. Exit codes: 64 usage, \
             69 Redis not reached within --startup-timeout, 77 authentication or permission refused, 70 internal.
             """)
 
@@ -107,7 +107,13 @@ struct RunningService {
             let handler = LoggingHandler()
             return { try await handler($0, $1) }
         case .ndjson:
-            let output = LineOutput { broken in ending.begin(because: Failure(.internal, broken.description)) }
+            let output = LineOutput(
+                onBroken: { broken in ending.begin(because: Failure(broken)) },
+                onStalled: { [logger] stall in
+                    logger.warning(
+                        "stdout is not read",
+                        metadata: ["seconds": "\(stall.seconds)", "waiting": "\(stall.waiting)"])
+                })
             let handler = NDJSONHandler(replica: configuration.id, output: output)
             return { try await handler($0, $1) }
         }
@@ -125,7 +131,13 @@ private final class Ending: Sendable {
 
     var failure: Failure? { state.withLock { $0.failure } }
 
-    func attach(_ stop: @escaping @Sendable () -> Void) { state.withLock { $0.stop = stop } }
+    func attach(_ stop: @escaping @Sendable () -> Void) {
+        let hasBegun = state.withLock { state in
+            state.stop = stop
+            return state.failure != nil
+        }
+        if hasBegun { stop() }
+    }
 
     func begin(because failure: Failure? = nil) {
         let stop = state.withLock { state in

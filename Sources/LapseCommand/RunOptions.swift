@@ -65,17 +65,17 @@ enum Candidacy: OptionGroupTable {
 enum Wanted: OptionGroupTable {
     static let match = Setting.text(
         OptionRow(
-            name: "match", arity: .many, value: "glob", help: "Keys wanted, a Redis glob.", standardHelp: "all"))
+            name: "match", arity: .globs, value: "glob", help: "Keys wanted, a Redis glob.", standardHelp: "all"))
     static let ignore = Setting.text(
-        OptionRow(name: "ignore", arity: .many, value: "glob", help: "Keys not wanted, a Redis glob."))
+        OptionRow(name: "ignore", arity: .globs, value: "glob", help: "Keys not wanted, a Redis glob."))
     static let database = Setting.number(
         OptionRow(
-            name: "database", arity: .many, value: "n", help: "Database wanted.",
+            name: "database", arity: .list, value: "n", help: "Database wanted.",
             standardHelp: "the one the URL names, else 0"), 0...65_535)
 
     static let companion = Setting.text(
         OptionRow(
-            name: "companion", arity: .many, value: "rule",
+            name: "companion", arity: .list, value: "rule",
             help: "Keys that hold the value of an expiring one, as 'session:* => session-data:*'."))
 
     static let rows = [match.row, ignore.row, database.row, companion.row]

@@ -2,40 +2,76 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// SIGTERM and SIGINT: the first one asks, the second one ends the process at once.
-final class SignalTrap {
-    private final class First: Sendable {
-        let number = Mutex<Int32?>(nil)
+/// What the signals that ask for an end mean, one after the other.
+struct EndRequests: Sendable {
+    enum Answer: Sendable, Equatable {
+        /// The first one: drain and hand over.
+        case begin
+        /// The same request, as a terminal and its shell, or a supervisor and its script, send it twice.
+        case same
+        /// The end is wanted now.
+        case endAtOnce
     }
 
-    private let first = First()
+    /// Signals that come within this time of the first are one request.
+    static let window = Duration.seconds(1)
+    private var first: ContinuousClock.Instant?
+
+    mutating func received(at now: ContinuousClock.Instant) -> Answer {
+        guard let first else {
+            self.first = now
+            return .begin
+        }
+        return now - first <= Self.window ? .same : .endAtOnce
+    }
+}
+
+/// SIGTERM, SIGINT and SIGHUP: the first one asks for an end; another one more than a second later ends the process at once.
+final class SignalTrap {
+    private struct State {
+        var requests = EndRequests()
+        var number: Int32?
+    }
+
+    private final class Shared: Sendable {
+        let state = Mutex(State())
+    }
+
+    private let shared = Shared()
     private let sources: [any DispatchSourceSignal]
 
     /// The signal that asked, if any.
-    var signal: Int32? { first.number.withLock { $0 } }
+    var signal: Int32? { shared.state.withLock { $0.number } }
 
     /// - Parameter onFirst: called once, on a thread that nothing else the process does can keep busy.
     init(onFirst: @escaping @Sendable (_ number: Int32) -> Void) {
         let queue = DispatchQueue(label: "lapse.signals", qos: .userInteractive)
-        let first = first
-        sources = [SIGTERM, SIGINT].map { number in
-            _ = Glibc.signal(number, SIG_IGN)
+        let shared = shared
+        sources = [SIGTERM, SIGINT, SIGHUP].compactMap { number in
+            let before = Glibc.signal(number, SIG_IGN)
+            // Started by nohup, it is to outlive its terminal.
+            if number == SIGHUP, unsafe unsafeBitCast(before, to: Int.self) == Self.ignored { return nil }
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
-                let isFirst = first.number.withLock { signal in
-                    defer { signal = signal ?? number }
-                    return signal == nil
+                let answer = shared.state.withLock { state in
+                    state.number = state.number ?? number
+                    return state.requests.received(at: .now)
                 }
-                guard isFirst else {
+                switch answer {
+                case .begin: onFirst(number)
+                case .same: break
+                case .endAtOnce:
                     StandardStream.errors.write("lapse: second signal: ending at once")
                     _exit(128 + number)
                 }
-                onFirst(number)
             }
             source.resume()
             return source
         }
     }
+
+    /// SIG_IGN as a number: two C function pointers cannot be compared.
+    private static let ignored = 1
 
     deinit { for source in sources { source.cancel() } }
 }

@@ -65,6 +65,8 @@ public enum RegisterError: Error, Sendable, Hashable, CustomStringConvertible {
     case timedOut
     /// Authentication or permission refused: nothing but an operator can help.
     case denied(String)
+    /// The server answers and refuses to write, such as one whose memory is full; the text names it and gives its words.
+    case refusesWrites(String)
     /// An answer that makes no sense.
     case unexpected(String)
     /// The task that asked was cancelled.
@@ -76,6 +78,7 @@ public enum RegisterError: Error, Sendable, Hashable, CustomStringConvertible {
         case .unreachable(let detail): "unreachable: \(detail)"
         case .timedOut: "no answer in time"
         case .denied(let detail): "refused: \(detail)"
+        case .refusesWrites(let detail): detail
         case .unexpected(let detail): "unexpected answer: \(detail)"
         case .cancelled: "cancelled"
         }

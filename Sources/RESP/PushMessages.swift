@@ -3,6 +3,8 @@ internal import CHiredisReader
 /// What a subscriber connection says.
 package enum PushKind: Sendable, Equatable {
     case message
+    /// A message of so many bytes that was passed over, see ``ReplyLimits/messageBytes``; the payload is its beginning.
+    case largeMessage(bytes: Int)
     /// A message that came through a pattern; the channel is the real one.
     case patternMessage
     case subscribed
@@ -35,6 +37,11 @@ extension ReplyBatch {
                 let run = run(at: index, of: channel)
                 index += run.count
                 messages(run)
+            case lapse_node_large_message:
+                node(channel).withBytes { name in
+                    head.withBytes { other(.largeMessage(bytes: Int(head.integer)), name, $0) }
+                }
+                index += 1
             case lapse_node_array:
                 index = pushArray(at: index, of: head.elements, messages, other)
             default:

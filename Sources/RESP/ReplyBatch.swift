@@ -71,6 +71,10 @@ struct ReplyNode {
     init(_ node: lapse_node, in bytes: UnsafePointer<UInt8>?) {
         self.node = node
         switch node.kind {
+        case lapse_node_large_message:
+            // Unsafe: the C side wrote the first bytes at `offset`.
+            unsafe self.string = UnsafeRawBufferPointer(
+                start: bytes.map { unsafe $0 + node.offset }, count: min(Int(node.value), Int(LAPSE_LARGE_BYTES)))
         case lapse_node_simple, lapse_node_error, lapse_node_bulk, lapse_node_channel, lapse_node_message:
             // Unsafe: the C side wrote `value` bytes at `offset`, and `bytes` is set once it has any string.
             unsafe self.string = UnsafeRawBufferPointer(

@@ -16,7 +16,8 @@ package struct ReplyReader: ~Copyable {
 
     package init(limits: ReplyLimits = ReplyLimits()) {
         let limits = lapse_reader_limits(
-            bulk_bytes: limits.bulkBytes, reply_nodes: limits.values, reply_bytes: limits.replyBytes)
+            bulk_bytes: limits.bulkBytes, reply_nodes: limits.values, reply_bytes: limits.replyBytes,
+            message_bytes: limits.messageBytes ?? 0)
         // Unsafe: a C object; `deinit` is the only place that frees it.
         guard let reader = unsafe lapse_reader_create(limits) else { fatalError("out of memory") }
         unsafe self.reader = reader

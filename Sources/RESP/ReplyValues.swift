@@ -16,16 +16,20 @@ extension ReplyBatch {
             case lapse_node_message:
                 values.append(message(node(index), on: node(channel)))
                 index += 1
+            case lapse_node_large_message:
+                values.append(message(nil, on: node(channel)))
+                index += 1
             default: values.append(value(at: &index))
             }
         }
         return values
     }
 
-    private func message(_ payload: ReplyNode, on channel: ReplyNode) -> RESPValue {
+    /// - Parameter payload: nil for one that was passed over.
+    private func message(_ payload: ReplyNode?, on channel: ReplyNode) -> RESPValue {
         .array([
             .bulk(ByteBuffer(string: "message")), .bulk(channel.withBytes(ByteBuffer.init(copying:))),
-            .bulk(payload.withBytes(ByteBuffer.init(copying:))),
+            payload.map { .bulk($0.withBytes(ByteBuffer.init(copying:))) } ?? .null,
         ])
     }
 

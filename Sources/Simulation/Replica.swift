@@ -174,4 +174,5 @@ struct LogSum {
 struct NodeSum {
     var finished = 0
     var ignored: UInt64 = 0
+    var unannounced: UInt64 = 0
 }

@@ -48,6 +48,7 @@ extension World {
     func tell(_ replica: Replica, _ body: Body) {
         let news = replica.intake.takeNews()
         for (node, count) in news.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
+        for (node, count) in news.unannounced { body.account["\(node)", default: NodeSum()].unannounced += count }
         for hole in news.holes { repair(hole, replica, body) }
         if !news.doubtful.isEmpty { lookSoon(replica) }
     }
@@ -123,7 +124,7 @@ extension World {
         let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map(\.node)
         for (node, sum) in sums where !inexact.contains(node) {
             let account = body.account[node] ?? NodeSum()
-            let settled = account.finished + sum.open + sum.lost + Int(account.ignored)
+            let settled = account.finished + sum.open + sum.lost + Int(account.ignored + account.unannounced)
             if sum.passed != settled {
                 ledger.violate(
                     .i9,

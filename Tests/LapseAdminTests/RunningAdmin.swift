@@ -26,11 +26,12 @@ struct RunningAdmin {
 
     static func run(
         _ source: StubSource = StubSource(), registry: PrometheusRegistry = PrometheusRegistry(),
-        host: String = "127.0.0.1", _ body: (RunningAdmin) async throws -> Void
+        host: String = "127.0.0.1", limits: AdminLimits = .init(), _ body: (RunningAdmin) async throws -> Void
     ) async throws {
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let server = AdminServer(
-            address: .listen(host: host, port: 0), source: source, registry: registry, logger: .silent
+            address: .listen(host: host, port: 0), source: source, registry: registry, limits: limits,
+            logger: .silent
         ) { listening.yield($0) }
         let group = ServiceGroup(services: [server], logger: .silent)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

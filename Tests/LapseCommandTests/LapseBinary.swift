@@ -22,15 +22,23 @@ struct LapseBinary: Sendable {
     }
 
     /// Starts the command; nothing of this process's environment but the path reaches it.
-    static func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Child {
+    ///
+    /// - Parameters:
+    ///   - redirection: what a shell does with its streams, such as `>&-`.
+    ///   - readsOutput: whether anybody reads its stdout.
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], redirected redirection: String? = nil,
+        readsOutput: Bool = true
+    ) throws -> Child {
         let child = Child()
-        child.process.executableURL = url
-        child.process.arguments = arguments
+        child.process.executableURL = redirection == nil ? url : URL(filePath: "/bin/sh")
+        child.process.arguments =
+            (redirection.map { ["-c", #"exec "$0" "$@" "# + $0, url.path] } ?? []) + arguments
         child.process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
         child.process.standardInput = FileHandle.nullDevice
         child.process.standardOutput = child.output
         child.process.standardError = child.errors
-        child.collect()
+        child.collect(output: readsOutput)
         try child.process.run()
         return child
     }
@@ -44,14 +52,18 @@ struct LapseBinary: Sendable {
         fileprivate let process = Process()
         fileprivate let output = Pipe()
         fileprivate let errors = Pipe()
+        private let isRead = Mutex(true)
         private let printed = Mutex<(output: Data, errors: Data)>((Data(), Data()))
 
         deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
-        fileprivate func collect() {
-            output.fileHandleForReading.readabilityHandler = { [weak self] handle in
-                guard let self else { return handle.readabilityHandler = nil }
-                printed.withLock { Self.read(handle, into: &$0.output) }
+        fileprivate func collect(output readsOutput: Bool) {
+            isRead.withLock { $0 = readsOutput }
+            if readsOutput {
+                output.fileHandleForReading.readabilityHandler = { [weak self] handle in
+                    guard let self else { return handle.readabilityHandler = nil }
+                    printed.withLock { Self.read(handle, into: &$0.output) }
+                }
             }
             errors.fileHandleForReading.readabilityHandler = { [weak self] handle in
                 guard let self else { return handle.readabilityHandler = nil }
@@ -67,8 +79,9 @@ struct LapseBinary: Sendable {
 
         /// Whether all that has been printed was read. What is read is taken in under the same lock.
         private var isCollected: Bool {
-            printed.withLock { _ in
-                [output, errors].allSatisfy { pipe in
+            let pipes = isRead.withLock { $0 } ? [output, errors] : [errors]
+            return printed.withLock { _ in
+                pipes.allSatisfy { pipe in
                     var end = pollfd(
                         fd: pipe.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
                     return unsafe poll(&end, 1, 0) <= 0 || end.revents & Int16(POLLIN) == 0
@@ -76,11 +89,14 @@ struct LapseBinary: Sendable {
             }
         }
 
+        var isRunning: Bool { process.isRunning }
+
         func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
         /// Nobody reads its output any more.
         func closeOutput() throws {
             output.fileHandleForReading.readabilityHandler = nil
+            isRead.withLock { $0 = false }
             try output.fileHandleForReading.close()
         }
 

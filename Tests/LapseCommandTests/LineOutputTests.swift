@@ -71,14 +71,14 @@ import ThrowawayRedis
         signal(SIGPIPE, SIG_IGN)
         let ends = try Ends()
         let told = Mutex<[String]>([])
-        let output = LineOutput(ends.write) { broken in told.withLock { $0.append(broken.description) } }
+        let output = LineOutput(ends.write, onBroken: { broken in told.withLock { $0.append(broken.description) } })
         close(ends.read)
         for _ in 0..<3 {
             await #expect(throws: LineOutput.Broken.self) { try await output.write([10]) }
         }
         // Told behind the continuation of the first line.
         while told.withLock({ $0.isEmpty }) { await Task.yield() }
-        #expect(told.withLock { $0 } == ["stdout is closed: whoever read it has ended"])
+        #expect(told.withLock { $0 } == ["stdout is closed: its reader has ended"])
     }
 
     @Test func aStuckReaderHoldsUpNobodyWhoIsCancelled() async throws {

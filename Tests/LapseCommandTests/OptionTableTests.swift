@@ -86,8 +86,8 @@ import Testing
 
     @Test func repeatableOptionsTakeMany() async throws {
         let flags = try await OptionValues(
-            given: ["match": ["a,b", "c"], "redis": ["redis://a,redis://b", "redis://c"]], environment: [:])
-        #expect(try flags.all(Wanted.match) == ["a,b", "c"])
+            given: ["match": ["a, b", "c"], "redis": ["redis://a,redis://b", "redis://c"]], environment: [:])
+        #expect(try flags.all(Wanted.match) == ["a", "b", "c"])
         #expect(try flags.all(Connection.redis) == ["redis://a", "redis://b", "redis://c"])
 
         let environment = try await OptionValues(
@@ -95,11 +95,38 @@ import Testing
         #expect(try environment.all(Wanted.match) == ["a:*", "b:*"])
         #expect(try environment.all(Wanted.database) == [0, 3])
 
-        let file = try TemporaryFile(#"{"match": ["a,b", "c"], "database": [1, 2], "redis": "redis://a,redis://b"}"#)
+        let file = try TemporaryFile(
+            #"{"match": ["a,b", "c"], "ignore": "x,y", "database": [1, 2], "redis": "redis://a,redis://b"}"#)
         let listed = try await OptionValues(given: ["config": [file.path]], environment: [:])
-        #expect(try listed.all(Wanted.match) == ["a,b", "c"])
+        #expect(try listed.all(Wanted.match) == ["a", "b", "c"])
+        #expect(try listed.all(Wanted.ignore) == ["x", "y"])
         #expect(try listed.all(Wanted.database) == [1, 2])
         #expect(try listed.all(Connection.redis) == ["redis://a", "redis://b"])
+    }
+
+    /// One rule for the command line, the environment and a file.
+    @Test(arguments: [
+        (#"a\,b,c"#, [#"a\,b"#, "c"]), ("a[,;]b,c", ["a[,;]b", "c"]), (#"a\\,b"#, [#"a\\"#, "b"]), ("a[b,c", ["a[b,c"]),
+        (" a , b ", ["a", "b"]),
+    ])
+    func aCommaMayBelongToAGlob(text: String, globs: [String]) async throws {
+        let file = try TemporaryFile("match: '\(text)'\n")
+        for values in [
+            try await OptionValues(given: ["match": [text]], environment: [:]),
+            try await OptionValues(given: [:], environment: ["LAPSE_MATCH": text]),
+            try await OptionValues(given: ["config": [file.path]], environment: [:]),
+        ] { #expect(try values.all(Wanted.match) == globs) }
+    }
+
+    @Test func aCommaMayBelongToAValue() async throws {
+        let values = try await OptionValues(
+            given: ["companion": [#"a\,*=>b:*,c:*=>d:*"#]], environment: ["LAPSE_COMPANION": "never"])
+        #expect(try values.all(Wanted.companion) == ["a,*=>b:*", "c:*=>d:*"])
+    }
+
+    @Test func aFlagCountsBeforeAListInTheEnvironment() async throws {
+        let values = try await OptionValues(given: ["match": ["a"]], environment: ["LAPSE_MATCH": "b,c"])
+        #expect(try values.all(Wanted.match) == ["a"])
     }
 
     @Test func aFileMayNest() async throws {
@@ -122,7 +149,7 @@ import Testing
         let raw = Setting<String>(row: row) { text throws(Malformed) in text }
         switch row.arity {
         case .one, .flag: return [try values(raw)].compactMap(\.self)
-        case .list, .many: return try values.all(raw)
+        case .list, .globs: return try values.all(raw)
         }
     }
 }

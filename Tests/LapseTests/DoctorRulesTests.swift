@@ -60,6 +60,21 @@ struct DoctorRulesTests {
         #expect(found.map { $0.node?.port } == [1, 2, 5])
     }
 
+    @Test("row 56: memory that is nearly full is warned of from 80 % of the limit on")
+    func fullMemory() throws {
+        var facts = DoctorExamples.cluster
+        facts.nodes[0].info["maxmemory"] = "1000000"
+        facts.nodes[0].info["used_memory"] = "799000"
+        #expect(findings(facts, "memory").isEmpty)
+        facts.nodes[0].info["used_memory"] = "800000"
+        let finding = try #require(findings(facts, "memory").first)
+        #expect(finding.severity == .warns && finding.node == DoctorExamples.address(1))
+        #expect(finding.detail.contains("no leader can be elected"))
+        #expect(finding.fix?.hasPrefix("redis-cli -h 10.0.0.1 -p 1 CONFIG SET maxmemory 2000000") == true)
+        facts.nodes[0].info["maxmemory_policy"] = "allkeys-lru"
+        #expect(findings(facts, "memory").isEmpty, "keys go instead, which is told elsewhere")
+    }
+
     @Test func aSlowNodeIsToldFromAQuickOne() {
         var facts = DoctorExamples.cluster
         facts.nodes[0].contact = .answered(after: .milliseconds(300))
@@ -73,7 +88,7 @@ struct DoctorRulesTests {
         facts.uncoveredSlots = 1
         facts.nodes[3].isFailing = true
         let found = findings(facts, "slots")
-        #expect(found.map(\.severity) == [.breaks, .warns])
+        #expect(found.map(\.severity) == [.breaks, .notes])
         #expect(found[0].title == "1 slot is owned by no node" && found[0].fix == "redis-cli --cluster fix 10.0.0.1:1")
     }
 
@@ -151,7 +166,23 @@ struct DoctorRulesTests {
         var facts = DoctorExamples.cluster
         facts.nodes[0].set("min-replicas-to-write", "2")
         #expect(findings(facts, "min-replicas").map(\.severity) == [.breaks])
-        #expect(findings(DoctorExamples.sentinel, "min-replicas").map(\.severity) == [.notes])
+    }
+
+    @Test("row 114: a master cut off with the leader must stop taking renewals before a replica is promoted")
+    func aMasterThatIsCutOffGoesOnTakingRenewals() {
+        var facts = DoctorExamples.sentinel
+        let first = findings(facts, "min-replicas")
+        #expect(first.map(\.severity) == [.warns])
+        #expect(first.first?.fix == "redis-cli -h 10.0.0.1 -p 1 CONFIG SET min-replicas-to-write 2")
+        facts.nodes[0].info["min_slaves_good_slaves"] = "2"
+        facts.nodes[0].set("min-replicas-to-write", "2")
+        #expect(findings(facts, "min-replicas").isEmpty)
+        // Ten seconds of lag and a lease of eight: longer than a Sentinel that promotes after twelve waits.
+        facts.sentinelPatience = .seconds(12)
+        let late = findings(facts, "min-replicas")
+        #expect(late.first?.fix?.hasSuffix("CONFIG SET min-replicas-max-lag 4") == true, "\(late)")
+        facts.nodes[0].set("min-replicas-max-lag", "4")
+        #expect(findings(facts, "min-replicas").isEmpty)
     }
 
     @Test func nothingKeptOnDisk() {
@@ -224,5 +255,51 @@ struct DoctorRulesTests {
         var facts = DoctorExamples.cluster
         facts.nodes[0].info["redis_version"] = "5.0.14"
         #expect(findings(facts, "version").map(\.severity) == [.breaks])
+    }
+}
+
+/// Nodes that the cluster calls failing.
+@Suite struct DoctorFailingNodesTests {
+    private func spoilt(_ spoil: (inout DeploymentFacts) -> Void) -> [Finding] {
+        var facts = DoctorExamples.cluster
+        spoil(&facts)
+        return Checkup.findings(facts).filter { ["slots", "reachability"].contains($0.check) }
+    }
+
+    private func kill(_ node: inout NodeFacts) {
+        node.contact = .unreachable("cannot connect")
+        node.isFailing = true
+    }
+
+    @Test func aMasterThatWasReplacedIsANote() {
+        let found = spoilt { facts in
+            kill(&facts.nodes[1])
+            facts.nodes[1].slotCount = 0
+            facts.nodes[4].role = .master
+            facts.nodes[4].slotCount = 5461
+        }
+        #expect(found.map(\.severity) == [.notes])
+        #expect(
+            found.first?.fix
+                == "start it again, or make all others forget it: "
+                + "redis-cli --cluster call 10.0.0.1:1 CLUSTER FORGET 10.0.0.2:2")
+    }
+
+    /// The keys of its slots would be gone.
+    @Test func theOwnerOfSlotsIsNeverToBeRemoved() {
+        let found = spoilt { kill(&$0.nodes[1]) }
+        #expect(found.contains { $0.check == "slots" && $0.severity == .breaks })
+        #expect(found.allSatisfy { !($0.fix ?? "").contains("FORGET") && !($0.fix ?? "").contains("del-node") })
+        #expect(found.contains { $0.fix?.hasSuffix("redis-cli -h 10.0.0.5 -p 5 CLUSTER FAILOVER TAKEOVER") == true })
+    }
+
+    @Test func aDeadReplicaOfADeadMasterMayBeTheLastCopy() {
+        let found = spoilt { facts in
+            kill(&facts.nodes[1])
+            kill(&facts.nodes[4])
+        }
+        #expect(found.allSatisfy { !($0.fix ?? "").contains("FORGET") })
+        let alone = spoilt { kill(&$0.nodes[4]) }
+        #expect(alone.contains { $0.fix?.contains("FORGET") == true }, "its master lives")
     }
 }

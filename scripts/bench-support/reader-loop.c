@@ -15,7 +15,7 @@ int main(int argc, char **argv) {
         length += (size_t)snprintf(slice + length, sizeof slice - length,
                                    "*3\r\n$7\r\nmessage\r\n$22\r\n__keyevent@0__:expired\r\n$20\r\nsession:%012d\r\n",
                                    number);
-    lapse_reader *reader = lapse_reader_create((lapse_reader_limits){1 << 20, 1 << 20, 1 << 20});
+    lapse_reader *reader = lapse_reader_create((lapse_reader_limits){1 << 20, 1 << 20, 1 << 20, 1 << 20});
     if (!reader) return 71;
     size_t seen = 0;
     for (long round = atol(argv[1]); round > 0; round--) {

@@ -21,7 +21,11 @@ typedef enum : uint32_t {
     lapse_node_channel,
     /// `message`, the last channel, and this payload. Payloads of neighbouring nodes lie back to back.
     lapse_node_message,
+    /// The same of a payload that was passed over: its length, and no more than LAPSE_LARGE_BYTES of its beginning.
+    lapse_node_large_message,
 } lapse_node_kind;
+
+enum { LAPSE_LARGE_BYTES = 64 };
 
 typedef struct {
     /// The integer; the length of a string; the number of elements of an array.
@@ -37,6 +41,8 @@ typedef struct {
     /// Values of one reply, nested ones included.
     size_t reply_nodes;
     size_t reply_bytes;
+    /// A longer payload of a message in its plain form is passed over as it comes, and not held; 0 for no such limit.
+    size_t message_bytes;
 } lapse_reader_limits;
 
 /// The complete replies since the last `lapse_reader_forget`.

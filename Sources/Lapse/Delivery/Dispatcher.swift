@@ -11,16 +11,20 @@ package final class Dispatcher: Sendable {
         /// These are missing in a log: to be filled, or reported as lost. ``settle(_:)`` says when that is done.
         package var hole: @Sendable (Repairer.Hole) -> Void
         package var ignored: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
+        /// Counted by a node and never announced.
+        package var unannounced: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
         /// A node announces for slots it is not known to own: look again.
         package var doubtful: @Sendable (NodeAddress) -> Void
 
         package init(
             hole: @escaping @Sendable (Repairer.Hole) -> Void,
             ignored: @escaping @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void,
+            unannounced: @escaping @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void = { _, _ in },
             doubtful: @escaping @Sendable (NodeAddress) -> Void
         ) {
             self.hole = hole
             self.ignored = ignored
+            self.unannounced = unannounced
             self.doubtful = doubtful
         }
     }
@@ -361,6 +365,7 @@ package final class Dispatcher: Sendable {
     private func tell(_ news: Intake.News) {
         for hole in news.holes { listeners.hole(hole) }
         for (node, count) in news.ignored { listeners.ignored(node, count) }
+        for (node, count) in news.unannounced { listeners.unannounced(node, count) }
         for node in news.doubtful { listeners.doubtful(node) }
     }
 

@@ -56,7 +56,16 @@ extension Intake {
         }
         machine.take(noted..<index, of: source)
         machine.add(list)
+        note(log, isUnproven: !isAllTaken)
         return isAllTaken
+    }
+
+    private mutating func note(_ log: NodeLog, isUnproven: Bool) {
+        if isUnproven {
+            if unproven.insert(log.runID).inserted { log.stands(atUnproven: true) }
+        } else if !unproven.isEmpty, unproven.remove(log.runID) != nil {
+            log.stands(atUnproven: false)
+        }
     }
 
     /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
@@ -67,17 +76,22 @@ extension Intake {
             lost[log.runID]?.removeAll { $0.upperBound <= end }
             return true
         }
-        ask(hole, log)
+        let part = log.unannounced.first(of: hole)
+        guard part.reason != .countedOnly else {
+            // No replica heard it, since there was nothing to hear.
+            machine.skip(log.runID, through: part.ordinals.upperBound, as: .unannounced)
+            news.unannounced[log.address, default: 0] += part.ordinals.upperBound - part.ordinals.lowerBound + 1
+            return true
+        }
+        ask(part.ordinals, log, isUnannounced: part.reason != nil)
         return false
     }
 
-    private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog) {
-        let part = log.unannounced.first(of: hole)
-        repairing[log.runID] = part.ordinals
+    private mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, isUnannounced: Bool = false) {
+        repairing[log.runID] = hole
         news.holes.append(
             Repairer.Hole(
-                runID: log.runID, node: "\(log.address)", ordinals: part.ordinals, token: token,
-                isUnannounced: part.isUnannounced))
+                runID: log.runID, node: "\(log.address)", ordinals: hole, token: token, isUnannounced: isUnannounced))
     }
 
     /// The log of a process of which no leader has written: it begins with what any replica heard first.

@@ -13,6 +13,8 @@ package struct Intake {
         /// These are missing in a log: to be filled, or reported as lost. ``Intake/settle(_:)`` says when that is done.
         package var holes: [Repairer.Hole] = []
         package var ignored: [NodeAddress: UInt64] = [:]
+        /// Counted by their nodes and never announced.
+        package var unannounced: [NodeAddress: UInt64] = [:]
         /// Nodes that announce for slots they are not known to own: look again.
         package var doubtful: Set<NodeAddress> = []
     }
@@ -43,6 +45,8 @@ package struct Intake {
     var repairing: [String: ClosedRange<UInt64>] = [:]
     /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
     var lost: [String: [ClosedRange<UInt64>]] = [:]
+    /// Logs whose cursor stands before an entry that nothing proves to count or not.
+    var unproven: Set<String> = []
     /// The replicas seen lately.
     private var peers: Set<String> = []
     /// What peers are asked about beside holes.
@@ -75,7 +79,11 @@ package struct Intake {
         surveyedThrough = [:]
         opened = [:]
         phase = .running
-        for entry in progress.values { logs[entry.runID]?.adopt(base: entry.base) }
+        for entry in progress.values {
+            logs[entry.runID]?.learn(through: entry.cursor.through)
+            logs[entry.runID]?.adopt(base: entry.base)
+            logs[entry.runID]?.follow(true)
+        }
         // What the last leader left of a process that this replica never heard: its peers may have it.
         logs.learn(of: progress.values.map { HeardProcess(runID: $0.runID, node: $0.node) }, now: now)
     }
@@ -88,6 +96,8 @@ package struct Intake {
     /// The term is over; everything handed out has come back, or never will.
     package mutating func end() {
         phase = .idle
+        for runID in unproven { logs[runID]?.stands(atUnproven: false) }
+        unproven = []
         machine = DispatchMachine()
         progressAtBegin = [:]
     }

@@ -7,7 +7,8 @@ package protocol Check: Sendable {
 package enum Checkup {
     package static let checks: [any Check] = [
         ReachabilityCheck(), SlotsCheck(), RoleCheck(), VersionCheck(), NotificationsCheck(), PermissionsCheck(),
-        RegistersCheck(), EvictionCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(), AgeCheck(),
+        RegistersCheck(), EvictionCheck(), MemoryCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(),
+        AgeCheck(),
         ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
     ]
 

@@ -58,6 +58,7 @@ package final class Doctor: Sendable {
     @concurrent
     package func examine() async throws(LapseError) -> DoctorReport {
         let topology = try await discover()
+        try await ImpossibleSettings(configuration, deployment, nodes: nodes).check(topology)
         let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
         let keys = ElectionKeys.registers(count, name: configuration.name)
         let rights = try AccessRights(configuration, deployment, mode: topology.mode)
@@ -117,6 +118,7 @@ package final class Doctor: Sendable {
             do throws(RedisError) {
                 return try await watch.discover()
             } catch {
+                if let impossible = ImpossibleSettings.explain(error) { throw impossible }
                 let isHopeless = error.isPermanent || error.kind == .protocolViolation
                 if isHopeless || ContinuousClock.now >= deadline { throw LapseError(error) }
                 if await Doorbell(on: group.any()).wait(upTo: backoff.next()) == .cancelled { throw LapseError(error) }

@@ -14,7 +14,8 @@ struct NodeExamination {
 
     private static let settings = [
         "notify-keyspace-events", "hz", "active-expire-effort", "client-output-buffer-limit", "appendonly", "save",
-        "maxmemory", "maxmemory-policy", "min-replicas-to-write", "cluster-node-timeout", "databases",
+        "maxmemory", "maxmemory-policy", "min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout",
+        "databases",
     ]
 
     func facts() async -> NodeFacts {

@@ -11,6 +11,12 @@ struct RedisCommandLine {
         return (start + words).map(Self.quoted).joined(separator: " ")
     }
 
+    /// The same command on every node of a cluster that answers. `del-node` does not know a node that is gone.
+    static func clusterCall(_ node: NodeAddress, _ usesTLS: Bool, _ words: [String]) -> String {
+        let start = ["redis-cli"] + (usesTLS ? ["--tls"] : []) + ["--cluster", "call", "\(node)"]
+        return (start + words).map(quoted).joined(separator: " ")
+    }
+
     private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+@%=,")
 
     /// The word as one argument, quoted only where a shell would read something into it.

@@ -35,6 +35,12 @@ final class FeedSet: Sendable {
         }
     }
 
+    /// The feed of one process looks now and marks its stream, for a replica that is about to number it anew.
+    func check(_ runID: String, within limit: Duration) async {
+        let feed = members.withLock { $0.values.map(\.feed) }.first { $0.status.runID == runID }
+        await feed?.check(within: limit, marking: true)
+    }
+
     /// The feeds' states, by address.
     var statuses: [NodeAddress: NodeFeed.Status] { members.withLock { $0.mapValues { $0.feed.status } } }
 

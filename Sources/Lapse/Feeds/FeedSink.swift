@@ -14,6 +14,8 @@ final class FeedSink: PushReceiver {
         var leaseFreed: @Sendable (WakeUp) -> Void
         /// A leader asks its peers for what it did not hear.
         var asked: @Sendable (RepairRequest) -> Void
+        /// Another message of the group: see ``GroupMessage``.
+        var told: @Sendable (GroupMessage) -> Void
         /// How many looks at the topology have begun.
         var look: @Sendable () -> Int
     }
@@ -58,6 +60,7 @@ final class FeedSink: PushReceiver {
         var freed: WakeUp?
         var rings = false
         var requests: [String] = []
+        var messages: [GroupMessage] = []
         let count = log.receive(batch, now: now, look: listeners.look()) { _, payload, numbering in
             if payload.equals(Self.released) { freed = .released }
             if payload.starts(with: Self.repairPrefix), payload.byteCount <= RepairRequest.limitBytes,
@@ -65,6 +68,7 @@ final class FeedSink: PushReceiver {
             {
                 requests.append(payload.text)
             }
+            if let message = GroupMessage(payload), messages.count < Self.requestLimit { messages.append(message) }
             mark.withLock { mark in
                 guard let nonce = mark?.nonce, payload.equals(nonce) else { return }
                 mark?.arrived = true
@@ -76,6 +80,7 @@ final class FeedSink: PushReceiver {
         }
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }
+        for message in messages { listeners.told(message) }
         for request in requests.compactMap(RepairRequest.init) { listeners.asked(request) }
         if count > 0 { hasAppended.store(true, ordering: .relaxed) }
     }

@@ -12,6 +12,10 @@ package struct FeedWatch {
     /// A mark travels to every node: whatever is heard or forged, a stream is marked no more often.
     private static let spacing = Duration.seconds(5)
 
+    private var markedForPeer: Duration?
+    /// How rarely a peer may have the stream marked: a mark travels to every node of a cluster.
+    private static let restBetweenMarks = Duration.seconds(5)
+
     package init(patience: Int) { self.patience = patience }
 
     /// Whether the next mark is the one that gives the entries their ordinals.
@@ -37,6 +41,13 @@ package struct FeedWatch {
         isMarked = isKnown
         isMarkWanted = !isKnown
         check.settled()
+    }
+
+    /// Whether the stream may be marked for a peer's sake. - Parameter now: by a clock that nobody sets.
+    package mutating func mayMarkForPeer(now: Duration) -> Bool {
+        if let last = markedForPeer, now - last < Self.restBetweenMarks { return false }
+        markedForPeer = now
+        return true
     }
 
     package mutating func silenceChanged() { silentLooks = 0 }

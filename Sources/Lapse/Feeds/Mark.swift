@@ -3,10 +3,31 @@ import RedisClient
 
 /// Reads a node's count of expirations at an exact place of its stream.
 ///
-/// `MULTI; INFO stats; PUBLISH; EXEC` is one step on the node: the nonce arrives in the feed behind exactly the
-/// expirations that the counter has counted. A PUBLISH travels to every node of a cluster, so marks are rare.
+/// INFO and PUBLISH in one step on the node: the nonce arrives in the feed behind exactly the expirations that the counter
+/// has counted. A script, since a server whose memory is full refuses whatever is queued in MULTI, but not this; MULTI where
+/// scripts are refused. A PUBLISH travels to every node of a cluster, so marks are rare.
 enum Mark {
+    /// ARGV: channel, nonce. No keys, and no flags: a script declared as read-only may not publish.
+    private static let script = """
+        local info = redis.call('INFO', 'stats')
+        redis.call('PUBLISH', ARGV[1], ARGV[2])
+        return info
+        """
+
     static func take(nonce: String, channel: String, on node: NodeClient) async throws(RedisError) -> UInt64 {
+        let reply = try await node.send([RESPCommand("EVAL", script, "0", channel, nonce)]).first ?? .null
+        // Only a refusal has surely not published: what was not answered in time may have.
+        guard case .error(let refusal) = reply else { return try counter(reply, node) }
+        do throws(RedisError) {
+            return try await takeInTransaction(nonce, channel, node)
+        } catch {
+            throw RedisError(error.kind, node: node.address, "EVAL: \(refusal.text); MULTI: \(error.text)")
+        }
+    }
+
+    private static func takeInTransaction(
+        _ nonce: String, _ channel: String, _ node: NodeClient
+    ) async throws(RedisError) -> UInt64 {
         let replies = try await node.send([
             RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, nonce),
             RESPCommand("EXEC"),
@@ -18,6 +39,10 @@ enum Mark {
             throw RedisError(.protocolViolation, node: node.address, "EXEC gave no results")
         }
         if case .error(let error) = info { throw RedisError(error, node: node.address) }
+        return try counter(info, node)
+    }
+
+    private static func counter(_ info: RESPValue, _ node: NodeClient) throws(RedisError) -> UInt64 {
         guard let counter = infoCount("expired_keys", in: info) else {
             let text = infoField("expired_keys", in: info).map { "\($0.prefix(40)), which cannot be true" }
             throw RedisError(

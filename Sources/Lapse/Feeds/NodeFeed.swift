@@ -19,8 +19,8 @@ struct FeedSurroundings: Sendable {
     var logs: LogBook
     var listeners: FeedSink.Listeners
     var notifications: Notifications.Policy
-    /// The leader's word on a node's numbering, see ``Numbering/adopt(base:)``.
-    var base: @Sendable (_ runID: String) -> Int64?
+    /// What the group knows of a process' numbers.
+    var numbers: NumberExchange
     /// A look has settled what was in doubt: the dispatcher may go on.
     var settled: @Sendable (TopologyPoll) -> Void
     /// How long a node that answers elsewhere may leave the feed's ping unanswered.
@@ -53,7 +53,7 @@ final class NodeFeed: Sendable {
     private let current = Mutex(Status())
     private let stopped = Mutex(false)
     /// Rung when a look is over that began after they were put here.
-    private let awaiting = Mutex<[Doorbell]>([])
+    private let awaiting = Mutex<[(done: Doorbell, marking: Bool)]>([])
     private static let looks = Beat(every: .seconds(1))
     private var logger: Logger { around.logger }
 
@@ -74,11 +74,12 @@ final class NodeFeed: Sendable {
         bell.ring()
     }
 
-    /// Looks now, and marks the stream if more was heard than the node has counted. Returns when that is done, or after `limit`.
-    func check(within limit: Duration) async {
+    /// Looks now, and marks the stream if more was heard than the node has counted, or in any case. Returns when that is done, or
+    /// after `limit`.
+    func check(within limit: Duration, marking: Bool = false) async {
         guard current.withLock({ $0.isSubscribed && !$0.isSilent }) else { return }
         let done = Doorbell(on: bell.loop)
-        awaiting.withLock { $0.append(done) }
+        awaiting.withLock { $0.append((done, marking)) }
         bell.ring()
         _ = await done.wait(upTo: limit)
     }
@@ -142,7 +143,7 @@ final class NodeFeed: Sendable {
             throw RedisError(.closed, node: address, "the subscription ended at once")
         }
         subscription.closed.whenComplete { [bell] _ in bell.ring() }
-        if let base = around.base(subscription.runID) { sink.log.adopt(base: base) }
+        around.numbers.inform(sink.log)
         current.withLock { status in
             status = Status(isSubscribed: true, runID: subscription.runID)
         }
@@ -182,12 +183,14 @@ final class NodeFeed: Sendable {
         }
         var watch = FeedWatch(patience: Int(around.idleTimeout.components.seconds))
         var wasSilent = false
+        var flags = FlagsWatch()
+        // Whoever heard the process all the while knows of resets and forged messages that this replica missed.
+        if sink.log.counts.last != nil { await around.numbers.ask(about: sink.log) }
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
             if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
-                let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark)
-                watch.marked(isKnown: isKnown, now: monotonic)
+                await mark(subscription, sink, &watch, &flags)
             }
             if isGone.withLock({ $0 }) { continue }
             let isSilent = sink.isSilent
@@ -209,31 +212,46 @@ final class NodeFeed: Sendable {
                 return bells
             }
             let before = sink.log.counts.last
+            let floor = sink.log.floor
             let finding = await inspector.look()
+            flags.looked(areFine: finding.notifications.map(Notifications.suffice) ?? false)
             current.withLock { $0.notifications = finding.notifications }
             watch.looked(mended: finding.mended)
             if let counter = finding.counter, let before, let now = sink.log.counts.last, !isSilent {
                 let announced = Int64(counter) + sink.log.base
-                sink.log.saw(counter: counter)
+                sink.log.saw(counter: counter, floor: floor)
                 watch.saw(announced: announced, before: before, now: now)
             }
             if isSilent, finding.answered {
                 // The node is well, only this connection is dead: nothing more will come from it.
                 if watch.answersElsewhere() { return "no answer to a ping" }
             }
+            let isAskedToMark = awaiting.contains(where: \.marking) && watch.mayMarkForPeer(now: monotonic)
+            let isProvisional = sink.log.isProvisional
             if !awaiting.isEmpty,
-                watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional, isAwaited: true)
+                isAskedToMark || watch.isMarkDue(now: monotonic, isProvisional: isProvisional, isAwaited: true)
             {
-                let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark)
-                watch.marked(isKnown: isKnown, now: monotonic)
+                await mark(subscription, sink, &watch, &flags)
             }
-            for done in awaiting { done.ring() }
+            for (done, _) in awaiting { done.ring() }
             if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
         }
     }
 
+    private func mark(
+        _ subscription: Subscription, _ sink: FeedSink, _ watch: inout FeedWatch, _ flags: inout FlagsWatch
+    ) async {
+        let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark, flagsWereFine: flags.wereFine)
+        watch.marked(isKnown: isKnown, now: monotonic)
+        flags.marked()
+        await around.numbers.tell(sink.log)
+    }
+
     /// Marks the stream; true when the numbering is known.
-    private func mark(_ subscription: Subscription, _ sink: FeedSink, isFirst: Bool) async -> Bool {
+    private func mark(
+        _ subscription: Subscription, _ sink: FeedSink, isFirst: Bool, flagsWereFine: Bool
+    ) async -> Bool {
+        let (floor, base) = (sink.log.floor, sink.log.base)
         let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
         sink.expect(nonce)
         defer { sink.markDone() }
@@ -243,8 +261,10 @@ final class NodeFeed: Sendable {
             while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
                 if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
             }
-            guard sink.markArrived, let finding = sink.log.resolve(counter: counter) else { return !isFirst }
-            report(finding, counter)
+            guard sink.markArrived,
+                let finding = sink.log.resolve(counter: counter, floor: floor, flagsWereFine: flagsWereFine)
+            else { return !isFirst }
+            report(finding, counter, grown: sink.log.base - base)
             around.listeners.appended()
             current.withLock { $0.error = nil }
             return true
@@ -258,8 +278,13 @@ final class NodeFeed: Sendable {
         }
     }
 
-    private func report(_ finding: Numbering.Finding, _ counter: UInt64) {
+    /// - Parameter grown: by how much the base has grown.
+    private func report(_ finding: Numbering.Finding, _ counter: UInt64, grown: Int64) {
         var metadata: Logger.Metadata = ["node": "\(address)", "counter": "\(counter)"]
+        if case .numbered = finding, grown > 0 {
+            metadata["below"] = "\(grown)"
+            logger.notice("expiration counter was reset while this replica did not listen", metadata: metadata)
+        }
         switch finding {
         case .numbered(_, nil), .confirmed: logger.debug("numbering known", metadata: metadata)
         case .numbered(_, let missed?), .missed(let missed):

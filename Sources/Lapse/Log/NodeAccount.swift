@@ -2,7 +2,8 @@
 ///
 /// A term answers for every ordinal from the cursor that it took over to the last one announced, and for those that its
 /// predecessor left pending. Each of them is in exactly one of the other numbers, at every instant:
-/// `announced = handled + deadLettered + pending + waiting + lost + ignored`.
+/// `announced = handled + deadLettered + pending + waiting + lost + ignored +
+/// unannounced`.
 public struct NodeAccount: Sendable, Codable, Equatable {
     /// Announced, and this term's to answer for. Forged messages have positions and are among them.
     public var announced: UInt64 = 0
@@ -18,13 +19,15 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     public var lost: UInt64 = 0
     /// Passed over: not wanted, Lapse's own, or announced by a node that did not own the slot.
     public var ignored: UInt64 = 0
+    /// Counted by the node, which was set to announce all the while, and never announced: not an expiration that anybody could hear.
+    public var unannounced: UInt64 = 0
 
     /// An account of nothing.
     public init() {}
 
     /// What is announced and nowhere else; anything but 0 is a defect of Lapse.
     public var imbalance: Int64 {
-        Int64(announced) - Int64(handled + deadLettered + pending + waiting + lost + ignored)
+        Int64(announced) - Int64(handled + deadLettered + pending + waiting + lost + ignored + unannounced)
     }
 
     /// The account of two logs together.
@@ -37,6 +40,7 @@ public struct NodeAccount: Sendable, Codable, Equatable {
         sum.waiting += right.waiting
         sum.lost += right.lost
         sum.ignored += right.ignored
+        sum.unannounced += right.unannounced
         return sum
     }
 
@@ -44,7 +48,7 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     package var states: [(name: String, count: UInt64)] {
         [
             ("announced", announced), ("handled", handled), ("dead_lettered", deadLettered), ("pending", pending),
-            ("waiting", waiting), ("lost", lost), ("ignored", ignored),
+            ("waiting", waiting), ("lost", lost), ("ignored", ignored), ("unannounced", unannounced),
         ]
     }
 }
@@ -52,7 +56,7 @@ public struct NodeAccount: Sendable, Codable, Equatable {
 /// Counts what becomes of the ordinals that a cursor passes or finishes. The cursor itself knows what is pending.
 package struct Tally: Sendable, Equatable {
     /// What can become of an ordinal.
-    package enum Outcome: Sendable { case handled, deadLettered, lost, ignored }
+    package enum Outcome: Sendable { case handled, deadLettered, lost, ignored, unannounced }
 
     /// Where the cursor stood when the term took it over.
     private let from: UInt64
@@ -62,6 +66,7 @@ package struct Tally: Sendable, Equatable {
     private var deadLettered: UInt64 = 0
     private var lost: UInt64 = 0
     private var ignored: UInt64 = 0
+    private var unannounced: UInt64 = 0
 
     package init(_ cursor: Cursor) {
         from = cursor.through
@@ -74,6 +79,7 @@ package struct Tally: Sendable, Equatable {
         case .deadLettered: deadLettered += many
         case .lost: lost += many
         case .ignored: ignored += many
+        case .unannounced: unannounced += many
         }
     }
 
@@ -89,6 +95,7 @@ package struct Tally: Sendable, Equatable {
         account.deadLettered = deadLettered
         account.lost = lost
         account.ignored = ignored
+        account.unannounced = unannounced
         return account
     }
 }

@@ -30,6 +30,10 @@ package final class NodeLog: Sendable {
         var unannounced = UnannouncedOrdinals()
         /// Finished through here, says the leader.
         var settled: UInt64 = 0
+        /// A leader's progress speaks of it: what that does not call finished is kept, whatever its age.
+        var isFollowed = false
+        /// The leader stands before an entry that nothing proves to count or not: such a one waits no longer than the log's age.
+        var isUnproven = false
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
     }
@@ -119,6 +123,11 @@ package final class NodeLog: Sendable {
 
     package func adopt(base: Int64) { state.withLock { $0.numbering.adopt(base: base) } }
 
+    /// The leader's word on how far it is (see ``Numbering/floor``).
+    package func learn(through ordinal: UInt64) { state.withLock { $0.numbering.learn(through: ordinal) } }
+
+    package var floor: UInt64 { state.withLock { $0.numbering.floor } }
+
     /// Whether the next mark may number everything anew.
     package var isProvisional: Bool { state.withLock { $0.subscribed && $0.numbering.isProvisional } }
 
@@ -168,18 +177,29 @@ package final class NodeLog: Sendable {
             } other: { _, _, _ in
             }
             state.received += UInt64(count)
-            if state.log.bytes > limitBytes { trim(&state, now: now) }
+            // By bytes alone: a wall clock that was just set must not pass for age.
+            if state.log.bytes > limitBytes { _ = state.log.trim(toBytes: limitBytes, oldest: 0) }
             return count
         }
     }
 
     /// The node's counter, read without a mark.
-    package func saw(counter: UInt64) { state.withLock { $0.numbering.saw(counter: counter) } }
+    ///
+    /// - Parameter floor: ``floor`` before the node was asked.
+    package func saw(counter: UInt64, floor: UInt64 = 0) {
+        state.withLock { $0.numbering.saw(counter: counter, floor: floor) }
+    }
 
     /// The counter of the pinned mark is known.
-    package func resolve(counter: UInt64) -> Numbering.Finding? {
+    ///
+    /// - Parameters:
+    ///   - floor: ``floor`` before the mark was made.
+    ///   - flagsWereFine: whether the node was set to announce expirations all the while.
+    package func resolve(
+        counter: UInt64, floor: UInt64 = 0, flagsWereFine: Bool = false
+    ) -> Numbering.Finding? {
         state.withLock { state in
-            let finding = state.numbering.resolve(counter: counter)
+            let finding = state.numbering.resolve(counter: counter, floor: floor)
             switch finding {
             case .numbered(let offset, _):
                 state.log.number(from: offset)
@@ -190,19 +210,21 @@ package final class NodeLog: Sendable {
                 if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
             // A connection that stands loses nothing.
-            case .missed(let ordinals): state.unannounced.add(ordinals)
+            case .missed(let ordinals): state.unannounced.add(ordinals, flagsWereFine ? .countedOnly : .silenced)
             case .confirmed, .reset, nil: break
             }
             return finding
         }
     }
 
-    /// Drops what is older than the log's age.
-    package func trimAged(now: UInt64) { state.withLock { trim(&$0, now: now) } }
-
-    private func trim(_ state: inout State, now: UInt64) {
+    /// Drops what is older than the log's age, of a log of which no leader has written, or whose leader waits for a proof that may
+    /// never come. What a leader's progress calls pending or waiting is kept: its next leader would call it lost.
+    package func trimAged(now: UInt64) {
         let age = UInt64(limitAge.components.seconds) * 1000
-        _ = state.log.trim(toBytes: limitBytes, oldest: now > age ? now - age : 0)
+        state.withLock { state in
+            let ages = !state.isFollowed || state.isUnproven
+            _ = state.log.trim(toBytes: limitBytes, oldest: ages && now > age ? now - age : 0)
+        }
     }
 
     // MARK: - The dispatcher's side
@@ -268,7 +290,8 @@ package final class NodeLog: Sendable {
         in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: Ownership.OfNode
     ) -> RepairReply.Piece {
         state.withLock { state in
-            if state.subscribed, state.numbering.isProvisional { return RepairReply.Piece(isClear: false) }
+            // Numbers that the next mark may change say nothing.
+            guard !(state.subscribed && state.numbering.isProvisional) else { return RepairReply.Piece(isClear: false) }
             var piece = RepairReply.Piece(isClear: !(state.subscribed && state.numbering.awaitsNumbers))
             var bytes = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
@@ -316,9 +339,20 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// Forgets what is finished.
+    /// Whether a leader's progress speaks of this log.
+    package func follow(_ isFollowed: Bool) { state.withLock { $0.isFollowed = isFollowed } }
+
+    /// Whether the leader's cursor stands before an entry that it can neither count nor ignore.
+    func stands(atUnproven isUnproven: Bool) {
+        state.withLock { state in
+            if state.isUnproven != isUnproven { state.isUnproven = isUnproven }
+        }
+    }
+
+    /// Forgets what is finished. What is not is kept whatever its age (see ``trimAged(now:)``).
     package func trim(through ordinal: UInt64) {
         state.withLock { state in
+            state.isFollowed = true
             state.settled = max(state.settled, ordinal)
             state.log.trim(through: ordinal)
             state.unannounced.trim(through: ordinal)

@@ -38,6 +38,8 @@ package struct Numbering: Sendable, Equatable {
     private var start: UInt64 = 0
     /// The leader knows of a higher base: the next mark shows whether what is numbered here was counted with it.
     package private(set) var isProvisional = false
+    /// The leader has been so far with this process, in whatever subscription and under whatever base: so many were announced at least.
+    package private(set) var floor: UInt64 = 0
 
     package init() {}
 
@@ -63,6 +65,12 @@ package struct Numbering: Sendable, Equatable {
         isProvisional = offset != nil
     }
 
+    /// The leader's word on how far it is. A counter that with its base lies below was reset since, whoever was there.
+    package mutating func learn(through ordinal: UInt64) { floor = max(floor, min(ordinal, Self.largest)) }
+
+    /// Larger than any counter will ever be, and small enough to add to.
+    private static let largest: UInt64 = 1 << 60
+
     /// So many expirations were heard: the ordinal of the first, or while unnumbered its index in the subscription (from 1).
     package mutating func next(_ count: Int = 1) -> UInt64 {
         let first = heard + 1
@@ -73,15 +81,24 @@ package struct Numbering: Sendable, Equatable {
     }
 
     /// The node's counter was read without a mark: one that falls below it was reset.
-    package mutating func saw(counter now: UInt64) { counter = max(counter, now) }
+    ///
+    /// - Parameter floor: ``floor`` as it was known before the node was asked.
+    package mutating func saw(counter now: UInt64, floor: UInt64 = 0) {
+        if offset != nil, announced(now) < Int64(floor) { isProvisional = true }
+        counter = max(counter, now)
+    }
+
+    private func announced(_ counter: UInt64) -> Int64 { Int64(min(counter, Self.largest)) + base }
 
     /// The nonce arrived in the stream.
     package mutating func pin() { pinned = heard }
 
     /// The counter that belongs to the pinned nonce has become known. Nil if nothing is pinned.
-    package mutating func resolve(counter now: UInt64) -> Finding? {
+    ///
+    /// - Parameter floor: ``floor`` as it was known before the mark was made.
+    package mutating func resolve(counter now: UInt64, floor: UInt64 = 0) -> Finding? {
         let before = self
-        let finding = settle(counter: now)
+        let finding = settle(counter: now, floor)
         // No node expires so many: the numbering stays as it was, and the mark is as good as not taken.
         guard now < PlausibleCount.limit, (last ?? 0) < PlausibleCount.limit else {
             self = before
@@ -91,13 +108,18 @@ package struct Numbering: Sendable, Equatable {
         return finding
     }
 
-    private mutating func settle(counter now: UInt64) -> Finding? {
+    private mutating func settle(counter now: UInt64, _ floor: UInt64) -> Finding? {
         guard let pinned, now < PlausibleCount.limit else { return nil }
         self.pinned = nil
         defer { counter = now }
-        guard let offset else { return firstMark(now, pinned) }
-        let announced = Int64(now) + base
+        guard let offset else { return firstMark(now, pinned, floor) }
         let known = Int64(offset + pinned)
+        if isProvisional, announced(now) < Int64(floor), known < Int64(floor) {
+            // Reset before this subscription, all of which lies behind what the leader had passed; or the leader has heard forged messages.
+            let wasReset = Int64(now) <= (Int64(floor) - base) / 2 && start < floor
+            base += wasReset ? Int64(floor - start) : Int64(floor) - announced(now)
+        }
+        let announced = announced(now)
         defer { isProvisional = false }
         if announced == known { return .confirmed }
         if announced > known {
@@ -115,12 +137,19 @@ package struct Numbering: Sendable, Equatable {
         return now < counter ? .reset : .surplus(UInt64(known - announced))
     }
 
-    private mutating func firstMark(_ now: UInt64, _ pinned: UInt64) -> Finding {
+    private mutating func firstMark(_ now: UInt64, _ pinned: UInt64, _ floor: UInt64) -> Finding {
         var offset = Int64(now) + base - Int64(pinned)
         if let last, offset < Int64(last) {
             // Fewer than known before: reset (or forged) while nobody listened. Those since the reset count as missed.
             base += Int64(last) - offset
             if now < counter, now > pinned { base += Int64(now - pinned) }
+            offset = Int64(now) + base - Int64(pinned)
+        } else if announced(now) < Int64(floor) {
+            // The same, known from the leader's progress alone. A counter of at most half of what the leader had seen was reset, and what
+            // it shows was missed since; one just below it lacks forged messages that nothing had told apart yet.
+            let reached = Int64(floor) - base
+            base += Int64(floor) - offset
+            if Int64(now) <= reached / 2, now > pinned { base += Int64(now - pinned) }
             offset = Int64(now) + base - Int64(pinned)
         } else if offset < 0 {
             base -= offset

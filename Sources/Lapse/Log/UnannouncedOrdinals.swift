@@ -1,24 +1,45 @@
-/// What a node counted while its subscribers stayed connected and heard nothing: its `notify-keyspace-events` were empty. A pure value.
+/// What a node counted while its subscribers stayed connected and heard nothing. A pure value.
 package struct UnannouncedOrdinals: Sendable, Equatable {
+    /// Why nothing was heard.
+    package enum Reason: Sendable, Equatable {
+        /// Its `notify-keyspace-events` were missing, or are unknown: a key may have expired unheard.
+        case silenced
+        /// It was set to announce all the while: it counts what it does not announce, as Redis 8.6 does with a SET whose deadline has
+        /// passed.
+        case countedOnly
+    }
+
+    private struct Stretch: Sendable, Equatable {
+        var ordinals: ClosedRange<UInt64>
+        var reason: Reason
+    }
+
     /// In order.
-    private var ranges: [ClosedRange<UInt64>] = []
+    private var stretches: [Stretch] = []
 
     package init() {}
 
-    package mutating func add(_ ordinals: ClosedRange<UInt64>) { ranges.append(ordinals) }
+    package mutating func add(_ ordinals: ClosedRange<UInt64>, _ reason: Reason = .silenced) {
+        stretches.append(Stretch(ordinals: ordinals, reason: reason))
+    }
 
     /// The numbers behind `start` turned out to be too low by `shift`; nothing here reaches across it.
     package mutating func renumber(after start: UInt64, by shift: UInt64) {
-        ranges = ranges.map { $0.lowerBound > start ? $0.lowerBound + shift...$0.upperBound + shift : $0 }
+        for index in stretches.indices where stretches[index].ordinals.lowerBound > start {
+            let ordinals = stretches[index].ordinals
+            stretches[index].ordinals = ordinals.lowerBound + shift...ordinals.upperBound + shift
+        }
     }
 
     /// Forgets what the leader has passed.
-    package mutating func trim(through ordinal: UInt64) { ranges.removeAll { $0.upperBound <= ordinal } }
+    package mutating func trim(through ordinal: UInt64) { stretches.removeAll { $0.ordinals.upperBound <= ordinal } }
 
-    /// The begin of a hole, as far as all of it is of one kind.
-    package func first(of hole: ClosedRange<UInt64>) -> (ordinals: ClosedRange<UInt64>, isUnannounced: Bool) {
-        guard let next = ranges.first(where: { $0.overlaps(hole) }) else { return (hole, false) }
-        guard next.lowerBound <= hole.lowerBound else { return (hole.lowerBound...next.lowerBound - 1, false) }
-        return (hole.lowerBound...min(hole.upperBound, next.upperBound), true)
+    /// The begin of a hole, as far as all of it is of one kind. No reason: it may have been announced.
+    package func first(of hole: ClosedRange<UInt64>) -> (ordinals: ClosedRange<UInt64>, reason: Reason?) {
+        guard let next = stretches.first(where: { $0.ordinals.overlaps(hole) }) else { return (hole, nil) }
+        guard next.ordinals.lowerBound <= hole.lowerBound else {
+            return (hole.lowerBound...next.ordinals.lowerBound - 1, nil)
+        }
+        return (hole.lowerBound...min(hole.upperBound, next.ordinals.upperBound), next.reason)
     }
 }

@@ -46,7 +46,7 @@ struct Farewell: Sendable {
 
     private func reason() async -> Reason? {
         // What cannot be read says nothing: then it stays.
-        guard let progress = await keeper.read() else { return nil }
+        guard let progress = await keeper.read()?.entries else { return nil }
         if keeper.peers.subtracting([id]).isEmpty { return .alone }
         if let leader = keeper.latestWholeness, leader.isWhole, leader.token > token { return .successorIsWhole }
         return logs.all.contains(where: { $0.holdsAny(unfinishedBy: progress[$0.runID]) }) ? nil : .nothingLeft

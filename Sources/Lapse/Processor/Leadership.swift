@@ -22,6 +22,10 @@ struct Leadership: Sendable {
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
     let logger: Logger
+    /// How long a term waits for progress that cannot be read, before it leaves the lease to another replica.
+    let readingPatience: Duration
+    /// Tells the followers, over the control channel, what the registers refuse to take.
+    let share: @Sendable ([Progress], FencingToken) async -> Void
     /// How often progress is written when it has moved.
     var progressInterval: Duration = .milliseconds(250)
 
@@ -51,18 +55,88 @@ struct Leadership: Sendable {
         let final = dispatcher.progress()
         watch.close(dispatcher.accounts())
         dispatcher.end()
-        // Whoever reads it next finds everything finished that was; a lease that has lapsed writes no more.
-        if term.lease.isValid { _ = await keeper.write(final, token: term.token) }
+        await handOver(final, term)
+    }
+
+    /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again as long as the lease
+    /// lasts and the registers may yet answer; a lease that has lapsed writes no more.
+    private func handOver(_ final: [Progress], _ term: Term) async {
+        let bell = Doorbell(on: loop)
+        var backoff = Backoff(first: .milliseconds(20), cap: .milliseconds(200))
+        let deadline = SystemClock.read().monotonic + readingPatience
+        while term.lease.isValid {
+            guard await keeper.write(final, token: term.token) == .failed else { return }
+            let isRefused = keeper.troubles.writing?.isRefusal ?? false
+            guard !isRefused, SystemClock.read().monotonic < deadline else { break }
+            if await bell.wait(upTo: backoff.next()) == .cancelled { break }
+        }
+        guard term.lease.isValid else { return }
+        await share(final, term.token)
+        let trouble = keeper.troubles.writing
+        logger.warning(
+            "last progress not written: what was handled lately may be handled again",
+            metadata: ["register": "\(trouble?.register ?? "")", "error": "\(trouble?.text ?? "")"])
     }
 
     /// A majority's word on where the last leader stood; nil when the term ends before it is had.
     private func lastProgress(_ term: Term) async -> [String: Progress]? {
         let bell = Doorbell(on: loop)
+        var backoff = Backoff(first: .milliseconds(50), cap: .milliseconds(500))
+        let deadline = SystemClock.read().monotonic + readingPatience
         while term.lease.isValid, !Task.isCancelled, !term.isDrainRequested {
-            if let read = await keeper.read(fencing: term.token) { return Progress.newest([read, keeper.latest]) }
-            if await bell.wait(upTo: .milliseconds(50)) == .cancelled { break }
+            if let reading = await keeper.read(fencing: term.token) { return await begin(from: reading, term) }
+            if SystemClock.read().monotonic >= deadline {
+                logger.warning(
+                    "term given up: progress cannot be read", metadata: ["term": "\(term.number)"])
+                resign()
+                return nil
+            }
+            if await bell.wait(upTo: backoff.next()) == .cancelled { break }
         }
         return nil
+    }
+
+    /// Where this term begins. Tokens that are none of this store's, or larger than the one it has given now, say that the lease has
+    /// moved or its store was wiped: told before anything is handled, and the cursors are kept.
+    private func begin(from reading: ProgressReading, _ term: Term) async -> [String: Progress]? {
+        guard let contradiction = reading.contradiction(of: term.token.rawValue, store: keeper.store) else {
+            return Progress.newest([reading.entries, keeper.latest])
+        }
+        var metadata: Logger.Metadata = ["store": "\(keeper.store)", "token": "\(term.token)"]
+        switch contradiction {
+        case .moved(let from):
+            metadata["from"] = "\(from ?? "another store")"
+            metadata["fix"] = """
+                nothing, if every replica was stopped and now uses this store: else stop those that use the other one. Resources that \
+                check tokens may refuse this store's: reset what they remember
+                """
+            logger.error("the lease has moved to another store: cursors are kept", metadata: metadata)
+        case .forgotten(let token):
+            // Were this a leader of the past, its next renewal would fail.
+            guard await renewed(term) else { return nil }
+            metadata["written-under"] = "\(token)"
+            metadata["fix"] = """
+                restore the store's data if tokens are checked by a resource, or reset what it remembers; else nothing: was the store \
+                wiped or restored from an old backup?
+                """
+            logger.error("the store has forgotten its tokens: this term's is below an earlier one", metadata: metadata)
+        }
+        if await keeper.adopt(reading, token: term.token) != .written {
+            logger.warning(
+                "progress not renumbered yet", metadata: ["error": "\(keeper.troubles.writing?.text ?? "refused")"])
+        }
+        return term.lease.isValid ? keeper.latest : nil
+    }
+
+    /// Waits for a renewal of the lease that was begun after now.
+    private func renewed(_ term: Term) async -> Bool {
+        let bell = Doorbell(on: loop)
+        let until = term.lease.leadUntil
+        while term.lease.isValid, !Task.isCancelled, !term.isDrainRequested {
+            if term.lease.leadUntil > until { return true }
+            if await bell.wait(upTo: .milliseconds(20)) == .cancelled { break }
+        }
+        return false
     }
 
     private func waitUntilDrained() async {
@@ -78,6 +152,8 @@ struct Leadership: Sendable {
     private func writeProgress(_ term: Term, _ watch: AccountWatch) async {
         let bell = Doorbell(on: loop)
         var unwritten = UnwrittenProgress()
+        var trouble = LastingTrouble()
+        var sharedAt: Duration?
         while await bell.wait(upTo: progressInterval) != .cancelled {
             let progress = dispatcher.progress()
             watch.look(dispatcher.accounts())
@@ -85,12 +161,19 @@ struct Leadership: Sendable {
             guard term.lease.isValid else { continue }
             await keeper.remove(logs.replaced(keeper.latest), token: term.token)
             guard !moved.isEmpty else { continue }
+            let now = SystemClock.read().monotonic
             switch await keeper.write(moved, token: term.token) {
             case .written:
+                tell(&trouble, nil, now)
                 unwritten.wrote(moved)
                 // Only what is written is finished for the next leader: it would ask for the rest, and call it lost.
                 for entry in moved { logs[entry.runID]?.trim(through: entry.cursor.settled) }
-            case .failed: logger.debug("progress not written", metadata: ["logs": "\(moved.count)"])
+            case .failed:
+                let refusal = keeper.troubles.writing
+                tell(&trouble, refusal, now)
+                guard refusal?.isRefusal ?? false, sharedAt.map({ now - $0 >= .seconds(1) }) ?? true else { continue }
+                sharedAt = now
+                await share(moved, term.token)
             case .fenced:
                 logger.error("progress refused: a later term has begun", metadata: ["term": "\(term.number)"])
                 resign()
@@ -109,6 +192,17 @@ struct Leadership: Sendable {
             said = isWhole
             await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))
         } while await bell.wait(upTo: progressInterval) != .cancelled
+    }
+
+    private func tell(_ trouble: inout LastingTrouble, _ reason: ProgressTrouble?, _ now: Duration) {
+        switch trouble.look(reason != nil, isRefusal: reason?.isRefusal ?? false, now: now) {
+        case .tell:
+            logger.error(
+                "progress cannot be written: a crash would repeat more than usual",
+                metadata: ["register": "\(reason?.register ?? "")", "error": "\(reason?.text ?? "")"])
+        case .over: logger.notice("progress is written again")
+        case .nothing: break
+        }
     }
 
     private func watchDispatcher() async {

@@ -116,6 +116,8 @@ public struct ProcessorConfiguration: Sendable {
         try check(handlerTimeout > .zero, "--handler-timeout: longer than zero")
         try check(logBytes >= 64 << 10, "--log-bytes: at least 65536")
         try check(logAge >= .seconds(1), "--log-age: at least 1s")
+        // A successor leads only after the lease has run out, and handles what was announced meanwhile from its log.
+        try check(logAge > leaseTTL, "--log-age: longer than --lease-ttl, or what a dead leader leaves is gone before")
         try check(drain >= .zero, "--drain: not below zero")
         try check(connectTimeout > .zero, "--connect-timeout: longer than zero")
         try check(databases.allSatisfy { (0...65_535).contains($0) }, "--database: 0 to 65535")

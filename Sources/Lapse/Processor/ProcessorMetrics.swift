@@ -12,6 +12,7 @@ final class ProcessorMetrics: Sendable {
         let repaired: Counter
         let ignored: Counter
         let surplus: Counter
+        let unannounced: Counter
         let entries: Gauge
         let bytes: Gauge
         let backlog: Gauge
@@ -72,6 +73,9 @@ final class ProcessorMetrics: Sendable {
         }
     }
     func ignored(_ node: NodeAddress, _ count: UInt64) { series(node) { $0.ignored.increment(by: Int64(count)) } }
+    func unannounced(_ node: NodeAddress, _ count: UInt64) {
+        series(node) { $0.unannounced.increment(by: Int64(clamping: count)) }
+    }
     func surplus(_ node: NodeAddress, _ count: UInt64) { series(node) { $0.surplus.increment(by: Int64(count)) } }
 
     func transition(_ reason: String) {
@@ -121,6 +125,7 @@ final class ProcessorMetrics: Sendable {
                     repaired: Counter(label: "lapse_expirations_repaired_total", dimensions: label),
                     ignored: Counter(label: "lapse_expirations_ignored_total", dimensions: label),
                     surplus: Counter(label: "lapse_expirations_surplus_total", dimensions: label),
+                    unannounced: Counter(label: "lapse_expirations_unannounced_total", dimensions: label),
                     entries: Gauge(label: "lapse_log_entries", dimensions: label),
                     bytes: Gauge(label: "lapse_log_bytes", dimensions: label),
                     backlog: Gauge(label: "lapse_backlog", dimensions: label),

@@ -1,7 +1,9 @@
 import LeaderElection
 import Logging
 import NIOPosix
+import RESP
 import RedisClient
+import Synchronization
 
 /// How the parts of a processor are put together, once the topology is known.
 extension RunningProcessor {
@@ -10,8 +12,7 @@ extension RunningProcessor {
         let timing = try ElectionConfiguration(name: configuration.name, leaseTTL: configuration.leaseTTL).timing()
         let store = try leaseStore(topology, timing)
         let keeper = ProgressKeeper(
-            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming,
-            implausible: ImplausibleInput(logger))
+            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming)
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
         let rules = try CompanionRules(configuration.companions)
@@ -29,6 +30,10 @@ extension RunningProcessor {
                 ignored: { [account, metrics] node, count in
                     account.ignored("\(node)", count)
                     metrics.ignored(node, count)
+                },
+                unannounced: { [metrics, logger] node, count in
+                    metrics.unannounced(node, count)
+                    logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
                 },
                 doubtful: { [watch] in watch.surprise(doubting: $0) }))
         let places = RepairPlaces(name: configuration.name, isSpread: topology.mode == .cluster)
@@ -48,7 +53,15 @@ extension RunningProcessor {
             .init(logs: logs, progress: { keeper.latest }, members: { keeper.peers }), client: client,
             channel: ElectionKeys.channel(configuration.name), places: places,
             look: { [watch] in watch.looks }, on: threads.control.any(), logger: logger)
-        let feeds = FeedSet(surroundings(store, dispatcher, keeper, peer))
+        let listener = ProgressListener(
+            id: configuration.id, name: configuration.name, keeper: keeper, registers: store.registers, logger: logger)
+        let numbers = NumberExchange(
+            id: configuration.id, channel: ElectionKeys.channel(configuration.name), keeper: keeper, client: client,
+            on: threads.control.any(), logger: logger
+        ) { [weak self] runID in
+            await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
+        }
+        let feeds = FeedSet(surroundings(store, dispatcher, numbers, peer, listener))
         watch.tell { [weak feeds] poll in
             dispatcher.note(poll)
             feeds?.looked()
@@ -66,10 +79,45 @@ extension RunningProcessor {
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, resign: { elector.resign() }, isWhole: { completion.isWhole },
             // A hand-over must not wait long for a node that does not answer.
-            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger)
+            checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) }, logger: logger,
+            // A renewal must still fit into two leases.
+            readingPatience: configuration.leaseTTL * 1.75,
+            share: { [configuration, logger] progress, token in
+                await Self.share(progress, token, configuration, client, logger)
+            })
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer, completion: completion, reconciler: reconciler)
+            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener, reconciler: reconciler)
+    }
+
+    /// The leader's progress over the control channel, while the registers refuse to take it.
+    private static func share(
+        _ progress: [Progress], _ token: FencingToken, _ configuration: ProcessorConfiguration,
+        _ client: KeyedClient, _ logger: Logger
+    ) async {
+        let channel = ElectionKeys.channel(configuration.name)
+        let turn = Int(progress.first?.write ?? 0)
+        let messages = SharedProgress.messages(
+            leader: configuration.id, token: token.rawValue, progress, turn: turn)
+        for message in messages {
+            do throws(RedisError) {
+                _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
+            } catch {
+                return logger.debug("progress not told to followers", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Another message of the group than a mark, a release or a question about a hole.
+    private func hear(_ message: GroupMessage, _ numbers: NumberExchange, _ listener: ProgressListener) {
+        switch message {
+        case .progress(let text): listener.hear(text)
+        case .check(let question): numbers.hear(question)
+        case .checked(let nonce, let replica): numbers.hear(answerTo: nonce, from: replica)
+        case .unknown(let what):
+            guard unknownTold.withLock({ $0.count < 16 && $0.insert(what).inserted }) else { return }
+            logger.notice("message of another version passed over", metadata: ["message": "\(what)"])
+        }
     }
 
     private var electionConfiguration: ElectionConfiguration {
@@ -116,7 +164,8 @@ extension RunningProcessor {
     }
 
     private func surroundings(
-        _ store: any LeaseStore, _ dispatcher: Dispatcher, _ keeper: ProgressKeeper, _ peer: RepairPeer
+        _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
+        _ listener: ProgressListener
     ) -> FeedSurroundings {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore
@@ -125,9 +174,9 @@ extension RunningProcessor {
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
-                asked: { peer.hear($0) },
+                asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
                 look: { [watch] in watch.looks }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
-            base: { keeper.latest[$0]?.base }, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
+            numbers: numbers, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
     }
 }

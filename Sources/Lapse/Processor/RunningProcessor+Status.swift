@@ -46,7 +46,9 @@ extension RunningProcessor {
         if !status.nodes.contains(where: { $0.role == Topology.Role.master.rawValue }) {
             reasons.append("no master is known")
         }
-        for node in status.nodes where node.role == Topology.Role.master.rawValue {
+        let leftBehind = Set((watch.current?.nodes ?? []).filter(\.isLeftBehind).map { "\($0.address)" })
+        for node in status.nodes
+        where node.role == Topology.Role.master.rawValue && !leftBehind.contains(node.address) {
             if !node.isSubscribed {
                 reasons.append("\(node.address): not subscribed\(node.error.map { " (\($0))" } ?? "")")
             } else if node.isSilent {
@@ -62,7 +64,7 @@ extension RunningProcessor {
         if let topology = watch.current, topology.uncoveredSlots > 0 {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }
-        return reasons
+        return reasons + troubleReasons
     }
 
     func refreshMetrics() {

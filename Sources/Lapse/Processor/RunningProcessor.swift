@@ -16,6 +16,8 @@ final class RunningProcessor: Sendable {
         let repairer: Repairer
         let peer: RepairPeer
         let completion: LogCompletion
+        let numbers: NumberExchange
+        let listener: ProgressListener
         let reconciler: Reconciler?
     }
 
@@ -40,6 +42,9 @@ final class RunningProcessor: Sendable {
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
     private let domainsTold = Mutex<Int?>(nil)
+    /// Messages of other builds that were told, once each.
+    let unknownTold = Mutex<Set<String>>([])
+    let troubles = Mutex(GroupTroubles())
 
     init(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, _ threads: ProcessorThreads,
@@ -78,14 +83,17 @@ final class RunningProcessor: Sendable {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         var told: String?
-        while true {
+        var found: Topology?
+        while found == nil {
             do throws(RedisError) {
                 let topology = try await watch.discover()
                 logger.info(
                     "found Redis",
                     metadata: ["topology": "\(topology.mode.rawValue)", "nodes": "\(topology.nodes.count)"])
-                return true
+                found = topology
+                break
             } catch {
+                if let impossible = ImpossibleSettings.explain(error) { throw impossible }
                 if error.isPermanent || error.kind == .protocolViolation { throw LapseError(error) }
                 if let deadline, ContinuousClock.now >= deadline { throw .unreachable(error.description) }
                 if told != error.description {
@@ -97,6 +105,8 @@ final class RunningProcessor: Sendable {
             if Task.isCancelled { throw .unreachable(told ?? "Redis has not been reached") }
             _ = await startBell.wait(upTo: backoff.next())
         }
+        if let found { try await ImpossibleSettings(configuration, deployment, nodes: commands).check(found) }
+        return true
     }
 
     // MARK: - The run
@@ -123,6 +133,12 @@ final class RunningProcessor: Sendable {
             group.addTask {
                 await parts.completion.run()
                 return nil
+            }
+            group.addTask {
+                await parts.numbers.run(); return nil
+            }
+            group.addTask {
+                await parts.listener.run(); return nil
             }
             group.addTask {
                 guard let refusal = await parts.feeds.run() else { return nil }
@@ -169,15 +185,28 @@ final class RunningProcessor: Sendable {
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
-            if let progress = await parts.keeper.read(), !parts.elector.state.isLeader {
-                for entry in progress.values {
-                    logs[entry.runID]?.adopt(base: entry.base)
-                    logs[entry.runID]?.trim(through: entry.cursor.settled)
-                }
+            if let reading = await parts.keeper.read() {
+                // The leader too: a peer may have found what the leader's subscription missed.
+                for (runID, base) in parts.keeper.bases { logs[runID]?.adopt(base: Int64(clamping: base)) }
+                if !parts.elector.state.isLeader { follow(reading) }
             }
+            tellTroubles(parts)
             parts.dispatcher.note(peers: parts.keeper.peers)
             warnOfSharedMaster(parts.elector.state)
             if metrics.isExported { refreshMetrics() }
+        }
+    }
+
+    /// Keeps what the leader has not finished, and forgets what it has.
+    private func follow(_ reading: ProgressReading) {
+        for log in logs.all {
+            guard let entry = reading[log.runID] else {
+                log.follow(false)
+                continue
+            }
+            log.learn(through: entry.cursor.through)
+            log.adopt(base: entry.base)
+            if reading.isLastWord(entry) { log.trim(through: entry.cursor.settled) } else { log.follow(true) }
         }
     }
 

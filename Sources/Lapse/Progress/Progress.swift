@@ -10,6 +10,8 @@ package struct Progress: Sendable, Equatable {
     /// The token of the term that wrote it, and the number of the write in that term: of two, the larger pair counts.
     package var token: UInt64
     package var write: UInt64
+    /// Counts the stores that the tokens came from: see ``ProgressOrigin``. Kept once for all logs of a register.
+    package var epoch: UInt64 = 0
     /// What became of what the cursor has passed in that term: for onlookers, not for the next leader.
     package var account: NodeAccount?
 
@@ -29,7 +31,8 @@ package struct Progress: Sendable, Equatable {
     /// The field's name in the progress hash.
     package var field: String { "log:\(runID)" }
 
-    /// `token write through base node pending`, pending as `3,7-9` or `-`.
+    /// `token write through base node pending`, pending as `3,7-9` or `-`: the first format, which every build reads. A later one
+    /// begins with `v` and its number, so that no build takes it for this one.
     package var text: String {
         "\(token) \(write) \(cursor.through) \(base) \(node) \(Self.ranges(cursor.pending))"
     }
@@ -51,7 +54,9 @@ package struct Progress: Sendable, Equatable {
     /// Nothing has moved; the base counts too: a replica that subscribes later numbers by it.
     func saysTheSame(as other: Progress) -> Bool { (cursor, base) == (other.cursor, other.base) }
 
-    func isNewer(than other: Progress) -> Bool { (token, write) > (other.token, other.write) }
+    func isNewer(than other: Progress) -> Bool {
+        (epoch, token, write) > (other.epoch, other.token, other.write)
+    }
 
     /// Of several registers' progress the newest for each log.
     package static func newest(_ all: [[String: Progress]]) -> [String: Progress] {

@@ -1,6 +1,6 @@
 package import LeaderElection
 import RESP
-package import RedisClient
+import RedisClient
 import Synchronization
 
 /// Keeps the leader's progress beside the lock: written by the leader to all registers, read by followers and by the next one.
@@ -24,235 +24,286 @@ package final class ProgressKeeper: Sendable {
         case failed
     }
 
+    fileprivate struct State {
+        var known: [String: Progress] = [:]
+        var bases: [String: UInt64] = [:]
+        var members: Set<String> = []
+        var wholeness: Wholeness?
+        var epoch: UInt64 = 0
+        var troubles = ProgressTroubles()
+        var complained: Set<String> = []
+        var complaints: [String] = []
+    }
+
     private let places: [Place]
     private let id: String
+    /// How the election's store names its keys.
+    package let store: String
     /// The fields that hold the largest token seen, and the number of its last write. Tokens of different stores are not comparable,
     /// each has its own.
-    private let tokenField: [UInt8]
-    private let writeField: [UInt8]
+    private let tokenField: String
+    private let writeField: String
     private let timeout: Duration
-    private let implausible: ImplausibleInput?
-    private let known = Mutex<[String: Progress]>([:])
-    private let wholeness = Mutex<Wholeness?>(nil)
-    private let members = Mutex<Set<String>>([])
+    private let state = Mutex(State())
 
     /// - Parameters:
     ///   - store: how the election's store names its keys; nil for Redis itself.
     ///   - timeout: for one write or read on one register.
-    ///   - implausible: is told of fields that cannot be true.
     package init(
-        places: [Place], id: String, guardedBy store: String? = nil, timeout: Duration = .milliseconds(500),
-        implausible: ImplausibleInput? = nil
+        places: [Place], id: String, guardedBy store: String? = nil, timeout: Duration = .milliseconds(500)
     ) {
-        self.implausible = implausible
-        tokenField = Array((store.map { "token@\($0)" } ?? "token").utf8)
-        writeField = Array((store.map { "write@\($0)" } ?? "write").utf8)
+        tokenField = store.map { "token@\($0)" } ?? "token"
+        writeField = store.map { "write@\($0)" } ?? "write"
+        self.store = store ?? "redis"
         self.places = places
         self.id = id
         self.timeout = timeout
     }
 
-    /// What was last read, by run ID.
-    package var latest: [String: Progress] { known.withLock { $0 } }
+    /// What was last read, or heard from the leader, by run ID.
+    package var latest: [String: Progress] { state.withLock { $0.known } }
 
     /// The replicas that were alive within the last seconds, this one included.
-    package var peers: Set<String> { members.withLock { $0 } }
+    package var peers: Set<String> { state.withLock { $0.members } }
+
+    /// What stands in the way of reading and writing now.
+    package var troubles: ProgressTroubles { state.withLock { $0.troubles } }
+
+    /// What any replica knows to be missing from a process' counter: see ``Numbering``.
+    package func base(of runID: String) -> Int64 {
+        state.withLock { state in
+            max(state.known[runID]?.base ?? 0, Int64(clamping: state.bases[runID] ?? 0))
+        }
+    }
+
+    /// How far the leader has been with a process: it has announced at least so many.
+    package func through(of runID: String) -> UInt64 { state.withLock { $0.known[runID]?.cursor.through ?? 0 } }
+
+    /// The bases that replicas have told, by run ID.
+    package var bases: [String: UInt64] { state.withLock { $0.bases } }
+
+    /// Fields that this build cannot read; each is told once.
+    package func takeComplaints() -> [String] {
+        state.withLock { state in
+            defer { state.complaints = [] }
+            return state.complaints
+        }
+    }
+
+    // MARK: - Writing
 
     /// Writes the cursors; a register that has seen a larger token refuses.
     package func write(_ progress: [Progress], token: FencingToken) async -> Outcome {
+        let (epoch, known) = state.withLock { ($0.epoch, $0.known) }
+        let progress = progress.map { entry in
+            var entry = entry
+            entry.epoch = epoch
+            return entry
+        }
         let number = progress.map(\.write).max() ?? 0
-        var arguments = [tokenField, Array("\(token)".utf8), writeField, Array("\(number)".utf8)]
-        for entry in progress {
-            arguments.append(Array(entry.field.utf8))
-            arguments.append(Array(entry.text.utf8))
-            if let account = PublishedAccount(entry) {
-                arguments.append(Array(PublishedAccount.field(entry.runID).utf8))
-                arguments.append(Array(account.text.utf8))
-            }
+        let arguments =
+            bytes([tokenField, "\(token)", writeField, "\(number)", "\(epoch)"]) + Self.fields(progress)
+        let all = Array(known.merging(progress.map { ($0.runID, $0) }) { $1 }.values)
+        let replies = await onAll { [timeout, self] place throws(RedisError) in
+            let keys = [place.keys.progress]
+            let reply = try await place.runner.run(
+                ProgressScripts.write, keys: keys, arguments: arguments, timeout: timeout)
+            guard reply.int == 2 else { return reply }
+            // It was away when the epoch began.
+            return try await place.runner.run(
+                ProgressScripts.adopt, keys: keys, arguments: adoption(all, epoch, token, number), timeout: timeout)
         }
-        let replies = await onAll(ProgressScripts.write, arguments) { [$0.progress] }
-        let outcome = ProgressVote.outcome(replies.map { reply in reply?.int.map { $0 == 1 } })
-        if outcome == .written {
-            known.withLock { known in
-                for entry in progress { known[entry.runID] = entry }
-            }
-        }
+        let outcome = conclude(replies)
+        if outcome == .written { learn(progress) }
         return outcome
     }
 
-    /// Reads the newest progress of every log, and tells the registers that this replica is alive.
-    ///
-    /// - Parameter token: of a term that begins: what the term before it sent and is still on its way is refused from now on.
-    /// - Returns: nil when fewer than a majority answered.
-    package func read(fencing token: FencingToken? = nil) async -> [String: Progress]? {
-        let fence = token.map { [tokenField, Array("\($0)".utf8), writeField] } ?? []
-        let replies = await onAll(ProgressScripts.read, [Array(id.utf8)] + fence) { [$0.progress, $0.members] }
-        let answers = replies.compactMap { $0?.array }.filter { $0.count == 3 }
-        let tables = answers.map { table($0[0].array ?? []) }
-        if let latest = answers.compactMap({ Wholeness(in: $0[0].array ?? []) }).max(by: { $0.token < $1.token }) {
-            wholeness.withLock { $0 = latest }
+    /// Begins an epoch: everything that was read counts as this term's word, before its first own one.
+    package func adopt(_ reading: ProgressReading, token: FencingToken) async -> Outcome {
+        let epoch = (reading.origin?.epoch ?? 0) + 1
+        let entries = reading.entries.values.map { entry in
+            var entry = entry
+            (entry.epoch, entry.token, entry.write) = (epoch, token.rawValue, 0)
+            return entry
         }
-        // One register may have forgotten whom it saw.
-        if !answers.isEmpty { members.withLock { $0 = Set(answers.flatMap(Self.present)) } }
-        // A minority's word still serves to trim: it was written by some leader.
-        if !tables.isEmpty { known.withLock { $0 = Progress.newest([$0] + tables) } }
-        return ProgressVote.newest(tables, of: places.count)
+        state.withLock { state in
+            state.epoch = epoch
+            state.known = Dictionary(entries.map { ($0.runID, $0) }) { first, _ in first }
+        }
+        let arguments = adoption(entries, epoch, token, 0)
+        return conclude(
+            await onAll { [timeout] place throws(RedisError) in
+                try await place.runner.run(
+                    ProgressScripts.adopt, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+            })
+    }
+
+    private func adoption(_ all: [Progress], _ epoch: UInt64, _ token: FencingToken, _ number: UInt64) -> [[UInt8]] {
+        let origin = ProgressOrigin(epoch: epoch, store: store)
+        return bytes(
+            ["\(epoch)", ProgressOrigin.field, origin.text, tokenField, "\(token)", writeField, "\(number)"])
+            + Self.fields(all)
+    }
+
+    private static func fields(_ progress: [Progress]) -> [[UInt8]] {
+        var fields: [[UInt8]] = []
+        for entry in progress {
+            fields += [Array(entry.field.utf8), Array(entry.text.utf8)]
+            if let account = PublishedAccount(entry) {
+                fields += [Array(PublishedAccount.field(entry.runID).utf8), Array(account.text.utf8)]
+            }
+        }
+        return fields
+    }
+
+    private func conclude(_ replies: [Reply]) -> Outcome {
+        let outcome = ProgressVote.outcome(replies.map { reply in reply.value?.int.map { $0 == 1 } })
+        state.withLock { $0.troubles.writing = outcome == .failed ? Self.trouble(replies) : nil }
+        return outcome
+    }
+
+    /// The leader's word, as it was written, or heard from itself while Redis refuses to write.
+    package func learn(_ progress: [Progress]) {
+        state.withLock { state in
+            for var entry in progress {
+                entry.epoch = max(entry.epoch, state.epoch)
+                guard state.known[entry.runID].map({ !$0.isNewer(than: entry) }) ?? true else { continue }
+                state.known[entry.runID] = entry
+            }
+        }
+    }
+
+    /// Tells the others what is missing from a process' counter, if they do not know.
+    package func tell(base: Int64, of runID: String) async {
+        guard base > self.base(of: runID), base <= 1 << 53 else { return }
+        state.withLock { $0.bases[runID] = UInt64(base) }
+        let arguments = bytes(["base:\(runID)", "\(base)"])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.tellBase, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+        }
     }
 
     /// What the leader of the largest token said last about its logs; nil when no leader has said it.
-    package var latestWholeness: Wholeness? { wholeness.withLock { $0 } }
+    package var latestWholeness: Wholeness? { state.withLock { $0.wholeness } }
 
     /// Says whether this leader's logs are whole. A register that has seen a larger token passes over it.
     package func write(_ wholeness: Wholeness) async {
-        let arguments = [tokenField, Array("\(wholeness.token)".utf8)] + wholeness.field.map { Array($0.utf8) }
-        _ = await onAll(ProgressScripts.say, arguments) { [$0.progress] }
+        let arguments = bytes([tokenField, "\(wholeness.token)", Wholeness.field, wholeness.text])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.say, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+        }
     }
 
     /// This replica is about to end: the others need not wait for its answers any more.
     package func leave() async {
-        _ = await onAll(ProgressScripts.leave, [Array(id.utf8)]) { [$0.members] }
+        let arguments = bytes([id])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.leave, keys: [place.keys.members], arguments: arguments, timeout: timeout)
+        }
     }
 
     /// Forgets the progress of processes that are gone.
     package func remove(_ runIDs: [String], token: FencingToken) async {
         guard !runIDs.isEmpty else { return }
-        known.withLock { known in
-            for runID in runIDs { known[runID] = nil }
+        state.withLock { state in
+            for runID in runIDs {
+                state.known[runID] = nil
+                state.bases[runID] = nil
+            }
         }
-        let fields = runIDs.flatMap { ["log:\($0)", PublishedAccount.field($0)] }
-        let arguments = [tokenField, Array("\(token)".utf8)] + fields.map { Array($0.utf8) }
-        _ = await onAll(ProgressScripts.remove, arguments) { [$0.progress] }
+        let fields = runIDs.flatMap { ["log:\($0)", PublishedAccount.field($0), "base:\($0)"] }
+        let arguments = bytes([tokenField, "\(token)"] + fields)
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.remove, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+        }
     }
 
-    private static let memberLimit = 1024
+    // MARK: - Reading
 
-    /// The replicas seen within the last seconds.
-    private static func present(_ answer: [RESPValue]) -> Set<String> {
-        let flat = answer[1].array ?? []
-        let now = PlausibleCount.read(answer[2]) ?? 0
-        var present: Set<String> = []
-        for index in stride(from: 0, to: flat.count - 1, by: 2) where present.count < Self.memberLimit {
-            guard let id = flat[index].string, id.utf8.count <= 255, let seen = PlausibleCount.read(flat[index + 1]),
-                seen + 4 >= now
-            else { continue }
-            present.insert(id)
+    /// Reads the newest progress of every log, and tells the registers in passing that this replica is alive. Reading needs no
+    /// right to write.
+    ///
+    /// - Parameter token: of a term that begins: what the term before it sent and is still on its way is refused from now on.
+    /// - Returns: nil when fewer than a majority answered; ``troubles`` says why.
+    package func read(fencing token: FencingToken? = nil) async -> ProgressReading? {
+        let begin = token.map {
+            [tokenField, "\($0)", writeField, ProgressOrigin(epoch: 0, store: store).text]
         }
-        return present
+        let arguments = bytes([id] + (begin ?? []))
+        let replies = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.read, keys: [place.keys.progress, place.keys.members], arguments: arguments,
+                timeout: timeout)
+        }
+        var words: [RegisterWord] = []
+        var refusal: ProgressTrouble?
+        for reply in replies {
+            guard let word = reply.value.flatMap({ RegisterWord($0, tokenField: tokenField) }) else { continue }
+            words.append(word)
+            guard let text = word.refusal else { continue }
+            refusal = refusal ?? ProgressTrouble(register: reply.register, text: text, isRefusal: true)
+        }
+        let reading = ProgressReading(words, of: places.count)
+        state.withLock { state in
+            state.troubles.reading = reading == nil ? Self.trouble(replies) : nil
+            state.take(words, refusal)
+            // A minority's word still serves to trim: it was written by some leader.
+            if !words.isEmpty { state.known = Progress.newest([state.known] + words.map(\.entries)) }
+            if let epoch = reading?.origin?.epoch { state.epoch = max(state.epoch, epoch) }
+        }
+        return reading
     }
 
-    private func table(_ flat: [RESPValue]) -> [String: Progress] {
-        var table: [String: Progress] = [:]
-        for index in stride(from: 0, to: flat.count - 1, by: 2) {
-            guard let field = flat[index].string, field.hasPrefix("log:"), let text = flat[index + 1].string else {
-                continue
-            }
-            guard let progress = Progress(field: field, text: text) else {
-                implausible?.tell(
-                    field, is: text, at: places.first?.keys.progress ?? "",
-                    fix: "HDEL the field: the leader writes it anew")
-                continue
-            }
-            table[progress.runID] = progress
-        }
-        return table
+    // MARK: - The registers
+
+    private struct Reply: Sendable {
+        var register: String
+        var value: RESPValue?
+        var error: RedisError?
+    }
+
+    private static func trouble(_ replies: [Reply]) -> ProgressTrouble {
+        replies.lazy.compactMap { reply in reply.error.map { ProgressTrouble(reply.register, $0) } }.first
+            ?? ProgressTrouble(
+                register: replies.first?.register ?? "", text: "the answer makes no sense", isRefusal: true)
     }
 
     private func onAll(
-        _ script: Script, _ arguments: [[UInt8]], _ keys: @Sendable @escaping (ElectionKeys) -> [String]
-    ) async -> [RESPValue?] {
-        await withTaskGroup(of: RESPValue?.self) { group in
+        _ ask: @Sendable @escaping (Place) async throws(RedisError) -> RESPValue
+    ) async -> [Reply] {
+        await withTaskGroup(of: Reply.self) { group in
             for place in places {
-                group.addTask { [timeout] in
-                    try? await place.runner.run(script, keys: keys(place.keys), arguments: arguments, timeout: timeout)
+                group.addTask {
+                    var reply = Reply(register: place.keys.progress)
+                    do throws(RedisError) { reply.value = try await ask(place) } catch { reply.error = error }
+                    return reply
                 }
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
     }
+
+    private func bytes(_ words: [String]) -> [[UInt8]] { words.map { Array($0.utf8) } }
 }
 
-/// Whether the logs of the leader with this token are whole: no peer has anything that they lack.
-package struct Wholeness: Sendable, Equatable {
-    package var token: UInt64
-    package var isWhole: Bool
-
-    package init(token: UInt64, isWhole: Bool) {
-        self.token = token
-        self.isWhole = isWhole
+extension ProgressKeeper.State {
+    /// What registers say besides the cursors.
+    fileprivate mutating func take(_ words: [RegisterWord], _ refusal: ProgressTrouble?) {
+        troubles.presence = refusal
+        guard !words.isEmpty else { return }
+        // One register may have forgotten whom it saw; one that refuses to write cannot tell who is there.
+        let seen = Set(words.flatMap(\.members))
+        members = refusal == nil ? seen : members.union(seen)
+        for word in words {
+            if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
+            bases.merge(word.bases, uniquingKeysWith: max)
+            for complaint in word.complaints where complained.count < 1000 {
+                if complained.insert(complaint).inserted { complaints.append(complaint) }
+            }
+        }
     }
-
-    /// Name and value in the progress hash.
-    var field: [String] { ["whole", "\(token) \(isWhole ? 1 : 0)"] }
-
-    /// - Parameter flat: the hash, names and values in turn.
-    init?(in flat: [RESPValue]) {
-        let fields = stride(from: 0, to: flat.count - 1, by: 2)
-        guard let index = fields.first(where: { flat[$0].string == "whole" }),
-            let parts = flat[index + 1].string?.split(separator: " "), parts.count == 2,
-            let token = PlausibleCount.read(parts[0])
-        else { return nil }
-        self.init(token: token, isWhole: parts[1] == "1")
-    }
-}
-
-/// KEYS: progress (and members). A write counts only with the largest token seen so far.
-private enum ProgressScripts {
-    /// ARGV: the token's field, token, the write's field, its number, then field and text in turn. One that was given up for lost and
-    /// comes after a later one of its term has nothing new to say.
-    static let write = Script(
-        count + """
-
-            local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
-            if token > tonumber(ARGV[2]) then return 0 end
-            if token == tonumber(ARGV[2]) and count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then
-                return 1
-            end
-            redis.call('HSET', KEYS[1], unpack(ARGV))
-            return 1
-            """)
-
-    /// ARGV: this replica's id; of a term that begins also the token's field, token, and the write's field. Members not seen for 30 s
-    /// are dropped.
-    static let read = Script(
-        count + """
-
-            if ARGV[2] and count(redis.call('HGET', KEYS[1], ARGV[2])) < tonumber(ARGV[3]) then
-                redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
-            end
-            local now = redis.call('TIME')
-            local seconds = tonumber(now[1])
-            redis.call('ZADD', KEYS[2], seconds, ARGV[1])
-            redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
-            return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'), seconds}
-            """)
-
-    /// ARGV: the token's field, token, then a field and its value.
-    static let say = Script(
-        count + """
-
-            if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
-            redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
-            return 1
-            """)
-
-    /// KEYS: members. ARGV: this replica's id. Who reads next drops one that was last seen so long ago.
-    static let leave = Script("return redis.call('ZADD', KEYS[1], 0, ARGV[1])")
-
-    /// What cannot be true counts as 0, as everywhere: see `PlausibleCount`.
-    private static let count = """
-        local function count(text)
-          local number = tonumber(text or '0')
-          if number and number >= 0 and number < 9007199254740992 then return number end
-          return 0
-        end
-        """
-
-    /// ARGV: the token's field, token, then fields.
-    static let remove = Script(
-        count + """
-
-            if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
-            redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
-            return 1
-            """)
 }

@@ -17,12 +17,12 @@ package struct PublishedAccount: Sendable, Equatable {
     /// The field's name in the progress hash.
     package static func field(_ runID: String) -> String { "account:\(runID)" }
 
-    /// `token write announced handled dead-lettered pending waiting lost ignored`.
+    /// `token write announced handled dead-lettered pending waiting lost ignored unannounced`; the first format had no `unannounced`.
     package var text: String { ([token, write] + account.states.map(\.count)).map { "\($0)" }.joined(separator: " ") }
 
     package init?(field: String, text: String) {
         let numbers = text.split(separator: " ").compactMap { PlausibleCount.read($0) }
-        guard field.hasPrefix(Self.field("")), numbers.count == 9 else { return nil }
+        guard field.hasPrefix(Self.field("")), numbers.count == 9 || numbers.count == 10 else { return nil }
         runID = String(field.dropFirst(Self.field("").count))
         (token, write) = (numbers[0], numbers[1])
         account = NodeAccount()
@@ -33,6 +33,7 @@ package struct PublishedAccount: Sendable, Equatable {
         account.waiting = numbers[6]
         account.lost = numbers[7]
         account.ignored = numbers[8]
+        account.unannounced = numbers.count > 9 ? numbers[9] : 0
     }
 
     package func isNewer(than other: PublishedAccount) -> Bool { (token, write) > (other.token, other.write) }

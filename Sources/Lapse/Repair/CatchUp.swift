@@ -85,7 +85,7 @@ package struct CatchUp {
         else { return nil }
         for gap in log.gaps(in: written.cursor.settled + 1...last, upTo: 64) {
             let part = log.unannounced.first(of: gap)
-            guard !part.isUnannounced else { continue }
+            guard part.reason == nil else { continue }
             if let rest = Self.subtract(state.hopeless, from: part.ordinals) { return rest }
         }
         return nil

@@ -14,15 +14,19 @@ struct DemoCommand: AsyncParsableCommand {
             """)
 
     func run() async throws {
+        // Before anything is printed: stdout that cannot be written interrupts as a terminal does.
+        let ending = StopRequest()
+        let trap = SignalTrap { _ in ending.ask() }
         // A task of its own, awaited below, so that a signal can cancel it.
         let demo = Task { try await Demo().run() }
-        let trap = SignalTrap { _ in demo.cancel() }
+        ending.onAsk { demo.cancel() }
         do {
             let account = try await demo.value
             guard account.lost.isEmpty else { throw ExitCode(Failure.Code.negative.rawValue) }
         } catch let error where trap.signal != nil {
             guard error is CancellationError || error is ThrowawayRedisError else { throw error }
-            StandardStream.output.write("interrupted; everything is cleaned up")
+            // An interrupt, unless what interrupted it is that nobody reads.
+            try await StandardStream.print("interrupted; everything is cleaned up")
             throw ExitCode(128 + (trap.signal ?? SIGINT))
         }
     }

@@ -23,6 +23,7 @@ final class DemoStage: Sendable {
         var killed: (id: String, at: ContinuousClock.Instant)?
         var pause: Duration?
         var takenOver = 0
+        var isUnread = false
     }
 
     private let began = ContinuousClock.now
@@ -96,8 +97,12 @@ final class DemoStage: Sendable {
     func print(_ lines: [String]) {
         // One write, so that lines said by different threads stay whole.
         guard !StandardStream.output.write(lines.joined(separator: "\n")) else { return }
-        // Nobody watches any more: the same as an interrupt.
-        _ = kill(getpid(), SIGINT)
+        // Nobody watches any more: the same as an interrupt, and one only, or the end would not be awaited.
+        let isFirst = state.withLock { state in
+            defer { state.isUnread = true }
+            return !state.isUnread
+        }
+        if isFirst { _ = kill(getpid(), SIGINT) }
     }
 
     /// Settles: every announced key must have been handled.

@@ -19,7 +19,7 @@ struct GivenOptions<Table: OptionGroupTable>: ParsableArguments, Sendable {
                 if let value = try container.decode(Option<String?>.self, forKey: key).wrappedValue {
                     values[row.name] = [value]
                 }
-            case .list, .many:
+            case .list, .globs:
                 let given = try container.decode(Option<[String]>.self, forKey: key).wrappedValue
                 if !given.isEmpty { values[row.name] = given }
             case .flag:
@@ -43,7 +43,7 @@ extension GivenOptions: CustomReflectable {
         named.valueName = row.value
         switch row.arity {
         case .one: return Option<String?>(name: name, help: named)
-        case .list, .many: return Option<[String]>(wrappedValue: [], name: name, parsing: .singleValue, help: named)
+        case .list, .globs: return Option<[String]>(wrappedValue: [], name: name, parsing: .singleValue, help: named)
         case .flag: return Flag<Bool>(wrappedValue: false, name: name, help: help)
         }
     }
@@ -52,7 +52,7 @@ extension GivenOptions: CustomReflectable {
 extension OptionRow {
     fileprivate var helpLine: String {
         let standard = arity == .flag ? nil : standardHelp ?? standard
-        let repeats = arity == .many ? " Repeatable." : ""
+        let repeats = arity == .list || arity == .globs ? " Repeatable." : ""
         return help + repeats + (standard.map { " (default: \($0))" } ?? "")
     }
 }

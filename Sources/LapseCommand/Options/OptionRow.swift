@@ -3,10 +3,10 @@ struct OptionRow: Sendable {
     /// How many values an option takes.
     enum Arity: Sendable {
         case one
-        /// Repeatable; one text may name several, separated by commas.
+        /// Repeatable, and each text may name several: see ``OptionList``.
         case list
-        /// Repeatable; a comma separates values in the environment only, for a value may hold one itself.
-        case many
+        /// The same for Redis globs, in which `\,` means a comma already.
+        case globs
         /// Given or not; `true` or `false` elsewhere than on the command line.
         case flag
     }

@@ -50,17 +50,23 @@ struct OptionValues: Sendable {
         return try read(setting, text)
     }
 
-    /// All values of a repeatable option.
+    /// All values of a repeatable option, from the first place that has any.
     func all<Value>(_ setting: Setting<Value>) throws(Failure) -> [Value] {
-        let key = ConfigKey([setting.row.name])
-        // In a file a single value needs no brackets.
-        var texts =
-            reader.stringArray(forKey: key, isSecret: true)
-            ?? reader.string(forKey: key, isSecret: true).map { [$0] } ?? []
-        if setting.row.arity == .list {
-            texts = texts.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+        let key = AbsoluteConfigKey([setting.row.name])
+        let texts = sources.lazy.compactMap { Self.texts(key, $0.provider) }.first ?? []
+        let parts = texts.flatMap { OptionList.parts(of: $0, isGlob: setting.row.arity == .globs) }
+        return try parts.map { text throws(Failure) in try read(setting, text) }
+    }
+
+    /// What stands in one place, as it was written: a list in a file, or one text.
+    private static func texts(_ key: AbsoluteConfigKey, _ provider: any ConfigProvider) -> [String]? {
+        if let found = try? provider.value(forKey: key, type: .string).value, case .string(let text) = found.content {
+            return [text]
         }
-        return try texts.map { text throws(Failure) in try read(setting, text.trimmed) }
+        guard let found = try? provider.value(forKey: key, type: .stringArray).value,
+            case .stringArray(let texts) = found.content
+        else { return nil }
+        return texts
     }
 
     /// An error about an option's value, which names the option and where it was given.
@@ -89,11 +95,5 @@ struct OptionValues: Sendable {
             }
         }
         return source?.place(row)
-    }
-}
-
-extension String {
-    fileprivate var trimmed: String {
-        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
     }
 }

@@ -13,6 +13,8 @@ struct GroupObserver: Sendable {
         var term: UInt64 = 0
         var since: UInt64?
         var token: UInt64 = 0
+        /// It was not read, since it refused.
+        var isDenied = false
     }
 
     private let access: RedisAccess
@@ -78,6 +80,7 @@ struct GroupObserver: Sendable {
                 word.register.leaseLeftSeconds = seen.ttl.map { $0 / .seconds(1) }
             } catch {
                 word.register.error = error.description
+                if case .denied = error { word.isDenied = true }
             }
             words.append(word)
         }
@@ -100,6 +103,7 @@ struct GroupObserver: Sendable {
             word.register.leaseLeftSeconds = word.left.map { $0 / .seconds(1) }
         } catch {
             word.register.error = error.description
+            word.isDenied = error.isPermanent
         }
         return word
     }
@@ -115,20 +119,30 @@ struct GroupObserver: Sendable {
     ) -> GroupReport {
         let majority = words.count / 2 + 1
         let holders = Dictionary(grouping: words.filter { $0.holder != nil }) { $0.holder ?? "" }
-        let leading = holders.values.first { $0.count >= majority }
-        let last = words.max { $0.term < $1.term }
+        let most = holders.values.max { $0.count < $1.count } ?? []
+        let unread = words.filter { $0.register.error != nil }
+        let state: GroupReport.State =
+            if most.count >= majority {
+                .led
+            } else if most.count + unread.count >= majority {
+                unread.contains(where: \.isDenied) ? .refused : .unknown
+            } else {
+                .vacant
+            }
+        // What a leader has written of itself stands where it holds the lock: elsewhere candidates have counted on.
+        let records = state == .led ? most : words
+        let record = records.max { ($0.term, $0.token) < ($1.term, $1.token) }
         // The lease is over when so many votes have run out that the rest is no majority.
-        let left = leading.map { $0.compactMap(\.left).sorted(by: >) }
-            .flatMap { $0.indices.contains(majority - 1) ? $0[majority - 1] : nil }
-        let since = leading == nil ? nil : last?.since
+        let left = state == .led ? most.compactMap(\.left).sorted(by: >).dropFirst(majority - 1).first : nil
+        let since = state == .led ? record?.since : nil
         return GroupReport(
-            name: configuration.name, topology: topology.mode.rawValue,
-            leader: leading?.first?.holder.map(Claim.replica(of:)),
-            since: since.map { UTCTime(milliseconds: Int64($0)).text },
+            name: configuration.name, topology: topology.mode.rawValue, state: state,
+            leader: state == .led ? most.first?.holder.map(Claim.replica(of:)) : nil,
+            since: since.map { UTCTime(milliseconds: Int64(clamping: $0)).text },
             sinceSeconds: since.map { max(0, Double(WallClock.milliseconds()) - Double($0)) / 1000 },
-            term: last?.term ?? 0, token: words.map(\.token).max() ?? 0,
+            term: record?.term ?? 0, token: record?.token ?? 0,
             leaseLeftSeconds: left.map { $0 / .seconds(1) },
-            registers: words.map(\.register),
+            registers: words.map(\.register), unreadJournals: journal.unread,
             replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
             nodes: counters.map { $0.entry(journal) })
     }

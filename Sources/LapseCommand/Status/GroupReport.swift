@@ -33,8 +33,21 @@ struct GroupReport: Sendable, Codable {
         var error: String?
     }
 
+    /// What is known of the leadership.
+    enum State: String, Sendable, Codable {
+        /// A majority of the registers names one replica.
+        case led
+        /// No replica holds a majority.
+        case vacant
+        /// Too few registers could be read to tell.
+        case unknown
+        /// The same, and one refused to be read.
+        case refused
+    }
+
     var name: String
     var topology: String
+    var state: State
     var leader: String?
     /// When the term began, in UTC.
     var since: String?
@@ -44,6 +57,8 @@ struct GroupReport: Sendable, Codable {
     /// Until the majority is lost, unless renewed.
     var leaseLeftSeconds: Double?
     var registers: [Register]
+    /// Registers beside which neither the progress nor the replicas could be read.
+    var unreadJournals: Int
     var replicas: [Replica]
     var nodes: [Node]
 }
@@ -59,6 +74,9 @@ extension GroupReport {
                 "since     \(since ?? "unknown")\(sinceSeconds.map { " (\(Self.span($0)))" } ?? "")",
                 "lease     \(Self.seconds(leaseLeftSeconds)) left, held by \(votes) of \(registers.count) registers",
             ]
+        } else if state != .vacant {
+            let unread = registers.count { $0.error != nil }
+            lines.append("leader    unknown: \(unread) of \(registers.count) registers cannot be read")
         } else {
             lines.append("leader    none\(term > 0 ? " (the last term was \(term), token \(token))" : "")")
         }
@@ -68,17 +86,32 @@ extension GroupReport {
         lines.append("")
         var seen = TextTable("replica", "seen")
         for replica in replicas { seen.add(Printable.text(replica.id), "\(replica.seenSecondsAgo) s ago") }
-        lines += replicas.isEmpty ? ["no replica was seen in the last 30 s"] : seen.lines
+        if !replicas.isEmpty {
+            lines += seen.lines
+        } else if unreadJournals > 0 {
+            lines.append("replicas unknown: the progress beside \(unreadJournals) registers cannot be read")
+        } else {
+            lines.append("no replica was seen in the last 30 s")
+        }
         lines.append("")
         var table = TextTable(
-            "node", "role", "expired", "through", "pending", "backlog", "handled", "lost", "ignored")
+            "node", "role", "expired", "through", "pending", "backlog", "handled", "lost", "ignored",
+            "unannounced")
         for node in nodes {
             table.add(
                 node.address, node.role, Self.number(node.expired), Self.number(node.through),
                 Self.number(node.pending), node.error ?? Self.number(node.backlog),
-                Self.number(node.account?.handled), Self.number(node.account?.lost), Self.number(node.account?.ignored))
+                Self.number(node.account?.handled), Self.number(node.account?.lost), Self.number(node.account?.ignored),
+                Self.number(node.account?.unannounced))
         }
         return lines + table.lines
+    }
+
+    /// Why it cannot be told who leads.
+    var unknownReason: String {
+        let unread = registers.filter { $0.error != nil }
+        return "who leads is unknown: \(unread.count) of \(registers.count) registers cannot be read: "
+            + (unread.first?.error ?? "")
     }
 
     private static func number(_ number: (some BinaryInteger)?) -> String { number.map { "\($0)" } ?? "-" }

@@ -11,6 +11,8 @@ struct ProgressJournal: Sendable {
     var accounts: [String: PublishedAccount] = [:]
     /// Seconds since each was seen, by id.
     var replicas: [String: Int] = [:]
+    /// How many registers did not tell.
+    var unread = 0
 
     /// The newest of what the registers hold. One that does not answer is left out.
     static func read(_ places: [ElectionKeys], _ client: KeyedClient) async -> ProgressJournal {
@@ -18,13 +20,14 @@ struct ProgressJournal: Sendable {
             for place in places {
                 group.addTask {
                     let reply = try? await client.run(script, keys: [place.progress, place.members])
-                    return reply?.array.map(ProgressJournal.init) ?? ProgressJournal()
+                    return reply?.array.map(ProgressJournal.init) ?? ProgressJournal(unread: 1)
                 }
             }
             var all = ProgressJournal()
             for await one in group {
                 all.progress = Progress.newest([all.progress, one.progress])
                 all.accounts.merge(one.accounts) { $1.isNewer(than: $0) ? $1 : $0 }
+                all.unread += one.unread
                 all.replicas.merge(one.replicas, uniquingKeysWith: min)
             }
             return all
@@ -36,7 +39,7 @@ struct ProgressJournal: Sendable {
         return {redis.call('TIME')[1], redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')}
         """)
 
-    private init() {}
+    private init(unread: Int = 0) { self.unread = unread }
 
     private init(_ reply: [RESPValue]) {
         guard reply.count == 3, let now = PlausibleCount.read(reply[0]) else { return }

@@ -10,7 +10,10 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Read from Redis who leads, since when, and how far the leader is on every node.",
-        discussion: "Exit code 0 when there is a leader, 1 when there is none.")
+        discussion: """
+            Exit code 0 when there is a leader, 1 when there is none; when too little can be read to tell, 69, or 77 when \
+            reading was refused.
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup(title: "Election") var election: GivenOptions<Election>
@@ -41,10 +44,15 @@ struct StatusCommand: AsyncParsableCommand {
         if try values(Results.json) == true {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-            StandardStream.output.write(String(decoding: try encoder.encode(report), as: UTF8.self))
+            try await StandardStream.print(String(decoding: try encoder.encode(report), as: UTF8.self))
         } else {
-            StandardStream.output.write(report.lines.joined(separator: "\n"))
+            try await StandardStream.print(report.lines.joined(separator: "\n"))
         }
-        if report.leader == nil { throw ExitCode(Failure.Code.negative.rawValue) }
+        switch report.state {
+        case .led: break
+        case .vacant: throw ExitCode(Failure.Code.negative.rawValue)
+        case .unknown: throw Failure(.unreachable, report.unknownReason)
+        case .refused: throw Failure(.denied, report.unknownReason)
+        }
     }
 }

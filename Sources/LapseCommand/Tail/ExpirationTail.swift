@@ -7,6 +7,7 @@ import Synchronization
 /// Listens to every node of a deployment, as it changes, and prints what they announce.
 final class ExpirationTail: Sendable {
     private let access: RedisAccess
+    private let configuration: ProcessorConfiguration
     private let format: TailLine.Format
     private let filter: KeyFilter
     private let databases: [Int]
@@ -14,10 +15,19 @@ final class ExpirationTail: Sendable {
     private let lines: AsyncStream<[UInt8]>
     private let sink: AsyncStream<[UInt8]>.Continuation
     private let members = Mutex<Set<NodeAddress>>([])
-    private let work = Mutex<(task: Task<Void, any Error>?, isStopped: Bool)>((nil, false))
+    private struct Work {
+        var task: Task<Void, any Error>?
+        var isStopped = false
+        var failure: Failure?
+        /// Reads whose lines found no place, since stdout was not read.
+        var dropped = 0
+    }
+
+    private let work = Mutex(Work())
 
     init(_ access: RedisAccess, _ configuration: ProcessorConfiguration, format: TailLine.Format, logger: Logger) {
         self.access = access
+        self.configuration = configuration
         self.format = format
         self.logger = logger
         databases = configuration.databases.isEmpty ? [access.deployment.database ?? 0] : configuration.databases
@@ -26,40 +36,65 @@ final class ExpirationTail: Sendable {
         (lines, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(65_536))
     }
 
-    /// Lets ``run()`` return.
-    func stop() {
+    /// Lets ``run()`` return, soon after what was heard is printed.
+    func stop() { end(because: nil) }
+
+    private func end(because failure: Failure?) {
         sink.finish()
         let task = work.withLock { work in
             work.isStopped = true
+            work.failure = work.failure ?? failure
             return work.task
         }
         task?.cancel()
     }
 
-    /// Prints until stopped, or until nobody reads any more.
+    /// Prints until stopped.
+    ///
+    /// - Throws: ``Failure`` when Redis is not reached, or not everything could be printed.
     @concurrent
     func run() async throws {
+        let output = LineOutput(
+            onBroken: { [weak self] broken in self?.end(because: Failure(broken)) },
+            onStalled: { [logger] stall in
+                logger.warning("stdout is not read", metadata: ["seconds": "\(stall.seconds)"])
+            })
         let listening = Task { try await listen() }
+        let printing = Task { for await batch in lines { try await output.write(batch) } }
         let isStopped = work.withLock { work in
             work.task = listening
             return work.isStopped
         }
         if isStopped { listening.cancel() }
-        let output = LineOutput()
-        for await batch in lines {
-            do {
-                try await output.write(batch)
-            } catch is LineOutput.Broken {
-                break
-            }
+        let heard = await listening.result
+        // What was heard is printed soon or not at all: the reader may never come back.
+        let limit = Task {
+            try await Task.sleep(for: .seconds(2))
+            printing.cancel()
         }
-        listening.cancel()
-        try await listening.value
+        let printed = await printing.result
+        limit.cancel()
+        let (failure, dropped) = work.withLock { ($0.failure, $0.dropped) }
+        if let failure { throw failure }
+        if case .failure = printed { throw Self.unread }
+        guard dropped == 0 else { throw Self.unread }
+        try heard.get()
+    }
+
+    private static let unread = Failure(.internal, "stdout was not read: not every expiration could be printed")
+
+    private func drop(_ node: String) {
+        let isFirst = work.withLock { work in
+            work.dropped += 1
+            return work.dropped == 1
+        }
+        guard isFirst else { return }
+        logger.warning("stdout is too slow: expirations are not printed", metadata: ["node": "\(node)"])
     }
 
     private func listen() async throws {
         defer { sink.finish() }
-        _ = try await access.discover(within: nil)
+        try await access.check(configuration, try await access.discover(within: nil))
         await withDiscardingTaskGroup { group in
             group.addTask { await self.access.watch.run() }
             let bell = Doorbell(on: access.loop)
@@ -104,11 +139,9 @@ final class ExpirationTail: Sendable {
         let channels = databases.map { "__keyevent@\($0)__:expired" }
         let subscription = try await Subscription.open(
             to: address, settings: access.deployment.settings, channels: channels, on: access.loop
-        ) { [sink, filter, format, logger] _ in
-            TailReceiver(node: "\(address)", filter: filter, format: format) { batch in
-                if case .dropped = sink.yield(batch) {
-                    logger.warning("stdout is too slow: expirations are not printed", metadata: ["node": "\(address)"])
-                }
+        ) { [weak self, sink, filter, format] _ in
+            TailReceiver(node: "\(address)", filter: filter, format: format) { [weak self] batch in
+                if case .dropped = sink.yield(batch) { self?.drop("\(address)") }
             }
         }
         logger.debug("subscribed", metadata: ["node": "\(address)"])

@@ -33,9 +33,11 @@ struct TailCommand: AsyncParsableCommand {
         let trap = SignalTrap { _ in tail.stop() }
         do {
             try await tail.run()
+        } catch let failure as Failure where failure.code == .unreachable && trap.signal != nil {
+            // Stopped before Redis was reached, as asked.
         } catch {
-            // With a signal it is no failure: stopped before Redis was reached.
-            if trap.signal == nil { throw error }
+            await access.shutDown()
+            throw error
         }
         withExtendedLifetime(trap) {}
         await access.shutDown()

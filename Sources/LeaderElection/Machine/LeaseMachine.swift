@@ -231,6 +231,10 @@ package struct LeaseMachine: Sendable {
         switch outcome {
         case .failed(let error): registers[request.register] = .unreachable(error)
         case .renewed(.lost), .confirmed(false): registers[request.register] = .lost
+        case .released:
+            // A server that refuses to write still deletes: that says nothing about its vote.
+            if case .unreachable(.refusesWrites) = registers[request.register] { break }
+            registers[request.register] = .ok
         default: registers[request.register] = .ok
         }
     }

@@ -74,6 +74,9 @@ struct RedisLeaseRegister: LeaseRegister {
                 script, keys: [keys.lock, keys.token, keys.progress], arguments: arguments.map { Array($0.utf8) },
                 timeout: timeout)
         } catch {
+            if let refusal = RefusedWrite(error) {
+                throw .refusesWrites("\(error.node.map { "\($0)" } ?? label) refuses writes: \(refusal.words)")
+            }
             switch error.kind {
             case .timeout: throw .timedOut
             case .denied, .tls: throw .denied(error.description)

@@ -145,7 +145,8 @@ enum Handshake {
             // PING tells whether we may speak all the same.
             if index == 0, settings.credentials != nil, settings.mayBeOpen { continue }
             if index == replies.count - 2 && error.code != "NOAUTH" { continue }  // CLIENT SETNAME
-            if error.code == "LOADING" || error.code == "MASTERDOWN" || error.code == "BUSY" { continue }
+            // A server that cannot save refuses PING as well, and goes on announcing.
+            if ["LOADING", "MASTERDOWN", "BUSY", "MISCONF"].contains(error.code) { continue }
             if error.text.contains("without any password configured") {
                 throw RedisError(
                     .denied, node: node, "a password is given but the server has none: remove it, or set requirepass")

@@ -25,6 +25,11 @@ extension PushReceiver {
 /// closed: when the node wakes, everything it has to say is still heard. Whoever learns that the node answers
 /// elsewhere closes it.
 package final class Subscription: Sendable {
+    /// A longer key, or other message, is passed over: it is reported with its size, and never held.
+    package static let messageBytes = 1 << 20
+    static let limits = ReplyLimits(
+        bulkBytes: messageBytes, values: 1 << 10, replyBytes: 2 * messageBytes, messageBytes: messageBytes)
+
     package let address: NodeAddress
     /// Identifies the server process; a restart changes it.
     package let runID: String
@@ -105,7 +110,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
     private let receiver: any PushReceiver
     private let confirmed: EventLoopPromise<Void>
     private let timeout: Duration
-    private var reader = ReplyReader(limits: ReplyLimits())
+    private var reader = ReplyReader(limits: Subscription.limits)
     private var awaiting: Int
     private var failure: RedisError?
     private var tick: Scheduled<Void>?
@@ -200,10 +205,12 @@ private final class SubscriberHandler: ChannelInboundHandler {
             case .subscribed:
                 awaiting -= 1
                 if awaiting == 0 { confirmed.succeed(()) }
+            // Once subscribed only PING is sent: an error is its answer, as of a server that cannot save.
+            case .error where awaiting == 0: pingOutstanding = false
             case .error:
                 let text = Self.copy(payload)
                 fail(RedisError(RESPError(String(buffer: text)), node: node), channel)
-            case .message, .patternMessage, .unsubscribed, .other: break
+            case .message, .largeMessage, .patternMessage, .unsubscribed, .other: break
             }
         }
     }

@@ -16,6 +16,9 @@ package struct Topology: Sendable {
         package var importing: Set<UInt16> = []
         package var slotCount = 0
 
+        /// A dead master whose slots have another owner: nothing is to be heard of it.
+        package var isLeftBehind: Bool { role == .master && isFailing && slotCount == 0 }
+
         package init(
             id: String, address: NodeAddress, role: Role, masterID: String? = nil, isFailing: Bool = false,
             configEpoch: UInt64 = 0, importing: Set<UInt16> = []

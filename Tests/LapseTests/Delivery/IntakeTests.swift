@@ -181,6 +181,27 @@ struct IntakeTests {
         #expect(lost == 3)
     }
 
+    @Test("row 70: what a node counts and does not announce, though it is set to, is unannounced and not lost")
+    func whatIsCountedOnlyIsUnannounced() throws {
+        let log = logs.log(of: "run", at: node)
+        log.subscriptionBegan()
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 0)
+        var intake = intake()
+        try log.hear(EventChannel.name(0), "k:1")
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 4, flagsWereFine: true)
+        try log.hear(EventChannel.name(0), "k:5")
+        let work = Array(intake.take(4)) + Array(intake.take(4))
+        #expect(work.map(\.ordinal) == [1, 5])
+        let news = intake.takeNews()
+        #expect(news.holes.isEmpty && news.unannounced == [node: 3])
+        for one in work { intake.finish(one) }
+        let account = try #require(intake.accounts().first?.account)
+        #expect(account.announced == 5 && account.handled == 2 && account.unannounced == 3 && account.lost == 0)
+        #expect(account.imbalance == 0)
+    }
+
     /// The last leader had counted five forged messages that this replica was not there to hear.
     @Test func nothingIsTakenUpBeforeItIsKnownHowTheLastLeaderNumbered() throws {
         let log = logs.log(of: "run", at: node)

@@ -244,7 +244,7 @@ struct HostileInputTests {
             let logs = logs()
             var intake = intake(logs)
             intake.note(peers: keeper.peers)
-            lead(&intake, logs, read)
+            lead(&intake, logs, read.entries)
         }
     }
 }

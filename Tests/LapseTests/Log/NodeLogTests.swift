@@ -142,8 +142,8 @@ struct NodeLogTests {
         feed.log.adopt(base: 5)
         let anew = feed.mark(103)
         #expect(anew == .renumbered(after: 100, by: 5))
-        #expect(feed.log.unannounced.first(of: 107...108) == (107...108, true))
-        #expect(feed.log.unannounced.first(of: 101...105) == (101...105, false))
+        #expect(feed.log.unannounced.first(of: 107...108) == (107...108, .silenced))
+        #expect(feed.log.unannounced.first(of: 101...105) == (101...105, nil))
     }
 
     @Test func whatIsTrimmedIsAHole() throws {
@@ -202,6 +202,50 @@ struct NodeLogTests {
         feed.log.trim(through: 1)
         #expect(feed.log.isOver(now: 1_011, after: 10))
         #expect(!feed.log.isOver(now: 1_010, after: 10))
+    }
+
+    @Test("row 106: what the leader's progress does not call finished is kept whatever its age; bytes bound it still")
+    func pendingOnesDoNotAge() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(0)
+        feed.expire("a", "b", "c")
+        feed.log.trim(through: 0)
+        feed.log.trimAged(now: 1 << 40)
+        #expect(feed.log.counts.entries == 3)
+        feed.log.stands(atUnproven: true)
+        feed.log.trimAged(now: 1 << 40)
+        #expect(feed.log.counts.entries == 0, "what may never be proven does not hold the log for ever")
+        feed.log.stands(atUnproven: false)
+        feed.expire("d")
+        feed.log.follow(false)
+        feed.log.trimAged(now: 1 << 40)
+        #expect(feed.log.counts.entries == 0, "nor what no leader speaks of")
+    }
+
+    @Test("row 115: a wall clock that was put forward does not make the bound of bytes one of age")
+    func bytesAreTrimmedByBytes() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(0)
+        for number in 0..<5_000 { feed.expire("key:\(number)", now: number < 4_999 ? 1_000 : 1 << 40) }
+        let counts = feed.log.counts
+        let kept = counts.entries
+        #expect(kept > 1_000 && kept < 5_000, "\(counts)")
+    }
+
+    @Test("row 115: numbers that the next mark may change are told to nobody")
+    func provisionalNumbersAreNotTold() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        _ = feed.mark(0)
+        feed.expire("a", "b")
+        let ownership = Ownership().seen(from: feed.log.address)
+        feed.log.adopt(base: 5)
+        let piece = feed.log.heard(in: 1...10, bytes: 1_000, ownership)
+        #expect(piece.expirations.isEmpty && !piece.isClear)
+        _ = feed.mark(2)
+        #expect(feed.ordinals(after: 5) == [6, 7])
     }
 
     @Test("what the bounds dropped and no leader has passed keeps its log: somebody has to count it as lost")

@@ -73,4 +73,170 @@ struct ProgressKeeperTests {
             #expect(outcome == .written)
         }
     }
+
+    // MARK: - Rights and stores
+
+    private static func withServer(
+        _ options: ServerOptions = ServerOptions(),
+        _ body: (
+            ThrowawayServer, _ keeper: (_ id: String, _ store: String?, _ registers: ClosedRange<Int>) -> ProgressKeeper
+        )
+            async throws -> Void
+    ) async throws {
+        let server = try await ThrowawayServer.start(options)
+        let client = NodeClient(
+            NodeAddress(host: server.host, port: server.port),
+            settings: ConnectionSettings(
+                clientName: "lapse:test:one:command",
+                credentials: options.users.isEmpty ? nil : Credentials(user: "lapse", password: Secret("pw"))),
+            on: MultiThreadedEventLoopGroup.singleton.next())
+        let keys = ElectionKeys.registers(3, name: "test")
+        do {
+            try await body(server) { id, store, registers in
+                ProgressKeeper(
+                    places: registers.map { .init(keys: keys[$0], runner: SingleServer(client)) }, id: id,
+                    guardedBy: store, timeout: .seconds(5))
+            }
+        } catch {
+            await client.shutDown()
+            await server.shutDown()
+            throw error
+        }
+        await client.shutDown()
+        await server.shutDown()
+    }
+
+    @Test("row 52: reading needs no right to write; what cannot be written in passing is told")
+    func readingWithoutRights() async throws {
+        var options = ServerOptions()
+        options.users = ["user lapse on >pw ~* &* +@all -zadd -hset"]
+        try await Self.withServer(options) { server, keeper in
+            try await server.cli(
+                "HSET", ElectionKeys.registers(3, name: "test")[0].progress, "log:run", "7 1 9 0 n -", "token", "7")
+            let one = keeper("a", nil, 0...0)
+            let reading = try #require(await one.read(fencing: FencingToken(rawValue: 8)))
+            #expect(reading["run"]?.cursor.through == 9)
+            #expect(one.troubles.reading == nil)
+            #expect(one.troubles.presence?.text.contains("can't run this command") == true, "\(one.troubles)")
+            let outcome = await one.write([progress(10, token: 8, write: 1)], token: FencingToken(rawValue: 8))
+            #expect(outcome == .failed)
+            #expect(one.troubles.writing?.isRefusal == true)
+        }
+    }
+
+    @Test("row 52: why progress cannot be read is kept in Redis' own words")
+    func unreadable() async throws {
+        var options = ServerOptions()
+        options.users = ["user lapse on >pw ~* &* +@all -hgetall"]
+        try await Self.withServer(options) { server, keeper in
+            let one = keeper("a", nil, 0...0)
+            let reading = await one.read()
+            #expect(reading == nil)
+            let trouble = try #require(one.troubles.reading)
+            #expect(trouble.text.hasPrefix("\(server.address): "))
+            #expect(trouble.text.contains("can't run this command") && trouble.isRefusal)
+            #expect(trouble.register.hasSuffix(":test:progress"))
+        }
+    }
+
+    @Test("row 111: the cursors are kept when the lease moves, also by a register that was away meanwhile")
+    func theLeaseMoves() async throws {
+        try await Self.withServer { _, keeper in
+            let (old, new) = (FencingToken(rawValue: 1_764_000_000_000), FencingToken(rawValue: 12))
+            let first = keeper("a", nil, 0...2)
+            _ = await first.read(fencing: old)
+            _ = await first.write([progress(500, token: old.rawValue, write: 9)], token: old)
+            // Two of three registers see the move.
+            let moved = keeper("a", "etcd:/x", 0...1)
+            let reading = try #require(await moved.read(fencing: new))
+            let contradiction = reading.contradiction(of: new.rawValue, store: moved.store)
+            #expect(contradiction == .moved(from: "redis"))
+            let adopted = await moved.adopt(reading, token: new)
+            #expect(adopted == .written)
+            #expect(moved.latest["run"]?.cursor.through == 500)
+            let wrote = await moved.write([progress(510, token: 12, write: 1)], token: new)
+            #expect(wrote == .written)
+            // The follower's reading finds the third one as it was.
+            let follower = keeper("b", "etcd:/x", 0...2)
+            let second = try #require(await follower.read())
+            #expect(second["run"]?.cursor.through == 510)
+            #expect(second.contradiction(of: 13, store: "etcd:/x") == nil)
+            // The next term brings it all of the progress.
+            let next = FencingToken(rawValue: 13)
+            _ = await follower.read(fencing: next)
+            let brought = await follower.write([progress(520, token: 13, write: 1)], token: next)
+            #expect(brought == .written)
+            let third = keeper("c", "etcd:/x", 2...2)
+            let alone = try #require(await third.read())
+            #expect(alone["run"]?.cursor.through == 520 && alone.origin?.epoch == 1)
+            // And the old store's leader is shut out.
+            let late = await first.write([progress(600, token: old.rawValue, write: 10)], token: old)
+            #expect(late == .fenced)
+        }
+    }
+
+    @Test("row 111: a store that has forgotten its tokens begins an epoch: its leaders can write")
+    func theStoreWasWiped() async throws {
+        try await Self.withServer { _, keeper in
+            let (old, new) = (FencingToken(rawValue: 900), FencingToken(rawValue: 3))
+            let first = keeper("a", "etcd:/x", 0...0)
+            _ = await first.read(fencing: old)
+            _ = await first.write([progress(500, token: 900, write: 9)], token: old)
+            let second = keeper("b", "etcd:/x", 0...0)
+            let reading = try #require(await second.read(fencing: new))
+            #expect(reading.contradiction(of: 3, store: "etcd:/x") == .forgotten(token: 900))
+            let refused = await second.write([progress(501, token: 3, write: 1)], token: new)
+            #expect(refused == .fenced)
+            _ = await second.adopt(reading, token: new)
+            let wrote = await second.write([progress(501, token: 3, write: 1)], token: new)
+            #expect(wrote == .written)
+            let later = try #require(await second.read(fencing: FencingToken(rawValue: 4)))
+            #expect(later.contradiction(of: 4, store: "etcd:/x") == nil)
+            #expect(later["run"]?.cursor.through == 501)
+        }
+    }
+
+    @Test("row 116: what one replica adds to a counter the others learn, and it never falls")
+    func bases() async throws {
+        try await Self.withServer { _, keeper in
+            let (one, other) = (keeper("a", nil, 0...2), keeper("b", nil, 0...2))
+            await one.tell(base: 100, of: "run")
+            await one.tell(base: 0, of: "silent")
+            _ = await other.read()
+            #expect(other.base(of: "run") == 100 && other.bases == ["run": 100])
+            await keeper("c", nil, 0...2).tell(base: 40, of: "run")
+            _ = await other.read()
+            #expect(other.base(of: "run") == 100)
+            await one.remove(["run"], token: FencingToken(rawValue: 1))
+            let fresh = keeper("d", nil, 0...2)
+            _ = await fresh.read()
+            #expect(fresh.bases.isEmpty)
+        }
+    }
+
+    @Test("row 86: the last build's script and this one's write for each other")
+    func theBuildBefore() async throws {
+        try await Self.withServer { server, keeper in
+            let key = ElectionKeys.registers(3, name: "test")[0].progress
+            let one = keeper("a", nil, 0...0)
+            _ = await one.read(fencing: FencingToken(rawValue: 7))
+            _ = await one.write([progress(9, token: 7, write: 1)], token: FencingToken(rawValue: 7))
+            // What the last build reads.
+            #expect(try await server.cli("HGET", key, "log:run") == "7 1 9 0 10.0.0.1:6379 -")
+            #expect(try await server.cli("HMGET", key, "token", "write").split(separator: "\n") == ["7", "1"])
+            // What it writes as the leader after.
+            let script = """
+                local token = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+                if token > tonumber(ARGV[2]) then return 0 end
+                redis.call('HSET', KEYS[1], unpack(ARGV))
+                return 1
+                """
+            let old = try await server.cli(
+                "EVAL", script, "1", key, "token", "8", "write", "1", "log:run", "8 1 20 0 10.0.0.1:6379 15-17")
+            #expect(old == "1")
+            let reading = try #require(await one.read(fencing: FencingToken(rawValue: 9)))
+            #expect(reading["run"]?.cursor == Cursor(through: 20, pending: [15, 16, 17]))
+            #expect(reading.contradiction(of: 9, store: one.store) == nil)
+        }
+    }
 }

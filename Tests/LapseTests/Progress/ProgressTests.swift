@@ -28,12 +28,12 @@ struct ProgressTests {
 
     @Test func anAccountReadsAsItWasWritten() throws {
         var account = NodeAccount()
-        (account.announced, account.handled, account.deadLettered, account.pending) = (21, 1, 2, 3)
-        (account.waiting, account.lost, account.ignored) = (4, 5, 6)
+        (account.announced, account.handled, account.deadLettered, account.pending) = (28, 1, 2, 3)
+        (account.waiting, account.lost, account.ignored, account.unannounced) = (4, 5, 6, 7)
         let progress = Progress(
             runID: "abc", node: "10.0.0.1:1", base: 0, cursor: Cursor(through: 1), token: 7, write: 8, account: account)
         let published = try #require(PublishedAccount(progress))
-        #expect(published.text == "7 8 21 1 2 3 4 5 6")
+        #expect(published.text == "7 8 28 1 2 3 4 5 6 7")
         #expect(PublishedAccount(field: "account:abc", text: published.text) == published)
         #expect(Progress(field: "account:abc", text: published.text) == nil)
         #expect(PublishedAccount(field: "account:abc", text: "7 8 21") == nil)

@@ -69,7 +69,7 @@ struct StoreStage: Sendable {
             } catch {
                 // Waiting helps against no other error.
                 switch error {
-                case .unreachable, .timedOut: said = "\(error)"
+                case .unreachable, .timedOut, .refusesWrites: said = "\(error)"
                 case .denied, .unexpected, .cancelled: throw error
                 }
             }

@@ -13,6 +13,7 @@ struct ReachabilityCheck: Check {
                 .breaks, "reachability", at: node.address, "login refused",
                 "\(text). Nothing this server announces is heard.",
                 fix: "give user and password in --redis or --redis-password-file, the same for every server")
+        case .unreachable where node.isLeftBehind: return nil
         case .unreachable(let text):
             let isReplica = node.role == .replica
             let effect =

@@ -15,17 +15,38 @@ struct SlotsCheck: Check {
                     fix: anyone.map { "redis-cli --cluster fix \($0)" }))
         }
         for node in facts.nodes where node.isFailing && !node.isLockServer {
-            let owns = node.slotCount > 0
-            found.append(
-                Finding(
-                    owns ? .breaks : .warns, "slots", at: node.address, "the cluster calls this node failing",
-                    owns
-                        ? "It owns \(Reading.count(node.slotCount, "slot", "slots")) and no replica has taken over yet."
-                        : "It owns no slot; its master has one replica less.",
-                    fix:
-                        "start it again, or remove it: redis-cli --cluster del-node \(anyone ?? node.address) \(node.id)"
-                ))
+            found.append(node.slotCount > 0 ? owner(node, facts) : leftover(node, facts, forgettingAt: anyone))
         }
         return found
+    }
+
+    /// The keys of its slots are nowhere else, or on a replica that has not taken over: it is never to be removed.
+    private func owner(_ node: NodeFacts, _ facts: DeploymentFacts) -> Finding {
+        let replica = facts.replicas(of: node).first { $0.isAnswering }
+        return Finding(
+            .breaks, "slots", at: node.address, "the cluster calls this node failing",
+            "It owns \(Reading.count(node.slotCount, "slot", "slots")) and no replica has taken over yet.",
+            fix: "start it again"
+                + (replica.map {
+                    ", or promote its replica: \(facts.command(on: $0.address, "CLUSTER", "FAILOVER", "TAKEOVER"))"
+                }
+                    ?? ""))
+    }
+
+    /// A dead node without slots: a master that was replaced, or a replica.
+    private func leftover(_ node: NodeFacts, _ facts: DeploymentFacts, forgettingAt anyone: NodeAddress?) -> Finding {
+        let master = facts.nodes.first { $0.id == node.masterID }
+        // With its master dead too, it may have the only copy of what that one held.
+        let isLastCopy = node.role == .replica && master?.isAnswering != true
+        return Finding(
+            isLastCopy ? .warns : .notes, "slots", at: node.address, "the cluster calls this node failing",
+            node.role == .master
+                ? "It owns no slot: another master has its place. Lapse is ready without it."
+                : "It is a replica; its master has one replica less.",
+            fix: isLastCopy
+                ? "start it again"
+                : "start it again, or make all others forget it: "
+                    + RedisCommandLine.clusterCall(
+                        anyone ?? node.address, facts.usesTLS, ["CLUSTER", "FORGET", node.id]))
     }
 }

@@ -1,0 +1,107 @@
+import LeaderElection
+import Logging
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// Has all replicas number a process alike.
+///
+/// A replica whose subscription broke cannot tell whether the counter was reset meanwhile, or counts less than was heard
+/// because of a forged message. Its peers can: before it numbers the new subscription it asks them, each looks at its own
+/// numbers, tells the registers what it adds to the counter if that is more than they hold, and answers.
+final class NumberExchange: Sendable {
+    private struct Wait {
+        var waitingFor: Set<String>
+        let bell: Doorbell
+    }
+
+    private let id: String
+    private let channel: String
+    private let keeper: ProgressKeeper
+    private let client: any CommandRunner
+    private let loop: any EventLoop
+    private let logger: Logger
+    /// Looks at this replica's own numbers of a process.
+    private let check: @Sendable (_ runID: String) async -> Void
+    private let waits = Mutex<[String: Wait]>([:])
+    private let questions: AsyncStream<NumberQuestion>
+    private let inbox: AsyncStream<NumberQuestion>.Continuation
+    /// How long to wait for peers; one that is dead must not hold the feed up.
+    private static let patience = Duration.milliseconds(500)
+
+    init(
+        id: String, channel: String, keeper: ProgressKeeper, client: any CommandRunner, on loop: any EventLoop,
+        logger: Logger, check: @escaping @Sendable (_ runID: String) async -> Void
+    ) {
+        self.id = id
+        self.channel = channel
+        self.keeper = keeper
+        self.client = client
+        self.loop = loop
+        self.logger = logger
+        self.check = check
+        (questions, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+    }
+
+    // MARK: - The one that asks
+
+    /// What the registers said last.
+    func inform(_ log: NodeLog) {
+        log.learn(through: keeper.through(of: log.runID))
+        log.adopt(base: keeper.base(of: log.runID))
+    }
+
+    /// Tells the others what this replica adds to the counter, if they do not know.
+    func tell(_ log: NodeLog) async { await keeper.tell(base: log.base, of: log.runID) }
+
+    /// Asks the living peers, and takes in what they have told the registers. Returns soon in any case.
+    func ask(about log: NodeLog) async {
+        let peers = keeper.peers.subtracting([id])
+        guard !peers.isEmpty else { return }
+        let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
+        let bell = Doorbell(on: loop)
+        waits.withLock { $0[nonce] = Wait(waitingFor: peers, bell: bell) }
+        let question = NumberQuestion(nonce: nonce, runID: log.runID, asker: id)
+        if await publish(.check(question)) { _ = await bell.wait(upTo: Self.patience) }
+        waits.withLock { $0[nonce] = nil }
+        _ = await keeper.read()
+        inform(log)
+    }
+
+    // MARK: - The one that answers
+
+    /// A message was heard on some feed; each comes by every feed.
+    func hear(_ question: NumberQuestion) {
+        if question.asker != id { inbox.yield(question) }
+    }
+
+    func hear(answerTo nonce: String, from replica: String) {
+        let bell = waits.withLock { waits -> Doorbell? in
+            waits[nonce]?.waitingFor.remove(replica)
+            return waits[nonce].flatMap { $0.waitingFor.isEmpty ? $0.bell : nil }
+        }
+        bell?.ring()
+    }
+
+    /// Answers until cancelled, one after the other: a flood of questions costs a look at a time.
+    func run() async {
+        var answered: [String] = []
+        for await question in questions where !answered.contains(question.nonce) {
+            answered.append(question.nonce)
+            if answered.count > 256 { answered.removeFirst() }
+            await check(question.runID)
+            _ = await publish(.checked(nonce: question.nonce, replica: id))
+        }
+    }
+
+    private func publish(_ message: GroupMessage) async -> Bool {
+        do throws(RedisError) {
+            _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
+            return true
+        } catch {
+            logger.debug("peers not asked about numbers", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+}

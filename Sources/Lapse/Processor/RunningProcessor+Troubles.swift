@@ -1,0 +1,73 @@
+import LeaderElection
+import Logging
+import Synchronization
+
+/// What stands in the way of the whole group, told when it lasts.
+struct GroupTroubles {
+    var reading = LastingTrouble()
+    var presence = LastingTrouble()
+    var election = LastingTrouble()
+    /// What readiness says meanwhile.
+    var reasons: [String] = []
+}
+
+extension RunningProcessor {
+    /// After each look at the registers.
+    func tellTroubles(_ parts: Parts) {
+        let now = SystemClock.read().monotonic
+        let (found, state) = (parts.keeper.troubles, parts.elector.state)
+        let refusal = state.isLeader ? nil : state.refusedWrites
+        let (reading, presence, election) = troubles.withLock { troubles in
+            let steps = (
+                troubles.reading.look(found.reading != nil, isRefusal: found.reading?.isRefusal ?? false, now: now),
+                troubles.presence.look(found.presence != nil, now: now),
+                troubles.election.look(refusal != nil, now: now)
+            )
+            troubles.reasons = []
+            if troubles.reading.isTold, let trouble = found.reading {
+                troubles.reasons.append("progress cannot be read: \(trouble.register): \(trouble.text)")
+            }
+            if troubles.election.isTold, let refusal { troubles.reasons.append("nobody can be elected: \(refusal)") }
+            return steps
+        }
+        tell(reading, .warning, "progress cannot be read", found.reading, over: "progress is read again")
+        tell(
+            presence, .warning,
+            "this replica cannot say that it is there: its peers may not ask it for what they missed",
+            found.presence, over: "this replica says again that it is there")
+        switch election {
+        case .tell: logger.error("nobody can be elected: \(refusal ?? "")")
+        case .over: logger.notice("an election is possible again")
+        case .nothing: break
+        }
+        for complaint in parts.keeper.takeComplaints() { logger.error("progress passed over: \(complaint)") }
+    }
+
+    private func tell(
+        _ step: LastingTrouble.Step, _ level: Logger.Level, _ text: String, _ trouble: ProgressTrouble?, over: String
+    ) {
+        switch step {
+        case .tell:
+            logger.log(
+                level: level, "\(text)",
+                metadata: ["register": "\(trouble?.register ?? "")", "error": "\(trouble?.text ?? "")"])
+        case .over: logger.notice("\(over)")
+        case .nothing: break
+        }
+    }
+
+    /// Why this replica is not ready, of what concerns the whole group.
+    var troubleReasons: [String] { troubles.withLock { $0.reasons } }
+}
+
+extension ElectorState {
+    /// Why no majority can be had: so many registers refuse to write that the others are none. Nil when that is not the reason.
+    var refusedWrites: String? {
+        let words = registers.compactMap { register -> String? in
+            guard case .unreachable(.refusesWrites(let text)) = register.state else { return nil }
+            return text
+        }
+        guard words.count > registers.count - (registers.count / 2 + 1) else { return nil }
+        return words.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: "; ")
+    }
+}

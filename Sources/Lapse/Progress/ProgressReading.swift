@@ -1,0 +1,36 @@
+/// What a majority of the registers holds of the group's progress.
+package struct ProgressReading: Sendable {
+    /// The newest word on each log, by run ID.
+    package private(set) var entries: [String: Progress]
+    package private(set) var origin: ProgressOrigin?
+    /// The largest token of the present epoch that any of these registers has seen.
+    package private(set) var token: UInt64
+    private var epoch: UInt64
+    private var hasForeignTokens: Bool
+
+    /// Nil when fewer than a majority answered.
+    package init?(_ words: [RegisterWord], of registers: Int) {
+        guard let entries = ProgressVote.newest(words.map(\.entries), of: registers) else { return nil }
+        self.entries = entries
+        let epoch = words.map { $0.origin?.epoch ?? 0 }.max() ?? 0
+        let present = words.filter { ($0.origin?.epoch ?? 0) == epoch }
+        self.epoch = epoch
+        origin = present.lazy.compactMap(\.origin).first
+        token = present.flatMap { [$0.fence] + $0.entries.values.map(\.token) }.max() ?? 0
+        // A store's own tokens are never larger than the fence in front of them.
+        hasForeignTokens = present.contains { word in word.entries.values.contains { $0.token > word.fence } }
+    }
+
+    package subscript(runID: String) -> Progress? { entries[runID] }
+
+    /// Whether followers may forget by this word: not by that of a leader after whom another one has begun, which may have
+    /// come late to one register.
+    package func isLastWord(_ entry: Progress) -> Bool { entry.epoch == epoch && entry.token >= token }
+
+    /// What is wrong with a term's token beside what this was written under; nil when it is simply the next one.
+    package func contradiction(of token: UInt64, store: String) -> ProgressOrigin.Contradiction? {
+        if let origin, origin.store != store { return .moved(from: origin.store) }
+        if hasForeignTokens { return .moved(from: nil) }
+        return self.token > token ? .forgotten(token: self.token) : nil
+    }
+}

@@ -1,0 +1,106 @@
+import RedisClient
+
+/// What is done with progress in a register. KEYS: progress, and for a read the members.
+///
+/// A write counts only with the largest token seen so far, and only in the present epoch: tokens of different stores are not
+/// comparable, so a lease that moved to another store begins an epoch of its own (see ``ProgressOrigin``).
+enum ProgressScripts {
+    private static let epoch = """
+        local function epoch()
+            return tonumber(string.match(redis.call('HGET', KEYS[1], 'store') or '', '^v1 (%d+) ') or '0')
+        end
+        """
+
+    /// What cannot be true counts as 0, as everywhere: see `PlausibleCount`.
+    private static let count = """
+        local function count(text)
+          local number = tonumber(text or '0')
+          if number and number >= 0 and number < 9007199254740992 then return number end
+          return 0
+        end
+
+        """
+
+    /// ARGV: this replica's id; of a term that begins also the token's field, token, the write's field, and the record of the store
+    /// for a hash that has none. Reading needs no right to write, and works where memory is full: what cannot be written here
+    /// is told in the answer. Members not seen for 30 s are dropped.
+    static let read = Script(
+        count + """
+        local refusal = ''
+        local function try(...)
+            local done = redis.pcall(...)
+            if type(done) == 'table' and done.err then refusal = done.err end
+        end
+        if ARGV[2] then
+            if count(redis.call('HGET', KEYS[1], ARGV[2])) < tonumber(ARGV[3]) then
+                try('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+            end
+            if not redis.call('HGET', KEYS[1], 'store') then try('HSET', KEYS[1], 'store', ARGV[5]) end
+        end
+        local now = redis.call('TIME')
+        local seconds = tonumber(now[1])
+        try('ZADD', KEYS[2], seconds, ARGV[1])
+        try('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
+        local members = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+        return {redis.call('HGETALL', KEYS[1]), members, seconds, refusal}
+        """)
+
+    /// ARGV: the token's field, token, the write's field, its number, the epoch, then field and text in turn. One that was given up
+    /// for lost and comes after a later one of its term has nothing new to say. Answers 1 when written, 0 when refused, 2 when the
+    /// register knows nothing of the epoch yet: ``adopt`` brings it all of the progress.
+    static let write = Script(
+        count + epoch + """
+
+            local now = epoch()
+            if now > tonumber(ARGV[5]) then return 0 end
+            if now < tonumber(ARGV[5]) then return 2 end
+            local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
+            if token > tonumber(ARGV[2]) then return 0 end
+            if token == tonumber(ARGV[2]) and count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then
+                return 1
+            end
+            redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], unpack(ARGV, 6))
+            return 1
+            """)
+
+    /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence. What the register held of
+    /// cursors before goes: it was numbered by another store's tokens.
+    static let adopt = Script(
+        epoch + """
+
+            if epoch() >= tonumber(ARGV[1]) then return 0 end
+            local all = redis.call('HGETALL', KEYS[1])
+            for i = 1, #all, 2 do
+                if string.find(all[i], '^log:') or string.find(all[i], '^account:') then redis.call('HDEL', KEYS[1], all[i]) end
+            end
+            redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+            return 1
+            """)
+
+    /// ARGV: the token's field, token, then fields.
+    static let remove = Script(
+        count + """
+        if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
+        redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
+        return 1
+        """)
+
+    /// ARGV: the token's field, token, then a field and its value.
+    static let say = Script(
+        count + """
+            if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
+            redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+            return 1
+            """)
+
+    /// KEYS: members. ARGV: this replica's id. Who reads next drops one that was last seen so long ago.
+    static let leave = Script("return redis.call('ZADD', KEYS[1], 0, ARGV[1])")
+
+    /// ARGV: field, base. A base never falls.
+    static let tellBase = Script(
+        """
+        local base = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^v1 (%d+)$') or '0')
+        if base < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], 'v1 ' .. ARGV[2]) end
+        return 1
+        """)
+}

@@ -1,0 +1,80 @@
+package import RESP
+
+/// What one register holds of the group's progress: its answer to a read, checked.
+package struct RegisterWord: Sendable {
+    package var entries: [String: Progress] = [:]
+    /// What replicas have found to be missing from a process' counter, by run ID (see ``Numbering``).
+    package var bases: [String: UInt64] = [:]
+    /// The replicas that were alive within the last seconds.
+    package var members: Set<String> = []
+    /// The largest token of this store that has read or written here.
+    package var fence: UInt64 = 0
+    package var origin: ProgressOrigin?
+    package var wholeness: Wholeness?
+    /// What could not be written in passing: this replica's presence, or the fence. Redis' own words.
+    package var refusal: String?
+    /// Fields that this build cannot read, and why; they count as absent.
+    package var complaints: [String] = []
+    /// More replicas than any group has.
+    private static let memberLimit = 1024
+
+    package init() {}
+
+    /// Nil for an answer that makes no sense.
+    ///
+    /// - Parameter tokenField: the field with the largest token of this election's store.
+    package init?(_ answer: RESPValue, tokenField: String) {
+        guard let parts = answer.array, parts.count >= 3, let fields = parts[0].array, let seen = parts[1].array,
+            let now = parts[2].int, (0..<1 << 40).contains(now)
+        else { return nil }
+        if parts.count > 3, let text = parts[3].string, !text.isEmpty { refusal = text }
+        for (field, text) in Self.pairs(fields) { read(field, text, tokenField) }
+        for entry in entries.keys { entries[entry]?.epoch = origin?.epoch ?? 0 }
+        for (id, time) in Self.pairs(seen) {
+            guard members.count < Self.memberLimit, id.utf8.count <= 255, let time = PlausibleCount.read(time) else {
+                complain("member \(id.prefix(80))", time)
+                continue
+            }
+            if time + 4 >= UInt64(now) { members.insert(id) }
+        }
+    }
+
+    private mutating func read(_ field: String, _ text: String, _ tokenField: String) {
+        if field == tokenField {
+            fence = PlausibleCount.read(text) ?? 0
+            if PlausibleCount.read(text) == nil { complain(field, text) }
+        } else if field == ProgressOrigin.field {
+            origin = ProgressOrigin(text: text)
+            if origin == nil { complain(field, text) }
+        } else if field == Wholeness.field {
+            wholeness = Wholeness(text: text)
+        } else if field.hasPrefix("log:") {
+            if let entry = Progress(field: field, text: text) {
+                entries[entry.runID] = entry
+            } else {
+                complain(field, text)
+            }
+        } else if field.hasPrefix("base:") {
+            if text.hasPrefix("v1 "), let base = PlausibleCount.read(text.dropFirst(3)) {
+                bases[String(field.dropFirst(5))] = base
+            } else {
+                complain(field, text)
+            }
+        }
+    }
+
+    private mutating func complain(_ field: String, _ text: String) {
+        let version = text.split(separator: " ").first.flatMap { $0.hasPrefix("v") ? UInt($0.dropFirst()) : nil }
+        let reason =
+            version.map { "has format \($0), which this build does not know: it counts as absent" }
+            ?? "makes no sense and counts as absent: \(text.prefix(100))"
+        complaints.append("\(field) \(reason)")
+    }
+
+    private static func pairs(_ flat: [RESPValue]) -> [(String, String)] {
+        stride(from: 0, to: flat.count - 1, by: 2).compactMap { index in
+            guard let name = flat[index].string, let text = flat[index + 1].string else { return nil }
+            return (name, text)
+        }
+    }
+}

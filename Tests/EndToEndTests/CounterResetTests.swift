@@ -1,0 +1,113 @@
+import Chaos
+import Foundation
+import Testing
+import ThrowawayRedis
+
+/// Counters that are reset, or lag behind forged messages, while some replica or all of them do not listen.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct CounterResetTests {
+    private func group(_ count: Int, _ server: ThrowawayServer) async throws -> ReplicaGroup {
+        try await ReplicaGroup.start(
+            count, binary: Binary.lapse, redis: server.url, name: "reset", leaseTTL: .seconds(2), nodes: 1)
+    }
+
+    private func waitUntilHandled(_ keys: [String], by group: ReplicaGroup) async throws {
+        try await waitUntil("\(keys.count) keys are handled", within: .seconds(30)) {
+            let missing = Set(keys).subtracting(group.handledKeys).count
+            return missing == 0 ? nil : "\(missing) are missing: \(group.replicas.map { $0.log.suffix(2_000) })"
+        }
+    }
+
+    @Test(
+        "row 102: a counter reset while no replica runs: what expires after the start is handled, and the reset is told"
+    )
+    func whileNoReplicaRuns() async throws {
+        let server = try await ThrowawayServer.start()
+        let group = try await group(1, server)
+        let replica = try await group.leader()
+        let before = (0..<300).map { "before:\($0)" }
+        try await server.script(before.map { "SET \($0) v PX 50" })
+        try await waitUntilHandled(before, by: group)
+        #expect(await replica.terminate() == 0)
+        _ = try await server.cli("CONFIG", "RESETSTAT")
+        try await group.startAgain(replica)
+        let after = (0..<100).map { "after:\($0)" }
+        try await server.script(after.map { "SET \($0) v PX 50" })
+        try await waitUntilHandled(after, by: group)
+        #expect(group.handled.count == 400, "nothing twice")
+        #expect(group.reported.lost == 0)
+        #expect(replica.log.contains("expiration counter was reset while this replica did not listen"))
+        await group.shutDown()
+        await server.shutDown()
+    }
+
+    /// A server on which keys expire only when they are touched.
+    private func still() async throws -> ThrowawayServer {
+        var options = ServerOptions()
+        options.extra = ["enable-debug-command yes"]
+        let server = try await ThrowawayServer.start(options)
+        _ = try await server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+        return server
+    }
+
+    /// Waits until the leader has read that the other replica is there: it tells of itself in the same step.
+    private func waitUntilAcquainted(_ leader: ThrowawayReplica, _ server: ThrowawayServer) async throws {
+        var seen: String?
+        try await waitUntil("the leader has seen the other replica", within: .seconds(20)) {
+            let key = try await server.cli("KEYS", "*:members")
+            guard try await server.cli("ZCARD", key) == "2" else { return "it is alone" }
+            let score = try await server.cli("ZSCORE", key, leader.id)
+            defer { seen = seen ?? score }
+            return seen.map { $0 != score } ?? false ? nil : "not yet"
+        }
+    }
+
+    /// Ends the connection of one replica's feed, in the same breath as what follows.
+    private func cut(_ replica: ThrowawayReplica, _ server: ThrowawayServer, then lines: [String]) async throws {
+        let clients = try await server.cli("CLIENT", "LIST", "TYPE", "pubsub").split(separator: "\n")
+        let feed = try #require(clients.first { $0.contains("name=lapse:reset:\(replica.id):feed") })
+        let id = try #require(feed.split(separator: " ").first?.dropFirst(3))
+        try await server.script(["MULTI", "CLIENT KILL ID \(id)"] + lines + ["EXEC"])
+    }
+
+    @Test("row 116: the leader's feed is cut, and within the cut the counter is reset; a follower heard everything")
+    func withinACut() async throws {
+        let server = try await still()
+        let group = try await group(2, server)
+        let leader = try await group.leader()
+        try await waitUntilAcquainted(leader, server)
+        let keys = (0..<250).map { "k:\($0)" }
+        try await server.script(keys.map { "SET \($0) v PX 1" })
+        try await server.script(keys[..<100].map { "EXISTS \($0)" })
+        try await waitUntilHandled(Array(keys[..<100]), by: group)
+        try await cut(
+            leader, server,
+            then: keys[100..<200].map { "EXISTS \($0)" } + ["CONFIG RESETSTAT"] + keys[200...].map { "EXISTS \($0)" })
+        try await waitUntilHandled(keys, by: group)
+        #expect(group.handled.count == keys.count, "nothing twice")
+        #expect(group.reported.lost == 0)
+        #expect(leader.count(of: " subscribed") == 2, "it was cut")
+        #expect(group.count(of: "became leader") == 1)
+        await group.shutDown()
+        await server.shutDown()
+    }
+
+    @Test("row 116: a message was forged just before the cut; a follower heard everything")
+    func forgedBeforeACut() async throws {
+        let server = try await still()
+        let group = try await group(2, server)
+        let leader = try await group.leader()
+        try await waitUntilAcquainted(leader, server)
+        let keys = (0..<150).map { "k:\($0)" }
+        try await server.script(keys.map { "SET \($0) v PX 1" })
+        try await server.script(keys[..<100].map { "EXISTS \($0)" })
+        try await waitUntilHandled(Array(keys[..<100]), by: group)
+        _ = try await server.cli("PUBLISH", "__keyevent@0__:expired", "forged")
+        try await cut(leader, server, then: keys[100...].map { "EXISTS \($0)" })
+        try await waitUntilHandled(keys, by: group)
+        #expect(group.handled.count { $0.key != "forged" } == keys.count, "nothing twice")
+        #expect(group.reported.lost == 0)
+        await group.shutDown()
+        await server.shutDown()
+    }
+}
