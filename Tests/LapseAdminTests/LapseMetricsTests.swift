@@ -18,7 +18,6 @@ import Testing
         "lapse_predicted_lag_seconds{node}": "gauge",
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
-        "lapse_expirations_unannounced_total{node}": "counter",
         "lapse_account{node,state}": "gauge",
         // How reconciliation gets on.
         "lapse_reconcile_scanned_total": "counter", "lapse_reconcile_found_total": "counter",
