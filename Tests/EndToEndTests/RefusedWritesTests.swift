@@ -62,7 +62,7 @@ struct RefusedWritesTests {
     @Test("row 52: a leader that cannot read the progress says so, gives up, does not spin, and loses nothing silently")
     func unreadable() async throws {
         let server = try await ThrowawayServer.start(options(without: "-hgetall"))
-        let group = try await group(1, server, user: true, extra: ["--log-age", "1s"])
+        let group = try await group(1, server, user: true, extra: ["--log-age", "3s"])
         let leader = try await group.leader()
         let keys = (0..<20).map { "k:\($0)" }
         try await expire(keys, server)

@@ -12,8 +12,8 @@ struct LongHandlersTests {
     func pendingOlderThanTheLog() async throws {
         let server = try await ThrowawayServer.start()
         var configuration = ProcessorConfiguration(redis: [server.url], name: "long", id: "a", match: ["k:*"])
-        configuration.leaseTTL = .seconds(2)
-        configuration.logAge = .seconds(1)
+        configuration.leaseTTL = .seconds(1)
+        configuration.logAge = .seconds(2)
         configuration.drain = .zero
         let logger = Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
         let begun = Mutex(0)
@@ -40,7 +40,7 @@ struct LongHandlersTests {
             }
             let since = ContinuousClock.now
             try await waitUntil("they are older than the log's age", within: .seconds(20)) {
-                ContinuousClock.now - since > .seconds(4) ? nil : "not yet"
+                ContinuousClock.now - since > .seconds(5) ? nil : "not yet"
             }
             #expect(follower.status?.nodes.first?.logEntries ?? 0 >= 41)
             stuck.stop()
