@@ -123,6 +123,19 @@ import ThrowawayStores
         await etcd.shutDown()
     }
 
+    /// Each of two has looked at the members after the other was first seen there.
+    private func waitUntilPeersAreKnown(_ server: ThrowawayServer) async throws {
+        var first: [String: Int] = [:]
+        let key = try await server.cli("KEYS", "*:members")
+        try await waitUntil("both know each other", within: .seconds(20)) {
+            let words = try await server.cli("ZRANGE", key, "0", "-1", "WITHSCORES").split(separator: "\n")
+            let pairs = stride(from: 0, to: words.count - 1, by: 2).map { (String(words[$0]), Int(words[$0 + 1]) ?? 0) }
+            first.merge(pairs) { first, _ in first }
+            let joined = first.values.max() ?? 0
+            return pairs.count == 2 && pairs.allSatisfy { $0.1 > joined } ? nil : "\(pairs)"
+        }
+    }
+
     /// Row 66: what the leader's feed missed, a follower with the same ID has.
     @Test func aNamesakesLogIsUsed() async throws {
         var options = ServerOptions()
@@ -140,6 +153,7 @@ import ThrowawayStores
         let namesake = try replica("same", server.url)
         try await wait(for: "another replica has the same id", from: leader)
         try await wait(for: "subscribed", from: namesake)
+        try await waitUntilPeersAreKnown(server)
         // Announced in the same step in which the leader's feed is cut: only the namesake hears them.
         try await server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0")
         try await server.script((0..<30).map { "SET k:\($0) v PX 1" })
