@@ -21,6 +21,8 @@ struct LapseCommand: AsyncParsableCommand {
     static func main() async {
         // Before anything is opened.
         StandardStream.occupyClosed()
+        let arguments = CommandLine.arguments
+        if arguments.count > 2, arguments[1] == ProgramGuard.word { ProgramGuard.serve(Array(arguments.dropFirst(2))) }
         // A reader that has gone away is an error of the write, not the end of the process.
         _ = signal(SIGPIPE, SIG_IGN)
         Glibc.exit(await end(of: Array(CommandLine.arguments.dropFirst())))

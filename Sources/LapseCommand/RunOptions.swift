@@ -119,6 +119,10 @@ enum Running: OptionGroupTable {
     static let logBytes = Setting.size(
         OptionRow(
             name: "log-bytes", value: "size", help: "Bound of the expiration log, per node.", standard: "64MiB"))
+    static let logTotalBytes = Setting.size(
+        OptionRow(
+            name: "log-total-bytes", value: "size", help: "Bound of the memory of all expiration logs together.",
+            standardHelp: "half of the cgroup's limit, else 1GiB"))
     static let logAge = Setting.duration(
         OptionRow(name: "log-age", value: "duration", help: "Bound of the expiration log.", standard: "1m"))
     static let reconcileInterval = Setting.duration(
@@ -137,7 +141,7 @@ enum Running: OptionGroupTable {
 
     static let rows = [
         notifications.row, handler.row, concurrency.row, handlerTimeout.row, retries.row, deadLetter.row,
-        logBytes.row, logAge.row, reconcileInterval.row, admin.row,
+        logBytes.row, logTotalBytes.row, logAge.row, reconcileInterval.row, admin.row,
     ]
 }
 
@@ -161,6 +165,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
         if let value = try values(Running.retries) { retries = value }
         if let value = try values(Running.logBytes) { logBytes = value }
+        logTotalBytes = try values(Running.logTotalBytes)
         if let value = try values(Running.logAge) { logAge = value }
         if let value = try values(Running.reconcileInterval) { reconcileInterval = value }
         if let value = try values(Candidacy.drain) { drain = value }

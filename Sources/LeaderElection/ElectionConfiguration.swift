@@ -4,6 +4,9 @@ public struct ElectionConfiguration: Sendable {
     public var name: String
     /// This replica. Two processes must never share one at the same time.
     public var id: String
+    /// What the lease is for, as one word. Replicas with the same name and another purpose are refused: an election of
+    /// programs and the group of a service must not exclude each other.
+    public var purpose: String
     /// How long the lease lasts without a renewal; it is renewed every third of it.
     public var leaseTTL: Duration
     /// The rate by which two clocks may differ: the part of the lease that is given away for it.
@@ -23,7 +26,7 @@ public struct ElectionConfiguration: Sendable {
     public init(
         name: String, id: String = ElectionConfiguration.uniqueID(), leaseTTL: Duration = .seconds(8),
         clockDrift: Double = 0.01, stopBudget: Duration? = nil, drainLimit: Duration? = nil,
-        onOverrun: (@Sendable (UInt64) -> Void)? = nil
+        onOverrun: (@Sendable (UInt64) -> Void)? = nil, purpose: String = "elect"
     ) {
         self.name = name
         self.id = id
@@ -32,6 +35,7 @@ public struct ElectionConfiguration: Sendable {
         self.stopBudget = stopBudget
         self.drainLimit = drainLimit
         self.onOverrun = onOverrun
+        self.purpose = purpose
     }
 
     /// `<host>-<pid>-<random>`: another one for every start, so that a restarted replica is not taken for the old.
@@ -48,10 +52,13 @@ public struct ElectionConfiguration: Sendable {
     package func settings(for store: any LeaseStore) throws(ElectionError) -> LeaseMachine.Settings {
         guard !name.isEmpty else { throw .configuration("the election needs a name") }
         guard !id.isEmpty else { throw .configuration("the replica needs an id") }
-        let count = store.registers.count
-        let milliseconds = leaseTTL.microseconds / 1000
         return try LeaseMachine.Settings(
-            name: name, id: id, rules: "ttl=\(milliseconds)ms registers=\(count) naming=\(store.naming)",
-            registers: count, timing: timing(), push: store.capabilities.contains(.push), drainLimit: drainLimit)
+            name: name, id: id, rules: rules(for: store), purpose: purpose, registers: store.registers.count,
+            timing: timing(), push: store.capabilities.contains(.push), drainLimit: drainLimit)
+    }
+
+    /// What the replicas of a group must agree on.
+    package func rules(for store: any LeaseStore) -> String {
+        "ttl=\(leaseTTL.microseconds / 1000)ms registers=\(store.registers.count) naming=\(store.naming)"
     }
 }

@@ -115,6 +115,7 @@ extension Elector {
         latest.withLock { latest in
             latest.state.role = ElectorState.Role(machine)
             latest.state.leader = machine.leader
+            latest.state.refusal = machine.refusal
             for (index, state) in machine.registers.enumerated() { latest.state.registers[index].state = state }
         }
     }

@@ -52,6 +52,8 @@ public struct ElectorState: Sendable {
     public var token = FencingToken(rawValue: 0)
     /// The replica that leads, as far as is known.
     public var leader: String?
+    /// Why this replica does not campaign: others hold the lease under other rules. Nil while it may.
+    public var refusal: String?
     /// What is left until this replica must have stopped calling handlers; zero when it does not lead.
     public var leaseRemaining: Duration = .zero
     /// What every register said last, by its label.

@@ -31,6 +31,13 @@ public final class Lease: Sendable {
         SystemClock.instant(.nanoseconds(monotonicLimit.load(ordering: .acquiring)))
     }
 
+    /// The same by both clocks, for a process of its own that must end by then.
+    package var limit: ClockReading {
+        ClockReading(
+            monotonic: .nanoseconds(monotonicLimit.load(ordering: .acquiring)),
+            wall: .nanoseconds(wallLimit.load(ordering: .acquiring)))
+    }
+
     /// What is left until then: zero if the lease is not valid.
     public var remaining: Duration {
         let now = SystemClock.glance()

@@ -18,8 +18,9 @@ public protocol LeaseRegister: Sendable {
     func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply
 
     /// Raises the register's counter to at least `token` and its term to at least `term`, if it still holds
-    /// `claim.value`; answers whether it does. A leader leads only after a majority confirmed: any later
-    /// majority shares a register with it, so every later token is larger.
+    /// `claim.value`, and starts the TTL anew; answers whether it does. A leader leads only after a majority confirmed: any
+    /// later majority shares a register with it, so every later token is larger. A register that holds another claim may raise its
+    /// counter too.
     func confirm(_ claim: Claim, token: FencingToken, term: UInt64) async throws(RegisterError) -> Bool
 
     /// Starts the TTL of `claim.value` anew, if the register still holds it, and repeats `confirm`.

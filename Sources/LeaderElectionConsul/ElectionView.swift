@@ -23,6 +23,8 @@ struct ElectionView: Sendable, Equatable {
     struct Holding: Sendable, Equatable, Codable {
         let claim: String
         let rules: String
+        /// Nil where an older version holds the lock.
+        var purpose: String?
     }
 
     /// The value of the term's key.
@@ -76,7 +78,9 @@ struct ElectionView: Sendable, Equatable {
     func stand(of claim: Claim, session own: String?) -> Stand {
         if let session = lock?.session {
             if holding?.claim == claim.value, isHeld(by: session) { return .mine(session: session) }
-            if let rules = holding?.rules, rules != claim.rules { return .mismatch(rules: rules) }
+            if let theirs = claim.mismatch(rules: holding?.rules, purpose: holding?.purpose) {
+                return .mismatch(rules: theirs)
+            }
             return .held(by: holder ?? session)
         }
         return term?.session == nil || term?.session == own ? .free : .halfHeld
@@ -87,7 +91,8 @@ struct ElectionView: Sendable, Equatable {
     /// Locks both keys, if nothing happened to them since this view. Consul checks the lock delay *before* the step that
     /// takes the lock; that the key is still as it was when seen free closes the gap between the two.
     func taking(_ claim: Claim, session: String) -> [KeyOperation] {
-        let value = (try? JSONEncoder().encode(Holding(claim: claim.value, rules: claim.rules))) ?? Data()
+        let holding = Holding(claim: claim.value, rules: claim.rules, purpose: claim.purpose)
+        let value = (try? JSONEncoder().encode(holding)) ?? Data()
         return [
             .unchanged(keys.lock, lock), .unchanged(keys.term, term),
             KeyOperation(verb: "lock", key: keys.lock, value: value, session: session),

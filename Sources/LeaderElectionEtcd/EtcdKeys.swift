@@ -6,12 +6,15 @@ struct EtcdKeys: Sendable {
     let lock: Data
     /// What the replicas must agree on; it lapses with the lock, under the same lease.
     let rules: Data
+    /// What the lease is for; like the rules.
+    let purpose: Data
     /// The largest confirmed term and its token; it stays.
     let term: Data
 
     init(prefix: String, name: String) {
         lock = Data("\(prefix)/\(name)/lock".utf8)
         rules = Data("\(prefix)/\(name)/rules".utf8)
+        purpose = Data("\(prefix)/\(name)/purpose".utf8)
         term = Data("\(prefix)/\(name)/term".utf8)
     }
 }

@@ -20,6 +20,7 @@ struct EtcdLeaseRegister: LeaseRegister {
         var lease: Int64 = 0
         var created: UInt64 = 0
         var rules: String?
+        var purpose: String?
         var term = EtcdTerm(term: 0, token: 0)
         var raftTerm: Int64 = 0
     }
@@ -88,9 +89,13 @@ struct EtcdLeaseRegister: LeaseRegister {
     private func look() async throws(EtcdFailure) -> Sight {
         let reply = try await gateway.call(
             .transaction,
-            WireTransaction(success: [.range(keys.lock), .range(keys.rules), .range(keys.term)]),
+            WireTransaction(success: everything),
             WireTransactionReply.self)
         return sight(reply)
+    }
+
+    private var everything: [WireOperation] {
+        [keys.lock, keys.rules, keys.purpose, keys.term].map { .range($0) }
     }
 
     private func sight(_ reply: WireTransactionReply) -> Sight {
@@ -102,12 +107,13 @@ struct EtcdLeaseRegister: LeaseRegister {
             sight.created = UInt64(clamping: lock.createRevision?.value ?? 0)
         }
         sight.rules = reply.found(keys.rules)?.value.map { String(decoding: $0, as: UTF8.self) }
+        sight.purpose = reply.found(keys.purpose)?.value.map { String(decoding: $0, as: UTF8.self) }
         if let term = reply.found(keys.term)?.value.flatMap(EtcdTerm.init) { sight.term = term }
         return sight
     }
 
     private func occupied(_ sight: Sight, _ claim: Claim) async throws(EtcdFailure) -> AcquireReply {
-        if let rules = sight.rules, rules != claim.rules { return .mismatch(rules: rules) }
+        if let theirs = claim.mismatch(rules: sight.rules, purpose: sight.purpose) { return .mismatch(rules: theirs) }
         return .held(by: sight.holder ?? "", ttl: try await timeLeft(sight.lease))
     }
 
@@ -136,7 +142,6 @@ struct EtcdLeaseRegister: LeaseRegister {
     }
 
     private func put(_ claim: Claim, under lease: EtcdLeaseID) async throws(EtcdFailure) -> AcquireReply {
-        let look = [WireOperation.range(keys.lock), .range(keys.rules), .range(keys.term)]
         let reply: WireTransactionReply
         do throws(EtcdFailure) {
             reply = try await gateway.call(
@@ -146,8 +151,9 @@ struct EtcdLeaseRegister: LeaseRegister {
                     success: [
                         .put(keys.lock, Data(claim.value.utf8), lease: lease),
                         .put(keys.rules, Data(claim.rules.utf8), lease: lease),
-                    ] + look,
-                    failure: look))
+                        .put(keys.purpose, Data(claim.purpose.utf8), lease: lease),
+                    ] + everything,
+                    failure: everything))
         } catch  where error.isLeaseNotFound {
             return .refused(reason: "the claim's etcd lease was revoked before the vote", retryAfter: nil)
         }

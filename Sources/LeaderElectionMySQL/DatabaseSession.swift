@@ -99,9 +99,10 @@ struct DatabaseSession {
             throw DatabaseFailure(
                 .unexpected, "\(layout.table) holds a number that cannot be true: set version, token and term to 0")
         }
+        let rules = cells[4].map { LeaseRow.parts(String(decoding: $0, as: UTF8.self)) }
         sight.row = LeaseRow(
             holder: String(decoding: holder, as: UTF8.self), version: version, token: token, term: term,
-            rules: cells[4].map { String(decoding: $0, as: UTF8.self) }, left: Int64(cells[5]))
+            rules: rules?.rules, purpose: rules?.purpose, left: Int64(cells[5]))
         return sight
     }
 

@@ -16,8 +16,19 @@ struct LeaseRow: Sendable, Equatable {
     var term: UInt64
     /// The rules of the holder; nil where the table has no column for them.
     var rules: String?
+    /// What the holder's lease is for.
+    var purpose: String?
     /// Microseconds until the lease ends, negative after it; nil where nobody knows how long the holder's is.
     var left: Int64?
+
+    /// Rules and purpose share a column: a table of an older version has no other.
+    static func text(rules: String, purpose: String) -> String { purpose.isEmpty ? rules : "\(rules)\n\(purpose)" }
+
+    /// The two of that column.
+    static func parts(_ text: String) -> (rules: String, purpose: String?) {
+        let parts = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        return (parts[0], parts.count > 1 ? parts[1] : nil)
+    }
 
     var isLive: Bool { !holder.isEmpty && left.map { $0 > 0 } ?? true }
     var ttl: Duration? { left.map { .microseconds($0) } }
@@ -48,8 +59,6 @@ enum RowChange: Sendable, Equatable {
     case take(token: UInt64, term: UInt64)
     /// The lease runs anew from now, if it has not ended.
     case extend(token: UInt64, term: UInt64)
-    /// Counters only, if the lease has not ended.
-    case confirm(token: UInt64, term: UInt64)
     case clear
 }
 
@@ -70,7 +79,9 @@ extension Sight {
                 return .write(
                     .extend(token: row.token, term: row.term), then: .granted(vote(row.token, row.term)))
             }
-            if let rules = row.rules, rules != claim.rules { return .answer(.mismatch(rules: rules)) }
+            if let theirs = claim.mismatch(rules: row.rules, purpose: row.purpose) {
+                return .answer(.mismatch(rules: theirs))
+            }
             return .answer(.held(by: row.holder, ttl: row.ttl))
         }
         if let serverAge, serverAge < claim.ttl {
@@ -87,8 +98,8 @@ extension Sight {
 
     func confirm(_ claim: Claim, token: UInt64, term: UInt64) -> RowStep<Bool> {
         guard let row, isMine(claim) else { return .answer(false) }
-        if row.token >= token, row.term >= term { return .answer(true) }
-        return .write(.confirm(token: max(row.token, token), term: max(row.term, term)), then: true)
+        // The time too: the vote may be that of an earlier try.
+        return .write(.extend(token: max(row.token, token), term: max(row.term, term)), then: true)
     }
 
     func renew(_ claim: Claim, token: UInt64, term: UInt64, heal: Bool) -> RowStep<RenewReply> {

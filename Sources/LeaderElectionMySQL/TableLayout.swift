@@ -71,7 +71,7 @@ struct TableLayout: Sendable, Equatable {
     func statement(_ change: RowChange, on row: LeaseRow?, for claim: Claim) -> String {
         let ttl = "\(claim.ttl.microseconds)"
         let value = claim.value.sqlLiteral
-        let rules = claim.rules.sqlLiteral
+        let rules = LeaseRow.text(rules: claim.rules, purpose: claim.purpose).sqlLiteral
         switch change {
         case .insert(let token, let term):
             switch form {
@@ -96,8 +96,6 @@ struct TableLayout: Sendable, Equatable {
             return update(row, "\(holder) = \(value), \(start(ttl, token, term, rules))", if: free)
         case .extend(let token, let term):
             return update(row, start(ttl, token, term, rules), if: "\(end(claim.ttl)) > \(Self.now)")
-        case .confirm(let token, let term):
-            return update(row, counters(row, token, term), if: "\(end(claim.ttl)) > \(Self.now)")
         case .clear:
             return update(row, "\(holder) = '', \(counters(row, row?.token ?? 0, row?.term ?? 0))", if: "1 = 1")
         }

@@ -16,19 +16,39 @@ package final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - input, output: descriptors to inherit; nil for /dev/null.
     ///   - errors: the same; nil for what `output` is.
+    ///   - control: a descriptor that the child has as number 3.
+    ///   - diesWithParent: false for a child that has to end something itself when this process has ended.
     /// - Throws: ``ProcessError`` when there is no such command or it cannot be started.
     package static func spawn(
         _ command: String, _ arguments: [String], environment: [String: String] = [:],
-        input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil
+        input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil, control: Int32? = nil,
+        diesWithParent: Bool = true
     ) async throws -> ChildProcess {
         var line = [try Executable.find(command)] + arguments
-        if let setpriv = Executable.search("setpriv") { line = [setpriv, "--pdeathsig", "KILL", "--"] + line }
-        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        if diesWithParent { line = dyingWithParent(line) }
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let words = line
         let pid = try await SpawningThread.shared.run {
-            try posixSpawn(words, environment: variables, input: input, output: output, errors: errors)
+            try start(
+                words, environment: variables, input: input, output: output, errors: errors, control: control)
         }
         return ChildProcess(pid: pid)
+    }
+
+    /// The command line of a child that dies with the thread that started it.
+    package static func dyingWithParent(_ line: [String]) -> [String] {
+        guard let setpriv = Executable.search("setpriv") else { return line }
+        return [setpriv, "--pdeathsig", "KILL", "--"] + line
+    }
+
+    /// Starts a command from this thread, with this environment and no other; returns its pid. Whoever calls it reaps it.
+    package static func start(
+        _ words: [String], environment: [String: String], input: Int32? = nil, output: Int32? = nil,
+        errors: Int32? = nil, control: Int32? = nil
+    ) throws -> Int32 {
+        try posixSpawn(
+            words, environment: environment.map { "\($0)=\($1)" }, input: input, output: output, errors: errors,
+            control: control)
     }
 
     /// Whether the child has not ended yet; a frozen child runs.
@@ -130,7 +150,7 @@ private let closeFrom: CloseFrom? = unsafe dlsym(
 ).map { unsafe unsafeBitCast($0, to: CloseFrom.self) }
 
 private func posixSpawn(
-    _ words: [String], environment: [String], input: Int32?, output: Int32?, errors: Int32?
+    _ words: [String], environment: [String], input: Int32?, output: Int32?, errors: Int32?, control: Int32?
 ) throws -> Int32 {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -146,8 +166,9 @@ private func posixSpawn(
         unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
     }
     unsafe posix_spawn_file_actions_adddup2(&actions, errors ?? 1, 2)
+    if let control { unsafe posix_spawn_file_actions_adddup2(&actions, control, 3) }
     // Sockets of the parent must not live on in a server.
-    if let closeFrom = unsafe closeFrom { _ = unsafe closeFrom(&actions, 3) }
+    if let closeFrom = unsafe closeFrom { _ = unsafe closeFrom(&actions, control == nil ? 3 : 4) }
 
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)

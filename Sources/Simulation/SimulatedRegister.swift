@@ -8,12 +8,14 @@ package struct SimulatedRegister: Sendable {
     package struct Lock: Sendable, Hashable {
         package var value: String
         package var rules: String
+        package var purpose = ""
         /// By this register's clock.
         package var until: Duration
 
-        package init(value: String, rules: String, until: Duration) {
+        package init(value: String, rules: String, purpose: String = "", until: Duration) {
             self.value = value
             self.rules = rules
+            self.purpose = purpose
             self.until = until
         }
     }
@@ -58,7 +60,9 @@ package struct SimulatedRegister: Sendable {
         switch operation {
         case .acquire(let claim):
             if let lock, lock.value != claim.value {
-                guard lock.rules == claim.rules else { return (.acquired(.mismatch(rules: lock.rules)), false) }
+                if let theirs = claim.mismatch(rules: lock.rules, purpose: lock.purpose) {
+                    return (.acquired(.mismatch(rules: theirs)), false)
+                }
                 return (.acquired(.held(by: lock.value, ttl: lock.until - now)), false)
             }
             if lock == nil {
@@ -68,15 +72,19 @@ package struct SimulatedRegister: Sendable {
                 }
                 counter = max(counter + 1, UInt64(max(0, (now + .seconds(10_000_000)) / .milliseconds(1))))
             }
-            lock = Lock(value: claim.value, rules: claim.rules, until: now + claim.ttl)
+            lock = Lock(value: claim.value, rules: claim.rules, purpose: claim.purpose, until: now + claim.ttl)
             return (.acquired(.granted(Vote(counter: counter, term: term))), false)
         case .confirm(let claim, let token, let term):
-            guard lock?.value == claim.value else { return (.confirmed(false), false) }
+            guard lock?.value == claim.value else {
+                publish(token, 0)
+                return (.confirmed(false), false)
+            }
+            lock?.until = now + claim.ttl
             publish(token, term)
             return (.confirmed(true), false)
         case .renew(let claim, let token, let term, let heal):
             if lock == nil, heal {
-                lock = Lock(value: claim.value, rules: claim.rules, until: now + claim.ttl)
+                lock = Lock(value: claim.value, rules: claim.rules, purpose: claim.purpose, until: now + claim.ttl)
             }
             guard lock?.value == claim.value || (renewsForAnyone && lock != nil) else {
                 return (.renewed(.lost(holder: lock?.value)), false)

@@ -50,6 +50,11 @@ extension World {
         for (node, count) in news.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
         for (node, count) in news.unannounced { body.account["\(node)", default: NodeSum()].unannounced += count }
         for hole in news.holes { repair(hole, replica, body) }
+        for work in news.surplus where work.hasPosition {
+            body.lost[work.runID, default: []].insert(work.ordinal)
+            guard let process = ledger.processes[work.runID], work.ordinal <= process.announced.count else { continue }
+            process.announced[Int(work.ordinal) - 1].isLost = true
+        }
         if !news.doubtful.isEmpty { lookSoon(replica) }
     }
 
@@ -94,7 +99,7 @@ extension World {
             !hasTrouble(asker), now - lastNodeTrouble > .seconds(6),
             let entry = peer.logs[runID]?.entry(ordinal)
         else { return false }
-        return entry.provenance != .doubted
+        return !entry.provenance.isDoubted
     }
 
     /// Messages of this replica may have been lost lately, or those of a peer.

@@ -14,8 +14,13 @@ final class Feed {
     var marks = 0
     var isSilent = false
     var wasSilent = false
-    var isPingOpen = false
-    var ticksSincePing = 0
+    var ping = PingWatch()
+    /// Looks begun when the ping was sent that waits, and that was answered last.
+    var pingedAt = 0
+    var since = 0
+    /// Something has come since the last look at the node, and since a silence began.
+    var hasHeard = false
+    var hasSpoken = false
     var backoff = Backoff()
     /// Heard in this subscription before the first mark gave them their ordinals.
     var unnumbered: [UInt64] = []
@@ -63,8 +68,9 @@ extension World {
         feed.watch = FeedWatch(patience: 3)
         feed.isSilent = false
         feed.wasSilent = false
-        feed.isPingOpen = false
-        feed.ticksSincePing = 0
+        feed.ping = PingWatch()
+        feed.pingedAt = replica.looks
+        feed.since = replica.looks
         feed.isNumbered = false
         feed.unnumbered = []
         feed.backoff.reset()
@@ -89,6 +95,9 @@ extension World {
     }
 
     private func receive(_ message: FeedMessage, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
+        feed.ping.heard()
+        feed.hasHeard = true
+        if feed.isSilent { feed.hasSpoken = true }
         switch message {
         case .expired(let ordinal):
             hear(EventChannel.name(0), connection.process.announced[Int(ordinal) - 1].key, feed, replica)
@@ -101,8 +110,8 @@ extension World {
             feed.mark?.arrived = true
             resolveMark(feed, replica, connection)
         case .pong:
-            feed.isPingOpen = false
-            if feed.isSilent {
+            feed.since = feed.pingedAt
+            if feed.ping.answered() {
                 feed.isSilent = false
                 silenceChanged(feed, replica)
             }
@@ -119,7 +128,7 @@ extension World {
         let time = replica.clock.milliseconds(now)
         do throws(ProtocolError) {
             try reader.read(bytes) { batch in
-                _ = feed.log?.receive(batch, now: time, look: replica.looks) { _, _, numbering in
+                _ = feed.log?.receive(batch, now: time, since: feed.since, look: replica.looks) { _, _, numbering in
                     numbering.pin()
                 } ownKey: { _ in
                 }
@@ -191,8 +200,14 @@ extension World {
                 log.saw(counter: counter)
                 feed.watch.saw(announced: Int64(counter) + log.base, before: before, now: last)
             }
-            if feed.isSilent, counter != nil, feed.watch.answersElsewhere() {
-                return close(feed, replica, connection)
+            let hasHeard = feed.hasHeard
+            feed.hasHeard = false
+            if feed.isSilent, counter != nil {
+                switch feed.watch.answersElsewhere(hasHeard: hasHeard, hasSpoken: feed.hasSpoken) {
+                case .unknown: break
+                case .connection: if let silence = log.openSilence { log.acquit(silence) }
+                case .dead: return close(feed, replica, connection)
+                }
             }
             after(.seconds(1), in: replica) { [unowned self] in listen(feed, replica, connection) }
         }
@@ -202,16 +217,15 @@ extension World {
     private func ping(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         after(.milliseconds(500), in: replica) { [unowned self] in
             guard feed.connection === connection else { return }
-            feed.ticksSincePing += 1
-            if feed.isPingOpen {
-                if feed.ticksSincePing >= 2, !feed.isSilent {
-                    feed.isSilent = true
-                    feed.log?.doubt()
-                    silenceChanged(feed, replica)
-                }
-            } else if feed.ticksSincePing >= 2 {
-                feed.ticksSincePing = 0
-                feed.isPingOpen = true
+            switch feed.ping.tick() {
+            case .none: break
+            case .silent:
+                feed.isSilent = true
+                feed.hasSpoken = false
+                feed.log?.doubt()
+                silenceChanged(feed, replica)
+            case .ping:
+                feed.pingedAt = replica.looks
                 let node = nodes[feed.node]
                 after(random.microseconds(80...700)) { [unowned self] in
                     let pong = { [unowned self] in send(.pong, connection) }
@@ -231,8 +245,13 @@ extension World {
 
     private func settleOld(_ feed: Feed, _ replica: Replica) {
         let address = nodes[feed.node].address
-        for log in replica.logs.all where !feed.isSilent && log.address == address && log.openSilence != nil {
-            settle(log, replica, attempts: 3)
+        for log in replica.logs.all where log.address == address {
+            guard let silence = log.openSilence else { continue }
+            if log !== feed.log {
+                log.abandonDoubt(about: silence)
+            } else if !feed.isSilent || feed.hasSpoken {
+                settle(log, replica, attempts: 3)
+            }
         }
     }
 
@@ -247,7 +266,7 @@ extension World {
         log.subscriptionEnded(now: replica.clock.milliseconds(now))
         for ordinal in feed.unnumbered { connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life) }
         feed.unnumbered = []
-        if feed.isSilent { settle(log, replica, attempts: 3) }
+        if log.openSilence != nil { settle(log, replica, attempts: 3, isLast: true) }
         let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)
         after(wait, in: replica) { [unowned self] in connect(feed, replica) }
     }

@@ -39,26 +39,32 @@ extension World {
     }
 
     /// After a silence: a node's events count only from when it and the others agree about its role.
-    func settle(_ log: NodeLog, _ replica: Replica, attempts: Int) {
+    ///
+    /// - Parameter isLast: its connection has ended, and it cannot be asked any more after these attempts.
+    func settle(_ log: NodeLog, _ replica: Replica, attempts: Int, isLast: Bool = false) {
         guard let silence = log.openSilence else { return }
-        settle(log, replica, silence, attempt: 0, of: attempts, last: nil)
+        settle(log, replica, silence, attempts: attempts, isLast: isLast, pause: .milliseconds(20))
     }
 
     private func settle(
-        _ log: NodeLog, _ replica: Replica, _ silence: Int, attempt: Int, of attempts: Int, last: TopologyPoll?
+        _ log: NodeLog, _ replica: Replica, _ silence: Int, attempts: Int, isLast: Bool, pause: Duration
     ) {
         look(replica) { [unowned self] poll in
-            let last = poll ?? last
-            if attempt + 1 < attempts, poll.map({ !$0.settles(log.address) }) ?? true {
-                let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
-                return after(pause, in: replica) { [unowned self] in
-                    settle(log, replica, silence, attempt: attempt + 1, of: attempts, last: last)
-                }
+            if let poll, poll.settles(log.address) {
+                log.decide(
+                    look: poll.number, about: silence, isDeposed: poll.topology.claim(of: log.address).isEmpty)
+                replica.intake.note(poll)
+                return pump(replica)
             }
-            guard let last else { return }
-            log.decide(look: last.number, about: silence)
-            replica.intake.note(last)
-            pump(replica)
+            guard attempts > 1 else {
+                if isLast { log.abandonDoubt(about: silence) }
+                return
+            }
+            after(pause, in: replica) { [unowned self] in
+                settle(
+                    log, replica, silence, attempts: attempts - 1, isLast: isLast,
+                    pause: min(pause * 2, .milliseconds(200)))
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ import ThrowawayRedis
 
     /// Says who runs, and then does what SIGTERM finds it doing.
     private static let patient = """
-        echo "$LAPSE_ID $LAPSE_TERM $LAPSE_TOKEN"; trap 'echo bye; exit 3' TERM; while :; do sleep 0.02; done
+        trap 'echo bye; exit 3' TERM; echo "$LAPSE_ID $LAPSE_TERM $LAPSE_TOKEN"; while :; do sleep 0.02; done
         """
 
     private func waitForLine(_ child: LapseBinary.Child, _ count: Int = 1) async throws -> [[Substring]] {
@@ -96,6 +96,48 @@ import ThrowawayRedis
         try await waitUntil("the program has ended", within: .seconds(10)) {
             kill(program, 0) == 0 ? "it still runs" : nil
         }
+        await server.shutDown()
+    }
+
+    /// Row 113. A script, its child, and one that left the group: none of them hears SIGTERM.
+    private static let stubborn = """
+        trap '' TERM; sleep 1000 & a=$!; setsid sleep 1000 & echo "$$ $a $!"; while :; do sleep 0.02; done
+        """
+
+    private func waitForEnd(of programs: [Int32]) async throws {
+        try await waitUntil("the program and its children have ended", within: .seconds(10)) {
+            let living = programs.filter { kill($0, 0) == 0 }
+            return living.isEmpty ? nil : "\(living) still run"
+        }
+    }
+
+    @Test func whenLapseIsStoppedTheProgramEndsBeforeTheNextBegins() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", run: Self.stubborn)
+        let programs = try await waitForLine(first)[0].compactMap { Int32($0) }
+        try #require(programs.count == 3)
+        let second = try start(server, "two", run: Self.patient)
+        try await waitUntil("the second follows", within: .seconds(10)) {
+            second.text.errors.contains("following") ? nil : second.text.errors
+        }
+        first.signal(SIGSTOP)
+        _ = try await waitForLine(second)
+        #expect(programs.filter { kill($0, 0) == 0 }.isEmpty, "two programs at once")
+        first.signal(SIGCONT)
+        #expect(try await first.end().code == 75)
+        second.signal(SIGTERM)
+        _ = try await second.end()
+        await server.shutDown()
+    }
+
+    @Test func whenLapseIsKilledEverythingBelowItEnds() async throws {
+        let server = try await ThrowawayServer.start()
+        let child = try start(server, "one", run: Self.stubborn)
+        let programs = try await waitForLine(child)[0].compactMap { Int32($0) }
+        try #require(programs.count == 3)
+        child.signal(SIGKILL)
+        _ = try await child.end()
+        try await waitForEnd(of: programs)
         await server.shutDown()
     }
 

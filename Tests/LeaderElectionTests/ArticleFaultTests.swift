@@ -9,6 +9,8 @@ import Testing
         var world = try World.led(followers: 1, ttl: .seconds(2))
         world.pause(0, for: .milliseconds(2600))
         try #require(world.run(for: .milliseconds(2500)) { $0.leader == 1 })
+        // Its first renewal follows at once.
+        world.run(for: .milliseconds(10))
         world.kill(1)
         let deadlines = world.registers.compactMap { $0.held(at: world.now)?.until }
         world.run(for: .milliseconds(600))

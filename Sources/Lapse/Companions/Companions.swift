@@ -1,3 +1,4 @@
+import LeaderElection
 import Logging
 import NIOCore
 import RESP
@@ -23,7 +24,14 @@ final class Companions: Sendable {
     private let isCluster: Bool
     private let logger: Logger
     private let told = Mutex<Set<String>>([])
+    private let unreadLine = Mutex(LineLimit(every: .seconds(60)))
+    private let tooLargeLine = Mutex(LineLimit(every: .seconds(1)))
     private let unsettled = Mutex(UnsettledValues())
+    private let outOfReach = Mutex(NodesOutOfReach())
+    /// A larger value is not read: every lane could hold one.
+    static let valueLimit = 16 << 20
+    /// A lane does not wait longer for a companion. What is late is asked for again, by the next attempt.
+    private static let patience = Duration.milliseconds(500)
 
     init(_ rules: CompanionRules, clients: [UInt16: KeyedClient], isCluster: Bool, logger: Logger) {
         self.rules = rules
@@ -42,39 +50,82 @@ final class Companions: Sendable {
 
     func beginTerm() { unsettled.withLock { $0.begin() } }
 
-    /// Reads the companion of an expired key. Returns at once when the task is cancelled.
+    /// Reads the companion of an expired key, in one attempt: a lane must not wait for a slot that moves, or a node that does not
+    /// answer. Returns at once when the task is cancelled.
     func prepare(_ work: Work) async -> Preparation {
         guard let companion = companion(of: work.key.bytes), let client = clients[work.database] else {
             return work.origin == .reconcile ? .groundless : .ready(nil)
         }
         let isSuspicion = work.origin == .reconcile
         let keys = [work.key.bytes, companion]
-        let answer = await unlessCancelled { [isSuspicion] () async -> Result<RESPValue, RedisError> in
+        let node = client.node(for: companion)
+        if let node, !outOfReach.withLock({ $0.mayAsk(node, now: SystemClock.read().monotonic) }) { return .later }
+        let arguments = [Array(isSuspicion ? "1".utf8 : "0".utf8), Array("\(Self.valueLimit)".utf8)]
+        let answer = await unlessCancelled { () async -> Result<RESPValue, RedisError> in
             do throws(RedisError) {
                 return .success(
-                    try await client.run(Self.read, keys: keys, arguments: [Array(isSuspicion ? "1".utf8 : "0".utf8)]))
+                    try await client.run(
+                        Self.read, keys: keys, arguments: arguments, timeout: Self.patience, isPatient: false))
             } catch {
                 return .failure(error)
             }
         }
+        if let node { noteReach(of: node, answer) }
         switch answer {
         case .success(let reply):
-            let value = reply.bytes.map { Array($0.readableBytesView) }
+            var value = reply.bytes.map { Array($0.readableBytesView) }
+            if case .integer(let bytes) = reply {
+                tooLarge(work, companion, bytes)
+                // Its size stands for it: what no sweep deletes must not be handed out by each of them.
+                value = Array("\(bytes)".utf8)
+            }
             guard let value else { return isSuspicion ? .groundless : .ready(nil) }
             let isNews = unsettled.withLock { unsettled in
                 unsettled.handOut(value, of: work.timer, origin: work.origin, receivedAt: work.received)
             }
-            return isNews ? .ready(value) : .groundless
+            guard isNews else { return .groundless }
+            return .ready(reply.bytes == nil ? nil : value)
         case .failure(let error) where error.kind.isTheKeysOwn || error.isPermanent:
             // Waiting would mend nothing; the companion stays where it is.
             refused(error, companion)
             return isSuspicion ? .groundless : .ready(nil)
         case .failure(let error):
-            logger.warning(
-                "companion not read", metadata: ["key": "\(work.key)", "error": "\(error)"])
+            unread(work, error)
             return .later
         case nil: return .later
         }
+    }
+
+    /// An error reply is an answer too.
+    private func noteReach(of node: NodeAddress, _ answer: Result<RESPValue, RedisError>?) {
+        let now = SystemClock.read().monotonic
+        outOfReach.withLock { outOfReach in
+            switch answer {
+            case .failure(let error) where !error.isReply: outOfReach.failed(node, now: now)
+            case nil: outOfReach.failed(node, now: now)
+            case .success, .failure: outOfReach.answered(node)
+            }
+        }
+    }
+
+    private func unread(_ work: Work, _ error: RedisError) {
+        let now = SystemClock.read().monotonic
+        guard let count = unreadLine.withLock({ $0.happened(now: now) }) else { return }
+        logger.warning(
+            "companion not read: its expiration waits",
+            metadata: ["key": "\(work.key)", "error": "\(error)", "attempts": "\(count)"])
+    }
+
+    private func tooLarge(_ work: Work, _ companion: [UInt8], _ bytes: Int64) {
+        let now = SystemClock.read().monotonic
+        guard let count = tooLargeLine.withLock({ $0.happened(now: now) }) else { return }
+        logger.error(
+            "companion too large: handled without its value",
+            metadata: [
+                "key": "\(work.key)", "companion": "\(ExpirationKey(bytes: companion))", "bytes": "\(bytes)",
+                "limit": "\(Self.valueLimit)", "count": "\(count)",
+                "fix": "keep what is large in a key of its own, and its name in the companion; delete this one",
+            ])
     }
 
     /// The value has been handled: deletes the companion, unless its timer is back or it holds another value by now.
@@ -123,11 +174,17 @@ final class Companions: Sendable {
             ])
     }
 
-    /// KEYS: timer, companion. ARGV: 1 when the timer must be absent.
+    /// KEYS: timer, companion. ARGV: 1 when the timer must be absent, and the largest value wanted: of a larger one the size is
+    /// returned. A user that may not ask for the size reads first; a larger value then only stays on the server.
     private static let read = Script(
         """
         if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return false end
-        return redis.pcall('GET', KEYS[2])
+        local limit = tonumber(ARGV[2])
+        local size = redis.pcall('STRLEN', KEYS[2])
+        if type(size) == 'number' and size > limit then return size end
+        local value = redis.pcall('GET', KEYS[2])
+        if type(value) == 'string' and #value > limit then return #value end
+        return value
         """)
 
     /// KEYS: timer, companion. ARGV: the value that was handled.
@@ -142,6 +199,12 @@ final class Companions: Sendable {
 extension Work {
     fileprivate var timer: ReconcileMachine.Orphan {
         ReconcileMachine.Orphan(timer: key.bytes, database: database)
+    }
+}
+
+extension RedisError {
+    fileprivate var isReply: Bool {
+        if case .reply = kind { true } else { isPermanent }
     }
 }
 

@@ -1,50 +1,163 @@
 import LeaderElection
 import Logging
+import NIOCore
 import RESP
 import RedisClient
+import Synchronization
 
 /// Where expirations go that no attempt could handle: a stream, or the log.
-struct DeadLetters: Sendable {
+///
+/// No lane waits for the stream: one task writes, and its failures hold up no handler. The expiration stays pending, and its key
+/// waits, until the letter is written or given up; then the log says why the stream lacks it.
+final class DeadLetters: Sendable {
     /// A stream, and who reaches it.
     struct Stream: Sendable {
         var key: String
         var client: KeyedClient
     }
 
-    /// Nil for the log.
-    var stream: Stream?
-    var logger: Logger
+    /// What becomes of an expiration whose letter was dealt with.
+    struct Listeners: Sendable {
+        var buried: @Sendable (Work) -> Void
+        var givenBack: @Sendable (Work) -> Void
+    }
 
-    /// Returns false when the stream could not be written.
-    func bury(_ work: Work, error: String, term: Term) async -> Bool {
-        let metadata: Logger.Metadata = [
-            "key": "\(work.key)", "node": "\(work.node)", "position": "\(work.runID):\(work.ordinal)",
-            "attempts": "\(work.attempt)", "error": "\(error)",
-        ]
-        guard let stream else {
-            logger.error("dead-lettered", metadata: metadata)
+    /// About so many entries are kept; older ones make room.
+    static let streamLimit = 1_000_000
+    /// Of an error's text, in bytes.
+    static let errorLimit = 4096
+
+    private let stream: Stream?
+    private let logger: Logger
+    private let bell: Doorbell
+    private let queue = Mutex(DeadLetterQueue())
+
+    /// - Parameter stream: nil for the log.
+    init(stream: Stream?, logger: Logger, bell: Doorbell) {
+        self.stream = stream
+        self.logger = logger
+        self.bell = bell
+    }
+
+    /// Takes over an expiration that was handed out. True if that is all: the log has it. Else ``run(_:_:)`` tells how it ended.
+    func bury(_ work: Work, error: String) -> Bool {
+        let letter = DeadLetter(work: work, error: error)
+        guard stream != nil else {
+            log(letter)
             return true
         }
-        var command = RESPCommand("XADD", stream.key, "*", "key")
+        queue.withLock { $0.add(letter, now: SystemClock.read().monotonic) }
+        bell.ring()
+        return false
+    }
+
+    /// A term begins: nothing is left of the last one, whose expirations are pending again.
+    func begin() { _ = queue.withLock { $0.takeAll() } }
+
+    /// Writes until cancelled.
+    func run(_ term: Term, _ listeners: Listeners) async {
+        guard let stream else { return }
+        while !Task.isCancelled {
+            switch queue.withLock({ $0.next(now: SystemClock.read().monotonic) }) {
+            case .log(let letter, let reason):
+                log(letter, lackedBecause: reason)
+                listeners.buried(letter.work)
+            case .write(let letter):
+                switch await unlessCancelled({ await self.write(letter, to: stream, term) }) {
+                case .written?:
+                    queue.withLock { $0.written() }
+                    log(letter)
+                    listeners.buried(letter.work)
+                case .failed(let error)?:
+                    let now = SystemClock.read().monotonic
+                    if queue.withLock({ $0.failed(error.text, now: now) }) { say(error, stream.key) }
+                case nil: break
+                }
+            case .wait(let time): _ = await bell.wait(upTo: time)
+            }
+        }
+        for work in queue.withLock({ $0.takeAll() }) { listeners.givenBack(work) }
+    }
+
+    /// Says what will keep letters from being written, if anything does: at the start, and when a term begins.
+    func check() async { _ = await unlessCancelled { await self.lookAtStream() } }
+
+    private func lookAtStream() async {
+        guard let stream else { return }
+        do throws(RedisError) {
+            // Refused for its position in any case, but only after everything else; it makes no stream.
+            _ = try await stream.client.send(RESPCommand("XADD", stream.key, "0-0", "key", ""), key: stream.key)
+        } catch {
+            guard case .reply(let reply) = error.kind, reply.code == "ERR", reply.text.contains("0-0") else {
+                return say(error, stream.key)
+            }
+        }
+        // A user that may not ask learns it from the first letter.
+        guard let type = try? await stream.client.send(RESPCommand("TYPE", stream.key), key: stream.key).string,
+            type != "none", type != "stream"
+        else { return }
+        let error = RESPError("WRONGTYPE the key holds a \(type), and no stream")
+        say(RedisError(error, node: stream.client.node(for: stream.key)), stream.key)
+    }
+
+    private enum Write: Sendable {
+        case written
+        case failed(RedisError)
+    }
+
+    private func write(_ letter: DeadLetter, to stream: Stream, _ term: Term) async -> Write {
+        let work = letter.work
+        var command = RESPCommand("XADD", stream.key, "MAXLEN", "~", "\(Self.streamLimit)", "*", "key")
         command.append(work.key.bytes)
         for word in [
             "database", "\(work.database)", "node", work.node, "runId", work.runID, "ordinal", "\(work.ordinal)",
-            "origin", work.origin.rawValue, "attempts", "\(work.attempt)", "error", error, "term", "\(term.number)",
-            "token", "\(term.token)",
+            "origin", work.origin.rawValue, "attempts", "\(work.attempt)", "error", letter.error,
+            "term", "\(term.number)", "token", "\(term.token)",
         ] { command.append(word) }
+        // Never past the lease.
         let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))
-        // Not cancelled with the round of a handler that overran, but never past the lease either.
-        let failure = await Task { [command] () -> RedisError? in
-            do throws(RedisError) {
-                _ = try await stream.client.send(command, key: stream.key, timeout: limit)
-                return nil
-            } catch { return error }
-        }.value
-        guard let failure else {
-            logger.error("dead-lettered", metadata: metadata)
-            return true
+        do throws(RedisError) {
+            _ = try await stream.client.send(command, key: stream.key, timeout: limit)
+            return .written
+        } catch { return .failed(error) }
+    }
+
+    private func log(_ letter: DeadLetter, lackedBecause reason: String? = nil) {
+        let work = letter.work
+        var metadata: Logger.Metadata = [
+            "key": "\(work.key)", "node": "\(work.node)", "position": "\(work.runID):\(work.ordinal)",
+            "attempts": "\(work.attempt)", "error": "\(letter.error)",
+        ]
+        if let reason { metadata["not-in-stream"] = "\(reason)" }
+        logger.error("dead-lettered", metadata: metadata)
+    }
+
+    private func say(_ error: RedisError, _ key: String) {
+        logger.error(
+            "dead letters cannot be written: the log has them instead",
+            metadata: ["stream": "\(key)", "error": "\(error)", "fix": "\(Self.fix(error, key))"])
+    }
+
+    private static func fix(_ error: RedisError, _ key: String) -> String {
+        guard case .reply(let reply) = error.kind else {
+            return error.isPermanent
+                ? "lapse doctor --acl prints the rights needed" : "see that this server can be reached"
         }
-        logger.error("dead letter not written", metadata: ["stream": "\(stream.key)", "error": "\(failure)"])
-        return false
+        return switch reply.code {
+        case "WRONGTYPE": "name another key by --dead-letter, or delete \(key)"
+        case "OOM": "raise maxmemory, or free memory on this server"
+        case "MISCONF", "NOREPLICAS": "mend what keeps this server from taking writes"
+        default: "see what this server says about XADD \(key)"
+        }
+    }
+}
+
+extension String {
+    /// As much of the beginning as fits into so many bytes of UTF-8.
+    func cut(toBytes limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        var end = utf8.index(utf8.startIndex, offsetBy: limit)
+        while end > startIndex, end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return self[..<end] + "…"
     }
 }

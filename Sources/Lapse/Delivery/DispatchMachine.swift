@@ -20,12 +20,20 @@ package struct DispatchMachine {
     private var index: [String: Int] = [:]
     private var lines = KeyLines()
     private var ready = WorkQueue()
+    /// Their time to be tried again has come.
+    private var due = WorkQueue()
+    private var isTurnOfDue = false
+    private var waiting: WaitingRoom
+    /// Given up, since too many wait, and not yet counted: the cursor may not have passed them.
+    private var givenUp: [Work] = []
+    /// Given up and counted; taken by ``takeSurplus()``.
+    private var surplus: [Work] = []
     private var delayed = Heap<Delayed>()
     private var sequence = 0
     /// Taken up and not finished.
     package private(set) var pendingCount = 0
 
-    package init() {}
+    package init(_ bounds: WaitingRoom.Bounds = .init()) { waiting = WaitingRoom(bounds) }
 
     package var cursors: [String: Cursor] { index.mapValues { places[$0] } }
 
@@ -44,7 +52,13 @@ package struct DispatchMachine {
         index[runID].map { tallies[$0].account(places[$0], last: last) }
     }
 
-    package var readyCount: Int { ready.count }
+    package var readyCount: Int { ready.count + due.count }
+
+    /// Of these the ones that are no retries.
+    package var freshCount: Int { ready.count }
+
+    /// Waiting behind their key, or until their time.
+    package var waitingCount: Int { waiting.count }
 
     /// Begins a log, or goes on where its cursor stands.
     package mutating func open(_ runID: String, at cursor: Cursor) {
@@ -82,6 +96,7 @@ package struct DispatchMachine {
         take(Int(item.index)..<Int(item.index) + 1, of: source)
         admit(item, of: source, to: &list)
         ready.append(list)
+        countSurplus()
     }
 
     /// Where the expirations of a stretch are to be noted that are taken up now.
@@ -96,14 +111,44 @@ package struct DispatchMachine {
     /// An expiration of a stretch is to be handled with the others on the list, or behind the others of its key.
     mutating func admit(_ item: WorkItem, of source: WorkSource, to list: inout WorkList) {
         pendingCount += 1
-        if lines.enter(item.line) { list.append(item) } else { lines.wait(Work(source, item)) }
+        if lines.enter(item.line) { list.append(item) } else { wait(Work(source, item)) }
+    }
+
+    private mutating func wait(_ work: Work) {
+        let room = waiting.roomOfLine
+        guard let oldest = lines.wait(waiting.enter(work), room: room) else { return }
+        waiting.leave(oldest)
+        pendingCount -= 1
+        givenUp.append(oldest)
+    }
+
+    /// Counts as lost what was given up since too many wait. To be called when the cursor has passed all that was admitted.
+    mutating func countSurplus() {
+        guard !givenUp.isEmpty else { return }
+        for work in givenUp {
+            if let place = work.source.place { drop(work.ordinal, at: place, as: .lost) }
+        }
+        surplus += givenUp
+        givenUp = []
+    }
+
+    /// What was given up since the last call, since too many wait; it is lost, and counted.
+    mutating func takeSurplus() -> [Work] {
+        guard !surplus.isEmpty else { return [] }
+        defer { surplus = [] }
+        return surplus
     }
 
     /// What is on the list may be handled.
     mutating func add(_ list: WorkList) { ready.append(list) }
 
-    /// Hands out up to `limit` expirations that may be handled now.
-    package mutating func take(_ limit: Int) -> WorkList { ready.take(limit) }
+    /// Hands out up to `limit` expirations that may be handled now. Retries have every second turn: however many are due, they do
+    /// not keep from the lanes what has not been tried yet.
+    package mutating func take(_ limit: Int) -> WorkList {
+        guard !due.isEmpty else { return ready.take(limit) }
+        isTurnOfDue.toggle()
+        return isTurnOfDue || ready.isEmpty ? due.take(limit) : ready.take(limit)
+    }
 
     /// Takes back what was handed out and not begun.
     package mutating func giveBack(_ works: some Collection<Work>) { ready.prepend(works) }
@@ -134,18 +179,34 @@ package struct DispatchMachine {
 
     private mutating func leave(_ line: KeyLine) {
         pendingCount -= 1
-        if let next = lines.leave(line) { ready.append(next) }
+        guard let next = lines.leave(line) else { return }
+        waiting.leave(next)
+        ready.append(next)
     }
 
     /// To be tried again at `due`; its key waits.
-    package mutating func retry(_ work: Work, at due: Duration) {
-        postpone(work.again, to: due)
+    ///
+    /// - Returns: false if too many wait: nothing has changed.
+    @discardableResult
+    package mutating func retry(_ work: Work, at due: Duration) -> Bool {
+        guard waiting.hasRoom else { return false }
+        delay(work.again, to: due)
+        return true
     }
 
-    /// To be begun later, by nobody's fault; its key waits.
+    /// To be begun later, by nobody's fault; its key waits. If too many wait it is lost.
     package mutating func postpone(_ work: Work, to due: Duration) {
+        guard waiting.hasRoom else {
+            givenUp.append(work)
+            countSurplus()
+            return leave(work.line)
+        }
+        delay(work, to: due)
+    }
+
+    private mutating func delay(_ work: Work, to due: Duration) {
         sequence += 1
-        delayed.insert(Delayed(due: due, sequence: sequence, work: work))
+        delayed.insert(Delayed(due: due, sequence: sequence, work: waiting.enter(work)))
     }
 
     /// Whether an expiration of this line is on its way.
@@ -157,7 +218,9 @@ package struct DispatchMachine {
     /// Makes the retries ready whose time has come; returns when the next one comes.
     package mutating func wake(now: Duration) -> Duration? {
         while let first = delayed.min, first.due <= now {
-            ready.append(delayed.removeMin().work)
+            let work = delayed.removeMin().work
+            waiting.leave(work)
+            due.append(work)
         }
         return delayed.min?.due
     }

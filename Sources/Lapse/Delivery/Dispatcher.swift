@@ -15,17 +15,21 @@ package final class Dispatcher: Sendable {
         package var unannounced: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
         /// A node announces for slots it is not known to own: look again.
         package var doubtful: @Sendable (NodeAddress) -> Void
+        /// Given up since too many wait: lost.
+        package var surplus: @Sendable ([Work]) -> Void
 
         package init(
             hole: @escaping @Sendable (Repairer.Hole) -> Void,
             ignored: @escaping @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void,
             unannounced: @escaping @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void = { _, _ in },
-            doubtful: @escaping @Sendable (NodeAddress) -> Void
+            doubtful: @escaping @Sendable (NodeAddress) -> Void,
+            surplus: @escaping @Sendable ([Work]) -> Void = { _ in }
         ) {
             self.hole = hole
             self.ignored = ignored
             self.unannounced = unannounced
             self.doubtful = doubtful
+            self.surplus = surplus
         }
     }
 
@@ -76,11 +80,15 @@ package final class Dispatcher: Sendable {
     /// Rung when ``watch(now:)`` is to be called.
     package let bell: Doorbell
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int, bell: Doorbell, listeners: Listeners) {
+    package init(
+        logs: LogBook, filter: KeyFilter, lanes: Int, bell: Doorbell, listeners: Listeners,
+        bounds: WaitingRoom.Bounds = .init()
+    ) {
         self.filter = filter
         self.bell = bell
         self.listeners = listeners
-        state = Mutex(State(intake: Intake(logs: logs, filter: filter, lanes: lanes), hands: Hands(lanes: lanes)))
+        let intake = Intake(logs: logs, filter: filter, lanes: lanes, bounds: bounds)
+        state = Mutex(State(intake: intake, hands: Hands(lanes: lanes)))
     }
 
     // MARK: - The term
@@ -322,12 +330,16 @@ package final class Dispatcher: Sendable {
         comeBack { $0.finish(work, as: outcome) }
     }
 
-    package func retry(_ work: Work, at due: Duration) {
-        comeBack { $0.retry(work, at: due) }
-        bell.ring()
+    /// - Returns: false if too many wait for a retry: it is still handed out.
+    @discardableResult
+    package func retry(_ work: Work, at due: Duration) -> Bool {
+        var hasRoom = true
+        comeBack { hasRoom = $0.retry(work, at: due) }
+        if hasRoom { bell.ring() }
+        return hasRoom
     }
 
-    /// What it needs is out of reach: to be begun later, and this was no attempt.
+    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is lost.
     package func postpone(_ work: Work, to due: Duration) {
         comeBack { $0.postpone(work, to: due) }
         bell.ring()
@@ -367,6 +379,7 @@ package final class Dispatcher: Sendable {
         for (node, count) in news.ignored { listeners.ignored(node, count) }
         for (node, count) in news.unannounced { listeners.unannounced(node, count) }
         for node in news.doubtful { listeners.doubtful(node) }
+        if !news.surplus.isEmpty { listeners.surplus(news.surplus) }
     }
 
     // MARK: - Progress

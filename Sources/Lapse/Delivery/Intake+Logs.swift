@@ -2,15 +2,15 @@ import RESP
 
 /// From the logs: what the cursors pass over, take up, or find missing.
 extension Intake {
-    /// Takes up what the logs hold, each log in turn, within the limit of pending expirations.
+    /// Takes up what the logs hold, each log in turn, until enough may be handled. What has to wait is read past.
     ///
     /// - Parameter wanted: enough when so many are ready. Whoever waits for a lock meanwhile does not wait long.
-    mutating func fill(_ wanted: Int = .max) {
+    mutating func fill(_ wanted: Int) {
         let all = logs.all
         guard !all.isEmpty else { return }
         rotation = (rotation + 1) % all.count
         for offset in 0..<all.count {
-            guard machine.pendingCount < pendingLimit, machine.readyCount < wanted else { return }
+            guard machine.freshCount < wanted else { return }
             read(all[(rotation + offset) % all.count], wanted)
         }
     }
@@ -18,13 +18,17 @@ extension Intake {
     private mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
         guard machine.place(of: log.runID) != nil || open(log), let place = machine.place(of: log.runID) else { return }
-        var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
-        while machine.pendingCount < pendingLimit, machine.readyCount < wanted {
-            let limit = min(pendingLimit - machine.pendingCount, wanted - machine.readyCount, 4096)
+        // Made when there is something to judge: lanes look often where there is nothing.
+        var judge: Judge?
+        while machine.freshCount < wanted {
+            let limit = min(wanted - machine.freshCount, 4096)
             let through = machine.through(at: place)
             switch log.next(after: through, upTo: limit) {
             case .none: return surveyTail(of: log, through)
-            case .entries(let chunk): guard take(chunk, log, place, &judge) else { return }
+            case .entries(let chunk):
+                var now = judge ?? Judge(filter: filter, ownership: ownership.seen(from: log.address))
+                guard take(chunk, log, place, &now) else { return }
+                judge = now
             case .hole(let ordinals): guard pass(ordinals, log) else { return }
             }
         }
@@ -56,6 +60,7 @@ extension Intake {
         }
         machine.take(noted..<index, of: source)
         machine.add(list)
+        machine.countSurplus()
         note(log, isUnproven: !isAllTaken)
         return isAllTaken
     }
@@ -124,7 +129,7 @@ extension Intake {
     /// A node that owns slots and is heard by no feed here may be heard by peers, under a run ID that is not known.
     mutating func askForProcesses() {
         guard repairing[Self.anyProcess] == nil else { return }
-        let heard = Set(logs.all.lazy.filter(\.isSubscribed).map(\.address))
+        let heard = Set(logs.all.lazy.filter(\.isSubscribed).map { ownership.home(of: $0.address) })
         guard let unheard = ownership.masters.first(where: { !heard.contains($0) }),
             surveys.asks(Self.anyProcess, .processes)
         else { return }

@@ -9,10 +9,10 @@ extension Intake {
         let heard = logs.all.compactMap { log in
             log.baseline == nil ? nil : log.counts.last.map { (log.runID, $0) }
         }
-        fill()
+        fill(readyLimit)
         guard hasRead(heard) else { return offered }
         return offered.filter { work in
-            guard machine.pendingCount < pendingLimit, !machine.isUnderWay(work.line) else { return true }
+            guard machine.freshCount < readyLimit, !machine.isUnderWay(work.line) else { return true }
             machine.admit(work)
             return false
         }

@@ -17,19 +17,23 @@ package struct Intake {
         package var unannounced: [NodeAddress: UInt64] = [:]
         /// Nodes that announce for slots they are not known to own: look again.
         package var doubtful: Set<NodeAddress> = []
+        /// Given up since too many wait, see ``WaitingRoom``; lost.
+        package var surplus: [Work] = []
     }
 
     let logs: LogBook
     let filter: KeyFilter
-    /// The most expirations taken up and not finished; bounds the list of pending ones in the progress.
-    let pendingLimit: Int
+    /// The most expirations that are ready to be handed out: what may be handled at once. What waits has bounds of its own, see
+    /// ``WaitingRoom``, and holds up nothing else.
+    let readyLimit: Int
+    private let bounds: WaitingRoom.Bounds
 
     /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
     /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind so many.
     private static let stretch = 4 * Batch.limit
 
     package private(set) var phase = Phase.idle
-    var machine = DispatchMachine()
+    var machine: DispatchMachine
     /// The cursors as they were opened in this term.
     package internal(set) var opened: [String: Cursor] = [:]
     var ownership = Ownership()
@@ -55,10 +59,12 @@ package struct Intake {
     var surveyedThrough: [String: UInt64] = [:]
     var news = News()
 
-    package init(logs: LogBook, filter: KeyFilter, lanes: Int) {
+    package init(logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init()) {
         self.logs = logs
         self.filter = filter
-        pendingLimit = max(1024, lanes * 16)
+        self.bounds = bounds
+        machine = DispatchMachine(bounds)
+        readyLimit = max(1024, lanes * 16)
     }
 
     // MARK: - The term
@@ -67,7 +73,7 @@ package struct Intake {
     ///
     /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
     package mutating func begin(token: FencingToken, progress: [String: Progress], now: UInt64) {
-        machine = DispatchMachine()
+        machine = DispatchMachine(bounds)
         progressAtBegin = progress
         termBegan = now
         self.token = token.rawValue
@@ -98,19 +104,23 @@ package struct Intake {
         phase = .idle
         for runID in unproven { logs[runID]?.stands(atUnproven: false) }
         unproven = []
-        machine = DispatchMachine()
+        machine = DispatchMachine(bounds)
         progressAtBegin = [:]
     }
 
     /// What is to be told; it is told once.
     package mutating func takeNews() -> News {
         defer { news = News() }
+        news.surplus = machine.takeSurplus()
         return news
     }
 
     // MARK: - What comes in
 
-    package mutating func note(_ poll: TopologyPoll) { ownership.note(poll) }
+    package mutating func note(_ poll: TopologyPoll) {
+        ownership.note(poll)
+        ownership.forget { logs.logs(at: $0).isEmpty }
+    }
 
     /// The replicas seen lately, each second. One that comes, or comes back, may have heard what nobody could tell so far.
     ///
@@ -167,7 +177,7 @@ package struct Intake {
     package mutating func take(_ limit: Int) -> WorkList {
         guard phase == .running else { return WorkList() }
         // Also when just enough are ready: whether there is more for others must be known.
-        if machine.readyCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
+        if machine.freshCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
         let work = machine.take(limit)
         handedOut += work.count
         return work
@@ -192,12 +202,15 @@ package struct Intake {
         handedOut -= finished.nonzeroBitCount
     }
 
-    package mutating func retry(_ work: Work, at due: Duration) {
-        machine.retry(work, at: due)
+    /// - Returns: false if too many wait for a retry: it is still handed out.
+    @discardableResult
+    package mutating func retry(_ work: Work, at due: Duration) -> Bool {
+        guard machine.retry(work, at: due) else { return false }
         handedOut -= 1
+        return true
     }
 
-    /// What it needs is out of reach: to be begun later, and this was no attempt.
+    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is lost.
     package mutating func postpone(_ work: Work, to due: Duration) {
         machine.postpone(work, to: due)
         handedOut -= 1

@@ -24,14 +24,23 @@ struct KeyLines {
         return true
     }
 
-    mutating func wait(_ work: Work) { queues[work.line, default: []].append(work) }
+    /// - Parameter room: how many may wait in a line.
+    /// - Returns: the oldest one of the line when there are more; they are not to wait any longer.
+    mutating func wait(_ work: Work, room: Int) -> Work? {
+        queues[work.line, default: []].append(work)
+        guard let count = queues[work.line]?.count, count > room else { return nil }
+        return popFirst(work.line)
+    }
+
+    private mutating func popFirst(_ line: KeyLine) -> Work? {
+        let first = queues[line]?.popFirst()
+        if queues[line]?.isEmpty == true { queues[line] = nil }
+        return first
+    }
 
     /// The one that was on its way is done with: who comes next. The line is gone with the last one.
     mutating func leave(_ line: KeyLine) -> Work? {
-        if !queues.isEmpty, let next = queues[line]?.popFirst() {
-            if queues[line]?.isEmpty == true { queues[line] = nil }
-            return next
-        }
+        if !queues.isEmpty, let next = popFirst(line) { return next }
         remove(at: place(of: line.number))
         return nil
     }

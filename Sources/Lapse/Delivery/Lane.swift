@@ -145,32 +145,44 @@ package struct Lane: Sendable {
             around.dispatcher.giveBack(work)
             return SystemClock.glance()
         }
-        await failed(work, overran ? "timed out after \(around.timeout)" : "\(error)")
+        failed(work, overran ? "timed out after \(around.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
         return SystemClock.glance()
     }
 
-    private func failed(_ work: Work, _ error: String) async {
+    private func failed(_ work: Work, _ error: String) {
         let metadata: Logger.Metadata = [
             "key": "\(work.key)", "node": "\(work.node)", "attempt": "\(work.attempt)", "error": "\(error)",
         ]
         around.logger.warning("handler failed", metadata: metadata)
         around.metrics.failed()
         if let wait = around.retries.wait(after: work.attempt, random: .random(in: 0..<1)) {
-            around.metrics.retried()
-            around.dispatcher.retry(work, at: SystemClock.read().monotonic + wait)
-            return
+            if around.dispatcher.retry(work, at: SystemClock.read().monotonic + wait) {
+                around.metrics.retried()
+            } else {
+                bury(work, "\(error) (not tried again: too many wait for that)")
+            }
+        } else {
+            bury(work, error)
         }
-        guard await around.deadLetters.bury(work, error: error, term: term) else {
-            // The stream is out of reach: better late than lost.
-            around.dispatcher.retry(work, at: SystemClock.read().monotonic + .seconds(1))
-            return
-        }
-        around.metrics.deadLettered()
-        around.dispatcher.finish(work, as: .deadLettered)
+    }
+
+    private func bury(_ work: Work, _ error: String) {
+        if around.deadLetters.bury(work, error: error) { around.buried(work) }
     }
 }
 
 extension Lane.Surroundings {
+    /// The dead letters have it, and its key may go on.
+    func buried(_ work: Work) {
+        metrics.deadLettered()
+        dispatcher.finish(work, as: .deadLettered)
+    }
+
+    /// Writes the dead letters of a term until cancelled.
+    func writeDeadLetters(_ term: Term) async {
+        await deadLetters.run(term, .init(buried: { buried($0) }, givenBack: { dispatcher.giveBack($0) }))
+    }
+
     /// Without companions, retries and metrics' readers.
     package init(
         dispatcher: Dispatcher, timeout: Duration, logger: Logger, clock: any EventLoop,
@@ -178,7 +190,8 @@ extension Lane.Surroundings {
     ) {
         self.init(
             dispatcher: dispatcher, handler: handler, timeout: timeout, retries: RetryPolicy(retries: 0),
-            deadLetters: DeadLetters(stream: nil, logger: logger), metrics: ProcessorMetrics(), logger: logger,
+            deadLetters: DeadLetters(stream: nil, logger: logger, bell: Doorbell(on: clock)),
+            metrics: ProcessorMetrics(), logger: logger,
             fencedOut: {}, companions: nil, clock: { Doorbell(on: clock) })
     }
 }

@@ -7,6 +7,8 @@ struct WorkQueue {
     private var taken = 0
     private(set) var count = 0
 
+    var isEmpty: Bool { count == 0 }
+
     mutating func append(_ list: WorkList) {
         guard !list.isEmpty else { return }
         lists.append(list)

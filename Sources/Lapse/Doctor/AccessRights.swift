@@ -62,7 +62,7 @@ package struct AccessRights: Sendable {
         words += companionPatterns
         words += ["resetchannels", Self.eventChannels, Self.controlChannel(name), "-@all"]
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
-        if deadLetter != nil { words.append("+xadd") }
+        if deadLetter != nil { words += ["+xadd", "+type"] }
         words += companionCommands
         if mode == nil || mode == .cluster { words += ["+cluster|nodes", "+asking"] }
         words.append("+config|get")
@@ -78,7 +78,7 @@ package struct AccessRights: Sendable {
     /// What companion rules need besides the commands of the scripts.
     var companionCommands: [String] {
         guard let companions, !companions.isEmpty else { return [] }
-        return ["+exists", "+scan"] + (selectsDatabase ? ["+select"] : [])
+        return ["+exists", "+scan", "+strlen"] + (selectsDatabase ? ["+select"] : [])
     }
 
     /// The line for every Sentinel; nil where there is none.

@@ -18,6 +18,8 @@ final class FeedSink: PushReceiver {
         var told: @Sendable (GroupMessage) -> Void
         /// How many looks at the topology have begun.
         var look: @Sendable () -> Int
+        /// A key was too large to be held.
+        var large: @Sendable (_ node: NodeAddress, _ bytes: Int, _ begin: String) -> Void = { _, _, _ in }
     }
 
     private struct Mark {
@@ -35,7 +37,15 @@ final class FeedSink: PushReceiver {
     private let listeners: Listeners
     private let bell: Doorbell
     private let mark = Mutex<Mark?>(nil)
-    private let silence = Mutex(false)
+    private let silence = Atomic(false)
+    /// Something has come since the silence began.
+    private let spoken = Atomic(false)
+    /// Something has come since ``takeHeard()``.
+    private let heard = Atomic(false)
+    /// Looks at the topology begun when the last ping was sent, and when the last one that was answered was sent. On the event
+    /// loop only.
+    private let ping: Atomic<Int>
+    private let since: Atomic<Int>
     /// Expirations have been added that nobody was told of. On the event loop only.
     private let hasAppended = Atomic(false)
 
@@ -43,6 +53,9 @@ final class FeedSink: PushReceiver {
         self.log = log
         self.listeners = listeners
         self.bell = bell
+        let look = listeners.look()
+        ping = Atomic(look)
+        since = Atomic(look)
     }
 
     /// The mark to listen for.
@@ -53,7 +66,13 @@ final class FeedSink: PushReceiver {
 
     func markDone() { mark.withLock { $0 = nil } }
 
-    var isSilent: Bool { silence.withLock { $0 } }
+    var isSilent: Bool { silence.load(ordering: .acquiring) }
+
+    /// Whether anything has come since the silence began.
+    var hasSpoken: Bool { spoken.load(ordering: .acquiring) }
+
+    /// Whether anything has come since this was last asked.
+    func takeHeard() -> Bool { heard.exchange(false, ordering: .relaxed) }
 
     func receive(_ batch: borrowing ReplyBatch) {
         let now = WallClock.milliseconds()
@@ -61,7 +80,8 @@ final class FeedSink: PushReceiver {
         var rings = false
         var requests: [String] = []
         var messages: [GroupMessage] = []
-        let count = log.receive(batch, now: now, look: listeners.look()) { _, payload, numbering in
+        let since = since.load(ordering: .relaxed)
+        let count = log.receive(batch, now: now, since: since, look: listeners.look()) { _, payload, numbering in
             if payload.equals(Self.released) { freed = .released }
             if payload.starts(with: Self.repairPrefix), payload.byteCount <= RepairRequest.limitBytes,
                 requests.count < Self.requestLimit
@@ -77,6 +97,8 @@ final class FeedSink: PushReceiver {
             }
         } ownKey: { key in
             if key.ends(with: Self.lockSuffix) { freed = .lapsed }
+        } large: { bytes, begin in
+            listeners.large(log.address, bytes, begin.text)
         }
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }
@@ -86,11 +108,19 @@ final class FeedSink: PushReceiver {
     }
 
     func receivedAll() {
+        if !heard.load(ordering: .relaxed) { heard.store(true, ordering: .relaxed) }
+        // What it says now is in doubt until its role is known: that is looked into at once.
+        if silence.load(ordering: .relaxed), !spoken.exchange(true, ordering: .acquiringAndReleasing) { bell.ring() }
         if hasAppended.exchange(false, ordering: .relaxed) { listeners.appended() }
     }
 
+    func pingSent() { ping.store(listeners.look(), ordering: .relaxed) }
+
+    func pingAnswered() { since.store(ping.load(ordering: .relaxed), ordering: .relaxed) }
+
     func silenceChanged(_ silent: Bool) {
-        silence.withLock { $0 = silent }
+        spoken.store(false, ordering: .releasing)
+        silence.store(silent, ordering: .releasing)
         if silent { log.doubt() }
         bell.ring()
     }

@@ -1,5 +1,14 @@
 /// When a subscription is to be marked, and when it is given up. One of each subscription.
 package struct FeedWatch {
+    /// Whose the silence is, when the node answers elsewhere.
+    package enum Silence: Sendable, Equatable {
+        case unknown
+        /// The node has gone on all the while, only this connection is slow: what it will bring is not in doubt.
+        case connection
+        /// Nothing more will come from this connection.
+        case dead
+    }
+
     private var check = CounterCheck()
     private var isMarked = false
     private var silentLooks = 0
@@ -60,9 +69,19 @@ package struct FeedWatch {
         if check.look(announced: announced, before: before, now: now) { isMarkWanted = true }
     }
 
-    /// It answers elsewhere, and this subscription's ping is unanswered. Returns whether only this connection is dead.
-    package mutating func answersElsewhere() -> Bool {
+    /// It answers elsewhere, and this subscription's ping is unanswered.
+    ///
+    /// - Parameters:
+    ///   - hasHeard: a byte has come since the look before. A pong may be far behind the bytes that come.
+    ///   - hasSpoken: a byte has come since the silence began. One answer may be a frozen node's that wakes just now; two,
+    ///     a look apart and without a byte here, are a running node's.
+    package mutating func answersElsewhere(hasHeard: Bool, hasSpoken: Bool) -> Silence {
+        guard !hasHeard else {
+            silentLooks = 0
+            return .unknown
+        }
         silentLooks += 1
-        return silentLooks >= patience
+        if silentLooks >= patience { return .dead }
+        return silentLooks >= 2 && !hasSpoken ? .connection : .unknown
     }
 }

@@ -46,8 +46,8 @@ final class NodeFeed: Sendable {
     }
 
     let address: NodeAddress
-    private let around: FeedSurroundings
-    private let bell: Doorbell
+    let around: FeedSurroundings
+    let bell: Doorbell
     private let command: NodeClient
     private let inspector: NodeInspector
     private let current = Mutex(Status())
@@ -97,7 +97,7 @@ final class NodeFeed: Sendable {
                 subscription.close()
                 try? await subscription.closed.get()
                 ended(sink, reason)
-                if sink.isSilent { await settle(sink.log, attempts: 3) }
+                if sink.log.openSilence != nil, await !settle(sink.log, attempts: 3) { abandon(sink.log) }
             } catch {
                 current.withLock { status in
                     status.error = error.description
@@ -117,7 +117,7 @@ final class NodeFeed: Sendable {
 
     private var monotonic: Duration { SystemClock.read().monotonic }
 
-    private var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
+    var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
 
     // MARK: - Subscribing
 
@@ -183,6 +183,8 @@ final class NodeFeed: Sendable {
         }
         var watch = FeedWatch(patience: Int(around.idleTimeout.components.seconds))
         var wasSilent = false
+        // A silence that could not be settled at once.
+        var lookedInto: Int?
         var flags = FlagsWatch()
         // Whoever heard the process all the while knows of resets and forged messages that this replica missed.
         if sink.log.counts.last != nil { await around.numbers.ask(about: sink.log) }
@@ -201,11 +203,17 @@ final class NodeFeed: Sendable {
                 logger.notice(
                     isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
                 around.metrics.subscription(address, up: !isSilent)
-                if !isSilent { await settle(sink.log, attempts: 50) }
             }
-            // What a subscription before this one left in doubt, when nobody could be asked.
-            for log in around.logs.logs(at: address) where !sink.isSilent && log.openSilence != nil {
-                await settle(log, attempts: 3)
+            for log in around.logs.logs(at: address) where log.openSilence != nil {
+                guard log === sink.log else {
+                    abandon(log)
+                    continue
+                }
+                // As soon as it speaks again: its pong may be far behind what it has to say.
+                if !isSilent || sink.hasSpoken {
+                    _ = await settle(log, attempts: log.openSilence == lookedInto ? 3 : 50)
+                    lookedInto = log.openSilence
+                }
             }
             let awaiting = awaiting.withLock { bells in
                 defer { bells = [] }
@@ -222,9 +230,13 @@ final class NodeFeed: Sendable {
                 sink.log.saw(counter: counter, floor: floor)
                 watch.saw(announced: announced, before: before, now: now)
             }
+            let hasHeard = sink.takeHeard()
             if isSilent, finding.answered {
-                // The node is well, only this connection is dead: nothing more will come from it.
-                if watch.answersElsewhere() { return "no answer to a ping" }
+                switch watch.answersElsewhere(hasHeard: hasHeard, hasSpoken: sink.hasSpoken) {
+                case .unknown: break
+                case .connection: if let silence = sink.log.openSilence { sink.log.acquit(silence) }
+                case .dead: return "no answer to a ping"
+                }
             }
             let isAskedToMark = awaiting.contains(where: \.marking) && watch.mayMarkForPeer(now: monotonic)
             let isProvisional = sink.log.isProvisional
@@ -299,22 +311,5 @@ final class NodeFeed: Sendable {
             metadata["shift"] = "\(shift)"
             logger.notice("numbered anew: the leader knew of forged expirations or a reset", metadata: metadata)
         }
-    }
-
-    /// After a silence: the node's events count only from when it and a majority agree about its role.
-    private func settle(_ log: NodeLog, attempts: Int) async {
-        guard let silence = log.openSilence else { return }
-        var last: TopologyPoll?
-        for attempt in 0..<attempts where !isOver {
-            if let poll = await around.watch.refresh(doubting: address) {
-                last = poll
-                if poll.settles(address) { break }
-            }
-            let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
-            if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
-        }
-        guard let last else { return }
-        log.decide(look: last.number, about: silence)
-        around.settled(last)
     }
 }

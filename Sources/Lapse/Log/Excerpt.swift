@@ -39,6 +39,20 @@ package final class Excerpt: Sendable {
         isUnheard = origin == .reconcile
     }
 
+    private init(_ chunk: LogChunk, of other: Excerpt) {
+        self.chunk = chunk
+        process = other.process
+        since = other.since
+        isUnheard = other.isUnheard
+    }
+
+    /// A copy of one alone.
+    func alone(_ index: Int) -> Excerpt { Excerpt(chunk.copy(from: index, upTo: 1, bytes: 0), of: self) }
+
+    var isOfOne: Bool { chunk.count == 1 }
+
+    func keyBytes(_ index: Int) -> Int { chunk.keyBytes(index) }
+
     func ordinal(_ index: Int) -> UInt64 { chunk.first + UInt64(index) }
 
     func database(_ index: Int) -> UInt16 { chunk.database(index) }

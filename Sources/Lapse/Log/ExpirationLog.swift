@@ -4,20 +4,6 @@ package import RESP
 ///
 /// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
 package struct ExpirationLog {
-    /// Why the entries of a chunk may be believed to come from the owner of their slots.
-    package enum Provenance: Sendable, Equatable {
-        /// The node answered its pings; `look` looks at the topology had begun when the entries came.
-        case trusted(look: Int)
-        /// The node had been silent: it may have lost its slots while frozen. To be decided.
-        case doubted
-        /// The doubt ended with the look of this number.
-        case decided(look: Int)
-        /// A peer knew that the node owned the slot.
-        case vouched
-        /// A peer found that the node no longer owned the slot.
-        case disowned
-    }
-
     /// What the log knows of one expiration besides its key.
     package struct Entry {
         package var ordinal: UInt64
@@ -36,6 +22,12 @@ package struct ExpirationLog {
     package private(set) var bytes = 0
     /// Entries kept.
     package private(set) var count = 0
+    /// What the arrays of the chunks have reserved.
+    private var reserved = 0
+    /// What all of it takes in memory.
+    package var footprint: Int { reserved + chunks.count * Self.chunkOverhead }
+    /// The heads of a chunk's arrays, and the chunk itself.
+    private static let chunkOverhead = 160
     /// Bytes of chunks with a single key that is larger than a chunk should be.
     private var largeBytes = 0
 
@@ -108,6 +100,8 @@ package struct ExpirationLog {
             if taken > 0 { return taken }
             new.reserve(chunks[tail].extent)
         }
+        if tail >= 0 { close(tail) }
+        reserved += new.reserved
         chunks.append(new)
         return add(keys, from: offset, indices, origin, to: tail + 1, length: length)
     }
@@ -116,13 +110,28 @@ package struct ExpirationLog {
         _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin, to place: Int,
         length: (Int) -> Int
     ) -> Int {
-        let before = chunks[place].bytes
+        let before = (bytes: chunks[place].bytes, reserved: chunks[place].reserved)
         let taken = chunks[place].take(keys, from: offset, indices, within: chunkBytes, origin, length: length)
-        let added = chunks[place].bytes - before
+        let added = chunks[place].bytes - before.bytes
         bytes += added
+        reserved += chunks[place].reserved - before.reserved
         count += taken
         if added > chunkBytes, isLarge(chunks[place]) { largeBytes += added }
         return taken
+    }
+
+    private mutating func close(_ place: Int) {
+        let before = chunks[place].reserved
+        chunks[place].close()
+        reserved += chunks[place].reserved - before
+    }
+
+    /// It is kept no more.
+    private mutating func forget(_ chunk: LogChunk) {
+        bytes -= chunk.bytes
+        reserved -= chunk.reserved
+        count -= chunk.count
+        if isLarge(chunk) { largeBytes -= chunk.bytes }
     }
 
     /// Adds one entry where it belongs.
@@ -176,8 +185,7 @@ package struct ExpirationLog {
                     told.append((HeardExpiration(entry, key), chunk.provenance))
                     return true
                 }
-                bytes -= chunk.bytes
-                count -= chunk.count
+                forget(chunk)
             } else {
                 chunk.first += shift
                 kept.append(chunk)
@@ -206,9 +214,12 @@ package struct ExpirationLog {
                 return true
             }
             shorter.keep(rest)
-            bytes -= chunk.bytes - shorter.bytes
-            count -= chunk.count - shorter.count
-            if shorter.count > 0 { kept.append(shorter) }
+            forget(chunk)
+            guard shorter.count > 0 else { continue }
+            bytes += shorter.bytes
+            reserved += shorter.reserved
+            count += shorter.count
+            kept.append(shorter)
         }
         chunks.replaceSubrange(..<end, with: kept)
         countLarge()
@@ -222,18 +233,24 @@ package struct ExpirationLog {
         var dropped = 0
         while let tail = chunks.last, !tail.isNumbered {
             dropped += tail.count
-            bytes -= tail.bytes
+            forget(tail)
             chunks.removeLast()
         }
-        count -= dropped
-        countLarge()
         return dropped
     }
 
     /// Ends the doubt about entries that came after a silence.
     package mutating func decide(look: Int) {
-        for index in chunks.indices where chunks[index].provenance == .doubted {
+        for index in chunks.indices where chunks[index].provenance.isDoubted {
             chunks[index].provenance = .decided(look: look)
+        }
+    }
+
+    /// Ends it without the node's word.
+    package mutating func abandonDoubt() {
+        for index in chunks.indices {
+            guard case .doubted(let look) = chunks[index].provenance else { continue }
+            chunks[index].provenance = .abandoned(look: look)
         }
     }
 
@@ -301,9 +318,7 @@ package struct ExpirationLog {
                 continue
             }
             if chunks[index].isNumbered { dropped.append(chunks[index].first...chunks[index].last) }
-            bytes -= chunks[index].bytes
-            largeBytes -= chunks[index].bytes
-            count -= chunks[index].count
+            forget(chunks[index])
             chunks.remove(at: index)
         }
         return dropped
@@ -318,12 +333,13 @@ package struct ExpirationLog {
     }
 
     private mutating func dropFirst(_ gone: Int) {
-        for head in chunks.prefix(gone) {
-            bytes -= head.bytes
-            count -= head.count
-            if isLarge(head) { largeBytes -= head.bytes }
-        }
+        for head in chunks.prefix(gone) { forget(head) }
         chunks.removeFirst(gone)
+    }
+
+    /// Drops whole chunks from the front until no more than this is held in memory; the newest chunk stays.
+    mutating func trim(toFootprint limit: Int) {
+        while footprint > limit, chunks.count > 1 { dropFirst(1) }
     }
 
     /// The first chunk that holds something after `ordinal`; binary search over the numbered ones.

@@ -23,18 +23,37 @@ package final class LogBook: Sendable {
         }
     }
 
-    private let shelf = Mutex(Shelf())
+    /// Shared with what relieves the budget.
+    private final class SharedShelf: Sendable {
+        private let shelf = Mutex(Shelf())
+
+        func withLock<T: Sendable>(_ body: (inout Shelf) -> T) -> T { shelf.withLock { body(&$0) } }
+    }
+
+    private let shelf: SharedShelf
     /// Which process was last met where.
     private let met = Mutex<[NodeAddress: String]>([:])
     private let wallClock = Mutex(WallClockJumps())
     private let limitBytes: Int
     private let limitAge: Duration
+    package let budget: LogBudget
     /// Others may tell of so many processes: more than any deployment has.
     private static let limit = 4096
 
-    package init(limitBytes: Int, limitAge: Duration) {
+    /// - Parameters:
+    ///   - limitBytes: of one log.
+    ///   - totalBytes: of all logs together. Past it the largest ones lose their oldest.
+    package init(limitBytes: Int, limitAge: Duration, totalBytes: Int = .max) {
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        let shelf = SharedShelf()
+        self.shelf = shelf
+        budget = LogBudget(limit: totalBytes) { [weak shelf] target in
+            let logs = shelf?.withLock { $0.all } ?? []
+            let held = logs.map(\.footprint)
+            let level = LogBudget.level(of: held, within: target)
+            for (log, held) in zip(logs, held) where held > level { log.trim(toFootprint: level) }
+        }
     }
 
     /// In the order in which their nodes were met.
@@ -52,7 +71,7 @@ package final class LogBook: Sendable {
             let before = met.withLock { $0.updateValue(runID, forKey: address) }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
-                isSuccessor: before != nil && before != runID)
+                isSuccessor: before != nil && before != runID, budget: budget)
             shelf.add(log)
             return log
         }
@@ -73,7 +92,8 @@ package final class LogBook: Sendable {
                 guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
                 met.withLock { met in met[address] = met[address] ?? process.runID }
-                let log = NodeLog(runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge)
+                let log = NodeLog(
+                    runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget)
                 log.subscriptionEnded(now: now)
                 shelf.add(log)
             }

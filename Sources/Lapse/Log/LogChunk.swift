@@ -41,6 +41,8 @@ struct LogChunk: Sendable {
     var count: Int { slots.count }
     var last: UInt64 { first + UInt64(slots.count) - 1 }
     var bytes: Int { keys.count + slots.count * MemoryLayout<Slot>.stride }
+    /// What its arrays have reserved.
+    var reserved: Int { keys.capacity + slots.capacity * MemoryLayout<Slot>.stride }
     /// When the last entry came, in milliseconds since 1970.
     var ended: UInt64 { began + UInt64(slots.last?.sinceChunk ?? 0) }
 
@@ -56,6 +58,19 @@ struct LogChunk: Sendable {
     mutating func reserve(_ extent: Extent) {
         keys.reserveCapacity(extent.keyBytes)
         slots.reserveCapacity(extent.slots)
+    }
+
+    /// Nothing follows here any more: gives back what was reserved in vain.
+    mutating func close() {
+        guard reserved > 1 << 10, bytes * 2 < reserved else { return }
+        var exactKeys: [UInt8] = []
+        exactKeys.reserveCapacity(keys.count)
+        exactKeys.append(contentsOf: keys)
+        keys = exactKeys
+        var exactSlots: [Slot] = []
+        exactSlots.reserveCapacity(slots.count)
+        exactSlots.append(contentsOf: slots)
+        slots = exactSlots
     }
 
     /// Whether entries like these may follow here.
@@ -112,6 +127,8 @@ struct LogChunk: Sendable {
     }
 
     private func begin(of index: Int) -> Int { index == 0 ? 0 : Int(slots[index - 1].end) }
+
+    func keyBytes(_ index: Int) -> Int { Int(slots[index].end) - begin(of: index) }
 
     func entry(_ index: Int) -> ExpirationLog.Entry {
         ExpirationLog.Entry(

@@ -16,12 +16,14 @@ package final class NodeLog: Sendable {
         package var last: UInt64?
     }
 
-    private struct State: ~Copyable {
+    struct State: ~Copyable {
         var log: ExpirationLog
         var numbering = Numbering()
         var provenanceIsDoubted = false
         /// Counts the silences.
         var silences = 0
+        /// The node was found deposed: what it announces later was announced after the looks before this one.
+        var since = 0
         var received: UInt64 = 0
         var surplus: UInt64 = 0
         /// The ordinal before the first one heard.
@@ -36,6 +38,8 @@ package final class NodeLog: Sendable {
         var isUnproven = false
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
+        /// What of the log the budget knows.
+        var charged = 0
     }
 
     package let runID: String
@@ -43,16 +47,18 @@ package final class NodeLog: Sendable {
     /// The address as text, made once.
     package let node: String
     let process: NodeProcess
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let limitBytes: Int
     private let limitAge: Duration
+    private let budget: LogBudget?
     /// Whether another process was listened to at this address before.
     private let isSuccessor: Bool
 
     /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
     ///   whether anybody heard it or not.
     package init(
-        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false
+        runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
+        budget: LogBudget? = nil
     ) {
         self.runID = runID
         self.address = address
@@ -60,9 +66,31 @@ package final class NodeLog: Sendable {
         process = NodeProcess(runID: runID, node: node)
         self.limitBytes = limitBytes
         self.limitAge = limitAge
+        self.budget = budget
         self.isSuccessor = isSuccessor
         let chunk = min(32 << 10, max(1 << 10, limitBytes / 16))
         state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
+    }
+
+    deinit { state.withLock { budget?.add(-$0.charged) } }
+
+    /// Tells the budget what the log has come to.
+    private func charge(_ state: inout State) {
+        let footprint = state.log.footprint
+        guard let budget, footprint != state.charged else { return }
+        budget.add(footprint - state.charged)
+        state.charged = footprint
+    }
+
+    /// What the log takes in memory.
+    package var footprint: Int { state.withLock { $0.log.footprint } }
+
+    /// Drops the oldest until the log takes no more than this.
+    package func trim(toFootprint limit: Int) {
+        state.withLock { state in
+            state.log.trim(toFootprint: limit)
+            charge(&state)
+        }
     }
 
     package var counts: Counts {
@@ -117,6 +145,7 @@ package final class NodeLog: Sendable {
             state.endedAt = now
             // They come again as part of the gap that the next mark shows.
             _ = state.log.dropUnnumbered()
+            charge(&state)
             if state.numbering.isNumbered { state.numbering.begin() }
         }
     }
@@ -131,37 +160,26 @@ package final class NodeLog: Sendable {
     /// Whether the next mark may number everything anew.
     package var isProvisional: Bool { state.withLock { $0.subscribed && $0.numbering.isProvisional } }
 
-    /// The node has gone silent: what comes next is in doubt until ``decide(look:about:)``.
-    package func doubt() {
-        state.withLock { state in
-            state.provenanceIsDoubted = true
-            state.silences += 1
-        }
-    }
-
-    /// The silence that nothing has settled yet; nil without one.
-    package var openSilence: Int? { state.withLock { $0.provenanceIsDoubted ? $0.silences : nil } }
-
-    /// Ends the doubt, unless another silence has begun since the one that was looked into.
-    package func decide(look: Int, about silence: Int? = nil) {
-        state.withLock { state in
-            guard silence ?? state.silences == state.silences else { return }
-            state.provenanceIsDoubted = false
-            state.log.decide(look: look)
-        }
-    }
-
     /// Takes in one read's expirations. Other messages go to `other`, in order, while the log is locked.
     ///
+    /// A key that was too large to be held has its number, and is missing in the log: so it counts as lost.
+    ///
+    /// - Parameters:
+    ///   - since: looks begun when the last ping that was answered was sent; like `look` if nil.
+    ///   - look: looks begun.
+    ///   - large: told of a key that was too large, with its beginning.
     /// - Returns: how many expirations there were.
     package func receive(
-        _ batch: borrowing ReplyBatch, now: UInt64, look: Int,
+        _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,
         other: (_ channel: RawSpan, _ payload: RawSpan, inout Numbering) -> Void,
-        ownKey: (RawSpan) -> Void
+        ownKey: (RawSpan) -> Void, large: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }
     ) -> Int {
-        state.withLock { state in
+        defer { budget?.check() }
+        return state.withLock { state in
             var count = 0
-            let provenance: ExpirationLog.Provenance = state.provenanceIsDoubted ? .doubted : .trusted(look: look)
+            let provenance: ExpirationLog.Provenance =
+                state.provenanceIsDoubted
+                ? .doubted(look: look) : .trusted(since: max(since ?? look, state.since), look: look)
             batch.forEachPush { run in
                 guard let database = run.withChannel({ EventChannel.database(of: $0) }) else {
                     return run.withChannel { channel in
@@ -174,11 +192,16 @@ package final class NodeLog: Sendable {
                     run, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
                 count += run.count
                 run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix, ownKey)
-            } other: { _, _, _ in
+            } other: { kind, channel, begin in
+                guard case .largeMessage(let bytes) = kind, EventChannel.database(of: channel) != nil else { return }
+                _ = state.numbering.next()
+                count += 1
+                large(bytes, begin)
             }
             state.received += UInt64(count)
             // By bytes alone: a wall clock that was just set must not pass for age.
             if state.log.bytes > limitBytes { _ = state.log.trim(toBytes: limitBytes, oldest: 0) }
+            charge(&state)
             return count
         }
     }
@@ -224,6 +247,7 @@ package final class NodeLog: Sendable {
         state.withLock { state in
             let ages = !state.isFollowed || state.isUnproven
             _ = state.log.trim(toBytes: limitBytes, oldest: ages && now > age ? now - age : 0)
+            charge(&state)
         }
     }
 
@@ -301,13 +325,13 @@ package final class NodeLog: Sendable {
                     return true
                 }
                 var one = HeardExpiration(entry, key)
-                switch (ownership.verdict(slot: HashSlot.of(key), entry.provenance), entry.provenance) {
-                case (.counts, _): one.standing = .owned
-                case (_, .trusted): break
-                case (.ignored, _): one.standing = .disowned
-                case (.unknown, _):
+                switch ownership.verdict(slot: HashSlot.of(key), entry.provenance) {
+                case .counts: one.standing = .owned
+                case .ignored: one.standing = .disowned
+                case .unknown where entry.provenance.isDoubted:
                     piece.isClear = false
                     return false
+                case .unknown: break
                 }
                 piece.expirations.append(one)
                 piece.through = entry.ordinal
@@ -329,9 +353,11 @@ package final class NodeLog: Sendable {
             one.receivedAt = min(max(one.receivedAt, oldest), now)
             return one
         }
+        defer { budget?.check() }
         return state.withLock { state in
+            defer { charge(&state) }
             let tellings: [(HeardExpiration.Standing, ExpirationLog.Provenance)] = [
-                (.unknown, .trusted(look: look)), (.owned, .vouched), (.disowned, .disowned),
+                (.unknown, .told(look: look)), (.owned, .vouched), (.disowned, .disowned),
             ]
             return tellings.reduce(0) { count, telling in
                 count + state.log.insert(kept.filter { $0.standing == telling.0 }, provenance: telling.1)
@@ -355,6 +381,7 @@ package final class NodeLog: Sendable {
             state.isFollowed = true
             state.settled = max(state.settled, ordinal)
             state.log.trim(through: ordinal)
+            charge(&state)
             state.unannounced.trim(through: ordinal)
         }
     }

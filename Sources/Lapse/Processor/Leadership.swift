@@ -33,7 +33,10 @@ struct Leadership: Sendable {
         guard let progress = await lastProgress(term) else { return }
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
+        lane.deadLetters.begin()
         await withDiscardingTaskGroup { group in
+            group.addTask(executorPreference: executor) { await lane.writeDeadLetters(term) }
+            group.addTask(executorPreference: executor) { await lane.deadLetters.check() }
             for number in 0..<lanes { group.addTask { await Lane(number, around: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }

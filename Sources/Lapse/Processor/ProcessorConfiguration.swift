@@ -78,6 +78,9 @@ public struct ProcessorConfiguration: Sendable {
     public var deadLetter: String?
     /// The most bytes to keep in each node's log. What is dropped before it was handled counts as lost.
     public var logBytes = 64 << 20
+    /// The most bytes to keep in all logs together, counted as they lie in memory; past it the largest logs lose their oldest,
+    /// which counts as lost if it was not handled. Nil for half of what the control group may use, else 1 GiB.
+    public var logTotalBytes: Int?
     /// The longest to keep an expiration in a log. What is dropped before it was handled counts as lost.
     public var logAge: Duration = .seconds(60)
     /// How long handlers may take to finish at shutdown; then they are cancelled and left to the next leader.
@@ -115,6 +118,7 @@ public struct ProcessorConfiguration: Sendable {
         try check(retries >= 0, "--retries: not below 0")
         try check(handlerTimeout > .zero, "--handler-timeout: longer than zero")
         try check(logBytes >= 64 << 10, "--log-bytes: at least 65536")
+        try check(logTotalBytes ?? .max >= 1 << 20, "--log-total-bytes: at least 1MiB")
         try check(logAge >= .seconds(1), "--log-age: at least 1s")
         // A successor leads only after the lease has run out, and handles what was announced meanwhile from its log.
         try check(logAge > leaseTTL, "--log-age: longer than --lease-ttl, or what a dead leader leaves is gone before")

@@ -10,9 +10,10 @@ extension RunningProcessor {
     func assemble() throws -> Parts {
         guard let topology = watch.current else { throw LapseError.unreachable("the servers are not known") }
         let timing = try ElectionConfiguration(name: configuration.name, leaseTTL: configuration.leaseTTL).timing()
-        let store = try leaseStore(topology, timing)
+        let votes = try leaseStore(topology, timing)
+        let store = RuledStore(votes, keeper: rulesKeeper(votes, topology, timing))
         let keeper = ProgressKeeper(
-            places: places(topology), id: configuration.id, guardedBy: configuration.store?.naming)
+            places: places(topology), id: "\(member)", guardedBy: configuration.store?.naming)
         let elector = try Elector(
             store: store, configuration: electionConfiguration, logger: logger, eventLoop: threads.election.any())
         let rules = try CompanionRules(configuration.companions)
@@ -35,10 +36,10 @@ extension RunningProcessor {
                     metrics.unannounced(node, count)
                     logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
                 },
-                doubtful: { [watch] in watch.surprise(doubting: $0) }))
+                doubtful: { [watch] in watch.surprise(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
         let places = RepairPlaces(name: configuration.name, isSpread: topology.mode == .cluster)
         let repairer = Repairer(
-            holes: holes.stream, id: configuration.id, logs: logs, client: client,
+            holes: holes.stream, id: "\(member)", logs: logs, client: client,
             channel: ElectionKeys.channel(configuration.name), places: places,
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
@@ -46,22 +47,22 @@ extension RunningProcessor {
                 settled: { dispatcher.settle($0, $1) }, gap: { [weak self] in self?.heard($0) }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
-            id: configuration.id, logs: logs, client: client, places: places, members: { keeper.peers },
+            id: "\(member)", logs: logs, client: client, places: places, members: { keeper.peers },
             ownership: { dispatcher.ownership(of: $0) }, on: threads.control.any(), logger: logger)
         let completion = LogCompletion(
-            id: configuration.id,
+            id: "\(member)",
             .init(logs: logs, progress: { keeper.latest }, members: { keeper.peers }), client: client,
             channel: ElectionKeys.channel(configuration.name), places: places,
             look: { [watch] in watch.looks }, on: threads.control.any(), logger: logger)
         let listener = ProgressListener(
             id: configuration.id, name: configuration.name, keeper: keeper, registers: store.registers, logger: logger)
         let numbers = NumberExchange(
-            id: configuration.id, channel: ElectionKeys.channel(configuration.name), keeper: keeper, client: client,
+            id: "\(member)", channel: ElectionKeys.channel(configuration.name), keeper: keeper, client: client,
             on: threads.control.any(), logger: logger
         ) { [weak self] runID in
             await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
         }
-        let feeds = FeedSet(surroundings(store, dispatcher, numbers, peer, listener))
+        let feeds = FeedSet(surroundings(votes, dispatcher, numbers, peer, listener))
         watch.tell { [weak feeds] poll in
             dispatcher.note(poll)
             feeds?.looked()
@@ -74,7 +75,8 @@ extension RunningProcessor {
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(retries: configuration.retries),
                 deadLetters: DeadLetters(
-                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger),
+                    stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger,
+                    bell: Doorbell(on: threads.control.any())),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, resign: { elector.resign() }, isWhole: { completion.isWhole },
@@ -87,7 +89,8 @@ extension RunningProcessor {
             })
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
-            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener, reconciler: reconciler)
+            repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
+            reconciler: reconciler)
     }
 
     /// The leader's progress over the control channel, while the registers refuse to take it.
@@ -123,7 +126,24 @@ extension RunningProcessor {
     private var electionConfiguration: ElectionConfiguration {
         ElectionConfiguration(
             name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL,
-            drainLimit: configuration.drain + .seconds(1), onOverrun: configuration.onOverrun)
+            drainLimit: configuration.drain + .seconds(1), onOverrun: configuration.onOverrun, purpose: "run")
+    }
+
+    /// Signs what this replica goes by where replicas with every other configuration look too.
+    private func rulesKeeper(_ votes: any LeaseStore, _ topology: Topology, _ timing: LeaseTiming) -> RulesKeeper {
+        let client = KeyedClient(nodes: locks, watch: watch, on: threads.election.any())
+        let purpose = LeasePurpose(kind: "run", address: deployment.seeds.addresses.first.map { "\($0)" })
+        return RulesKeeper(
+            places: ElectionKeys.rules(inCluster: topology.mode == .cluster, name: configuration.name)
+                .map { RulesKeeper.Place(keys: $0, runner: client) },
+            signature: .init(
+                member: member,
+                terms: LeasePurpose(kind: "run").appended(to: electionConfiguration.rules(for: votes) + lockServers),
+                settings: wantedKeys),
+            purpose: purpose, leaseTTL: configuration.leaseTTL, timeout: timing.operationTimeout * 2,
+            // Votes elsewhere may be those of another deployment's group.
+            needsIdentity: configuration.store != nil || !configuration.lockServers.isEmpty, on: threads.election.any(),
+            met: { [weak self] in self?.meet($0) })
     }
 
     private func registerCount(_ topology: Topology) -> Int {
@@ -144,6 +164,12 @@ extension RunningProcessor {
         return RedisLeaseStore(
             name: configuration.name, count: registerCount(topology),
             client: KeyedClient(nodes: locks, watch: watch, on: threads.election.any()), timeout: timeout)
+    }
+
+    /// As part of the rules: as many servers elsewhere would look like these.
+    private var lockServers: String {
+        let addresses = configuration.lockServers.compactMap { try? RedisURL($0) }.map { "\($0.address)" }
+        return addresses.isEmpty ? "" : " lock-servers=\(addresses.sorted().joined(separator: ","))"
     }
 
     private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {
@@ -175,7 +201,8 @@ extension RunningProcessor {
             listeners: .init(
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
                 asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
-                look: { [watch] in watch.looks }),
+                look: { [watch] in watch.looks },
+                large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             numbers: numbers, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
     }

@@ -61,6 +61,7 @@ extension RunningProcessor {
                 reasons.append("\(node.address): announces no expirations: \(Notifications.command(flags))")
             }
         }
+        if let refusal = parts.withLock({ $0 })?.elector.state.refusal { reasons.append("not campaigning: \(refusal)") }
         if let topology = watch.current, topology.uncoveredSlots > 0 {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }

@@ -38,9 +38,14 @@ final class RunningProcessor: Sendable {
     let metrics = ProcessorMetrics()
     let account = Account()
     let parts = Mutex<Parts?>(nil)
+    /// This replica and this process, by which its peers tell it from a namesake.
+    let member: MemberID
+    let othersTold = Mutex<Set<GroupRules.Other>>([])
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
+    let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
     /// Messages of other builds that were told, once each.
     let unknownTold = Mutex<Set<String>>([])
@@ -52,6 +57,7 @@ final class RunningProcessor: Sendable {
     ) {
         self.configuration = configuration
         self.deployment = deployment
+        member = MemberID(id: configuration.id)
         self.threads = threads
         self.changes = changes
         self.gaps = gaps
@@ -64,7 +70,9 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(limitBytes: configuration.logBytes, limitAge: configuration.logAge)
+        logs = LogBook(
+            limitBytes: configuration.logBytes, limitAge: configuration.logAge,
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -149,6 +157,9 @@ final class RunningProcessor: Sendable {
                 await self.follow(parts); return nil
             }
             group.addTask {
+                await parts.leadership.lane.deadLetters.check(); return nil
+            }
+            group.addTask {
                 await self.announce(news); return nil
             }
             if isStopped.withLock({ $0 }) { parts.elector.stop() }
@@ -164,7 +175,7 @@ final class RunningProcessor: Sendable {
 
     private func farewell(_ parts: Parts) -> Farewell {
         Farewell(
-            id: configuration.id, keeper: parts.keeper, logs: logs, token: parts.elector.state.token.rawValue,
+            id: "\(member)", keeper: parts.keeper, logs: logs, token: parts.elector.state.token.rawValue,
             loop: threads.control.any(), logger: logger)
     }
 

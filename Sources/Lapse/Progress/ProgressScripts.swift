@@ -26,24 +26,24 @@ enum ProgressScripts {
     /// is told in the answer. Members not seen for 30 s are dropped.
     static let read = Script(
         count + """
-        local refusal = ''
-        local function try(...)
-            local done = redis.pcall(...)
-            if type(done) == 'table' and done.err then refusal = done.err end
-        end
-        if ARGV[2] then
-            if count(redis.call('HGET', KEYS[1], ARGV[2])) < tonumber(ARGV[3]) then
-                try('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+            local refusal = ''
+            local function try(...)
+                local done = redis.pcall(...)
+                if type(done) == 'table' and done.err then refusal = done.err end
             end
-            if not redis.call('HGET', KEYS[1], 'store') then try('HSET', KEYS[1], 'store', ARGV[5]) end
-        end
-        local now = redis.call('TIME')
-        local seconds = tonumber(now[1])
-        try('ZADD', KEYS[2], seconds, ARGV[1])
-        try('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
-        local members = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
-        return {redis.call('HGETALL', KEYS[1]), members, seconds, refusal}
-        """)
+            if ARGV[2] then
+                if count(redis.call('HGET', KEYS[1], ARGV[2])) < tonumber(ARGV[3]) then
+                    try('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+                end
+                if not redis.call('HGET', KEYS[1], 'store') then try('HSET', KEYS[1], 'store', ARGV[5]) end
+            end
+            local now = redis.call('TIME')
+            local seconds = tonumber(now[1])
+            try('ZADD', KEYS[2], seconds, ARGV[1])
+            try('ZREMRANGEBYSCORE', KEYS[2], '-inf', seconds - 30)
+            local members = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+            return {redis.call('HGETALL', KEYS[1]), members, seconds, refusal}
+            """)
 
     /// ARGV: the token's field, token, the write's field, its number, the epoch, then field and text in turn. One that was given up
     /// for lost and comes after a later one of its term has nothing new to say. Answers 1 when written, 0 when refused, 2 when the
@@ -80,10 +80,10 @@ enum ProgressScripts {
     /// ARGV: the token's field, token, then fields.
     static let remove = Script(
         count + """
-        if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
-        redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
-        return 1
-        """)
+            if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
+            redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
+            return 1
+            """)
 
     /// ARGV: the token's field, token, then a field and its value.
     static let say = Script(

@@ -19,7 +19,8 @@ package struct Wholeness: Sendable, Equatable {
     /// Nil for text that no leader of this format wrote.
     package init?(text: String) {
         let parts = text.split(separator: " ")
-        guard parts.count == 3, parts[0] == "v1", let token = PlausibleCount.read(parts[1]), ["0", "1"].contains(parts[2])
+        guard parts.count == 3, parts[0] == "v1", let token = PlausibleCount.read(parts[1]),
+            ["0", "1"].contains(parts[2])
         else { return nil }
         self.init(token: token, isWhole: parts[2] == "1")
     }

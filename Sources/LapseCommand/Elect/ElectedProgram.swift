@@ -50,12 +50,18 @@ struct ElectedProgram: Sendable {
             throw Failure.usage("\(error)")
         }
         ending.onAsk { elector.stop() }
+        let prepared = Mutex<GuardedProgram?>(nil)
+        do { try await prepare(prepared) } catch {
+            await store.shutDown()
+            throw Failure(.internal, "\(error)")
+        }
+        defer { prepared.withLock { $0 }?.close() }
         let outcome = Mutex<Int32?>(nil)
         let failure = Mutex<ElectionFailure?>(nil)
         do throws(ElectionError) {
             try await elector.run { term in
                 let end: End
-                do { end = try await serve(term) } catch {
+                do { end = try await serve(term, prepared) } catch {
                     failure.withLock { $0 = ElectionFailure(text: "\(error)") }
                     elector.stop()
                     return
@@ -90,16 +96,25 @@ struct ElectedProgram: Sendable {
         case stopped(Int32)
     }
 
+    private func prepare(_ prepared: borrowing Mutex<GuardedProgram?>) async throws {
+        let program = try await GuardedProgram.prepare(command, id: id, grace: patience.loss)
+        prepared.withLock { $0 = program }
+    }
+
     /// Runs the program for one term. Returns only when it has ended.
-    private func serve(_ term: Term) async throws -> End {
-        let variables = ["LAPSE_TERM": "\(term.number)", "LAPSE_TOKEN": "\(term.token)", "LAPSE_ID": id]
-        guard term.lease.isValid else { return .stopped(0) }
-        let child = try await ChildProcess.spawn(
-            command[0], Array(command.dropFirst()), environment: variables, input: 0, output: 1, errors: 2)
-        logger.info("program started", metadata: ["pid": "\(child.pid)", "term": "\(term.number)"])
+    private func serve(_ term: Term, _ prepared: borrowing Mutex<GuardedProgram?>) async throws -> End {
+        // A guard ends with its program; one that was stopped from outside guards nothing.
+        if prepared.withLock({ $0?.isRunning }) != true { try await prepare(prepared) }
+        guard let child = prepared.withLock({ $0 }), term.lease.isValid else { return .stopped(0) }
+        child.order(.start(term: term.number, token: term.token.rawValue, until: term.lease.limit))
+        logger.info("program started", metadata: ["guard": "\(child.guardID)", "term": "\(term.number)"])
         let wasAsked = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await child.waitForExit()
+                return false
+            }
+            group.addTask {
+                await tellRenewals(of: term, to: child)
                 return false
             }
             group.addTask {
@@ -109,22 +124,37 @@ struct ElectedProgram: Sendable {
                 await stop(child, term)
                 return true
             }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            let second = await group.next() ?? false
-            return first || second
+            var wasAsked = false
+            // The first to return is the program's end, or its stop, which ends only after it.
+            while let answer = await group.next() {
+                wasAsked = wasAsked || answer
+                group.cancelAll()
+            }
+            return wasAsked
         }
-        let status = child.exitStatus ?? 0
-        // What it has started must not outlive the term either.
-        child.killGroup()
-        let code = Self.code(status)
-        logger.info("program ended", metadata: ["pid": "\(child.pid)", "exit": "\(code)"])
-        return wasAsked ? .stopped(code) : .itself(code)
+        let code = child.exitCode
+        logger.info("program ended", metadata: ["guard": "\(child.guardID)", "exit": "\(code)"])
+        // The guard ends it with the lease, which a lapse that was stopped meanwhile learns only afterwards.
+        return wasAsked || !term.lease.isValid ? .stopped(code) : .itself(code)
+    }
+
+    /// Returns when cancelled. The guard's deadline is never later than the lease's: a renewal it has not heard of yet only
+    /// makes it more careful.
+    private func tellRenewals(of term: Term, to child: GuardedProgram) async {
+        var told = term.lease.limit
+        let pause = min(max(patience.loss / 5, .milliseconds(10)), .milliseconds(100))
+        while !Task.isCancelled {
+            try? await Task.sleep(for: pause)
+            let limit = term.lease.limit
+            guard limit != told, !term.lease.isEnded else { continue }
+            told = limit
+            child.order(.extend(until: limit))
+        }
     }
 
     /// SIGTERM, then SIGKILL when it has not ended in time.
-    private func stop(_ child: ChildProcess, _ term: Term) async {
-        child.signalGroup(SIGTERM)
+    private func stop(_ child: GuardedProgram, _ term: Term) async {
+        child.order(.stop)
         // Asked to drain, it has the lease behind it; once the lease is lost there is only the short way.
         var isLost = term.lease.isEnded || Task.isCancelled
         var deadline = ContinuousClock.now + (isLost ? patience.loss : patience.drain)
@@ -137,8 +167,8 @@ struct ElectedProgram: Sendable {
             await Task { try? await Task.sleep(for: .milliseconds(5)) }.value
         }
         guard child.isRunning else { return }
-        logger.warning("program killed", metadata: ["pid": "\(child.pid)", "signal": "SIGKILL"])
-        child.signalGroup(SIGKILL)
+        logger.warning("program killed", metadata: ["guard": "\(child.guardID)", "signal": "SIGKILL"])
+        child.close()
     }
 
     /// As shells have it: 128 and the number of the signal that ended it.

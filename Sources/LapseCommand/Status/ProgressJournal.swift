@@ -49,7 +49,9 @@ struct ProgressJournal: Sendable {
         }
         for (id, seconds) in Self.pairs(reply[2]) {
             // Nobody may have been there to remove those that are gone.
-            if let seen = PlausibleCount.read(seconds), seen + 30 >= now { replicas[id] = Int(now - min(now, seen)) }
+            guard let seen = PlausibleCount.read(seconds), seen + 30 >= now else { continue }
+            let member = MemberID(id).id
+            replicas[member] = min(replicas[member, default: .max], Int(now - min(now, seen)))
         }
     }
 

@@ -11,12 +11,12 @@ package struct ClockReading: Sendable, Hashable {
     }
 
     /// Both clocks, later by `duration`.
-    func advanced(by duration: Duration) -> ClockReading {
+    package func advanced(by duration: Duration) -> ClockReading {
         ClockReading(monotonic: monotonic + duration, wall: wall + duration)
     }
 
     /// Both clocks stand before `limit`.
-    func isBefore(_ limit: ClockReading) -> Bool {
+    package func isBefore(_ limit: ClockReading) -> Bool {
         monotonic < limit.monotonic && wall < limit.wall
     }
 }

@@ -4,7 +4,7 @@ extension LeaseMachine {
         guard !stopRequested else { return finish(now) }
         let claim = Claim(
             name: settings.name, id: settings.id, value: "\(settings.id):\(random.hexadecimal())", ttl: timing.ttl,
-            rules: settings.rules)
+            rules: settings.rules, purpose: settings.purpose)
         wokenWhileVoting = false
         let round = send(.acquire(claim), to: everyRegister, now)
         state = .campaigning(Ballot(claim: claim, begun: now.monotonic, round: round))
@@ -17,7 +17,10 @@ extension LeaseMachine {
         guard ballot.round.take(outcome, from: register) else { return }
         state = .campaigning(ballot)
         let votes = ballot.round.votes
-        if votes.count >= majority {
+        // One register's word is enough: another majority may hold under other rules, with other registers.
+        if ballot.round.foreignRules != nil {
+            concludeVote(ballot, now)
+        } else if votes.count >= majority {
             confirm(ballot, votes, now)
         } else if votes.count + ballot.round.unanswered < majority {
             concludeVote(ballot, now)
@@ -27,11 +30,8 @@ extension LeaseMachine {
     /// No majority: look who leads, or why nobody does, and when it is worth trying again.
     mutating func concludeVote(_ ballot: Ballot, _ now: ClockReading) {
         let round = ballot.round
-        if let rules = round.foreignRules {
-            let text = "the replicas that hold the lease have other rules: \(rules), mine are \(settings.rules)"
-            effects.append(.note(.refused(text)))
-            return giveUp(ballot, wait: timing.mismatchRetry, now)
-        }
+        if let rules = round.foreignRules { return refuse(ballot, rules, now) }
+        refusal = nil
         if let holder = round.holder(of: majority) {
             follow(Claim.replica(of: holder))
             contention = 0
@@ -60,6 +60,37 @@ extension LeaseMachine {
         giveUp(ballot, wait: max(pause, round.free(majority, unknown: pause)), now)
     }
 
+    // MARK: Other rules
+
+    private mutating func refuse(_ ballot: Ballot, _ rules: String, _ now: ClockReading) {
+        tellRefusal(rules)
+        // The end of the others' lease is worth a look; their rules may end with it.
+        giveUp(
+            ballot, wait: timing.mismatchRetry, orWakeUpAfter: random.duration(in: timing.followJitter), now)
+    }
+
+    private mutating func tellRefusal(_ rules: String) {
+        let mine = LeasePurpose(settings.purpose).appended(to: settings.rules)
+        let text = "the replicas that hold the lease have other rules: \(rules), mine are \(mine)"
+        refusal = text
+        effects.append(.note(.refused(text)))
+    }
+
+    /// A register's late word, after a majority of the others had voted already; false if it says nothing of rules.
+    mutating func refuses(_ claim: Claim, _ outcome: Outcome, _ now: ClockReading) -> Bool {
+        guard case .acquired(.mismatch(let rules)) = outcome else { return false }
+        switch state {
+        case .campaigning(let ballot) where ballot.claim == claim, .confirming(let ballot) where ballot.claim == claim:
+            refuse(ballot, rules, now)
+        case .leading(let tenure) where tenure.claim == claim, .suspect(let tenure) where tenure.claim == claim,
+            .stopping(let tenure, .draining) where tenure.claim == claim:
+            tellRefusal(rules)
+            end(tenure, .lost, now)
+        default: return false
+        }
+        return true
+    }
+
     private mutating func follow(_ other: String) {
         obstacle = nil
         guard leader != other else { return }
@@ -81,7 +112,7 @@ extension LeaseMachine {
         guard won.window.isOpen(at: now) else { return giveUp(ballot, wait: backoff(), now) }
         ballot.won = won
         ballot.tries = 1
-        ballot.round = send(.confirm(ballot.claim, token: won.token, term: won.term), to: won.voters, now)
+        ballot.round = send(.confirm(ballot.claim, token: won.token, term: won.term), to: everyRegister, now)
         state = .confirming(ballot)
     }
 
@@ -89,40 +120,44 @@ extension LeaseMachine {
         var ballot = ballot
         guard ballot.round.take(outcome, from: register), let won = ballot.won else { return }
         state = .confirming(ballot)
-        let held = ballot.round.count { $0 == .confirmed(true) }
+        let held = ballot.round.confirmed(by: won.voters)
         if held >= majority {
             guard won.window.isOpen(at: now) else { return giveUp(ballot, wait: backoff(), now) }
             lead(ballot, won, now)
-        } else if held + ballot.round.unanswered < majority {
+        } else if held + ballot.round.unanswered(by: won.voters) < majority {
             confirmFailed(ballot, now)
         }
     }
 
     mutating func confirmFailed(_ ballot: Ballot, _ now: ClockReading) {
         guard let won = ballot.won else { return }
-        let mayHold = ballot.round.count { $0 == .confirmed(true) } + ballot.round.unclear
+        let mayHold = ballot.round.confirmed(by: won.voters) + ballot.round.unclear(of: won.voters)
         guard ballot.tries < 2, mayHold >= majority, won.window.isOpen(at: now) else {
             return giveUp(ballot, wait: backoff(), now)
         }
         var again = ballot
         again.tries += 1
-        again.round = send(.confirm(ballot.claim, token: won.token, term: won.term), to: won.voters, now)
+        again.round = send(.confirm(ballot.claim, token: won.token, term: won.term), to: everyRegister, now)
         state = .confirming(again)
     }
 
     private mutating func lead(_ ballot: Ballot, _ won: Ballot.Won, _ now: ClockReading) {
         contention = 0
         obstacle = nil
+        refusal = nil
         leader = settings.id
-        state = .leading(
-            Tenure(
-                claim: ballot.claim, token: won.token, term: won.term, begun: now.monotonic, window: won.window,
-                nextRound: won.window.start.monotonic + timing.renewInterval))
+        // The first renewal follows at once: it takes the votes that a contested election left out, so that the term does
+        // not rest on a bare majority until a third of the lease has passed.
+        let tenure = Tenure(
+            claim: ballot.claim, token: won.token, term: won.term, begun: now.monotonic, window: won.window,
+            nextRound: now.monotonic)
+        state = .leading(tenure)
         effects.append(
             .beginTerm(
                 TermInfo(
                     term: won.term, token: won.token, claim: ballot.claim, window: won.window,
                     took: now.monotonic - ballot.begun)))
+        tickTenure(now)
     }
 
     // MARK: Giving up
@@ -170,9 +205,21 @@ extension LeaseMachine.Round {
     }
 
     /// Asked, and no answer or an error: what was asked may have been done.
-    var unclear: Int {
-        unanswered + count { if case .failed = $0 { true } else { false } }
+    var unclear: Int { unclear(of: Array(answers.indices)) }
+
+    func unclear(of registers: [Int]) -> Int {
+        registers.count { register in
+            switch answers[register] {
+            case nil: asked[register]
+            case .failed: true
+            default: false
+            }
+        }
     }
+
+    func confirmed(by registers: [Int]) -> Int { registers.count { answers[$0] == .confirmed(true) } }
+
+    func unanswered(by registers: [Int]) -> Int { registers.count { asked[$0] && answers[$0] == nil } }
 
     var foreignRules: String? {
         for case .acquired(.mismatch(let rules)) in answers { return rules }

@@ -70,6 +70,7 @@ extension LeaseMachine {
         self.tenure = tenure
         if tenure.settled {
             heal(tenure, [request.register], now)
+            completeSoon(round, now)
             return true
         }
         let good = round.count { $0 == .renewed(.renewed) }
@@ -95,7 +96,21 @@ extension LeaseMachine {
             state = .leading(tenure)
             effects.append(.note(.recovered))
         }
+        if round.unanswered == 0, !round.isHeldByAnother { tenure.incomplete = 0 }
+        self.tenure = tenure
         heal(tenure, everyRegister, now)
+        completeSoon(round, now)
+    }
+
+    /// A rival's vote of a contested election is given back within moments, and nothing tells of it: looks again soon, a
+    /// few times and ever later, rather than rest on the other registers until the next renewal.
+    private mutating func completeSoon(_ round: Round, _ now: ClockReading) {
+        guard var tenure, let next = tenure.nextRound, round.isHeldByAnother else { return }
+        let pause = timing.renewRetry.lowerBound * (1 << min(tenure.incomplete, 8))
+        guard now.monotonic + pause < next else { return }
+        tenure.incomplete += 1
+        tenure.nextRound = now.monotonic + pause
+        self.tenure = tenure
     }
 
     /// Takes votes back that were lost, once the same round has shown that the majority is held: never otherwise, or
@@ -117,5 +132,12 @@ extension LeaseMachine {
             state = .suspect(tenure)
             effects.append(.note(.suspect))
         }
+    }
+}
+
+extension LeaseMachine.Round {
+    /// A register holds the claim of another replica.
+    fileprivate var isHeldByAnother: Bool {
+        count { if case .renewed(.lost(holder: .some)) = $0 { true } else { false } } > 0
     }
 }

@@ -120,6 +120,9 @@ extension LeaseMachine {
         if stopRequested { return finish(now) }
         if lived > timing.ttl { failures = 0 }
         switch reason {
+        case .lost where refusal != nil:
+            // It began before a register told of other rules.
+            wait(timing.mismatchRetry, orWakeUpAfter: random.duration(in: timing.followJitter), now)
         case .renewTimeout, .lost, .clockJump, .shutdown:
             wait(backoff(), now)
         case .finished, .resigned:

@@ -14,6 +14,8 @@ package struct LeaseMachine: Sendable {
         package let name: String
         package let id: String
         package let rules: String
+        /// What the lease is for; see ``Claim/purpose``.
+        package let purpose: String
         package let registers: Int
         package let timing: LeaseTiming
         /// The store sends wake-ups; without them, followers look more often.
@@ -22,8 +24,8 @@ package struct LeaseMachine: Sendable {
         package let drainLimit: Duration?
 
         package init(
-            name: String, id: String, rules: String, registers: Int, timing: LeaseTiming, push: Bool = true,
-            drainLimit: Duration? = nil
+            name: String, id: String, rules: String, purpose: String = "", registers: Int, timing: LeaseTiming,
+            push: Bool = true, drainLimit: Duration? = nil
         ) throws(ElectionError) {
             guard registers > 0, registers % 2 == 1 else {
                 throw .configuration(
@@ -32,6 +34,7 @@ package struct LeaseMachine: Sendable {
             self.name = name
             self.id = id
             self.rules = rules
+            self.purpose = purpose
             self.registers = registers
             self.timing = timing
             self.push = push
@@ -47,6 +50,8 @@ package struct LeaseMachine: Sendable {
     package internal(set) var registers: [RegisterState]
     /// The replica that holds a majority, as far as is known.
     package internal(set) var leader: String?
+    /// Why this replica must not campaign: others hold the lease under other rules.
+    package internal(set) var refusal: String?
     /// Why nobody leads, as last said.
     var obstacle: String?
 
@@ -165,6 +170,7 @@ package struct LeaseMachine: Sendable {
             voted(ballot, request.register, outcome, now)
         case (.confirming(let ballot), .confirm) where ballot.round.number == request.round:
             confirmed(ballot, request.register, outcome, now)
+        case (_, .acquire(let claim)) where refuses(claim, outcome, now): break
         case (.releasing(let release), .release) where release.round.number == request.round:
             released(release, request.register, outcome, now)
         case (.leading, .renew(_, _, _, heal: false)), (.suspect, .renew(_, _, _, heal: false)),

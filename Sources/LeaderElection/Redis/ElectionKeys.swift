@@ -14,6 +14,10 @@ package struct ElectionKeys: Sendable, Hashable {
     package var token: String { key("token") }
     package var progress: String { key("progress") }
     package var members: String { key("members") }
+    /// The rules of every living replica.
+    package var rules: String { key("rules") }
+    /// The ID of the deployment.
+    package var deployment: String { key("deployment") }
 
     /// The list in which peers answer a request.
     package func repair(_ nonce: String) -> String { key("repair:\(nonce)") }
@@ -27,13 +31,19 @@ package struct ElectionKeys: Sendable, Hashable {
     package static func registers(_ count: Int, name: String) -> [ElectionKeys] {
         LockTags.tags(count).map { ElectionKeys(tag: $0, name: name) }
     }
+
+    /// Where the replicas of a group agree on their rules: the same keys whatever their rules are, so that a replica with
+    /// another number of registers, or another store, meets the others here.
+    package static func rules(inCluster: Bool, name: String) -> [ElectionKeys] {
+        registers(inCluster ? 3 : 1, name: name)
+    }
 }
 
 /// The hash tags of the lock keys, fixed by the number of registers alone.
 ///
 /// Every replica must ask the same keys, so the tags never depend on the topology: tag i is the first of `lapse-0`,
 /// `lapse-1`, … whose slot is the middle of the i-th of N equal slot ranges. In an evenly cut cluster of N masters or a
-/// multiple of it they lie on different masters.
+/// multiple of it they lie on different masters. The tag in the middle is the same for every odd N.
 package enum LockTags {
     package static func tags(_ count: Int) -> [String] {
         let middles = (0..<count).map { UInt16((2 * $0 + 1) * 16384 / (2 * count)) }

@@ -4,7 +4,8 @@ import RedisClient
 ///
 /// Source: "Distributed Locks with Redis" (redis.io): random value, compare before extend and delete. Beyond it: the
 /// counter for fencing tokens, the refusal of a server younger than the lease, the rules beside the lock.
-/// The uptime is a difference of whole seconds, so it may be a second less.
+/// The uptime is a difference of whole seconds, so it may be a second less; it is one of the server's wall clock, so a
+/// clock that was set forward after the server's start lets a young one vote.
 /// KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
 enum LeaseScripts {
     /// A counter that cannot be true counts as 0, and is written over: see `PlausibleCount`.
@@ -28,42 +29,51 @@ enum LeaseScripts {
             end
             """
 
-    /// ARGV: value, TTL in ms, rules. Answers granted (counter, term), held (value, ms), refused (ms), mismatch (rules).
+    /// ARGV: value, TTL in ms, rules, purpose, the largest token that this replica has seen on any register.
+    /// Answers granted (counter, term), held (value, ms, counter, rules, purpose), refused (ms).
+    ///
+    /// The token seen keeps the next one larger where this register has forgotten its counter and its clock is behind.
     static let acquire = Script(
         count + """
             local holder = redis.call('GET', KEYS[1])
-            local token = redis.call('GET', KEYS[2])
+            local token = count(redis.call('GET', KEYS[2]))
             local term = string.format('%.0f', count(redis.call('HGET', KEYS[3], 'term')))
             if holder == ARGV[1] then
               redis.call('PEXPIRE', KEYS[1], ARGV[2])
-              return {'granted', string.format('%.0f', count(token)), term}
+              return {'granted', string.format('%.0f', token), term}
             end
             if holder then
-              local rules = redis.call('HGET', KEYS[3], 'rules')
-              if rules and rules ~= ARGV[3] then return {'mismatch', rules} end
-              return {'held', holder, redis.call('PTTL', KEYS[1])}
+              return {'held', holder, redis.call('PTTL', KEYS[1]), string.format('%.0f', token),
+                redis.call('HGET', KEYS[3], 'rules') or '', redis.call('HGET', KEYS[3], 'purpose') or ''}
             end
             local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000 - 1000
             if uptime < tonumber(ARGV[2]) then return {'refused', tonumber(ARGV[2]) - uptime} end
             local now = redis.call('TIME')
-            local counter = math.max(count(token) + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+            local counter = math.max(token + 1, tonumber(ARGV[5]) + 1, now[1] * 1000 + math.floor(now[2] / 1000))
             counter = string.format('%.0f', counter)
             redis.call('SET', KEYS[2], counter)
             redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-            redis.call('HSET', KEYS[3], 'rules', ARGV[3])
+            redis.call('HSET', KEYS[3], 'rules', ARGV[3], 'purpose', ARGV[4])
             return {'granted', counter, term}
             """)
 
-    /// ARGV: value, token, term. Answers 1 if the value still holds the register.
+    /// ARGV: value, token, term, TTL in ms. Answers 1 if the value still holds the register, whose time then starts anew:
+    /// a replica that was promoted meanwhile may hold the vote with the time of an earlier request.
+    ///
+    /// A counter only grows, so it is raised whoever holds the register: more registers must then forget it.
     static let confirm = Script(
         raise + """
 
-            if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+            if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+              raise(ARGV[2], '0')
+              return 0
+            end
+            redis.call('PEXPIRE', KEYS[1], ARGV[4])
             raise(ARGV[2], ARGV[3])
             return 1
             """)
 
-    /// ARGV: value, token, term, TTL in ms, rules, heal (1 or 0). Answers {1} or {0, holder}.
+    /// ARGV: value, token, term, TTL in ms, rules, heal (1 or 0), purpose. Answers {1} or {0, holder}.
     static let renew = Script(
         raise + """
 
@@ -72,7 +82,7 @@ enum LeaseScripts {
               redis.call('PEXPIRE', KEYS[1], ARGV[4])
             elseif not holder and ARGV[6] == '1' then
               redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
-              redis.call('HSET', KEYS[3], 'rules', ARGV[5])
+              redis.call('HSET', KEYS[3], 'rules', ARGV[5], 'purpose', ARGV[7])
             else
               return {0, holder or ''}
             end

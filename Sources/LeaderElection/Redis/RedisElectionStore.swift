@@ -16,6 +16,8 @@ import RedisClient
 /// servers. Source: "Distributed Locks with Redis" (the Redlock algorithm).
 public final class RedisElectionStore: LeaseStore {
     private let votes: RedisLeaseStore
+    /// What the elector sees: the votes, under the rules that the group signed, where there is a deployment to sign in.
+    private let store: any LeaseStore
     private let watch: TopologyWatch
     private let directories: [NodeDirectory]
     private let lone: [NodeClient]
@@ -50,7 +52,7 @@ public final class RedisElectionStore: LeaseStore {
                     return NodeClient(url.address, settings: try deployment.settings.independent(url), on: loops.any())
                 }
                 let votes = RedisLeaseStore(name: election.name, servers: lone.map(SingleServer.init), timeout: timeout)
-                return RedisElectionStore(votes, watch, [nodes, sentinels], lone, nil, loops)
+                return RedisElectionStore(votes, votes, watch, [nodes, sentinels], lone, nil, loops)
             }
             let topology = try await watch.discover()
             let client = KeyedClient(nodes: nodes, watch: watch, on: loops.any())
@@ -59,7 +61,15 @@ public final class RedisElectionStore: LeaseStore {
             let listener = ReleaseListener(
                 channel: ElectionKeys.channel(election.name), settings: deployment.settings, watch: watch,
                 on: loops.any(), logger: logger, heard: { votes.wake(.released) })
-            return RedisElectionStore(votes, watch, [nodes, sentinels], [], listener, loops)
+            let purpose = LeasePurpose(kind: election.purpose)
+            let keeper = RulesKeeper(
+                places: ElectionKeys.rules(inCluster: topology.mode == .cluster, name: election.name)
+                    .map { RulesKeeper.Place(keys: $0, runner: client) },
+                signature: .init(
+                    member: MemberID(id: election.id), terms: purpose.appended(to: election.rules(for: votes))),
+                purpose: purpose, leaseTTL: election.leaseTTL, timeout: timeout, on: loops.any())
+            return RedisElectionStore(
+                votes, RuledStore(votes, keeper: keeper), watch, [nodes, sentinels], [], listener, loops)
         } catch {
             await nodes.shutDown()
             await sentinels.shutDown()
@@ -90,10 +100,11 @@ public final class RedisElectionStore: LeaseStore {
     }
 
     private init(
-        _ votes: RedisLeaseStore, _ watch: TopologyWatch, _ directories: [NodeDirectory], _ lone: [NodeClient],
-        _ listener: ReleaseListener?, _ loops: MultiThreadedEventLoopGroup
+        _ votes: RedisLeaseStore, _ store: any LeaseStore, _ watch: TopologyWatch, _ directories: [NodeDirectory],
+        _ lone: [NodeClient], _ listener: ReleaseListener?, _ loops: MultiThreadedEventLoopGroup
     ) {
         self.votes = votes
+        self.store = store
         self.watch = watch
         self.directories = directories
         self.lone = lone
@@ -102,7 +113,7 @@ public final class RedisElectionStore: LeaseStore {
     }
 
     /// The lock keys, or the servers.
-    public var registers: [any LeaseRegister] { votes.registers }
+    public var registers: [any LeaseRegister] { store.registers }
 
     /// Fencing tokens, leases by the servers' clocks, and, but for independent servers, wake-ups.
     public var capabilities: StoreCapabilities { votes.capabilities }
@@ -114,12 +125,13 @@ public final class RedisElectionStore: LeaseStore {
     public var failureDomains: Int? { votes.failureDomains }
 
     /// A release, as the leader announces it.
-    public func wakeUps() -> AsyncStream<WakeUp> { votes.wakeUps() }
+    public func wakeUps() -> AsyncStream<WakeUp> { store.wakeUps() }
 
-    /// Follows the topology, and listens for releases.
+    /// Follows the topology, signs the rules, and listens for releases.
     public func run() async {
         guard let listener else { return }
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.store.run() }
             group.addTask { await self.watch.run() }
             group.addTask { await listener.run() }
         }

@@ -16,37 +16,45 @@ struct RedisLeaseRegister: LeaseRegister {
     let runner: any ScriptRunner
     /// The longest an operation may take; the elector stops counting on it sooner.
     let timeout: Duration
+    /// Shared by the registers of one store.
+    let seen: LargestToken
 
     var label: String { runner.node(for: keys.lock).map { "\($0)/\(keys.lock)" } ?? keys.lock }
 
     func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
-        let reply = try await run(LeaseScripts.acquire, claim.value, milliseconds(claim.ttl), claim.rules)
+        let reply = try await run(
+            LeaseScripts.acquire, claim.value, milliseconds(claim.ttl), claim.rules, claim.purpose,
+            "\(seen.value)")
         let fields = reply.array ?? []
         switch fields.first?.string {
         case "granted":
-            return .granted(Vote(counter: try number(fields, 1), term: try number(fields, 2)))
+            let vote = Vote(counter: try number(fields, 1), term: try number(fields, 2))
+            seen.note(vote.counter)
+            return .granted(vote)
         case "held":
-            guard fields.count > 1, let holder = fields[1].string else { throw unexpected(reply) }
-            let left = fields.count > 2 ? fields[2].int : nil
+            guard fields.count == 6, let holder = fields[1].string else { throw unexpected(reply) }
+            seen.note(try number(fields, 3))
+            let rules = fields[4].string.flatMap { $0.isEmpty ? nil : $0 }
+            if let theirs = claim.mismatch(rules: rules, purpose: fields[5].string) { return .mismatch(rules: theirs) }
             // Longer than any claim lasts cannot be true: then it is asked again after a lease.
-            return .held(by: holder, ttl: left.flatMap { $0 >= 0 ? min(.milliseconds($0), claim.ttl) : nil })
+            let left = fields[2].int.flatMap { $0 >= 0 ? min(.milliseconds($0), claim.ttl) : nil }
+            return .held(by: holder, ttl: left)
         case "refused":
             let wait = min(Duration.milliseconds(Int64(try number(fields, 1))), claim.ttl + .seconds(1))
             return .refused(reason: "the server is younger than the lease", retryAfter: wait)
-        case "mismatch": return .mismatch(rules: fields.count > 1 ? fields[1].string ?? "" : "")
         default: throw unexpected(reply)
         }
     }
 
     func confirm(_ claim: Claim, token: FencingToken, term: UInt64) async throws(RegisterError) -> Bool {
-        try await run(LeaseScripts.confirm, claim.value, "\(token)", "\(term)").int == 1
+        try await run(LeaseScripts.confirm, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl)).int == 1
     }
 
     func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply
     {
         let reply = try await run(
             LeaseScripts.renew, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl), claim.rules,
-            heal ? "1" : "0")
+            heal ? "1" : "0", claim.purpose)
         let fields = reply.array ?? []
         if fields.first?.int == 1 { return .renewed }
         guard fields.count > 1, let holder = fields[1].string else { throw unexpected(reply) }

@@ -14,7 +14,8 @@ package final class RedisLeaseStore: LeaseStore {
     package init(name: String, count: Int, client: any ScriptRunner, timeout: Duration) {
         keys = ElectionKeys.registers(count, name: name)
         runners = keys.map { _ in client }
-        registers = keys.map { RedisLeaseRegister(keys: $0, runner: client, timeout: timeout) }
+        let seen = LargestToken()
+        registers = keys.map { RedisLeaseRegister(keys: $0, runner: client, timeout: timeout, seen: seen) }
         capabilities = [.fencing, .serverTime, .push]
     }
 
@@ -23,7 +24,8 @@ package final class RedisLeaseStore: LeaseStore {
         let key = ElectionKeys(tag: LockTags.tags(1)[0], name: name)
         keys = servers.map { _ in key }
         runners = servers
-        registers = servers.map { RedisLeaseRegister(keys: key, runner: $0, timeout: timeout) }
+        let seen = LargestToken()
+        registers = servers.map { RedisLeaseRegister(keys: key, runner: $0, timeout: timeout, seen: seen) }
         capabilities = [.fencing, .serverTime]
     }
 

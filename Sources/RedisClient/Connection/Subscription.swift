@@ -6,24 +6,33 @@ package protocol PushReceiver: AnyObject, Sendable {
     /// Some pushes, in order.
     func receive(_ batch: borrowing ReplyBatch)
 
-    /// This was all for now: who is to work on it is woken once, not for each batch.
+    /// This was all for now, were it only a part of a message: who is to work on it is woken once, not for each batch.
     func receivedAll()
 
-    /// The node has left a ping unanswered (true): it may be frozen, and may lose its role without knowing.
+    /// A ping is on its way.
+    func pingSent()
+
+    /// The ping has been answered: what is received from here on was sent after it had reached the node.
+    func pingAnswered()
+
+    /// The node has left a ping unanswered and said nothing else (true): it may be frozen, and may lose its role without
+    /// knowing. True again when it has spoken meanwhile and then fallen silent anew.
     /// Or it answers again (false); what came with the answer has been received before.
     func silenceChanged(_ silent: Bool)
 }
 
 extension PushReceiver {
     package func receivedAll() {}
+    package func pingSent() {}
+    package func pingAnswered() {}
 }
 
 /// A connection that listens on channels of one node.
 ///
 /// RESP2: once subscribed it can only (un)subscribe and ping. It pings every second; the socket of a frozen node looks
-/// alive to keepalive and TCP_USER_TIMEOUT, only an unanswered ping tells. A silent subscription is reported, not
-/// closed: when the node wakes, everything it has to say is still heard. Whoever learns that the node answers
-/// elsewhere closes it.
+/// alive to keepalive and TCP_USER_TIMEOUT, only an unanswered ping without another byte tells (see ``PingWatch``). A silent
+/// subscription is reported, not closed: when the node wakes, everything it has to say is still heard. Its owner closes
+/// it on learning that the node answers elsewhere.
 package final class Subscription: Sendable {
     /// A longer key, or other message, is passed over: it is reported with its size, and never held.
     package static let messageBytes = 1 << 20
@@ -114,9 +123,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
     private var awaiting: Int
     private var failure: RedisError?
     private var tick: Scheduled<Void>?
-    private var ticksSincePing = 0
-    private var pingOutstanding = false
-    private var silent = false
+    private var watch = PingWatch()
     private static let ping = RESPCommand("PING")
     private static let beat = Beat(every: .milliseconds(500))
 
@@ -164,18 +171,16 @@ private final class SubscriberHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        watch.heard()
         do {
             try reader.read(unwrapInboundIn(data)) { batch in
-                if awaiting > 0 || pingOutstanding { hearControl(batch, context.channel) }
+                let isAnswered = awaiting > 0 || watch.isPingOpen ? hearControl(batch, context.channel) : false
                 receiver.receive(batch)
+                if isAnswered { answered() }
             }
         } catch {
             let text = "not a Redis reply (\(error)): closing the connection"
             fail(RedisError(.protocolViolation, node: node, text), context.channel)
-        }
-        if silent, !pingOutstanding {
-            silent = false
-            receiver.silenceChanged(false)
         }
         // Closed by what it has read: nothing says that this read is complete.
         if !context.channel.isActive { receiver.receivedAll() }
@@ -198,36 +203,42 @@ private final class SubscriberHandler: ChannelInboundHandler {
         fail(RedisConnection.unreachable(node, error), context.channel)
     }
 
-    private func hearControl(_ batch: borrowing ReplyBatch, _ channel: any Channel) {
+    /// What came with the pong has been received, and was sent before it or together with it.
+    private func answered() {
+        let ends = watch.answered()
+        receiver.pingAnswered()
+        if ends { receiver.silenceChanged(false) }
+    }
+
+    /// Returns whether the pong is among it.
+    private func hearControl(_ batch: borrowing ReplyBatch, _ channel: any Channel) -> Bool {
+        var isAnswered = false
         batch.forEachPush { kind, _, payload in
             switch kind {
-            case .pong: pingOutstanding = false
+            case .pong: isAnswered = true
             case .subscribed:
                 awaiting -= 1
                 if awaiting == 0 { confirmed.succeed(()) }
             // Once subscribed only PING is sent: an error is its answer, as of a server that cannot save.
-            case .error where awaiting == 0: pingOutstanding = false
+            case .error where awaiting == 0: isAnswered = true
             case .error:
                 let text = Self.copy(payload)
                 fail(RedisError(RESPError(String(buffer: text)), node: node), channel)
             case .message, .largeMessage, .patternMessage, .unsubscribed, .other: break
             }
         }
+        return isAnswered
     }
 
-    /// About every half second: a ping each second, and a look whether the last one was answered. Counting ticks, not time,
-    /// keeps a stall of this process from passing for the node's.
+    /// About every half second.
     private func ticked(_ context: ChannelHandlerContext) {
-        guard context.channel.isActive else { return }
-        ticksSincePing += 1
-        if pingOutstanding {
-            guard ticksSincePing >= 2, !silent else { return }
-            silent = true
-            receiver.silenceChanged(true)
-        } else if ticksSincePing >= 2, awaiting == 0 {
-            ticksSincePing = 0
-            pingOutstanding = true
+        guard context.channel.isActive, awaiting == 0 else { return }
+        switch watch.tick() {
+        case .none: break
+        case .ping:
+            receiver.pingSent()
             write(Self.ping, context)
+        case .silent: receiver.silenceChanged(true)
         }
     }
 

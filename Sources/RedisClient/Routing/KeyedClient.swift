@@ -35,11 +35,14 @@ package final class KeyedClient: Sendable {
     }
 
     /// The same for keys of any bytes.
+    ///
+    /// - Parameter isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
     package func run(
-        _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2)
+        _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2),
+        isPatient: Bool = true
     ) async throws(RedisError) -> RESPValue {
         guard let first = keys.first else { preconditionFailure("a script without a key has no slot") }
-        return try await route(slot: HashSlot.of(first), timeout: timeout) { inFull in
+        return try await route(slot: HashSlot.of(first), timeout: timeout, isPatient: isPatient) { inFull in
             script.commands(keys: keys, arguments: arguments, inFull: inFull)
         } finish: {
             script.learn(from: $0)
@@ -47,10 +50,12 @@ package final class KeyedClient: Sendable {
     }
 
     /// The node that would be asked for `key` now.
-    package func node(for key: String) -> NodeAddress? { watch.current?.owner(of: HashSlot.of(key))?.address }
+    package func node(for key: String) -> NodeAddress? { node(for: Array(key.utf8)) }
+
+    package func node(for key: [UInt8]) -> NodeAddress? { watch.current?.owner(of: HashSlot.of(key))?.address }
 
     private func route(
-        slot: UInt16, timeout: Duration, commands: (_ inFull: Bool) -> [RESPCommand],
+        slot: UInt16, timeout: Duration, isPatient: Bool = true, commands: (_ inFull: Bool) -> [RESPCommand],
         finish: ([RESPValue]) -> RESPValue
     ) async throws(RedisError) -> RESPValue {
         let deadline = ContinuousClock.now + timeout
@@ -98,6 +103,7 @@ package final class KeyedClient: Sendable {
                 pause = backoff.next()
             }
             if let pause {
+                guard isPatient else { throw last }
                 watch.surprise()
                 if case .cancelled = await Doorbell(on: loop).wait(upTo: min(pause, left)) { break }
                 target = watch.current?.owner(of: slot)?.address

@@ -15,10 +15,20 @@ package struct TopologyPoll: Sendable {
         self.number = number
     }
 
-    /// Whether a node that was in doubt has answered, and agrees with the others about its role.
+    /// Whether a node has answered, and agrees with the others about its role.
     package func settles(_ address: NodeAddress) -> Bool {
-        guard let own = ownWord[address], let node = topology.node(at: address) else { return false }
-        return own == node.role
+        guard let own = ownWord[address] else { return false }
+        guard let node = topology.node(at: address), own == node.role else { return isCopy(address, own) }
+        // The Sentinels still name the former master, while they make another one.
+        guard topology.mode == .sentinel, own == .master else { return true }
+        return !ownWord.contains { $0.value == .master && topology.node(at: $0.key)?.address != node.address }
+    }
+
+    /// Without Sentinels and a cluster nobody decides between two masters: while the one that is known answers as such, another is
+    /// a copy.
+    private func isCopy(_ address: NodeAddress, _ own: Topology.Role) -> Bool {
+        guard topology.mode == .standalone, own == .master, let master = topology.owner(of: 0) else { return false }
+        return master.address != address && ownWord[master.address] == .master
     }
 }
 

@@ -29,8 +29,9 @@ struct SentinelDiscovery: Discovery {
         guard let latest = views.max(by: { $0.2 < $1.2 }) else {
             throw RedisError(.noNode, node: answers.first?.0, "the Sentinel knows no master named '\(masterName)'")
         }
-        let master = latest.1
-        var found: Set<NodeAddress> = [master]
+        // While they make another master, some name the former one at the epoch of its successor.
+        let candidates = views.filter { $0.2 == latest.2 }.map(\.1)
+        var found = Set(candidates)
         let replicas = try await sentinelNodes[latest.0].send(
             RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: patience(known))
         for replica in replicas.array ?? [] {
@@ -47,14 +48,24 @@ struct SentinelDiscovery: Discovery {
             // The Sentinels' word suffices, unless at the start the servers do not let us in.
             if known == nil, error.isPermanent { throw error }
         }
+        let master = Self.master(of: candidates, ownWord) ?? latest.1
         let list = found.map { address in
             var node = Topology.Node(
                 id: address.description, address: address, role: address == master ? .master : .replica)
+            // Every promotion has one of its own.
+            node.configEpoch = latest.2
             node.isFailing = ownWord[address] == nil
             node.masterID = address == master ? nil : master.description
             return node
         }
         return TopologyPoll(topology: Topology(mode: .sentinel, nodes: list), ownWord: ownWord)
+    }
+
+    /// Of those named at one epoch the one that says itself that it is the master, else the one that most Sentinels name.
+    static func master(of candidates: [NodeAddress], _ ownWord: [NodeAddress: Topology.Role]) -> NodeAddress? {
+        let masters = candidates.filter { ownWord[$0] == .master }
+        let named = Dictionary(grouping: masters.isEmpty ? candidates : masters) { $0 }
+        return named.keys.sorted().max { named[$0, default: []].count < named[$1, default: []].count }
     }
 
     private static func fields(_ value: RESPValue) -> [String: String] {

@@ -73,6 +73,9 @@ package struct Topology: Sendable {
         return index == Self.noOwner ? nil : nodes[Int(index)]
     }
 
+    /// Who owns each slot, by index in `nodes`.
+    package var slots: SlotOwners { SlotOwners(owners: owners, sole: soleMaster) }
+
     package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
 
     /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
@@ -95,9 +98,16 @@ package struct Topology: Sendable {
         var owners: [UInt16] = []
         var importing: Set<UInt16> = []
 
-        package func counts(_ slot: UInt16) -> Bool {
-            guard !owners.isEmpty else { return ownsAll }
-            return owners[Int(slot)] == index && index != Topology.noOwner || importing.contains(slot)
+        package func counts(_ slot: UInt16) -> Bool { owns(slot) || importing.contains(slot) }
+
+        /// It is the owner, not only about to become it.
+        package func owns(_ slot: UInt16) -> Bool {
+            owners.isEmpty ? ownsAll : owners[Int(slot)] == index && index != Topology.noOwner
+        }
+
+        /// It is neither owner nor importer of anything.
+        package var isEmpty: Bool {
+            owners.isEmpty ? !ownsAll : importing.isEmpty && !(owners.contains(index) && index != Topology.noOwner)
         }
     }
 

@@ -12,6 +12,8 @@ package final class TopologyWatch: Sendable {
         var poll: TopologyPoll?
         var discovery: (any Discovery)?
         var doubts: Set<NodeAddress> = []
+        /// Looks in a row for which a node has been in doubt.
+        var doubted: [NodeAddress: Int] = [:]
         var waiters: [CheckedContinuation<TopologyPoll?, Never>] = []
         var looks = 0
         var ended = false
@@ -24,6 +26,8 @@ package final class TopologyWatch: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let interval: Duration
+    /// How many looks in a row one doubt may hurry.
+    private static let haste = 10
     private let onLook = Mutex<(@Sendable (TopologyPoll) -> Void)?>(nil)
 
     package init(
@@ -50,10 +54,13 @@ package final class TopologyWatch: Sendable {
     /// Asks for a look soon: something did not fit the view.
     package func surprise() { bell.ring() }
 
-    /// The same, and the next look asks this node too.
+    /// The same, and the next look asks this node too. A doubt that lasts waits for the looks that are made anyway.
     package func surprise(doubting doubted: NodeAddress) {
-        state.withLock { _ = $0.doubts.insert(doubted) }
-        bell.ring()
+        let isNew = state.withLock { state in
+            state.doubts.insert(doubted)
+            return state.doubted[doubted, default: 0] < Self.haste
+        }
+        if isNew { bell.ring() }
     }
 
     /// Looks until cancelled. ``discover()`` comes first.
@@ -128,6 +135,9 @@ package final class TopologyWatch: Sendable {
     private func look() async throws(RedisError) -> Topology {
         let (discovery, known, doubts, waiters, turn) = state.withLock { state in
             defer {
+                let before = state.doubted
+                state.doubted = [:]
+                for doubt in state.doubts { state.doubted[doubt] = before[doubt, default: 0] + 1 }
                 state.doubts = []
                 state.waiters = []
                 state.looks += 1

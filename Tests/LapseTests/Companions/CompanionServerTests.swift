@@ -1,4 +1,5 @@
 import RedisClient
+import Synchronization
 import Testing
 import ThrowawayRedis
 
@@ -58,6 +59,59 @@ struct CompanionServerTests {
             }
             #expect(handler.handled.map(\.text) == ["cart"])
             #expect(handler.handled.map(\.origin) == [.live])
+        }
+    }
+
+    @Test(
+        "row 57: a companion of 65 MiB is not fetched: told once, handled without its value, and not again by a sweep")
+    func aLargeCompanion() async throws {
+        try await withServer { server, configuration in
+            var configuration = configuration
+            configuration.reconcileInterval = .seconds(1)
+            let handler = RunningHandler()
+            try await handler.run(configuration) {
+                try await server.cli("SETRANGE", "session-data:large", "\(65 << 20)", "x")
+                try await server.cli("SET", "session:large", "1", "PX", "100")
+                try await handler.waitFor(["session:large"])
+                // Where sweeps find these, they have found the large one too.
+                for id in ["first", "second"] {
+                    try await server.cli("SET", "session-data:\(id)", "cart")
+                    try await waitUntilGone("session-data:\(id)", server)
+                }
+            }
+            #expect(handler.keys == ["session:large", "session:first", "session:second"])
+            #expect(handler.handled.first?.value == nil)
+            let told = try #require(handler.log.lines("companion too large").first)
+            #expect(told.contains("companion=session-data:large") && told.contains("bytes=\((65 << 20) + 1)"))
+            #expect(try await server.cli("STRLEN", "session-data:large") == "\((65 << 20) + 1)")
+        }
+    }
+
+    @Test("row 115: two quick expirations and one companion: the first has the later value, the second has none")
+    func twoQuickExpirations() async throws {
+        try await withServer { server, configuration in
+            var configuration = configuration
+            configuration.concurrency = 1
+            let handler = RunningHandler()
+            let isBlocked = Mutex(true)
+            try await handler.run(configuration) { expiration in
+                guard "\(expiration.key)" == "session:block" else { return }
+                try await waitUntil("it may end", within: .seconds(20)) { isBlocked.withLock { $0 } ? "not yet" : nil }
+            } _: {
+                try await server.cli("SET", "session:block", "1", "PX", "20")
+                try await handler.waitFor(["session:block"])
+                for value in ["first", "second"] {
+                    try await arm(server, "twice", value: value, milliseconds: 20)
+                    try await waitUntilGone("session:twice", server)
+                }
+                isBlocked.withLock { $0 = false }
+                try await waitUntil("both are handled", within: .seconds(20)) {
+                    handler.keys.count == 3 ? nil : "\(handler.keys)"
+                }
+                try await waitUntilGone("session-data:twice", server)
+            }
+            #expect(handler.keys == ["session:block", "session:twice", "session:twice"])
+            #expect(handler.handled.map(\.text) == [nil, "second", nil])
         }
     }
 

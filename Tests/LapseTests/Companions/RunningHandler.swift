@@ -1,4 +1,3 @@
-import Logging
 import Synchronization
 import ThrowawayRedis
 
@@ -7,6 +6,11 @@ import ThrowawayRedis
 /// A processor in this process, and what its handler was given.
 final class RunningHandler: Sendable {
     private let list = Mutex<[Expiration]>([])
+    private let running = Mutex<ExpirationProcessor?>(nil)
+    let log = CapturedLog()
+
+    /// The processor while it runs.
+    var status: ProcessorStatus? { running.withLock { $0 }?.status }
 
     var handled: [Expiration] { list.withLock { $0 } }
     var keys: [String] { handled.map { "\($0.key)" } }
@@ -18,11 +22,12 @@ final class RunningHandler: Sendable {
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
         let processor = ExpirationProcessor(
-            configuration: configuration, logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+            configuration: configuration, logger: log.logger
         ) { expiration, _ in
             self.list.withLock { $0.append(expiration) }
             try await handler(expiration)
         }
+        running.withLock { $0 = processor }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await processor.run() }
             group.addTask {

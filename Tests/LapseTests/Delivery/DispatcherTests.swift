@@ -111,9 +111,10 @@ extension DispatcherTests {
         let dispatcher = leading(["a", "b", "a"])
         let batch = try #require(await dispatcher.next(0, .quick))
         #expect(batch.works.map(\.ordinal) == [1, 2])
-        let other = Task { await dispatcher.next(1, .quick) }
+        // Both are begun before there is another lane: it would help itself to the second.
         let first = try #require(batch.begin())
         let second = try #require(batch.begin())
+        let other = Task { await dispatcher.next(1, .quick) }
         try await waitUntil("the other lane waits", within: .seconds(20), every: .milliseconds(1)) {
             dispatcher.idleLanes == 1 ? nil : "it does not"
         }

@@ -11,9 +11,11 @@ struct IntakeTests {
     private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)
 
-    private func intake(_ progress: [Progress] = [], token: UInt64 = 7) -> Intake {
+    private func intake(
+        _ progress: [Progress] = [], token: UInt64 = 7, bounds: WaitingRoom.Bounds = .init()
+    ) -> Intake {
         var intake = Intake(
-            logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1)
+            logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1, bounds: bounds)
         let master = Topology.Node(id: "m", address: node, role: .master)
         intake.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
         intake.begin(
@@ -141,6 +143,60 @@ struct IntakeTests {
         let isFilledByOld = present.settle(old, .answered) != nil
         let isFilledByNew = present.settle(new, .answered) != nil
         #expect(!isFilledByOld && isFilledByNew)
+    }
+
+    @Test("row 54: a log is read past a key that never ends, and past more stuck ones than may be ready at once")
+    func stuckKeysAreReadPast() throws {
+        let log = logs.log(of: "run", at: node)
+        log.hear(
+            Array(repeating: "k:hot", count: 3000) + (0..<3000).map { "k:stuck:\($0)" }
+                + (0..<20).map { "k:other:\($0)" })
+        var intake = intake()
+        var others = 0
+        var stuck = 0
+        for _ in 0..<10_000 {
+            let works = intake.take(Batch.limit)
+            if works.isEmpty { break }
+            for work in works {
+                switch "\(work.key)" {
+                case "k:hot": break
+                case let key where key.hasPrefix("k:stuck"):
+                    intake.postpone(work, to: .seconds(1))
+                    stuck += 1
+                default:
+                    intake.finish(work)
+                    others += 1
+                }
+            }
+        }
+        #expect(others == 20 && stuck == 3000)
+        let account = try #require(intake.accounts().first?.account)
+        // One runs, and so many may wait behind it.
+        #expect(account.lost == 3000 - 1 - UInt64(WaitingRoom.Bounds().line))
+        #expect(account.imbalance == 0)
+        let told = intake.takeNews().surplus
+        #expect(told.count == Int(account.lost) && told.allSatisfy { "\($0.key)" == "k:hot" })
+    }
+
+    @Test("a key's surplus within one stretch of a log is lost and counted, and nothing stays pending for it")
+    func surplusOfOneStretch() throws {
+        let log = logs.log(of: "run", at: node)
+        log.hear((0..<300).map { $0 % 3 == 0 ? "unwanted" : "k:hot" })
+        var intake = intake(bounds: .init(line: 2, entries: 3))
+        var handled: [UInt64] = []
+        while true {
+            let works = intake.take(Batch.limit)
+            if works.isEmpty { break }
+            for work in works {
+                handled.append(work.ordinal)
+                intake.finish(work)
+            }
+        }
+        #expect(handled == [2, 299, 300])
+        let account = try #require(intake.accounts().first?.account)
+        #expect(account.handled == 3 && account.ignored == 100 && account.lost == 197 && account.pending == 0)
+        #expect(account.imbalance == 0)
+        #expect(intake.cursor("run") == Cursor(through: 300))
     }
 
     @Test func aPendingNumberOfAnUnwantedKeyIsPassedOver() throws {

@@ -17,7 +17,7 @@ struct KeyLinesTests {
                 let work = Work.some(key, ordinal)
                 let isFirst = lines.enter(work.line)
                 #expect(isFirst == (model[key] == nil))
-                if !isFirst { lines.wait(work) }
+                if !isFirst { _ = lines.wait(work, room: .max) }
                 model[key, default: []].append(ordinal)
             } else if model[key] != nil {
                 model[key]?.removeFirst()

@@ -58,11 +58,12 @@ struct ExpirationLogTests {
         log.add([1], 1, database: 15, now: 5_000, provenance: .trusted(look: 3))
         log.add([2], 2, database: 0, now: 5_250, provenance: .trusted(look: 3))
         log.add([3], 3, database: 1_023, now: 4_000, provenance: .trusted(look: 3))
-        log.add([4], 4, now: 4_100, provenance: .doubted)
+        log.add([4], 4, now: 4_100, provenance: .doubted(look: 3))
         let entries = try (1...4).map { try #require(log.entry($0)) }
         #expect(entries.map(\.database) == [15, 0, 1_023, 0])
         #expect(entries.map(\.receivedAt) == [5_000, 5_250, 4_000, 4_100], "the wall clock may step back")
-        #expect(entries.map(\.provenance) == [.trusted(look: 3), .trusted(look: 3), .trusted(look: 3), .doubted])
+        #expect(
+            entries.map(\.provenance) == [.trusted(look: 3), .trusted(look: 3), .trusted(look: 3), .doubted(look: 3)])
         log.decide(look: 9)
         #expect(log.entry(3)?.provenance == .trusted(look: 3))
         #expect(log.entry(4)?.provenance == .decided(look: 9))

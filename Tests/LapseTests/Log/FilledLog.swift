@@ -38,3 +38,8 @@ extension ExpirationLog {
         return all
     }
 }
+
+extension ExpirationLog.Provenance {
+    /// Heard while the last ping that was answered had been sent a moment ago.
+    static func trusted(look: Int) -> Self { .trusted(since: look, look: look) }
+}

@@ -1,3 +1,5 @@
+import NIOCore
+import RESP
 import Testing
 
 @testable import Lapse
@@ -30,5 +32,64 @@ struct NodeLogDoubtTests {
         let second = try #require(log.openSilence)
         log.decide(look: 8, about: second)
         #expect(log.openSilence == nil)
+    }
+
+    private func hear(_ key: String, _ log: NodeLog, since: Int, look: Int) throws -> ExpirationLog.Provenance {
+        var reader = ReplyReader()
+        var bytes = ByteBuffer()
+        RESPCommand("message", EventChannel.name(0), key).encode(into: &bytes)
+        try reader.read(bytes) { batch in
+            _ = log.receive(batch, now: 1_000, since: since, look: look) { _, _, _ in
+            } ownKey: { _ in
+            }
+        }
+        return try #require(log.counts.last.flatMap { log.entry($0) }).provenance
+    }
+
+    private func numberedLog() -> NodeLog {
+        let log = log()
+        log.subscriptionBegan()
+        var reader = ReplyReader()
+        var bytes = ByteBuffer()
+        RESPCommand("message", "lapse:test", "nonce").encode(into: &bytes)
+        try? reader.read(bytes) { batch in
+            _ = log.receive(batch, now: 1_000, look: 0) { _, _, numbering in
+                numbering.pin()
+            } ownKey: { _ in
+            }
+        }
+        _ = log.resolve(counter: 0)
+        return log
+    }
+
+    @Test("what a deposed master still has on its way was announced before it knew, whenever it comes")
+    func theRestOfADeposedMastersBacklog() throws {
+        let log = numberedLog()
+        #expect(try hear("a", log, since: 3, look: 4) == .trusted(since: 3, look: 4))
+        log.doubt()
+        #expect(try hear("b", log, since: 3, look: 5) == .doubted(look: 5))
+        let silence = try #require(log.openSilence)
+        log.decide(look: 6, about: silence, isDeposed: true)
+        #expect(log.entry(2)?.provenance == .decided(look: 6))
+        #expect(try hear("c", log, since: 3, look: 7) == .trusted(since: 7, look: 7))
+    }
+
+    @Test("a silence that was only the connection's casts no doubt on what comes after it")
+    func aSlowConnection() throws {
+        let log = numberedLog()
+        log.doubt()
+        log.acquit(try #require(log.openSilence))
+        #expect(log.openSilence == nil)
+        #expect(try hear("a", log, since: 3, look: 9) == .trusted(since: 3, look: 9))
+    }
+
+    @Test func theDoubtAboutADeadProcessIsLeftToOthers() throws {
+        let log = numberedLog()
+        log.doubt()
+        _ = try hear("a", log, since: 3, look: 5)
+        _ = try hear("b", log, since: 3, look: 6)
+        log.abandonDoubt(about: try #require(log.openSilence))
+        #expect(log.entry(1)?.provenance == .abandoned(look: 5))
+        #expect(log.entry(2)?.provenance == .abandoned(look: 6))
     }
 }

@@ -177,7 +177,7 @@ struct NodeLogTests {
             }
             return all
         }
-        #expect(provenances() == [.trusted(look: 3), .doubted])
+        #expect(provenances() == [.trusted(look: 3), .doubted(look: 3)])
         feed.log.decide(look: 8)
         feed.expire("after")
         #expect(provenances() == [.trusted(look: 3), .decided(look: 8), .trusted(look: 3)])

@@ -64,10 +64,10 @@ extension RegisterTests {
             for register in registers { try await register.release(first, wake: false) }
             let second = Self.claim("b")
             let two = try await Self.campaign([registers[0], registers[2]], second, term: 2)
-            #expect(two == base + 11)
+            #expect(two > one)
             for register in registers { try await register.release(second, wake: false) }
             let three = try await Self.campaign([registers[2], registers[1]], Self.claim("c"), term: 3)
-            #expect(three == base + 12)
+            #expect(three > two)
         }
     }
 

@@ -12,6 +12,8 @@ struct Candidate {
     }
 
     var machine: LeaseMachine
+    /// The world's registers that are this replica's, in its order; nil for all.
+    var map: [Int]?
     var body = Body()
     var clockRate = 1.0
     /// By how much its clocks stand off the true time.

@@ -5,10 +5,10 @@ import Testing
 extension LeaseMachine.Settings {
     static func replica(
         _ id: String, registers: Int = 3, ttl: Duration = .seconds(8), clockDrift: Double = 0.01,
-        stopBudget: Duration? = nil, drainLimit: Duration? = nil, rules: String = "rules"
+        stopBudget: Duration? = nil, drainLimit: Duration? = nil, rules: String = "rules", purpose: String = ""
     ) throws -> LeaseMachine.Settings {
         try LeaseMachine.Settings(
-            name: "test", id: id, rules: rules, registers: registers,
+            name: "test", id: id, rules: rules, purpose: purpose, registers: registers,
             timing: LeaseTiming(ttl: ttl, clockDrift: clockDrift, stopBudget: stopBudget), drainLimit: drainLimit)
     }
 }

@@ -52,8 +52,11 @@ struct World {
     // MARK: Building
 
     @discardableResult
-    mutating func join(_ settings: LeaseMachine.Settings, body: Candidate.Body = .init()) -> Int {
+    mutating func join(
+        _ settings: LeaseMachine.Settings, body: Candidate.Body = .init(), asking map: [Int]? = nil
+    ) -> Int {
         var candidate = Candidate(settings, seed: random.next())
+        candidate.map = map
         candidate.body = body
         candidates.append(candidate)
         send(.start, to: candidates.count - 1)
@@ -130,7 +133,7 @@ struct World {
     }
 
     private mutating func arrive(_ request: LeaseMachine.Request, _ candidate: Int, _ incarnation: Int, _ trip: Trip) {
-        let register = request.register
+        let register = candidates[candidate].map?[request.register] ?? request.register
         guard !registers[register].isBlackHole else { return }
         var outcome: LeaseMachine.Outcome
         if registers[register].isDown {
@@ -195,7 +198,8 @@ struct World {
         if candidates[candidate].running != nil { violate("\(candidate) began a term before its last body returned") }
         if info.token <= largestToken { violate("I2: token \(info.token) after \(largestToken)") }
         largestToken = max(largestToken, info.token)
-        if info.token.rawValue == 0 || confirmations[info.claim.value, default: []].count <= registers.count / 2 {
+        let majority = candidates[candidate].machine.settings.majority
+        if info.token.rawValue == 0 || confirmations[info.claim.value, default: []].count < majority {
             violate("I7: term \(info.term) without a confirmed token")
         }
         beginnings.append((now, candidate))

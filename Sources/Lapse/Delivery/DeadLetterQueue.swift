@@ -1,0 +1,84 @@
+import DequeModule
+
+/// An expiration that no attempt could handle.
+package struct DeadLetter: Sendable {
+    package var work: Work
+    /// Why the last attempt failed.
+    package var error: String
+
+    package init(work: Work, error: String) {
+        self.work = work
+        self.error = error
+    }
+}
+
+/// The letters that are to be written to the stream, and how long that is tried. A pure value.
+///
+/// All go to one key, so what keeps one from being written keeps all of them: after a failure all wait. A letter is tried for
+/// ``patience`` from when it came; then the log has it instead, and why.
+package struct DeadLetterQueue {
+    package enum Step: Sendable {
+        case write(DeadLetter)
+        /// Its time is over, or too many wait: only the log is to have it.
+        case log(DeadLetter, reason: String)
+        /// Until something comes, or for a while.
+        case wait(Duration?)
+    }
+
+    private var letters: Deque<(letter: DeadLetter, since: Duration)> = []
+    private var surplus: Deque<DeadLetter> = []
+    private var notBefore: Duration = .zero
+    private var pause = Self.firstPause
+    /// Why the last write failed; nil after one that did not.
+    private var failure: String?
+
+    package static let patience = Duration.seconds(5)
+    private static let firstPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(1)
+    /// More do not wait; about half a kilobyte each.
+    private let limit: Int
+
+    package init(limit: Int = 4096) { self.limit = limit }
+
+    package var count: Int { letters.count + surplus.count }
+
+    package mutating func add(_ letter: DeadLetter, now: Duration) {
+        if letters.count < limit { letters.append((letter, now)) } else { surplus.append(letter) }
+    }
+
+    /// What to do now. ``written()``, ``failed(_:now:)`` or nothing follows.
+    package mutating func next(now: Duration) -> Step {
+        if let letter = surplus.popFirst() {
+            return .log(letter, reason: "\(letters.count) others wait to be written: \(failure ?? "it is slow")")
+        }
+        guard let first = letters.first else { return .wait(nil) }
+        // A healthy stream that cannot keep up still gets the letter once.
+        if let failure, now >= first.since + Self.patience {
+            letters.removeFirst()
+            return .log(first.letter, reason: failure)
+        }
+        return now < notBefore ? .wait(notBefore - now) : .write(first.letter)
+    }
+
+    /// The letter of the last step is in the stream.
+    package mutating func written() {
+        letters.removeFirst()
+        failure = nil
+        pause = Self.firstPause
+    }
+
+    /// It is not. Returns whether this is news.
+    package mutating func failed(_ reason: String, now: Duration) -> Bool {
+        let isNews = failure == nil
+        failure = reason
+        notBefore = now + pause
+        pause = min(pause * 2, Self.longestPause)
+        return isNews
+    }
+
+    /// The term is over: what has not been written is the next leader's.
+    package mutating func takeAll() -> [Work] {
+        defer { self = DeadLetterQueue(limit: limit) }
+        return letters.map(\.letter.work) + surplus.map(\.work)
+    }
+}

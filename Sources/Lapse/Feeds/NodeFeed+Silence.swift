@@ -1,0 +1,28 @@
+import NIOCore
+import RedisClient
+
+/// What follows from a silence: whether the node kept its role.
+extension NodeFeed {
+    /// After a silence: the node's events count only from when it and a majority agree about its role. False if they do not yet.
+    func settle(_ log: NodeLog, attempts: Int) async -> Bool {
+        guard let silence = log.openSilence else { return true }
+        for attempt in 0..<attempts where !isOver {
+            if let poll = await around.watch.refresh(doubting: address), poll.settles(address) {
+                log.decide(
+                    look: poll.number, about: silence, isDeposed: poll.topology.claim(of: address).isEmpty)
+                around.settled(poll)
+                return true
+            }
+            let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
+            if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }
+        }
+        return false
+    }
+
+    /// The process cannot be asked any more; what others say of it decides.
+    func abandon(_ log: NodeLog) {
+        guard let silence = log.openSilence else { return }
+        log.abandonDoubt(about: silence)
+        around.watch.surprise(doubting: address)
+    }
+}

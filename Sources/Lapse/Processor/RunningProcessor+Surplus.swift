@@ -1,0 +1,41 @@
+import LeaderElection
+import Logging
+import RedisClient
+import Synchronization
+
+/// What is told of expirations that were given up: too many waited, or the key was too large.
+extension RunningProcessor {
+    /// It is missing in every log, and so counted as lost by the leader.
+    func heardLargeKey(of node: NodeAddress, _ bytes: Int, _ begin: String) {
+        let now = SystemClock.read().monotonic
+        guard let count = largeKeyLine.withLock({ $0.happened(now: now) }) else { return }
+        logger.error(
+            "expired key too large: passed over",
+            metadata: [
+                "node": "\(node)", "key": "\(begin)…", "bytes": "\(bytes)", "limit": "\(Subscription.messageBytes)",
+                "count": "\(count)", "fix": "shorter keys; or find who publishes this on the event channel",
+            ])
+    }
+
+    func gaveUp(_ works: [Work]) {
+        let lost = works.filter(\.hasPosition)
+        for (process, works) in Dictionary(grouping: lost, by: \.source.excerpt.process) {
+            let count = UInt64(works.count)
+            account.lost(process.node, count)
+            if let node = NodeAddress(process.node) { metrics.gap(node, lost: count, repaired: 0) }
+            for work in works {
+                gaps.send(
+                    Gap(node: process.node, runID: process.runID, ordinals: work.ordinal...work.ordinal, repaired: 0))
+            }
+        }
+        let now = SystemClock.read().monotonic
+        guard let last = works.last, let count = surplusLine.withLock({ $0.happened(UInt64(works.count), now: now) })
+        else { return }
+        logger.error(
+            "expirations given up: too many wait behind their key or to be tried again",
+            metadata: [
+                "count": "\(count)", "key": "\(last.key)", "node": "\(last.node)",
+                "fix": "a handler that keeps up with its busiest key, or one that succeeds",
+            ])
+    }
+}

@@ -1,0 +1,122 @@
+/// The rules that the living replicas of a group share, as a lease that many hold at once.
+///
+/// Replicas with other registers, or with another store, vote in other places: no register could tell them apart, and each
+/// part of a group would elect a leader of its own. So each replica signs its rules in keys of the deployment whose
+/// expirations are handled, which do not depend on those rules (``ElectionKeys/rules(inCluster:name:)``), and signs again each
+/// second. A key takes no signature beside a living one with other rules. A replica campaigns only while a majority of
+/// the keys holds its signature: of two majorities one key is in both, so two rules are never in force together. The
+/// rules of a group change when its last replica has left, or, after a crash, when the last signature has run out.
+package enum GroupRules {
+    /// What a replica signs.
+    package struct Signature: Sendable, Hashable {
+        /// The replica and its process: two processes with one ID are two signatures.
+        package var member: MemberID
+        /// What all must agree on: length of the lease, registers, names of the keys, and what the lease is for.
+        package var terms: String
+        /// What all should agree on: which keys the handler wants. Different ones are told, not refused.
+        package var settings: String
+
+        package init(member: MemberID, terms: String, settings: String = "") {
+            self.member = member
+            self.terms = Self.line(terms)
+            self.settings = Self.line(settings)
+        }
+
+        /// One line of bounded length: it is compared by each replica each second.
+        private static func line(_ text: String) -> String {
+            String(text.map { $0.isNewline ? " " : $0 }.prefix(4000))
+        }
+    }
+
+    /// Another living replica with the same terms that should be told about: it has this one's ID, or other settings.
+    package struct Other: Sendable, Hashable {
+        package var member: MemberID
+        package var settings: String
+
+        package init(member: MemberID, settings: String) {
+            self.member = member
+            self.settings = settings
+        }
+    }
+
+    /// What one key answers.
+    package enum Answer: Sendable, Hashable {
+        case signed([Other])
+        /// A living replica has signed other terms here.
+        case taken(by: MemberID, terms: String)
+        case failed(String)
+    }
+
+    package enum Verdict: Sendable, Hashable {
+        case agreed
+        case refused(by: MemberID, terms: String)
+        case unknown(String)
+    }
+
+    /// - Parameter answers: one for each key; nil while it has not answered.
+    package static func verdict(_ answers: [Answer?]) -> Verdict {
+        let signed = answers.count { if case .signed = $0 { true } else { false } }
+        if signed > answers.count / 2 { return .agreed }
+        var failure = "no answer in time"
+        for answer in answers {
+            switch answer {
+            case .taken(let member, let terms): return .refused(by: member, terms: terms)
+            case .failed(let text): failure = text
+            case .signed, nil: break
+            }
+        }
+        return .unknown(failure)
+    }
+
+    /// What a replica may do by the rules, now.
+    package struct Standing: Sendable, Equatable {
+        private var until: Duration?
+        private var last: Verdict = .unknown("not asked yet")
+
+        package init() {}
+
+        /// - Parameters:
+        ///   - sentAt: by the monotonic clock, before the first key was asked.
+        ///   - life: how long a signature lasts.
+        package mutating func take(_ verdict: Verdict, sentAt: Duration, life: Duration) {
+            switch verdict {
+            case .agreed: until = sentAt + life * 49 / 50
+            case .refused: until = nil
+            // What was refused stays refused until a majority has signed.
+            case .unknown: if case .refused = last { return }
+            }
+            last = verdict
+        }
+
+        package func verdict(at now: Duration) -> Verdict {
+            if let until, now < until { return .agreed }
+            if case .agreed = last { return .unknown("not confirmed for the length of a lease") }
+            return last
+        }
+    }
+}
+
+/// A replica's ID together with its process: an ID given twice by mistake still makes two members.
+package struct MemberID: Sendable, Hashable, CustomStringConvertible {
+    package let id: String
+    package let process: String
+
+    /// A member of this process.
+    package init(id: String) {
+        self.init(id: id, process: String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16))
+    }
+
+    package init(id: String, process: String) {
+        self.id = id
+        self.process = process
+    }
+
+    /// `id#process`; what has no `#` is the ID of an older version's replica.
+    package init(_ text: String) {
+        let end = text.lastIndex(of: "#")
+        id = end.map { String(text[..<$0]) } ?? text
+        process = end.map { String(text[text.index(after: $0)...]) } ?? ""
+    }
+
+    package var description: String { process.isEmpty ? id : "\(id)#\(process)" }
+}

@@ -1,0 +1,231 @@
+package import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// Signs the rules of this replica in the deployment, again and again; see ``GroupRules``.
+package final class RulesKeeper: Sendable {
+    package struct Place: Sendable {
+        package var keys: ElectionKeys
+        package var runner: any ScriptRunner
+
+        package init(keys: ElectionKeys, runner: any ScriptRunner) {
+            self.keys = keys
+            self.runner = runner
+        }
+    }
+
+    /// What the registers may be asked for.
+    package enum Permit: Sendable, Equatable {
+        /// The lease, for this purpose.
+        case granted(LeasePurpose)
+        case refused(by: MemberID, terms: String)
+        case unknown(String)
+    }
+
+    private struct State {
+        var standing = GroupRules.Standing()
+        var identity: DeploymentIdentity?
+    }
+
+    private let places: [Place]
+    private let signature: GroupRules.Signature
+    private let purpose: LeasePurpose
+    private let life: Duration
+    private let timeout: Duration
+    private let loop: any EventLoop
+    private let met: @Sendable ([GroupRules.Other]) -> Void
+    private let state: Mutex<State>
+    private let isRunning = Mutex(false)
+    private let firstLook = Gate()
+    private let agreed = Mutex<@Sendable () -> Void>({})
+
+    /// - Parameters:
+    ///   - purpose: its address is what a refusal names this deployment by.
+    ///   - leaseTTL: a signature lasts as long, but no less than 3 s.
+    ///   - needsIdentity: the registers are not in this deployment: their claims must say which one they are for.
+    ///   - met: called when other replicas share this one's ID or have other settings.
+    package init(
+        places: [Place], signature: GroupRules.Signature, purpose: LeasePurpose, leaseTTL: Duration, timeout: Duration,
+        needsIdentity: Bool = false, on loop: any EventLoop,
+        met: @escaping @Sendable ([GroupRules.Other]) -> Void = { _ in }
+    ) {
+        self.places = places
+        self.signature = signature
+        self.purpose = purpose
+        life = max(leaseTTL, .seconds(3))
+        self.timeout = timeout
+        self.loop = loop
+        self.met = met
+        let candidate = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
+        state = Mutex(State(identity: needsIdentity ? DeploymentIdentity(candidate: candidate) : nil))
+    }
+
+    /// Calls `listener` each time this replica may campaign and could not before.
+    func onAgreed(_ listener: @escaping @Sendable () -> Void) { agreed.withLock { $0 = listener } }
+
+    /// Signs until cancelled, and withdraws then: the next group need not wait for signatures to run out.
+    func run() async {
+        isRunning.withLock { $0 = true }
+        let bell = Doorbell(on: loop)
+        repeat {
+            await look()
+            firstLook.open()
+        } while await bell.wait(upTo: pause) != .cancelled
+        // The election is over and its task cancelled; this one knows no cancellation, and ends by its timeout.
+        await Task(executorPreference: EventLoopTaskExecutor(loop)) { await self.withdraw() }.value
+    }
+
+    /// Apart from those of other replicas: two that stand in each other's way must not ask in step.
+    private var pause: Duration {
+        let isAgreed = if case .granted = permit { true } else { false }
+        return isAgreed ? min(.seconds(1), life / 4) : .milliseconds(Int.random(in: 200...400))
+    }
+
+    /// What is known now.
+    package var permit: Permit {
+        let now = SystemClock.read().monotonic
+        return state.withLock { state in
+            switch state.standing.verdict(at: now) {
+            case .agreed:
+                guard let identity = state.identity else { return .granted(purpose) }
+                guard let id = identity.id else { return .unknown("this deployment has no ID yet") }
+                return .granted(LeasePurpose(kind: purpose.kind, deployment: id, address: purpose.address))
+            case .refused(let member, let terms): return .refused(by: member, terms: terms)
+            case .unknown(let text): return .unknown(text)
+            }
+        }
+    }
+
+    /// The same, after the keys were asked at least once.
+    func permitAsked() async -> Permit {
+        if isRunning.withLock({ $0 }) { await firstLook.wait() } else { await look() }
+        return permit
+    }
+
+    // MARK: The keys
+
+    private func look() async {
+        let wasGranted = if case .granted = permit { true } else { false }
+        let sentAt = SystemClock.read().monotonic
+        await withTaskGroup(of: (Int, GroupRules.Answer).self) { group in
+            for (index, place) in places.enumerated() {
+                group.addTask { (index, await self.sign(place)) }
+            }
+            var answers: [GroupRules.Answer?] = Array(repeating: nil, count: places.count)
+            for await (index, answer) in group {
+                answers[index] = answer
+                // A majority is enough: a key that does not answer delays no election.
+                let verdict = GroupRules.verdict(answers)
+                if verdict == .agreed || !answers.contains(nil) { take(verdict, sentAt) }
+            }
+            var others: Set<GroupRules.Other> = []
+            for case .signed(let met) in answers { others.formUnion(met) }
+            if !others.isEmpty { met(others.sorted { "\($0.member)" < "\($1.member)" }) }
+        }
+        if state.withLock({ $0.identity != nil }) { await identify() }
+        switch permit {
+        // The first look begins the election anyway.
+        case .granted: if !wasGranted, firstLook.isOpen { agreed.withLock({ $0 })() }
+        // A signature beside the others' would keep them out in turn.
+        case .refused: await withdraw()
+        case .unknown: break
+        }
+    }
+
+    private func take(_ verdict: GroupRules.Verdict, _ sentAt: Duration) {
+        state.withLock { $0.standing.take(verdict, sentAt: sentAt, life: life) }
+    }
+
+    private func sign(_ place: Place) async -> GroupRules.Answer {
+        let milliseconds = life / .milliseconds(1)
+        let arguments = [
+            "\(signature.member)", "\(Int(milliseconds))", signature.terms, signature.settings, signature.member.id,
+        ]
+        do throws(RedisError) {
+            let reply = try await place.runner.run(
+                RulesScripts.sign, keys: [place.keys.rules], arguments: arguments.map { Array($0.utf8) },
+                timeout: timeout)
+            let words = (reply.array ?? []).map { $0.string ?? "" }
+            switch words.first {
+            case "signed":
+                return .signed(
+                    stride(from: 1, to: words.count - 1, by: 2).map {
+                        .init(member: MemberID(words[$0]), settings: words[$0 + 1])
+                    })
+            case "taken" where words.count == 3: return .taken(by: MemberID(words[1]), terms: words[2])
+            default: return .failed("unexpected answer: \(reply)")
+            }
+        } catch { return .failed(error.description) }
+    }
+
+    private func withdraw() async {
+        await withDiscardingTaskGroup { group in
+            for place in places {
+                group.addTask { [self] in
+                    _ = try? await place.runner.run(
+                        RulesScripts.withdraw, keys: [place.keys.rules],
+                        arguments: [Array("\(signature.member)".utf8)], timeout: timeout)
+                }
+            }
+        }
+    }
+
+    private func identify() async {
+        guard let place = places.dropFirst(places.count / 2).first else { return }
+        let now = SystemClock.read().monotonic
+        guard let proposal = state.withLock({ $0.identity?.proposal(at: now) }) else { return }
+        let reply = try? await place.runner.run(
+            RulesScripts.identify, keys: [place.keys.deployment], arguments: [Array(proposal.utf8)], timeout: timeout)
+        guard let stored = reply?.string else { return }
+        state.withLock { $0.identity?.take(stored, at: now) }
+    }
+}
+
+/// KEYS: the hash of signatures. A field is a member, its text `1 until` (milliseconds since 1970), and on a line each
+/// its terms and its settings.
+private enum RulesScripts {
+    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn member and settings
+    /// of those that share the ID or have other settings.
+    ///
+    /// A server that takes no writes has at least been looked at: no newcomer can sign there either.
+    static let sign = Script(
+        """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local all = redis.call('HGETALL', KEYS[1])
+        local answer = {'signed'}
+        local gone = {}
+        for i = 1, #all, 2 do
+          local ends, terms, settings = string.match(all[i + 1], '^1 (%d+)\\n([^\\n]*)\\n([^\\n]*)$')
+          ends = tonumber(ends or '0')
+          if ends <= now or ends > now + 86400000 then
+            gone[#gone + 1] = all[i]
+          elseif all[i] ~= ARGV[1] then
+            if terms ~= ARGV[3] then return {'taken', all[i], terms} end
+            local id = string.match(all[i], '^(.*)#[^#]*$') or all[i]
+            if #answer < 33 and (settings ~= ARGV[4] or id == ARGV[5]) then
+              answer[#answer + 1] = all[i]
+              answer[#answer + 1] = settings
+            end
+          end
+        end
+        local ends = string.format('%.0f', now + tonumber(ARGV[2]))
+        redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
+        for i = 1, #gone do if gone[i] ~= ARGV[1] then redis.pcall('HDEL', KEYS[1], gone[i]) end end
+        redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
+        return answer
+        """)
+
+    /// ARGV: member.
+    static let withdraw = Script("return redis.call('HDEL', KEYS[1], ARGV[1])")
+
+    /// KEYS: the deployment's ID. ARGV: the one to put there if there is none, or nothing.
+    static let identify = Script(
+        """
+        local id = redis.call('GET', KEYS[1])
+        if id then return id end
+        if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1]) end
+        return ARGV[1]
+        """)
+}

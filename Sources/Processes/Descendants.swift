@@ -1,0 +1,68 @@
+import Foundation
+import Glibc
+
+/// All that this process's children have started, as far down as it goes.
+package enum Descendants {
+    private typealias Control = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
+
+    /// From now on a process whose parent has ended becomes this one's child (PR_SET_CHILD_SUBREAPER), also when it left its
+    /// group and session: so it stays a descendant.
+    package static func adopt() {
+        // Variadic in C, so that Swift does not see it.
+        guard let symbol = unsafe dlsym(nil, "prctl") else { return }
+        let control = unsafe unsafeBitCast(symbol, to: Control.self)
+        _ = control(36, 1, 0, 0, 0)
+    }
+
+    /// Takes in every child that ends, and writes the wait status of `child` to a descriptor when it is that one.
+    package static func reap(until child: Int32, telling descriptor: Int32) {
+        let thread = Thread {
+            while true {
+                var status: Int32 = 0
+                let pid = unsafe waitpid(-1, &status, 0)
+                if pid == child { _ = unsafe write(descriptor, &status, MemoryLayout<Int32>.size) }
+                if pid < 0, errno == ECHILD { usleep(20_000) }
+            }
+        }
+        thread.name = "reaping"
+        thread.start()
+    }
+
+    /// Kills a process group, and then all descendants, until the last one is reaped. One that forks meanwhile is found by the next look.
+    package static func killAll(group: Int32) {
+        if group > 0 { _ = kill(-group, SIGKILL) }
+        for _ in 0..<200 {
+            let living = all(below: getpid())
+            if living.isEmpty { return }
+            for pid in living { _ = kill(pid, SIGKILL) }
+            usleep(1000)
+        }
+    }
+
+    /// The processes below `root`, also those that have ended and were not reaped yet.
+    static func all(below root: Int32) -> [Int32] {
+        var children: [Int32: [Int32]] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let pid = Int32(name), let parent = parent(of: pid) else { continue }
+            children[parent, default: []].append(pid)
+        }
+        var found: [Int32] = []
+        var open = [root]
+        while let next = open.popLast() {
+            for child in children[next] ?? [] {
+                open.append(child)
+                found.append(child)
+            }
+        }
+        return found
+    }
+
+    private static func parent(of pid: Int32) -> Int32? {
+        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return nil }
+        let text = String(decoding: data, as: UTF8.self)
+        // Behind the name, which may hold anything.
+        guard let name = text.lastIndex(of: ")") else { return nil }
+        let words = text[text.index(after: name)...].split(separator: " ")
+        return words.count > 1 ? Int32(words[1]) : nil
+    }
+}

@@ -1,0 +1,142 @@
+import LeaderElection
+import NIOPosix
+import RedisClient
+import Testing
+import ThrowawayRedis
+
+/// The rules that a group signs in Redis.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct SignedRulesTests {
+    private final class Group {
+        let server: ThrowawayServer
+        let client: NodeClient
+
+        init(_ server: ThrowawayServer) {
+            self.server = server
+            client = NodeClient(
+                NodeAddress(host: "127.0.0.1", port: server.port), settings: ConnectionSettings(clientName: "test"),
+                on: MultiThreadedEventLoopGroup.singleton.next())
+        }
+
+        func register(
+            _ id: String, _ terms: String, settings: String = "", ttl: Duration = .seconds(3)
+        ) -> any LeaseRegister {
+            let keys = ElectionKeys.rules(inCluster: false, name: "n")[0]
+            let keeper = RulesKeeper(
+                places: [.init(keys: keys, runner: SingleServer(client))],
+                signature: .init(member: MemberID(id: id), terms: terms, settings: settings),
+                purpose: LeasePurpose(kind: "run"), leaseTTL: ttl, timeout: .seconds(1),
+                on: MultiThreadedEventLoopGroup.singleton.next())
+            let votes = RedisLeaseStore(name: "n", servers: [SingleServer(client)], timeout: .seconds(1))
+            return RuledStore(votes, keeper: keeper).registers[0]
+        }
+
+        func claim(_ id: String) -> Claim {
+            Claim(
+                name: "n", id: id, value: "\(id):\(UInt64.random(in: .min ... .max))", ttl: .milliseconds(500),
+                rules: "rules")
+        }
+
+        func acquire(_ id: String, _ terms: String) async throws -> AcquireReply {
+            try await register(id, terms).acquire(claim(id))
+        }
+
+        func end() async {
+            await client.shutDown()
+            await server.shutDown()
+        }
+    }
+
+    private func group() async throws -> Group { Group(try await ThrowawayServer.start()) }
+
+    /// Also where nobody holds a lock: the living replicas' signatures count.
+    @Test func otherTermsAreRefusedWhileASignatureLives() async throws {
+        let group = try await group()
+        let first = group.register("a", "registers=1")
+        let mine = group.claim("a")
+        try await waitUntil("the server is old enough", within: .seconds(20)) {
+            if case .granted = try await first.acquire(mine) { nil } else { "it is not" }
+        }
+        try await first.release(mine, wake: false)
+        guard case .mismatch(let rules) = try await group.acquire("b", "registers=3") else {
+            Issue.record("it was not refused")
+            return
+        }
+        #expect(rules.contains("registers=1") && rules.contains("replica a"))
+        if case .mismatch = try await group.acquire("c", "registers=1") { Issue.record("the same terms were refused") }
+        try await waitUntil("the signatures run out", within: .seconds(20)) {
+            if case .mismatch = try await group.acquire("b", "registers=3") { "not yet" } else { nil }
+        }
+        if case .mismatch = try await group.acquire("a", "registers=1") {} else { Issue.record("both rules held") }
+        await group.end()
+    }
+
+    /// What is no signature, or one that cannot be true, stands in nobody's way.
+    @Test func aHashFullOfNonsenseIsPassedOver() async throws {
+        let group = try await group()
+        let key = ElectionKeys.rules(inCluster: false, name: "n")[0].rules
+        for text in ["", "1", "1 x", "2 99999999999999 future format", "1 99999999999999999999\nterms\n", "1 5\nold\n"]
+        {
+            _ = try await group.server.cli("HSET", key, "x\(text.count)", text)
+        }
+        if case .mismatch = try await group.acquire("a", "registers=1") { Issue.record("nonsense was believed") }
+        await group.end()
+    }
+
+    /// A server that takes no writes still tells what stands there.
+    @Test func aFullServerIsLookedAt() async throws {
+        let group = try await group()
+        _ = try await group.acquire("a", "registers=1")
+        _ = try await group.server.cli("CONFIG", "SET", "maxmemory", "1")
+        guard case .mismatch = try await group.acquire("b", "registers=3") else {
+            Issue.record("it was not refused")
+            return
+        }
+        await group.end()
+    }
+
+    /// Rows 115 and 118: a server that has forgotten the counter, with a clock behind, is told what the replica has seen.
+    @Test func aForgottenCounterGoesOnAboveWhatWasSeen() async throws {
+        let group = try await group()
+        let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: "n")
+        let follower = group.register("b", "registers=1")
+        let leader = group.claim("a")
+        let register = group.register("a", "registers=1")
+        try await waitUntil("the server is old enough", within: .seconds(20)) {
+            if case .granted = try await register.acquire(leader) { nil } else { "it is not" }
+        }
+        // An hour ahead of this server's clock, as one gave out that is gone.
+        let seconds = try #require(UInt64(try await group.server.cli("TIME").split(separator: "\n")[0]))
+        let ahead = seconds * 1000 + 3_600_000
+        _ = try await group.server.cli("SET", keys.token, "\(ahead)")
+        _ = try await group.server.cli("SET", keys.lock, leader.value)
+        guard case .held = try await follower.acquire(group.claim("b")) else {
+            Issue.record("it was not held")
+            return
+        }
+        _ = try await group.server.cli("DEL", keys.token, keys.lock)
+        guard case .granted(let vote) = try await follower.acquire(group.claim("b")) else {
+            Issue.record("it was not granted")
+            return
+        }
+        #expect(vote.counter > ahead)
+        await group.end()
+    }
+
+    /// Row 117: the vote whose time was not replicated has it again after `confirm`.
+    @Test func confirmingStartsTheTimeAnew() async throws {
+        let group = try await group()
+        let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: "n")
+        let register = group.register("a", "registers=1", ttl: .seconds(3))
+        var mine = group.claim("a")
+        mine = Claim(name: "n", id: "a", value: mine.value, ttl: .seconds(60), rules: "rules")
+        _ = try await group.server.cli("SET", keys.lock, mine.value, "PX", "5000")
+        #expect(try await register.confirm(mine, token: FencingToken(rawValue: 9), term: 2))
+        #expect(try #require(Int(try await group.server.cli("PTTL", keys.lock))) > 5000)
+        // One that does not hold it learns the token all the same, and no term.
+        #expect(try await register.confirm(group.claim("b"), token: FencingToken(rawValue: 77), term: 8) == false)
+        let seen = try await register.observe("n")
+        #expect(seen.token.rawValue >= 77 && seen.term == 2 && seen.leader == "a")
+        await group.end()
+    }
+}
