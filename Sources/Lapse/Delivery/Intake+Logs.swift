@@ -129,7 +129,7 @@ extension Intake {
     /// A node that owns slots and is heard by no feed here may be heard by peers, under a run ID that is not known.
     mutating func askForProcesses() {
         guard repairing[Self.anyProcess] == nil else { return }
-        let heard = Set(logs.all.lazy.filter(\.isSubscribed).map(\.address))
+        let heard = Set(logs.all.filter(\.isSubscribed).map { ownership.home(of: $0.address) })
         guard let unheard = ownership.masters.first(where: { !heard.contains($0) }),
             surveys.asks(Self.anyProcess, .processes)
         else { return }

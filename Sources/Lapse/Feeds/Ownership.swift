@@ -76,6 +76,9 @@ package struct Ownership: Sendable {
     /// The nodes that own slots, as last seen.
     var masters: [NodeAddress] { history.topology?.masters.map(\.address) ?? [] }
 
+    /// The node's own address, of several that may lead to it.
+    func home(of node: NodeAddress) -> NodeAddress { history.topology?.node(at: node)?.address ?? node }
+
     package func verdict(slot: UInt16, at node: NodeAddress, _ provenance: ExpirationLog.Provenance) -> Verdict {
         seen(from: node).verdict(slot: slot, provenance)
     }

@@ -178,7 +178,7 @@ final class RunningProcessor: Sendable {
 
     private func farewell(_ parts: Parts) -> Farewell {
         Farewell(
-            id: configuration.id, keeper: parts.keeper, logs: logs, token: parts.elector.state.token.rawValue,
+            id: "\(member)", keeper: parts.keeper, logs: logs, token: parts.elector.state.token.rawValue,
             loop: threads.control.any(), logger: logger)
     }
 

@@ -284,7 +284,7 @@ private struct EveryLine: LogHandler {
 }
 
 /// Answers every script with one reply.
-private struct FixedReply: ScriptRunner {
+struct FixedReply: ScriptRunner {
     let reply: RESPValue
 
     init(_ reply: RESPValue) { self.reply = reply }
