@@ -39,13 +39,14 @@ struct HostileTopologyTests {
             role:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.2,port=6379,state=online\r\nslave1:ip=::1,port=6380\r\n\
             master_host:10.0.0.3\r\nmaster_port:6379\r\n
             """
+        let server = "run_id:0123456789abcdef0123456789abcdef01234567\r\nuptime_in_seconds:86400\r\n"
+        var group = ReplicationGroup(seeds: [asked])
         for _ in 0..<HostileText.rounds {
-            var replication = Replication()
-            replication.add(
-                infoFields(.text(draw.text("replication", [example, example.replacing("master\r", with: "slave\r")]))),
-                from: asked, map: AddressMap())
-            _ = replication.poll(mode: .standalone, masterID: replication.master)
-            #expect(replication.addresses.allSatisfy { (1...65535).contains($0.port) })
+            let text = draw.text("replication", [example, example.replacing("master\r", with: "slave\r")])
+            let word = ReplicationWord(
+                server: .text(draw.text("server", [server])), replication: .text(text), from: asked, map: AddressMap())
+            #expect(word.mentions.allSatisfy { (1...65535).contains($0.port) })
+            _ = group.look([word])
         }
     }
 
@@ -53,14 +54,17 @@ struct HostileTopologyTests {
     func registers() async {
         var draw = HostileText(22)
         let granted = RESPValue.array([.text("granted"), .text("1700000000000"), .text("7")])
-        let held = RESPValue.array([.text("held"), .text("a:12"), .integer(1_500)])
+        let held = RESPValue.array([
+            .text("held"), .text("a:12"), .integer(1_500), .text("1700000000000"), .text("r"), .text("elect"),
+        ])
         let refused = RESPValue.array([.text("refused"), .integer(800)])
         let seen = RESPValue.array([.text("a:12"), .integer(1_500), .text("7"), .text("1700000000000")])
         let claim = Claim(name: "n", id: "a", value: "a:1", ttl: .seconds(2), rules: "r")
         for _ in 0..<HostileText.rounds / 4 {
             let reply = draw.reply("register", draw.pick([granted, held, refused]))
             let register = RedisLeaseRegister(
-                keys: ElectionKeys.registers(1, name: "test")[0], runner: FixedReply(reply), timeout: .seconds(1))
+                keys: ElectionKeys.registers(1, name: "test")[0], runner: FixedReply(reply), timeout: .seconds(1),
+                seen: LargestToken())
             switch try? await register.acquire(claim) {
             case .granted(let vote): #expect(max(vote.counter, vote.term + 1) <= PlausibleCount.limit)
             case .held(_, let ttl?): #expect(ttl <= claim.ttl)
@@ -69,7 +73,7 @@ struct HostileTopologyTests {
             }
             let observer = RedisLeaseRegister(
                 keys: ElectionKeys.registers(1, name: "test")[0],
-                runner: FixedReply(draw.reply("observation", seen)), timeout: .seconds(1))
+                runner: FixedReply(draw.reply("observation", seen)), timeout: .seconds(1), seen: LargestToken())
             if let seen = try? await observer.observe("n") { #expect(seen.term < PlausibleCount.limit) }
         }
         #expect(Vote(counter: 1, term: .max).term + 1 > 0)
