@@ -61,7 +61,7 @@ struct RefusedWritesTests {
 
     @Test("row 52: a leader that cannot read the progress says so, gives up, does not spin, and loses nothing silently")
     func unreadable() async throws {
-        let server = try await ThrowawayServer.start(options(without: "-hgetall"))
+        let server = try await ThrowawayServer.start(options(without: "-zrange"))
         let group = try await group(1, server, user: true, extra: ["--log-age", "3s"])
         let leader = try await group.leader()
         let keys = (0..<20).map { "k:\($0)" }
@@ -78,7 +78,7 @@ struct RefusedWritesTests {
         }
         #expect(leader.count(of: "became leader") <= 5)
         #expect(ContinuousClock.now - began > .seconds(4))
-        _ = try await server.cli("ACL", "SETUSER", "lapse", "+hgetall")
+        _ = try await server.cli("ACL", "SETUSER", "lapse", "+zrange")
         try await waitUntilReady(true, leader, saying: "ok")
         let late = (0..<20).map { "late:\($0)" }
         try await expire(late, server)
