@@ -34,8 +34,13 @@ struct Leadership: Sendable {
 
     func lead(_ term: Term) async {
         async let lapsed: Void = ownLocks.termBegins(term.token)
-        guard let progress = await lastProgress(term) else { return await lapsed }
+        let last = await lastProgress(term)
         await lapsed
+        guard let progress = last else {
+            // The lock is given back, not left to run out: it must not account for what is really lost.
+            if term.lease.isValid { await ownLocks.termEnds(term.token) }
+            return
+        }
         dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         lane.deadLetters.begin()
