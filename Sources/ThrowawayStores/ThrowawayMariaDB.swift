@@ -38,6 +38,8 @@ package final class ThrowawayMariaDB: Sendable {
                 "--pid-file=\(place.directory.appending(path: "pid").path)", "--skip-name-resolve",
                 "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--max-connections=400",
                 "--performance-schema=OFF",
+                // A server removes the temporary tables that it finds there at its start: those of its neighbours, in a shared folder.
+                "--tmpdir=\(place.directory.path)",
             ] + tls + options
         }
         socket = daemon.place.directory.appending(path: "socket")
