@@ -113,6 +113,9 @@ import ThrowawayRedis
     @Test(arguments: [[SIGTERM, SIGINT], [SIGINT, SIGINT, SIGTERM], [SIGHUP], [SIGHUP, SIGTERM]])
     func signalsOfOneSecondAreOneRequest(signals: [Int32]) async throws {
         let server = try await ThrowawayServer.start()
+        // Under nohup the tests ignore it, and so would what they start.
+        let inherited = Glibc.signal(SIGHUP, SIG_DFL)
+        defer { _ = Glibc.signal(SIGHUP, inherited) }
         let child = try LapseBinary.start(
             ["elect", "--redis", server.url, "--lease-ttl", "1s", "--", "sh", "-c"]
                 + ["trap 'echo asked; exit 3' TERM; echo up; while :; do sleep 0.02; done"])
