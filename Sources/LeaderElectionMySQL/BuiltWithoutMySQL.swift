@@ -1,9 +1,11 @@
 #if !MySQL
 public import LeaderElection
 public import Logging
+package import RedisClient
 
 /// Where the election's table is. This build knows no MySQL: none can be made.
 public struct MySQLConfiguration: Sendable {
+    package var passwordFile: SecretFile?
     fileprivate let none: Never
 
     /// Says how to build with MySQL.

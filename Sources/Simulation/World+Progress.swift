@@ -141,7 +141,7 @@ extension World {
             }
             log.learn(through: entry.cursor.through)
             log.adopt(base: entry.base)
-            if reading.isLastWord(entry) { log.trim(through: entry.cursor.settled) } else { log.follow(true) }
+            if let last = reading.forgettable(log.runID) { log.trim(through: last) } else { log.follow(true) }
             if defect == .pendingAges { log.follow(false) }
         }
     }

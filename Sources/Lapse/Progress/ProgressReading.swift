@@ -7,6 +7,8 @@ package struct ProgressReading: Sendable {
     package private(set) var token: UInt64
     private var epoch: UInt64
     private var hasForeignTokens: Bool
+    /// Through which ordinal a majority of all registers calls each log finished.
+    private var finished: [String: UInt64] = [:]
 
     /// Nil when fewer than a majority answered.
     package init?(_ words: [RegisterWord], of registers: Int) {
@@ -19,13 +21,20 @@ package struct ProgressReading: Sendable {
         token = present.flatMap { [$0.fence] + $0.entries.values.map(\.token) }.max() ?? 0
         // A store's own tokens are never larger than the fence in front of them.
         hasForeignTokens = present.contains { word in word.entries.values.contains { $0.token > word.fence } }
+        for runID in entries.keys {
+            let settled = present.compactMap { $0.entries[runID]?.cursor.settled }.sorted(by: >)
+            if settled.count > registers / 2 { finished[runID] = settled[registers / 2] }
+        }
     }
 
     package subscript(runID: String) -> Progress? { entries[runID] }
 
-    /// Whether followers may forget by this word: not by that of a leader after whom another one has begun, which may have
-    /// come late to one register.
-    package func isLastWord(_ entry: Progress) -> Bool { entry.epoch == epoch && entry.token >= token }
+    /// Through which ordinal followers may forget a log; nil while that is not known. Not by the word of a leader after whom
+    /// another one has begun, and not by one that fewer than a majority of the registers holds: the next leader may read the others.
+    package func forgettable(_ runID: String) -> UInt64? {
+        guard let entry = entries[runID], entry.epoch == epoch, entry.token >= token else { return nil }
+        return finished[runID].map { min($0, entry.cursor.settled) }
+    }
 
     /// What is wrong with a term's token beside what this was written under; nil when it is simply the next one.
     package func contradiction(of token: UInt64, store: String) -> ProgressOrigin.Contradiction? {

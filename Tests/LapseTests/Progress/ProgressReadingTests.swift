@@ -72,10 +72,15 @@ struct ProgressReadingTests {
         let reading = try #require(ProgressReading([old, new], of: 3))
         let late = try #require(reading["a"])
         #expect(late.cursor.through == 500, "still the newest word on it")
-        #expect(!reading.isLastWord(late))
-        #expect(reading.isLastWord(try #require(reading["b"])))
-        let alone = try #require(ProgressReading([old, old], of: 3))
-        #expect(alone.isLastWord(try #require(alone["a"])))
+        #expect(reading.forgettable("a") == nil)
+        #expect(reading.forgettable("b") == nil, "one register of three holds it: the next leader may read the others")
+        let agreed = try #require(ProgressReading([new, new], of: 3))
+        #expect(agreed.forgettable("a") == nil && agreed.forgettable("b") == 20)
+        // The leader's last word reached one register, the one before it two.
+        let last = try word(["log:a": "7 10 620 0 n -", "token": "7"])
+        let split = try #require(ProgressReading([last, old, old], of: 3))
+        #expect(split["a"]?.cursor.through == 620)
+        #expect(split.forgettable("a") == 500)
         #expect(ProgressReading([old], of: 3) == nil)
     }
 
