@@ -5,12 +5,12 @@ package import RedisClient
 
 /// Where the election's table is. This build knows no MySQL: none can be made.
 public struct MySQLConfiguration: Sendable {
-    package var passwordFile: SecretFile?
     fileprivate let none: Never
 
     /// Says how to build with MySQL.
     package init(
-        url: String, password: String? = nil, tlsCA: String? = nil, tlsCert: String? = nil, tlsKey: String? = nil
+        url: String, password: String? = nil, passwordFile: SecretFile? = nil, tlsCA: String? = nil,
+        tlsCert: String? = nil, tlsKey: String? = nil
     ) throws(MySQLURLError) {
         throw MySQLURLError("built without MySQL: swift build --traits MySQL")
     }

@@ -1,5 +1,5 @@
 #if MySQL
-import RedisClient
+package import RedisClient
 
 extension MySQLConfiguration {
     private static let shape = "mysql://user@host:3306/database?scheme=heartbeat"
@@ -7,7 +7,8 @@ extension MySQLConfiguration {
     /// Reads `mysql://user@host:3306/database?scheme=heartbeat`, or `?scheme=lease`, or `mysql+tls://…`; further
     /// `&table=NAME` and, for the article's `host_master` as it stands, `&row=ID`. The paths name PEM files.
     package init(
-        url: String, password: String? = nil, tlsCA: String? = nil, tlsCert: String? = nil, tlsKey: String? = nil
+        url: String, password: String? = nil, passwordFile: SecretFile? = nil, tlsCA: String? = nil,
+        tlsCert: String? = nil, tlsKey: String? = nil
     ) throws(MySQLURLError) {
         guard let separator = url.firstRange(of: "://") else { throw MySQLURLError("a MySQL URL is \(Self.shape)") }
         let usesTLS: Bool
@@ -47,6 +48,7 @@ extension MySQLConfiguration {
         self.init(
             host: host, port: port, user: user, password: password, database: database,
             tls: usesTLS ? TLS(authority: tlsCA, certificate: tlsCert, key: tlsKey) : nil)
+        self.passwordFile = passwordFile
         try read(options)
     }
 

@@ -50,9 +50,9 @@ struct StoreOptions: Sendable {
                 configuration.tokenFile = passwordFile
                 return try ConsulLeaseStore(configuration: configuration, name: election.name, logger: logger)
             case .mysql(let url):
-                var configuration = try MySQLConfiguration(
-                    url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
-                configuration.passwordFile = passwordFile
+                let configuration = try MySQLConfiguration(
+                    url: url, password: password, passwordFile: passwordFile, tlsCA: authority, tlsCert: certificate,
+                    tlsKey: key)
                 return MySQLLeaseStore(configuration: configuration, name: election.name, logger: logger)
             }
         } catch let failure as Failure {
