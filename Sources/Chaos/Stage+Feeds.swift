@@ -99,8 +99,9 @@ extension Stage {
         let nodes = cluster.liveNodes.count
         var trace = Trace(note: "forged \(forged), each heard from \(nodes) nodes ")
         do {
-            // The bus takes a publish to every node, and every node's feed hears it: each must be told from an announcement.
-            try await waitUntil("the forged ones are counted", within: .seconds(15)) {
+            // The bus takes a publish to every node, and every feed hears it: each must be told from an announcement, by a mark, of
+            // which each feed takes one in five seconds.
+            try await waitUntil("the forged ones are counted", within: .seconds(30)) {
                 let counted = leader.sum(of: "count", in: "forged expirations heard") - surplus
                 return counted == forged * nodes ? nil : "counted as surplus: \(counted) of \(forged * nodes)"
             }
