@@ -87,7 +87,7 @@ struct FaultTests {
 
     @Test("row 41: RESETSTAT loses nothing and counts nothing as lost; forged messages are told from announcements")
     func resetAndForged() async throws {
-        // Beside other load no mark counts the forged ones within half a minute, in two of five runs: not understood yet.
+        // In three of six runs no mark counted the forged ones within half a minute: not understood yet.
         await withKnownIssue("forged messages are counted late", isIntermittent: true) {
             let ledger = try await ledger(.resetAndForged)
             #expect(ledger.reported == 0, "\(ledger.row)")
