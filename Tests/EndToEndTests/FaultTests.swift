@@ -87,15 +87,9 @@ struct FaultTests {
 
     @Test("row 41: RESETSTAT loses nothing and counts nothing as lost; forged messages are told from announcements")
     func resetAndForged() async throws {
-        // In three of six runs no mark counted the forged ones within half a minute: not understood yet.
-        // Only that: what is lost, reported or handled twice still fails.
-        try await withKnownIssue("forged messages are counted late", isIntermittent: true) {
-            let ledger = try await ledger(.resetAndForged)
-            #expect(ledger.reported == 0, "\(ledger.row)")
-            #expect(ledger.twice == 0, "\(ledger.row)")
-        } matching: { issue in
-            "\(issue)".contains("the forged ones are counted")
-        }
+        let ledger = try await ledger(.resetAndForged)
+        #expect(ledger.reported == 0, "\(ledger.row)")
+        #expect(ledger.twice == 0, "\(ledger.row)")
     }
 
     @Test("row 43: a node comes back from its snapshot and says nothing of what expired: companions find all of it")

@@ -27,6 +27,8 @@ package struct Numbering: Sendable, Equatable {
 
     /// What to add to the node's counter to get an ordinal.
     package private(set) var base: Int64 = 0
+    /// ``base`` as the last mark left it: what it has grown by since was told by another replica.
+    private var markedBase: Int64 = 0
     /// The ordinal of the last expiration known, in whatever subscription.
     package private(set) var last: UInt64?
     /// Heard in this subscription.
@@ -112,7 +114,10 @@ package struct Numbering: Sendable, Equatable {
         guard let pinned, now < PlausibleCount.limit else { return nil }
         self.pinned = nil
         defer { counter = now }
-        guard let offset else { return firstMark(now, pinned, floor) }
+        guard let offset else {
+            defer { markedBase = base }
+            return firstMark(now, pinned, floor)
+        }
         let known = Int64(offset + pinned)
         if isProvisional, announced(now) < Int64(floor), known < Int64(floor) {
             // Reset before this subscription, all of which lies behind what the leader had passed; or the leader has heard forged messages.
@@ -120,8 +125,16 @@ package struct Numbering: Sendable, Equatable {
             base += wasReset ? Int64(floor - start) : Int64(floor) - announced(now)
         }
         let announced = announced(now)
-        defer { isProvisional = false }
-        if announced == known { return .confirmed }
+        let told = base - markedBase
+        defer {
+            isProvisional = false
+            markedBase = base
+        }
+        if announced == known {
+            // Another replica's mark came first, and explains what this one heard as well.
+            guard told > 0 else { return .confirmed }
+            return now < counter ? .reset : .surplus(UInt64(told))
+        }
         if announced > known {
             let missed = UInt64(announced - known)
             self.offset = offset + missed

@@ -168,10 +168,28 @@ struct NumberingTests {
         #expect(witness.isProvisional && late.isProvisional)
         witness.pin()
         late.pin()
-        #expect(witness.resolve(counter: 103) == .confirmed, "it has counted them itself")
+        #expect(witness.resolve(counter: 103) == .surplus(5), "it has heard them itself, and says so")
         #expect(late.resolve(counter: 103) == .renumbered(after: 101, by: 5))
         #expect(!witness.isProvisional && !late.isProvisional)
         #expect(Set([leader.next(), witness.next(), late.next()]) == [109])
+    }
+
+    /// Row 41: another replica's mark was the first to show them.
+    @Test func whatAnotherReplicaToldFirstIsStillCountedHere() {
+        var forged = numbered(at: 100)
+        for _ in 0..<5 { _ = forged.next() }
+        forged.adopt(base: 5)
+        forged.pin()
+        #expect(forged.resolve(counter: 100) == .surplus(5))
+        forged.pin()
+        #expect(forged.resolve(counter: 100) == .confirmed, "once")
+
+        var reset = numbered(at: 100)
+        _ = reset.next(2)
+        reset.adopt(base: 101)
+        reset.pin()
+        #expect(reset.resolve(counter: 1) == .reset)
+        #expect(reset.next() == 103)
     }
 
     @Test func aBaseThatIsKnownAlreadyLeavesNothingToProve() {
