@@ -18,6 +18,8 @@ package final class ThrowawayCertificates: Sendable {
     package let expired: Pair
     /// For `elsewhere.example` only.
     package let wrongName: Pair
+    /// For `localhost` only, as certificates without addresses are.
+    package let nameOnly: Pair
 
     /// Makes all of them, in about a tenth of a second.
     package static func make() async throws -> ThrowawayCertificates {
@@ -39,6 +41,7 @@ package final class ThrowawayCertificates: Sendable {
         client = try await issuer.issue("client", names: "DNS:client")
         expired = try await issuer.issue("expired", names: local, from: "20200101000000Z", to: "20200201000000Z")
         wrongName = try await issuer.issue("wrong-name", names: "DNS:elsewhere.example")
+        nameOnly = try await issuer.issue("name-only", names: "DNS:localhost")
     }
 
     deinit { Leftovers.removeDirectory(directory) }

@@ -11,6 +11,8 @@ package struct SentinelOptions: Sendable {
     package var downAfter = Duration.seconds(1)
     /// Password of the Sentinels themselves; that of the servers is in `server`.
     package var sentinelPassword: String?
+    /// TLS of the Sentinels themselves, where the servers have none.
+    package var sentinelTLS: ServerOptions.TLS?
     /// What master and replicas have in common; its port is ignored.
     package var server = ServerOptions()
 
@@ -131,13 +133,15 @@ extension ThrowawayServer {
     ) async throws -> ThrowawayServer {
         var options = ServerOptions()
         options.bind = group.server.bind
-        options.tls = group.server.tls
+        options.tls = group.sentinelTLS ?? group.server.tls
         options.password = group.sentinelPassword
         options.extra = [
             "sentinel monitor \(group.name) \(master.host) \(master.port) \(group.quorum)",
             "sentinel down-after-milliseconds \(group.name) \(group.downAfter.milliseconds)",
             "sentinel failover-timeout \(group.name) 5000",
         ]
+        // Else a Sentinel with certificates would speak TLS to servers without.
+        if group.sentinelTLS != nil, group.server.tls == nil { options.extra.append("tls-replication no") }
         if let password = group.server.password {
             options.extra.append("sentinel auth-pass \(group.name) \(password.quotedForRedis)")
         }
