@@ -58,9 +58,9 @@ package final class ReplicaGroup: Sendable {
     }
 
     /// Starts one that has ended, and waits until it listens to every node that is there.
-    package func startAgain(_ replica: ThrowawayReplica, nodes: Int? = nil) async throws {
+    package func startAgain(_ replica: ThrowawayReplica, nodes: Int? = nil, binary: String? = nil) async throws {
         let starts = replica.count(of: "found Redis") + 1
-        try await replica.start()
+        try await replica.start(binary: binary)
         try await waitUntilReady(replica, starts: starts, nodes: nodes)
     }
 

@@ -27,6 +27,8 @@ package enum Scenario: String, CaseIterable, Sendable {
     case sigstop
     /// 32.
     case rolling
+    /// 86. Only with another build to change to and from.
+    case upgrade
     /// 14, 33.
     case masterKilled = "master-killed"
     /// 48.
@@ -89,6 +91,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         switch (self, pace) {
         case (.sigstop, .full), (.nodeLeaves, .full): 34
         case (.rolling, .full): 30
+        case (.upgrade, _): 40
         case (.masterKilled, .full), (.masterFrozen, .full): 28
         case (.allDown, .full), (.slowHandler, .full): 75
         case (.reshardBacklog, .full): 95
@@ -128,6 +131,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .sigterm: try await stage.terminateLeader()
         case .sigstop: try await stage.freezeLeader(for: stage.pace.freeze)
         case .rolling: try await stage.restartAllInTurn()
+        case .upgrade: try await stage.restartAll(as: stage.builds)
         case .masterKilled: try await stage.killMaster()
         case .masterFrozen: try await stage.freezeMaster()
         case .failover: try await stage.failOver()

@@ -10,6 +10,8 @@ package struct ScenarioRun: Sendable {
     package var nodeTimeout: Duration
     /// Path of the `lapse` executable.
     package var binary: String
+    /// Another build of it, for ``Scenario/upgrade``.
+    package var otherBinary: String?
     package var pace: Pace
     /// Where to put the replicas' logs; nil throws them away.
     package var logs: URL?
@@ -37,8 +39,8 @@ package struct ScenarioRun: Sendable {
         options.replicasPerMaster = scenario.replicasPerMaster
         if scenario.replicasPerMaster == 0 { options.server.extra = ["cluster-require-full-coverage no"] }
         return try await Self.withStage(
-            options, binary: binary, leaseTTL: leaseTTL, pace: pace, extra: scenario.replicaOptions + replicaOptions,
-            hasReaders: scenario.hasReaders
+            options, binary: binary, otherBinary: otherBinary, leaseTTL: leaseTTL, pace: pace,
+            extra: scenario.replicaOptions + replicaOptions, hasReaders: scenario.hasReaders
         ) { stage in
             let ledger = try await scenario.hasCompanions ? withCompanions(stage) : withTraffic(stage)
             await stage.group.shutDown()
@@ -49,7 +51,8 @@ package struct ScenarioRun: Sendable {
 
     /// Sets the stage, and clears it whatever happens.
     static func withStage<Result: Sendable>(
-        _ options: ClusterOptions, binary: String, leaseTTL: Duration, pace: Pace, extra: [String],
+        _ options: ClusterOptions, binary: String, otherBinary: String? = nil, leaseTTL: Duration, pace: Pace,
+        extra: [String],
         hasReaders: Bool = false, _ play: (Stage) async throws -> Result
     ) async throws -> Result {
         var options = options
@@ -64,7 +67,9 @@ package struct ScenarioRun: Sendable {
             let probe = AccountProbe(group.replicas)
             defer { probe.stop() }
             let result = try await play(
-                Stage(cluster: cluster, group: group, witness: witness, pace: pace, probe: probe))
+                Stage(
+                    cluster: cluster, group: group, witness: witness, pace: pace, probe: probe,
+                    builds: (otherBinary, binary)))
             try await witness.stop()
             await cluster.shutDown()
             return result

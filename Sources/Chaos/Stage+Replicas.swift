@@ -34,6 +34,22 @@ extension Stage {
         return trace
     }
 
+    /// Every replica in turn becomes one of another build, and then one of its own build again.
+    func restartAll(as builds: (other: String?, own: String)) async throws -> Trace {
+        guard let other = builds.other else {
+            throw ThrowawayRedisError("name the build to change to and from: --other-binary PATH")
+        }
+        var trace = Trace()
+        for build in [other, builds.own] {
+            for replica in group.replicas {
+                let code = await replica.terminate()
+                trace.note += "exit \(code ?? -1) "
+                try await group.startAgain(replica, binary: build)
+            }
+        }
+        return trace
+    }
+
     /// Nobody listens for a while. They end in order: what they leave is exact.
     func stopAll(for time: Duration) async throws -> Trace {
         var trace = Trace()

@@ -8,6 +8,7 @@ package struct Stage: Sendable {
     package let witness: ExpirationWitness
     package let pace: Pace
     let probe: AccountProbe
+    var builds: (other: String?, own: String) = (nil, "")
 
     /// The n-th master, counted round and round.
     func master(_ index: Int = 0) async throws -> ThrowawayServer {

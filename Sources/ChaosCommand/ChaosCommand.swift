@@ -24,6 +24,9 @@ struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "The lapse executable; by default the one built beside this.")
     var binary: String?
 
+    @Option(help: "Another build of it, for the scenario upgrade.")
+    var otherBinary: String?
+
     @Option(help: "A folder for the replicas' logs.")
     var logs: String?
 
@@ -48,11 +51,15 @@ struct ChaosCommand: AsyncParsableCommand {
                 if try await !random(seed == 0 ? .random(in: 1...UInt64(Int.max)) : seed, ttl) { failures += 1 }
                 continue
             }
-            for scenario in chosen.isEmpty ? Scenario.allCases.filter({ $0 != .none }) : chosen {
+            for scenario in chosen.isEmpty ? Scenario.allCases.filter(isInTable) : chosen {
                 if await !row(scenario, ttl) { failures += 1 }
             }
         }
         if failures > 0 { throw ExitCode(1) }
+    }
+
+    private func isInTable(_ scenario: Scenario) -> Bool {
+        scenario != .none && (scenario != .upgrade || otherBinary != nil)
     }
 
     /// Runs a scenario and shows its row; false when it failed.
@@ -61,6 +68,7 @@ struct ChaosCommand: AsyncParsableCommand {
             scenario, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout), binary: executable)
         run.logs = logs.map { URL(filePath: $0) }
         run.replicaOptions = options
+        run.otherBinary = otherBinary
         do {
             let ledger = try await run.run()
             Self.show(ledger.row)

@@ -28,6 +28,7 @@ package final class ThrowawayReplica: Sendable {
 
     private struct State {
         var child: ChildProcess?
+        var binary: String
         var readOffset = 0
         var handled: [Handled] = []
         var unreadable = 0
@@ -37,11 +38,10 @@ package final class ThrowawayReplica: Sendable {
 
     package let id: String
     package let directory: URL
-    private let binary: String
     private let arguments: [String]
     private let environment: [String: String]
     private let hasReader: Bool
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private var outputFile: URL { directory.appending(path: "handled.ndjson") }
     private var logFile: URL { directory.appending(path: "log") }
 
@@ -54,7 +54,7 @@ package final class ThrowawayReplica: Sendable {
     ) throws {
         self.id = id
         self.hasReader = hasReader
-        self.binary = binary
+        state = Mutex(State(binary: binary))
         self.arguments = ["run", "--id", id, "--handler", "ndjson", "--log-format", "text"] + arguments
         self.environment = environment
         directory = try Leftovers.makeDirectory("replica-\(id)")
@@ -66,7 +66,13 @@ package final class ThrowawayReplica: Sendable {
     }
 
     /// Starts the process, again after it ended: output and log go on in the same files.
-    package func start() async throws {
+    ///
+    /// - Parameter binary: another build of the executable, from now on; nil for the one it had.
+    package func start(binary: String? = nil) async throws {
+        let binary = state.withLock { state in
+            if let binary { state.binary = binary }
+            return state.binary
+        }
         let output = try Self.append(outputFile)
         let log = try Self.append(logFile)
         defer { try? log.close() }
