@@ -34,9 +34,6 @@ let package = Package(
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
         .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
-        .executable(name: "lapse-chaos", targets: ["ChaosCommand"]),
-        .executable(name: "lapse-simulate", targets: ["SimulateCommand"]),
-        .executable(name: "lapse-bench", targets: ["BenchCommand"]),
     ],
     traits: [
         .trait(name: "MySQL", description: "Election over MySQL and MariaDB; needs libmariadb-dev.")
@@ -95,8 +92,12 @@ let package = Package(
             ],
             swiftSettings: rules),
         .target(name: "Processes", swiftSettings: rules),
-        .target(name: "ThrowawayRedis", dependencies: ["Processes"], swiftSettings: rules),
-        .target(name: "ThrowawayStores", dependencies: ["Processes", "ThrowawayRedis"], swiftSettings: rules),
+        .target(
+            name: "ThrowawayRedis", dependencies: ["Processes"], path: "Sources/Development/ThrowawayRedis",
+            swiftSettings: rules),
+        .target(
+            name: "ThrowawayStores", dependencies: ["Processes", "ThrowawayRedis"],
+            path: "Sources/Development/ThrowawayStores", swiftSettings: rules),
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
@@ -108,41 +109,46 @@ let package = Package(
             ],
             swiftSettings: rules),
 
-        // The closure of the README, compiled and run by the tests.
+        // Sources/Examples: programs of the manual, compiled and run by the tests.
         .executableTarget(
             name: "CartExample",
             dependencies: [
                 "Lapse", "LeaderElection", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: rules),
+            path: "Sources/Examples/CartExample", swiftSettings: rules),
+
+        // Sources/Development: what tests and measures the rest. No product names these targets, so that a package that uses
+        // this one does not get them; SwiftPM makes each executable here a product of the root package, named as its target.
 
         // The fault table: real faults against real clusters, and the account.
-        .target(name: "Chaos", dependencies: ["LeaderElection", "ThrowawayRedis"], swiftSettings: rules),
+        .target(
+            name: "Chaos", dependencies: ["LeaderElection", "ThrowawayRedis"], path: "Sources/Development/Chaos",
+            swiftSettings: rules),
         .executableTarget(
-            name: "ChaosCommand",
+            name: "lapse-chaos",
             dependencies: [
                 "Chaos", "ThrowawayRedis", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: rules),
+            path: "Sources/Development/ChaosCommand", swiftSettings: rules),
 
         // The decisions in simulated time: faults by the thousand, drawn from seeds.
         .target(
             name: "Simulation", dependencies: ["Lapse", "LeaderElection", "RedisClient", "RESP", nioCore],
-            exclude: ["README.md"], swiftSettings: rules),
+            path: "Sources/Development/Simulation", exclude: ["README.md"], swiftSettings: rules),
         .executableTarget(
-            name: "SimulateCommand",
+            name: "lapse-simulate",
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: rules),
+            path: "Sources/Development/SimulateCommand", swiftSettings: rules),
 
         // What it costs: processor time per million expirations, beside a bare C loop.
         .executableTarget(
-            name: "BenchCommand",
+            name: "lapse-bench",
             dependencies: [
                 "Lapse", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: rules),
+            path: "Sources/Development/BenchCommand", swiftSettings: rules),
 
         // Tests, a target a module.
         .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),

@@ -33,7 +33,7 @@ struct ExampleTests {
         // There it stands inside a type and its function.
         let lines = shown.split(separator: "\n").map { "        \($0)\n" }
         #expect(lines.count > 5)
-        #expect(try Self.text(of: "Sources/CartExample/CartExample.swift").contains(lines.joined()))
+        #expect(try Self.text(of: "Sources/Examples/CartExample/CartExample.swift").contains(lines.joined()))
     }
 
     @Test("the README shows the user that `lapse doctor --acl` prints")
