@@ -30,6 +30,7 @@ let package = Package(
     products: [
         .library(name: "Lapse", targets: ["Lapse"]),
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
+        .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
         .library(name: "LeaderElectionEtcd", targets: ["LeaderElectionEtcd"]),
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
         .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL"]),
@@ -56,30 +57,44 @@ let package = Package(
         // The house, ground floor first. An arrow only ever points to a row above.
         .target(name: "CHiredisReader", linkerSettings: [.linkedLibrary("hiredis")]),
         .target(name: "RESP", dependencies: ["CHiredisReader", nioCore], swiftSettings: rules),
+        .target(name: "Endpoints", dependencies: [nioCore, nioPosix, nioSSL], swiftSettings: rules),
+        .target(name: "Timing", dependencies: [nioCore], swiftSettings: rules),
         .target(
-            name: "RedisClient", dependencies: ["RESP", nioCore, nioPosix, nioSSL, logging], swiftSettings: rules),
+            name: "RedisClient",
+            dependencies: ["Endpoints", "RESP", "Timing", nioCore, nioPosix, nioSSL, logging], swiftSettings: rules),
         .target(
-            name: "LeaderElection", dependencies: ["RedisClient", "RESP", nioCore, nioPosix, logging],
+            name: "LeaderElection", dependencies: ["Timing", nioCore, nioPosix, logging], swiftSettings: rules),
+        .target(
+            name: "LeaderElectionRedis",
+            dependencies: [
+                "Endpoints", "LeaderElection", "RedisClient", "RESP", "Timing", nioCore, nioPosix, logging,
+            ],
             swiftSettings: rules),
         .target(
             name: "LeaderElectionEtcd",
-            dependencies: ["LeaderElection", "RedisClient", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging],
+            dependencies: [
+                "Endpoints", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
+            ],
             swiftSettings: rules),
         .target(
             name: "LeaderElectionConsul",
-            dependencies: ["LeaderElection", "RedisClient", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging],
+            dependencies: [
+                "Endpoints", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging,
+            ],
             swiftSettings: rules),
         .target(
             name: "CMariaDB", cSettings: [.define("LAPSE_MYSQL", .when(traits: ["MySQL"]))],
             linkerSettings: [.linkedLibrary("mariadb", .when(traits: ["MySQL"]))]),
         .target(
             name: "LeaderElectionMySQL",
-            dependencies: ["LeaderElection", "RedisClient", "CMariaDB", nioCore, nioPosix, logging],
+            dependencies: ["CMariaDB", "Endpoints", "LeaderElection", "Timing", nioCore, nioPosix, logging],
             swiftSettings: rules),
         .target(
             name: "Lapse",
             dependencies: [
-                "LeaderElection", "RedisClient", "RESP", nioCore, nioPosix, logging, metrics, lifecycle,
+                "Endpoints", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Timing", nioCore,
+                nioPosix,
+                logging, metrics, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
@@ -101,8 +116,9 @@ let package = Package(
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
-                "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd",
-                "LeaderElectionMySQL", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
+                "Endpoints", "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd",
+                "LeaderElectionMySQL", "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
+                "Timing",
                 nioCore, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -134,7 +150,8 @@ let package = Package(
 
         // The decisions in simulated time: faults by the thousand, drawn from seeds.
         .target(
-            name: "Simulation", dependencies: ["Lapse", "LeaderElection", "RedisClient", "RESP", nioCore],
+            name: "Simulation",
+            dependencies: ["Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Timing", nioCore],
             path: "Sources/Development/Simulation", exclude: ["README.md"], swiftSettings: rules),
         .executableTarget(
             name: "lapse-simulate",
@@ -145,7 +162,8 @@ let package = Package(
         .executableTarget(
             name: "lapse-bench",
             dependencies: [
-                "Lapse", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
+                "Lapse", "LeaderElection", "LeaderElectionRedis", "ThrowawayRedis", "ThrowawayStores", "Timing",
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Development/BenchCommand", swiftSettings: rules),
@@ -153,23 +171,37 @@ let package = Package(
         // Tests, a target a module.
         .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
         .testTarget(
-            name: "LeaderElectionTests", dependencies: ["LeaderElection", "Simulation", nioCore, nioPosix, logging],
+            name: "EndpointsTests", dependencies: ["Endpoints", "ThrowawayRedis", nioSSL], swiftSettings: rules),
+        .testTarget(name: "TimingTests", dependencies: ["Timing", nioCore, nioPosix], swiftSettings: rules),
+        .testTarget(
+            name: "LeaderElectionTests",
+            dependencies: ["LeaderElection", "Simulation", "Timing", nioCore, nioPosix, logging], swiftSettings: rules),
+        .testTarget(
+            name: "LeaderElectionRedisTests",
+            dependencies: [
+                "Endpoints", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "Timing",
+                nioCore, nioPosix, logging,
+            ],
             swiftSettings: rules),
         .testTarget(
             name: "StoreTests",
             dependencies: [
-                "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL", "RedisClient",
-                "RESP", "ThrowawayRedis", "ThrowawayStores", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
+                "Endpoints", "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL",
+                "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "ThrowawayStores", "Timing",
+                asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
             ],
             swiftSettings: rules),
         .testTarget(
             name: "RedisClientTests",
-            dependencies: ["RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, nioSSL, logging],
+            dependencies: [
+                "Endpoints", "RedisClient", "RESP", "ThrowawayRedis", "Timing", nioCore, nioPosix, nioSSL, logging,
+            ],
             swiftSettings: rules),
         .testTarget(
             name: "LapseTests",
             dependencies: [
-                "Lapse", "LeaderElection", "RedisClient", "RESP", "ThrowawayRedis", nioCore, nioPosix, logging,
+                "Endpoints", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis",
+                "Timing", nioCore, nioPosix, logging,
             ],
             swiftSettings: rules),
         .testTarget(
@@ -188,7 +220,9 @@ let package = Package(
         .testTarget(
             name: "LapseCommandTests",
             dependencies: [
-                "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "ThrowawayRedis", "ThrowawayStores", logging,
+                "Endpoints", "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionRedis",
+                "RedisClient",
+                "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: rules),
@@ -205,7 +239,9 @@ if Context.environment["LAPSE_BENCHMARKS"] != nil {
         .executableTarget(
             name: "PartsBenchmarks",
             dependencies: [
-                "CAllocationCount", "Lapse", "LeaderElection", "RedisClient", "RESP", nioCore, nioPosix, logging,
+                "CAllocationCount", "Endpoints", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient",
+                "RESP",
+                "Timing", nioCore, nioPosix, logging,
                 .product(name: "Benchmark", package: "benchmark"),
             ],
             path: "Benchmarks/PartsBenchmarks", swiftSettings: rules),

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import RedisClient
 import Synchronization
+import Timing
 
 /// The whole way, over the product's own lanes: from bytes into the log, and from there to a handler that only counts.
 func handling() {

@@ -1,5 +1,6 @@
 import Benchmark
 import LeaderElection
+import Timing
 
 /// The decisions of a leader that renews its lease on three registers.
 func renewing() {

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RedisClient
+import Timing
 
 /// The way into Redis for subcommands that look and take no part in the election.
 final class RedisAccess: Sendable {

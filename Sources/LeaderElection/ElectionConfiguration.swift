@@ -41,7 +41,7 @@ public struct ElectionConfiguration: Sendable {
     /// `<host>-<pid>-<random>`: another one for every start, so that a restarted replica is not taken for the old.
     public static func uniqueID() -> String {
         let random = String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)
-        return "\(SystemClock.hostName)-\(SystemClock.processID)-\(random)"
+        return "\(ThisProcess.hostName)-\(ThisProcess.id)-\(random)"
     }
 
     /// Throws if the times do not fit together.

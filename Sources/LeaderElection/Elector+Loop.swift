@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Synchronization
+import Timing
 
 /// The loop that carries out what the machine decides. All of it runs on the elector's event loop.
 extension Elector {

@@ -2,6 +2,7 @@ public import Logging
 public import NIOCore
 import NIOPosix
 import Synchronization
+import Timing
 
 /// Takes part in an election, and runs a body while this replica leads.
 ///

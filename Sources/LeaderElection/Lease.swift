@@ -1,4 +1,5 @@
 import Synchronization
+package import Timing
 
 /// The right to act as the leader until a time. Any thread may ask at any moment: the answer is two clocks
 /// and a memory, never the network and never a lock.

@@ -1,5 +1,3 @@
-import RESP
-
 /// A register's vote.
 public struct Vote: Sendable, Hashable {
     /// The register's counter after this vote: larger than in every vote before.
@@ -7,10 +5,13 @@ public struct Vote: Sendable, Hashable {
     /// The largest term that was ever confirmed here, 0 if none.
     public let term: UInt64
 
+    /// Some registers count with doubles, which are exact up to here.
+    private static let limit: UInt64 = 1 << 53
+
     /// A vote, as a register grants it. A term from 2^53 on cannot be true and counts as 2^53: the next one can be counted still.
     public init(counter: UInt64, term: UInt64) {
         self.counter = counter
-        self.term = min(term, PlausibleCount.limit)
+        self.term = min(term, Self.limit)
     }
 }
 

@@ -1,3 +1,5 @@
+import Timing
+
 /// One uninterrupted leadership, as its body sees it.
 ///
 /// The body's task is cancelled when the term must end at once. Before a graceful end it is asked to drain: it

@@ -1,9 +1,9 @@
 import AsyncHTTPClient
+import Endpoints
 import LeaderElection
 import NIOCore
 import NIOHTTP1
 import NIOSSL
-import RedisClient
 import Synchronization
 
 /// Consul's HTTP API at the first agent that answers.

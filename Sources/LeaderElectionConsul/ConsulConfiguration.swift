@@ -1,5 +1,5 @@
+package import Endpoints
 public import NIOSSL
-package import RedisClient
 
 /// Where Consul is, and how an election is kept there.
 ///

@@ -1,4 +1,4 @@
-import RedisClient
+import Endpoints
 
 extension ConsulConfiguration {
     /// Reads `consul://host:8500[,host:8500…]/prefix`, or `consul+tls://` for TLS. `password` is an ACL token, the

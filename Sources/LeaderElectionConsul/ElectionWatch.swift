@@ -1,6 +1,7 @@
 import LeaderElection
 import NIOCore
 import Synchronization
+import Timing
 
 /// Waits for changes of an election's keys by Consul's blocking queries.
 final class ElectionWatch: Sendable {

@@ -1,5 +1,5 @@
+package import Endpoints
 public import NIOSSL
-package import RedisClient
 
 /// Where etcd is and how to log in.
 public struct EtcdConfiguration: Sendable {

@@ -1,8 +1,8 @@
 import AsyncHTTPClient
+import Endpoints
 import LeaderElection
 import NIOCore
 import NIOSSL
-import RedisClient
 
 /// Why etcd gave no good answer.
 enum EtcdFailure: Error, Sendable, Hashable {

@@ -1,10 +1,10 @@
 import AsyncHTTPClient
+import Endpoints
 import Foundation
 import LeaderElection
 import Logging
 import NIOCore
 import NIOHTTP1
-import RedisClient
 import Synchronization
 
 /// etcd's HTTP/JSON gateway, at the first endpoint that answers.

@@ -1,5 +1,5 @@
+import Endpoints
 public import NIOSSL
-import RedisClient
 
 /// What is wrong with a store's URL, and what to write instead. It repeats nothing of the URL's user or password.
 public struct EtcdURLError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -3,6 +3,7 @@ import LeaderElection
 import Logging
 import NIOCore
 import Synchronization
+import Timing
 
 /// Waits for the end of the lock. Every wait continues at the revision where the last one ended, so that nothing
 /// that happened in between, or while no connection was there, is missed.

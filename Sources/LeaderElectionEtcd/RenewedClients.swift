@@ -1,6 +1,6 @@
 import AsyncHTTPClient
+import Endpoints
 import NIOSSL
-import RedisClient
 import Synchronization
 
 /// The HTTP client of a store, made anew when its TLS files have changed.

@@ -1,7 +1,7 @@
 #if !MySQL
+import Endpoints
 public import LeaderElection
 public import Logging
-package import RedisClient
 
 /// Where the election's table is. This build knows no MySQL: none can be made.
 public struct MySQLConfiguration: Sendable {

@@ -1,6 +1,6 @@
 #if MySQL
+import Endpoints
 import CMariaDB
-import RedisClient
 
 /// One client of the C library. Everything but `interrupt` belongs to the database's thread.
 // The C client guards what `interrupt` reads by a lock of its own; the rest is only called on one thread.

@@ -1,5 +1,5 @@
 #if MySQL
-package import RedisClient
+package import Endpoints
 
 extension MySQLConfiguration {
     private static let shape = "mysql://user@host:3306/database?scheme=heartbeat"

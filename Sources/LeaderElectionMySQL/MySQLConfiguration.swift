@@ -1,5 +1,5 @@
 #if MySQL
-package import RedisClient
+package import Endpoints
 
 /// Where the election's table is, and who asks for it.
 ///

@@ -1,3 +1,4 @@
+import Endpoints
 package import RESP
 
 /// What went wrong with a Redis node, and what to do about it.
@@ -52,11 +53,8 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The text where nothing but the end of the connection is known.
-    static let hangUp = "the server closed the connection"
-
     /// Whether another look could tell more.
-    var saysNoReason: Bool { kind == .closed && text == Self.hangUp }
+    var saysNoReason: Bool { kind == .closed && text == ConnectionTrouble.hangUp }
 
     package var description: String { node.map { "\($0): \(text)" } ?? text }
 

@@ -1,5 +1,6 @@
 import LeaderElection
 import Testing
+import Timing
 
 @testable import LapseCommand
 

@@ -1,5 +1,6 @@
 import Foundation
 import LeaderElection
+import LeaderElectionRedis
 import Testing
 import ThrowawayRedis
 

@@ -1,6 +1,7 @@
 import LeaderElection
 import Simulation
 import Testing
+import Timing
 
 /// Rows 117 and 118: terms that rest on a bare majority, and registers that forget.
 @Suite struct BareMajorityTests {

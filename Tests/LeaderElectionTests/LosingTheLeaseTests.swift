@@ -1,6 +1,7 @@
 import LeaderElection
 import Simulation
 import Testing
+import Timing
 
 /// Rows 5 to 9, 17: how a leader stops being one.
 @Suite struct LosingTheLeaseTests {

@@ -1,6 +1,7 @@
 import LeaderElection
 import Simulation
 import Testing
+import Timing
 
 /// Rows 2, 3 and 4: votes that were applied though nobody heard of it in time.
 @Suite struct LostMessageTests {

@@ -1,6 +1,7 @@
 import LeaderElection
 import Simulation
 import Synchronization
+import Timing
 
 /// Registers in memory, for the elector on real clocks.
 final class MemoryRegister: LeaseRegister {

@@ -1,3 +1,4 @@
+import Endpoints
 import NIOCore
 import RESP
 import Testing

@@ -4,6 +4,7 @@ import NIOPosix
 import RESP
 import Testing
 import ThrowawayRedis
+import Timing
 
 @testable import RedisClient
 

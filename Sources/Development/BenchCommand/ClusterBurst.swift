@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 import ThrowawayRedis
 
 /// All keys of three masters run out at once; the leader must handle every one, and no feed may be cut off.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LeaderElection
+import LeaderElectionRedis
 import ThrowawayRedis
 
 /// What a log costs that nobody empties: a follower whose leader publishes no progress keeps everything.

@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 import ThrowawayRedis
 
 /// Who listens to the burst.

@@ -1,3 +1,5 @@
+import Timing
+
 /// What will happen, in the order of time, and for equal times in the order of being planned.
 package struct EventQueue<Element> {
     private struct Entry {

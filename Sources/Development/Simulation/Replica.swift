@@ -1,6 +1,8 @@
 import Lapse
 import LeaderElection
+import LeaderElectionRedis
 import RedisClient
+import Timing
 
 /// One life of one replica: the product's own values, with clocks and a process that the schedule governs.
 final class Replica {

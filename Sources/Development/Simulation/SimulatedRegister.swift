@@ -1,5 +1,6 @@
 import Lapse
 package import LeaderElection
+import LeaderElectionRedis
 
 /// A register as a value, with a clock of its own: what a lock key and its scripts do, step by step.
 package struct SimulatedRegister: Sendable {

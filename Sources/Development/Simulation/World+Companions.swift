@@ -1,6 +1,7 @@
 import Lapse
 import LeaderElection
 import RedisClient
+import Timing
 
 /// One master's sweep for companions without a timer, while its replica leads.
 final class Sweep {

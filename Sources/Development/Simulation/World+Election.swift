@@ -1,5 +1,6 @@
 import Lapse
 import LeaderElection
+import Timing
 
 /// The lease machine of each replica, between its clock and the registers.
 extension World {

@@ -3,6 +3,7 @@ import LeaderElection
 import NIOCore
 import RESP
 import RedisClient
+import Timing
 
 /// One replica's subscription to one server, kept alive.
 final class Feed {

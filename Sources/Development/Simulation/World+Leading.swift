@@ -1,5 +1,6 @@
 import Lapse
 import LeaderElection
+import Timing
 
 /// The body of a term: read where the last leader stood, move the cursors, drain, write, return.
 extension World {

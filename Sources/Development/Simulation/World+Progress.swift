@@ -1,5 +1,6 @@
 import Lapse
 import LeaderElection
+import Timing
 
 /// Progress beside the lock: the leader's writes, everybody's reads.
 extension World {

@@ -1,6 +1,7 @@
 import Lapse
 import LeaderElection
 import NIOCore
+import Timing
 
 /// A leader's hole, its question to the peers, and their answers in a short-lived list.
 extension World {

@@ -1,4 +1,6 @@
 import LeaderElection
+import LeaderElectionRedis
+import Timing
 
 /// Every replica signs its rules in the deployment, whatever registers it counts: see ``GroupRules``.
 extension World {

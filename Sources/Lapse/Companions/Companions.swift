@@ -4,6 +4,7 @@ import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Gets the value of an expired key from its companion, and deletes the companion once the value has been handled.
 final class Companions: Sendable {

@@ -4,6 +4,7 @@ import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Sweeps one master for companions whose timer is gone, as its machine says.
 final class MasterSweep: Sendable {

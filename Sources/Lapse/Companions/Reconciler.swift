@@ -2,6 +2,7 @@ import LeaderElection
 import NIOCore
 import RedisClient
 import Synchronization
+import Timing
 
 /// Finds what Redis forgot: sweeps every master for companions whose timer is gone, while this replica leads.
 ///

@@ -4,6 +4,7 @@ import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Where expirations go that no attempt could handle: a stream, or the log.
 ///

@@ -1,6 +1,7 @@
 import LeaderElection
 import RedisClient
 import Synchronization
+import Timing
 
 /// When the handler that runs in a lane must be finished. One timer serves many handlers.
 final class Deadline: Sendable {

@@ -1,6 +1,7 @@
 package import LeaderElection
 package import RedisClient
 import Synchronization
+package import Timing
 
 /// Moves the leader's cursors: takes expirations from the logs, hands them to the lanes, keeps account of what was finished.
 ///

@@ -4,6 +4,7 @@ package import Logging
 package import NIOCore
 import RedisClient
 import Synchronization
+import Timing
 
 /// One of the N places where handlers run: it takes expirations and handles them one after the other.
 ///

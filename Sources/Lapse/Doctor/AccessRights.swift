@@ -1,4 +1,6 @@
+import Endpoints
 import LeaderElection
+import LeaderElectionRedis
 package import RedisClient
 
 /// The smallest ACL user that can do all that Lapse does, as the lines that create it.

@@ -1,8 +1,10 @@
 import LeaderElection
+import LeaderElectionRedis
 import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Does on one master what `lapse run` does there, and lets a key of its own expire, which must be heard.
 ///

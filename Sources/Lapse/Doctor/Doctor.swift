@@ -1,9 +1,12 @@
+import Endpoints
 import LeaderElection
+import LeaderElectionRedis
 import Logging
 import NIOCore
 import NIOPosix
 import RESP
 import RedisClient
+import Timing
 
 /// Looks at every server of a deployment the way Lapse would use it, and tells what is wrong and how to mend it.
 package final class Doctor: Sendable {

@@ -1,6 +1,8 @@
 import LeaderElection
+import LeaderElectionRedis
 import RESP
 import RedisClient
+import Timing
 
 /// Learns the facts about one server.
 struct NodeExamination {

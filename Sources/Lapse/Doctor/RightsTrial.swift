@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 import NIOCore
 import RESP
 import RedisClient

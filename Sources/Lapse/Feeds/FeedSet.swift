@@ -2,6 +2,7 @@ import LeaderElection
 import NIOCore
 import RedisClient
 import Synchronization
+import Timing
 
 /// One feed for every node of the deployment, replicas included: they come, go, and change roles at run time.
 ///

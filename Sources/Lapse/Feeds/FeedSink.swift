@@ -3,6 +3,7 @@ import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// What a feed hears goes here, on its event loop: expirations into the log, marks and releases to whom they concern.
 final class FeedSink: PushReceiver {
@@ -123,14 +124,5 @@ final class FeedSink: PushReceiver {
         silence.store(silent, ordering: .releasing)
         if silent { log.doubt() }
         bell.ring()
-    }
-}
-
-/// The wall clock, read at the edge.
-package enum WallClock {
-    /// Milliseconds since 1970.
-    package static func milliseconds() -> UInt64 {
-        let wall = SystemClock.read().wall.components
-        return UInt64(max(0, wall.seconds * 1000 + wall.attoseconds / 1_000_000_000_000_000))
     }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import RedisClient
+import Timing
 
 /// What follows from a silence: whether the node kept its role.
 extension NodeFeed {

@@ -1,9 +1,11 @@
 import LeaderElection
+import LeaderElectionRedis
 import Logging
 import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// What all feeds share.
 struct FeedSurroundings: Sendable {

@@ -4,6 +4,7 @@ import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Has all replicas number a process alike.
 ///

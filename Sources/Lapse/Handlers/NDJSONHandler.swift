@@ -1,5 +1,6 @@
 import FoundationEssentials
 import LeaderElection
+import Timing
 
 /// Prints every expiration as one line of JSON, for a program that reads them from a pipe.
 package struct NDJSONHandler: Sendable {

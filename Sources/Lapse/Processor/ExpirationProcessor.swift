@@ -5,6 +5,7 @@ import NIOPosix
 import RedisClient
 public import ServiceLifecycle
 import Synchronization
+import Timing
 
 /// Handles Redis key expirations: every one, on time, by one leader among the replicas, with nothing lost silently.
 ///

@@ -2,6 +2,7 @@ import LeaderElection
 import Logging
 import NIOCore
 import RedisClient
+import Timing
 
 /// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has all that it has.
 ///

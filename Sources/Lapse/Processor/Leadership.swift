@@ -2,6 +2,7 @@ import LeaderElection
 import Logging
 import NIOCore
 import RedisClient
+import Timing
 
 /// What a replica does while it leads: read where the last leader stood, move the cursors, write progress, drain.
 struct Leadership: Sendable {

@@ -1,6 +1,7 @@
 import LeaderElection
 import RedisClient
 import Synchronization
+import Timing
 
 /// What is kept for nodes goes some time after they have left.
 extension RunningProcessor {

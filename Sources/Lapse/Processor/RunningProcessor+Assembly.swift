@@ -1,9 +1,11 @@
 import LeaderElection
+import LeaderElectionRedis
 import Logging
 import NIOPosix
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// How the parts of a processor are put together, once the topology is known.
 extension RunningProcessor {

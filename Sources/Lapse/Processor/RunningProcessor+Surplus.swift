@@ -2,6 +2,7 @@ import LeaderElection
 import Logging
 import RedisClient
 import Synchronization
+import Timing
 
 /// What is told of expirations that were given up: too many waited, or the key was too large.
 extension RunningProcessor {

@@ -1,6 +1,7 @@
 import LeaderElection
 import Logging
 import Synchronization
+import Timing
 
 /// What stands in the way of the whole group, told when it lasts.
 struct GroupTroubles {

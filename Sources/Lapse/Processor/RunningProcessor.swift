@@ -1,8 +1,10 @@
 import LeaderElection
+import LeaderElectionRedis
 import Logging
 import NIOPosix
 import RedisClient
 import Synchronization
+import Timing
 
 /// The parts of a processor, put together once Redis has been reached.
 final class RunningProcessor: Sendable {

@@ -1,4 +1,5 @@
 package import LeaderElection
+package import LeaderElectionRedis
 import RESP
 import RedisClient
 import Synchronization

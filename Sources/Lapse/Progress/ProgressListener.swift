@@ -1,6 +1,7 @@
 import LeaderElection
 import Logging
 import Synchronization
+import Timing
 
 /// Takes in what the leader tells over the control channel while the registers refuse to write its progress.
 ///

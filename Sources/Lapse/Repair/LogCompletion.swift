@@ -2,6 +2,7 @@ package import Logging
 package import NIOCore
 import RedisClient
 import Synchronization
+import Timing
 
 /// Keeps this replica's logs whole: looks each second for what is missing in them, and asks the peers (see ``CatchUp``).
 package final class LogCompletion: Sendable {

@@ -4,6 +4,7 @@ package import NIOCore
 package import RESP
 package import RedisClient
 import Synchronization
+import Timing
 
 /// Answers replicas that missed something this one heard.
 ///

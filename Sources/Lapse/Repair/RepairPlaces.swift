@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 
 /// Where questions are published and answers put: beside the lock, and in a cluster on other nodes too.
 ///

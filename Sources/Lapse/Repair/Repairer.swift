@@ -4,6 +4,7 @@ package import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Fills holes in the leader's log with what its peers heard.
 ///

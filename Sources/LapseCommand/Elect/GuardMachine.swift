@@ -1,4 +1,5 @@
 import LeaderElection
+import Timing
 
 /// What a program's guard does, as a pure value: the program ends by the end of the lease, whatever becomes of lapse.
 ///

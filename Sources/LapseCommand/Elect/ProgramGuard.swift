@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import LeaderElection
 import Processes
+import Timing
 
 /// The process between lapse and the program of `lapse elect`: `lapse __guard GRACE-MS PROGRAM ARGUMENT...`.
 ///

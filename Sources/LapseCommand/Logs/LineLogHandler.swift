@@ -1,5 +1,6 @@
 import Lapse
 import Logging
+import Timing
 
 /// Prints log lines on stderr, each in one write, so that lines of many threads and processes never mix.
 struct LineLogHandler: LogHandler {

@@ -1,7 +1,9 @@
 import Lapse
 import LeaderElection
+import LeaderElectionRedis
 import RESP
 import RedisClient
+import Timing
 
 /// Reads an election group's state from Redis, changing nothing.
 struct GroupObserver: Sendable {

@@ -1,5 +1,6 @@
 import Lapse
 import LeaderElection
+import LeaderElectionRedis
 import RESP
 import RedisClient
 

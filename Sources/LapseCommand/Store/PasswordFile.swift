@@ -1,3 +1,4 @@
+import Endpoints
 import RedisClient
 
 /// A file that holds one password and nothing else, as an option names it.

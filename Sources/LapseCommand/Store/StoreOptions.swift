@@ -1,12 +1,15 @@
+import Endpoints
 import FoundationEssentials
 import Lapse
 import LeaderElection
 import LeaderElectionConsul
 import LeaderElectionEtcd
 import LeaderElectionMySQL
+import LeaderElectionRedis
 import Logging
 import NIOSSL
 import RedisClient
+import Timing
 
 /// What the options say about the store of an election.
 struct StoreOptions: Sendable {

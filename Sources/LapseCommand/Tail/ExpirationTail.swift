@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import RedisClient
 import Synchronization
+import Timing
 
 /// Listens to every node of a deployment, as it changes, and prints what they announce.
 final class ExpirationTail: Sendable {

@@ -1,6 +1,7 @@
 import Lapse
 import RESP
 import RedisClient
+import Timing
 
 /// Turns what one node announces into lines, a whole read at a time.
 final class TailReceiver: PushReceiver {

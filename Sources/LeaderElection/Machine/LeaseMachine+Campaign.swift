@@ -1,3 +1,5 @@
+import Timing
+
 /// From a first request to the beginning of a term.
 extension LeaseMachine {
     mutating func campaign(_ now: ClockReading) {

@@ -1,3 +1,5 @@
+import Timing
+
 /// From the beginning of a term to the decision to end it.
 extension LeaseMachine {
     /// The term under way, as long as its lease is kept alive.

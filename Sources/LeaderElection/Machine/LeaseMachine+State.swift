@@ -1,3 +1,5 @@
+import Timing
+
 extension LeaseMachine {
     package enum State: Sendable {
         /// No candidate now: not started, or waiting for a time or a wake-up.

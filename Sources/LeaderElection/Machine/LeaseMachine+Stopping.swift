@@ -1,3 +1,5 @@
+import Timing
+
 /// From the decision to end a term to the release, and to the end of it all.
 extension LeaseMachine {
     // MARK: Asked to end

@@ -1,3 +1,5 @@
+package import Timing
+
 /// The election as seen by one replica, as a pure value: events go in, effects come out. It reads no clock and
 /// does no I/O, so tests drive its time.
 ///

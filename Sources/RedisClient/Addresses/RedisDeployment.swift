@@ -1,3 +1,5 @@
+import Endpoints
+
 /// Where to begin and who logs in, read from what a user wrote: URLs, a password, TLS files, address rules.
 package struct RedisDeployment: Sendable {
     /// What a user writes.

@@ -1,3 +1,5 @@
+package import Endpoints
+
 /// One `--redis` address: `redis://`, `rediss://` or `redis+sentinel://`, with user, password and database.
 ///
 /// For Sentinel the path names the master: `redis+sentinel://host:26379/mymaster[/database]`.

@@ -1,3 +1,4 @@
+import Endpoints
 import NIOCore
 import RESP
 
@@ -79,7 +80,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let error = failure ?? lastWord ?? RedisError(.closed, node: node, RedisError.hangUp)
+        let error = failure ?? lastWord ?? RedisError(.closed, node: node, ConnectionTrouble.hangUp)
         failure = error
         departed += waiting.count
         let left = waiting

@@ -1,3 +1,5 @@
+package import Endpoints
+
 /// What every connection of one kind shares: who logs in, how, and how long to wait.
 package struct ConnectionSettings: Sendable {
     package var credentials: Credentials?

@@ -1,5 +1,7 @@
+import Endpoints
 package import NIOCore
 package import RESP
+import Timing
 
 /// Commands to one node over one connection that is made when needed and made anew when it breaks.
 ///

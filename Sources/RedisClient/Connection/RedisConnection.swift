@@ -1,3 +1,4 @@
+import Endpoints
 package import NIOCore
 import NIOPosix
 package import RESP

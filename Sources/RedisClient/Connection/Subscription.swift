@@ -1,5 +1,6 @@
 package import NIOCore
 package import RESP
+import Timing
 
 /// Takes what a subscription hears, on the subscription's event loop.
 package protocol PushReceiver: AnyObject, Sendable {

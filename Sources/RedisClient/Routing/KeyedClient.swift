@@ -1,5 +1,6 @@
 package import NIOCore
 package import RESP
+import Timing
 
 /// Commands for keys, sent to the node that owns the key's slot, following the cluster's redirections.
 ///

@@ -2,6 +2,7 @@ package import Logging
 package import NIOCore
 import RESP
 import Synchronization
+import Timing
 
 /// Keeps the view of the servers fresh: it looks about every second, and at once after a surprise.
 ///

@@ -2,6 +2,7 @@ import LeaderElection
 import NIOPosix
 import RedisClient
 import Testing
+import Timing
 
 @testable import Lapse
 

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
+import Timing
 
 @testable import Lapse
 @testable import RESP

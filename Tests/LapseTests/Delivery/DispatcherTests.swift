@@ -4,6 +4,7 @@ import NIOPosix
 import Synchronization
 import Testing
 import ThrowawayRedis
+import Timing
 
 @testable import Lapse
 @testable import RESP

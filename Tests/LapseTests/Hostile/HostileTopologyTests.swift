@@ -4,6 +4,7 @@ import Testing
 
 @testable import Lapse
 @testable import LeaderElection
+@testable import LeaderElectionRedis
 @testable import RedisClient
 
 /// I14 for what servers say of each other, and what registers answer.

@@ -1,5 +1,6 @@
 import LeaderElection
 import Simulation
+import Timing
 
 /// A replica in the simulated world: the real machine, with clocks and a body that the test governs.
 struct Candidate {

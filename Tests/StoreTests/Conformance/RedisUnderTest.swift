@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 import NIOPosix
 import RedisClient
 import ThrowawayRedis

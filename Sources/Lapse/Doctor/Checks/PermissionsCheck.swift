@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 
 /// The user may do what Lapse does.
 struct PermissionsCheck: Check {

@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import RedisClient
+@testable import Timing
 
 struct BeatTests {
     private let beat = Beat(every: .milliseconds(500), phase: 123_000_000)

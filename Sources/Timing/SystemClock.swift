@@ -36,7 +36,7 @@ package enum SystemClock {
     }
 
     /// A monotonic reading as an instant.
-    static func instant(_ monotonic: Duration) -> ContinuousClock.Instant {
+    package static func instant(_ monotonic: Duration) -> ContinuousClock.Instant {
         moment.instant + (monotonic - .nanoseconds(moment.nanoseconds))
     }
 
@@ -45,12 +45,4 @@ package enum SystemClock {
         _ = unsafe clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
-
-    static var hostName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "host" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    static var processID: Int32 { getpid() }
 }

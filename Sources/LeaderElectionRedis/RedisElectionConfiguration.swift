@@ -1,3 +1,4 @@
+import LeaderElection
 package import RedisClient
 
 /// Where Redis is and how to get in, for an election of its own over Redis; see ``RedisElectionStore``.

@@ -1,3 +1,4 @@
+import LeaderElection
 package import RESP
 package import RedisClient
 

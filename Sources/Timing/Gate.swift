@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A door that opens once, and that any number of tasks may wait at.
-final class Gate: Sendable {
+package final class Gate: Sendable {
     private struct State {
         var lastWaiter: UInt64 = 0
         var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -11,9 +11,11 @@ final class Gate: Sendable {
     /// Set with the lock held; read without it by whoever only looks, which lanes do for each handler.
     private let opened = Atomic(false)
 
-    var isOpen: Bool { opened.load(ordering: .acquiring) }
+    package init() {}
 
-    func open() {
+    package var isOpen: Bool { opened.load(ordering: .acquiring) }
+
+    package func open() {
         let waiters = state.withLock { state in
             opened.store(true, ordering: .releasing)
             defer { state.waiters.removeAll() }
@@ -23,7 +25,7 @@ final class Gate: Sendable {
     }
 
     /// Returns when the gate is open or the task is cancelled.
-    func wait() async {
+    package func wait() async {
         let id = state.withLock { state in
             state.lastWaiter += 1
             return state.lastWaiter

@@ -1,7 +1,7 @@
 import NIOPosix
 import Testing
 
-@testable import RedisClient
+@testable import Timing
 
 @Suite(.timeLimit(.minutes(1)))
 struct DoorbellTests {

@@ -1,4 +1,6 @@
+package import LeaderElection
 import Synchronization
+import Timing
 
 /// A store whose registers vote for this replica only while it shares the rules of its group; see ``GroupRules``.
 package final class RuledStore: LeaseStore {

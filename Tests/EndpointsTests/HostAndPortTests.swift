@@ -1,6 +1,6 @@
 import Testing
 
-@testable import RedisClient
+@testable import Endpoints
 
 struct HostAndPortTests {
     @Test(

@@ -1,3 +1,4 @@
+public import LeaderElection
 public import Logging
 import NIOCore
 import NIOPosix

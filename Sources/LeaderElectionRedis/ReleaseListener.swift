@@ -3,6 +3,7 @@ import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Hears on one node that the lease was given back. A cluster passes every PUBLISH on to all its nodes.
 ///

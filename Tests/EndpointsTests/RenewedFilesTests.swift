@@ -3,7 +3,7 @@ import NIOSSL
 import Testing
 import ThrowawayRedis
 
-@testable import RedisClient
+@testable import Endpoints
 
 /// Files that are renewed while the process runs.
 @Suite struct RenewedFilesTests {

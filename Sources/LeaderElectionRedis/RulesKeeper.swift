@@ -1,7 +1,9 @@
+package import LeaderElection
 package import NIOCore
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Signs the rules of this replica in the deployment, again and again; see ``GroupRules``.
 package final class RulesKeeper: Sendable {

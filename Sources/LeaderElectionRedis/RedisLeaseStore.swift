@@ -1,3 +1,4 @@
+package import LeaderElection
 import RedisClient
 import Synchronization
 

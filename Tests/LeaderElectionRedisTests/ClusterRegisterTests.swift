@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 import Logging
 import NIOCore
 import NIOPosix

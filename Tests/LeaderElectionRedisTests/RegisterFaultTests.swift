@@ -1,4 +1,6 @@
+import Endpoints
 import LeaderElection
+import LeaderElectionRedis
 import NIOPosix
 import RESP
 import RedisClient

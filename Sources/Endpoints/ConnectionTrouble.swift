@@ -3,11 +3,14 @@ import NIOPosix
 
 /// Why a connection failed, in words of our own: those of a socket library tell an operator nothing.
 package enum ConnectionTrouble {
+    /// The text where nothing but the end of the connection is known.
+    package static let hangUp = "the server closed the connection"
+
     /// What happened to a connection that was made.
     package static func text(_ error: any Error) -> String {
         switch error {
         case let error as IOError: reason(error)
-        case is ChannelError: RedisError.hangUp
+        case is ChannelError: hangUp
         default: "the connection failed"
         }
     }
@@ -37,7 +40,7 @@ package enum ConnectionTrouble {
     /// Numbers of Linux' errno.
     private static func reason(_ error: IOError) -> String {
         switch error.errnoCode {
-        case 104, 32: RedisError.hangUp
+        case 104, 32: hangUp
         case 110: "no answer in time"
         case 111: "connection refused"
         case 113, 101: "no route to the host"
