@@ -29,6 +29,7 @@ let package = Package(
     name: "lapse",
     products: [
         .library(name: "Lapse", targets: ["Lapse"]),
+        .library(name: "LapseAdmin", targets: ["LapseAdmin"]),
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
         .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
         .library(name: "LeaderElectionEtcd", targets: ["LeaderElectionEtcd"]),
@@ -99,6 +100,14 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: rules),
+        .target(name: "LapseHandlers", dependencies: ["Lapse", "Timing", nioPosix, logging], swiftSettings: rules),
+        .target(
+            name: "LapseDoctor",
+            dependencies: [
+                "Endpoints", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Timing", nioCore,
+                nioPosix, logging,
+            ],
+            swiftSettings: rules),
         .target(
             name: "LapseAdmin",
             dependencies: [
@@ -116,7 +125,8 @@ let package = Package(
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
-                "Endpoints", "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd",
+                "Endpoints", "Lapse", "LapseAdmin", "LapseDoctor", "LapseHandlers", "LeaderElection",
+                "LeaderElectionConsul", "LeaderElectionEtcd",
                 "LeaderElectionMySQL", "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "ThrowawayRedis",
                 "Timing",
                 nioCore, nioPosix, nioSSL, logging, metrics, lifecycle,
@@ -200,15 +210,25 @@ let package = Package(
         .testTarget(
             name: "LapseTests",
             dependencies: [
-                "Endpoints", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis",
-                "Timing", nioCore, nioPosix, logging,
+                "Endpoints", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
+                "ThrowawayRedis", "Timing", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: rules),
+        .testTarget(
+            name: "LapseHandlersTests", dependencies: ["LapseHandlers", "ThrowawayRedis"], swiftSettings: rules),
+        .testTarget(
+            name: "LapseDoctorTests",
+            dependencies: [
+                "Endpoints", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
+                "ThrowawayRedis", "Timing", logging,
             ],
             swiftSettings: rules),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Lapse", "LeaderElection"], swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["CartExample", "Chaos", "ThrowawayRedis", "LapseCommand"],
+            name: "EndToEndTests",
+            dependencies: ["CartExample", "Chaos", "LapseCommand", "LapseDoctor", "RedisClient", "ThrowawayRedis"],
             swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(
@@ -220,7 +240,8 @@ let package = Package(
         .testTarget(
             name: "LapseCommandTests",
             dependencies: [
-                "Endpoints", "LapseCommand", "Lapse", "LapseAdmin", "LeaderElection", "LeaderElectionRedis",
+                "Endpoints", "LapseCommand", "Lapse", "LapseAdmin", "LapseHandlers", "LeaderElection",
+                "LeaderElectionRedis",
                 "RedisClient",
                 "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -1,6 +1,8 @@
 import ArgumentParser
 import FoundationEssentials
 import Lapse
+import LapseDoctor
+import LapseHandlers
 import RedisClient
 
 /// The options of `lapse doctor` that no other subcommand has, and what it must know of how `lapse run` is started.

@@ -1,4 +1,5 @@
 import Lapse
+import LapseHandlers
 import LeaderElection
 import RedisClient
 

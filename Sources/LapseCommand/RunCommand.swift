@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Lapse
 import LapseAdmin
+import LapseHandlers
 import LeaderElection
 import Logging
 import Metrics
@@ -44,11 +45,11 @@ struct RunCommand: AsyncParsableCommand {
 /// A processor and its admin port, until a signal or a failure ends them.
 struct RunningService {
     private let configuration: ProcessorConfiguration
-    private let handler: Running.Handler
+    private let handler: BuiltInHandler
     private let admin: AdminAddress
     private let logger: Logger
 
-    init(_ configuration: ProcessorConfiguration, handler: Running.Handler, admin: AdminAddress, logger: Logger) {
+    init(_ configuration: ProcessorConfiguration, handler: BuiltInHandler, admin: AdminAddress, logger: Logger) {
         var configuration = configuration
         configuration.onOverrun = { term in
             let error = LapseError.handlerOverran(term: term)
@@ -65,8 +66,10 @@ struct RunningService {
         let registry = PrometheusRegistry()
         if admin != .off { MetricsSystem.bootstrap(registry) }
         let ending = Ending()
+        let expirationHandler = handler.handler(
+            .init(replica: configuration.id, logger: logger, onBroken: { ending.begin(because: Failure($0)) }))
         let processor = ExpirationProcessor(
-            configuration: configuration, logger: logger, handler: expirationHandler(ending))
+            configuration: configuration, logger: logger, handler: expirationHandler)
         // The last one stops first: while the processor drains, its metrics can still be read.
         var services = [ServiceGroupConfiguration.ServiceConfiguration]()
         if admin != .off {
@@ -98,25 +101,6 @@ struct RunningService {
         }
         if let failure = ending.failure { throw failure }
         logger.info("lapse has ended")
-    }
-
-    private func expirationHandler(_ ending: Ending) -> ExpirationHandler {
-        switch handler {
-        case .none: return { _, _ in }
-        case .log:
-            let handler = LoggingHandler()
-            return { try await handler($0, $1) }
-        case .ndjson:
-            let output = LineOutput(
-                onBroken: { broken in ending.begin(because: Failure(broken)) },
-                onStalled: { [logger] stall in
-                    logger.warning(
-                        "stdout is not read",
-                        metadata: ["seconds": "\(stall.seconds)", "waiting": "\(stall.waiting)"])
-                })
-            let handler = NDJSONHandler(replica: configuration.id, output: output)
-            return { try await handler($0, $1) }
-        }
     }
 }
 

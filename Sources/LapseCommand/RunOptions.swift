@@ -1,5 +1,6 @@
 import Lapse
 import LapseAdmin
+import LapseHandlers
 import LeaderElection
 import Logging
 
@@ -95,13 +96,11 @@ enum LogLines: OptionGroupTable {
 
 /// The options of `lapse run` that no other subcommand has.
 enum Running: OptionGroupTable {
-    enum Handler: String, CaseIterable, Sendable { case log, ndjson, none }
-
     static let notifications = Setting<ProcessorConfiguration.NotificationPolicy>.choice(
         OptionRow(
             name: "notifications", help: "notify-keyspace-events: check it, add what is missing, or do not look.",
             standard: "verify"))
-    static let handler = Setting<Handler>.choice(
+    static let handler = Setting<BuiltInHandler>.choice(
         OptionRow(
             name: "handler", help: "What to do with an expiration: log it, print a line of JSON, or only count it.",
             standard: "log"))

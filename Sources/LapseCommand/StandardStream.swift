@@ -1,5 +1,6 @@
 import Glibc
 import Lapse
+import LapseHandlers
 
 /// Standard output and standard error, for short texts: each is one write, so that lines of many threads stay whole.
 enum StandardStream: Int32, Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 import Lapse
+import LapseDoctor
 import RedisClient
 import Testing
 import ThrowawayRedis

@@ -1,9 +1,11 @@
 import Foundation
 import Lapse
 import LapseAdmin
+import LapseHandlers
 import Logging
 import Synchronization
 import Testing
+import Timing
 
 @testable import LapseCommand
 

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Lapse
+import LapseHandlers
 import Testing
 import ThrowawayRedis
 

@@ -22,7 +22,7 @@ package struct CompanionRule: Sendable, Hashable {
             key.byteCount >= prefix.count + suffix.count && key.starts(with: prefix) && key.ends(with: suffix)
         }
 
-        func key(_ star: [UInt8]) -> [UInt8] { prefix + star + suffix }
+        package func key(_ star: [UInt8]) -> [UInt8] { prefix + star + suffix }
 
         /// As Redis' MATCH and an ACL take it.
         package var glob: String { String(decoding: prefix + [UInt8(ascii: "*")] + suffix, as: UTF8.self) }

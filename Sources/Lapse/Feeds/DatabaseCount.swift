@@ -1,11 +1,11 @@
 import RESP
-import RedisClient
+package import RedisClient
 
 /// How many databases a server has: its counter of expirations covers them all, so all are listened to.
 ///
 /// CONFIG tells, where it is permitted; else SELECT does, which is undone in the same write. Channels of databases that do
 /// not exist cost next to nothing, so the answer need not be exact; one too small would leave counted expirations unheard.
-enum DatabaseCount {
+package enum DatabaseCount {
     /// The most that are listened to, and what is assumed where nothing can be learned.
     static let limit = 1024
     /// Redis' own default, for a single server.
@@ -42,7 +42,7 @@ enum DatabaseCount {
     }
 
     /// Asks a server, on a connection whose database is `selected`.
-    static func ask(
+    package static func ask(
         _ client: NodeClient, to identity: ServerIdentity?, isCluster: Bool
     ) async throws(RedisError) -> Int {
         let answers = try await client.send(questions(isCluster: isCluster), to: identity)

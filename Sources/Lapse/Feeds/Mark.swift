@@ -1,12 +1,12 @@
 import RESP
-import RedisClient
+package import RedisClient
 
 /// Reads a node's count of expirations at an exact place of its stream.
 ///
 /// INFO and PUBLISH in one step on the node: the nonce arrives in the feed behind exactly the expirations that the counter
 /// has counted. A script, since a server whose memory is full refuses whatever is queued in MULTI, but not this; MULTI where
 /// scripts are refused. A PUBLISH travels to every node of a cluster, so marks are rare.
-enum Mark {
+package enum Mark {
     /// ARGV: channel, nonce. No keys, and no flags: a script declared as read-only may not publish.
     private static let script = """
         local info = redis.call('INFO', 'stats')
@@ -15,7 +15,7 @@ enum Mark {
         """
 
     /// - Parameter runID: of the process that is listened to. Another one's count would number what it never announced.
-    static func take(
+    package static func take(
         nonce: String, channel: String, on node: NodeClient, of runID: String
     ) async throws(RedisError) -> UInt64 {
         let process = ServerIdentity.process(runID)

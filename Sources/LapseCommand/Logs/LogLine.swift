@@ -1,5 +1,7 @@
 import Lapse
+import LapseHandlers
 import Logging
+import Timing
 
 /// One event of the log, ready to be printed.
 struct LogLine: Sendable {

@@ -1,4 +1,5 @@
 import Lapse
+import LapseHandlers
 import Logging
 import NIOCore
 import RedisClient

@@ -1,4 +1,6 @@
 import Lapse
+import LapseHandlers
+import Timing
 
 /// One expiration as `lapse tail` prints it.
 struct TailLine: Sendable {

@@ -1,3 +1,4 @@
+import LapseDoctor
 import RedisClient
 import Synchronization
 import Testing

@@ -1,5 +1,5 @@
 import Foundation
-import Lapse
+import LapseHandlers
 import Synchronization
 import Testing
 import ThrowawayRedis

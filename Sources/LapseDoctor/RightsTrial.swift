@@ -1,3 +1,4 @@
+import Lapse
 import LeaderElection
 import LeaderElectionRedis
 import NIOCore

@@ -1,3 +1,4 @@
+import Lapse
 import RESP
 import RedisClient
 

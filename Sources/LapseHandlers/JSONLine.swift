@@ -1,3 +1,5 @@
+package import Timing
+
 /// One JSON object on one line, written field by field: an encoder would cost more than everything else about an
 /// expiration.
 package struct JSONLine {

@@ -1,3 +1,4 @@
+import Lapse
 import RedisClient
 
 /// `notify-keyspace-events` announces expirations on every node: a replica takes over with its own setting.

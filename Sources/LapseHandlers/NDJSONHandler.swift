@@ -1,4 +1,5 @@
 import FoundationEssentials
+package import Lapse
 import LeaderElection
 import Timing
 

@@ -1,3 +1,4 @@
+package import Lapse
 import Logging
 
 /// Logs every expiration: the handler for a first look, and for those who want nothing but the log.

@@ -1,7 +1,8 @@
+import Lapse
 import RedisClient
 import Testing
 
-@testable import Lapse
+@testable import LapseDoctor
 
 /// Each rule, driven by values.
 struct DoctorRulesTests {

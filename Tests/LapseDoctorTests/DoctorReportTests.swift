@@ -1,7 +1,8 @@
 import Foundation
+import Lapse
 import Testing
 
-@testable import Lapse
+@testable import LapseDoctor
 
 /// What the report looks like.
 struct DoctorReportTests {

@@ -1,4 +1,5 @@
 import Endpoints
+package import Lapse
 import LeaderElection
 import LeaderElectionRedis
 package import RedisClient

@@ -1,8 +1,9 @@
+import Lapse
 import RedisClient
 import Testing
 import ThrowawayRedis
 
-@testable import Lapse
+@testable import LapseDoctor
 
 /// The doctor at real servers.
 @Suite(.serialized, .timeLimit(.minutes(3)))

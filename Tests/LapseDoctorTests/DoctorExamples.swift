@@ -1,6 +1,7 @@
+import Lapse
 import RedisClient
 
-@testable import Lapse
+@testable import LapseDoctor
 
 /// Facts of a healthy deployment, to be spoilt by each test in one place.
 enum DoctorExamples {

@@ -1,3 +1,4 @@
+import Lapse
 import LeaderElection
 import LeaderElectionRedis
 import Logging
@@ -6,7 +7,7 @@ import RedisClient
 import Testing
 import ThrowawayRedis
 
-@testable import Lapse
+@testable import LapseDoctor
 
 /// The user that `--acl` prints can do all that Lapse does, and the doctor notices what another one lacks.
 @Suite(.serialized, .timeLimit(.minutes(3)))

@@ -1,0 +1,43 @@
+package import Lapse
+package import Logging
+
+/// Every handler that comes with Lapse, under the name that `lapse run --handler` knows.
+package enum BuiltInHandler: String, CaseIterable, Sendable {
+    case log, ndjson, none
+
+    /// What a handler gets from the process that it runs in.
+    package struct Dependencies: Sendable {
+        /// This replica's id.
+        package var replica: String
+        package var logger: Logger
+        /// Called once, when the output of a handler is gone: the process has nothing to live for.
+        package var onBroken: @Sendable (LineOutput.Broken) -> Void
+
+        package init(
+            replica: String, logger: Logger, onBroken: @escaping @Sendable (LineOutput.Broken) -> Void
+        ) {
+            self.replica = replica
+            self.logger = logger
+            self.onBroken = onBroken
+        }
+    }
+
+    package func handler(_ dependencies: Dependencies) -> ExpirationHandler {
+        switch self {
+        case .none: return { _, _ in }
+        case .log:
+            let handler = LoggingHandler()
+            return { try await handler($0, $1) }
+        case .ndjson:
+            let output = LineOutput(
+                onBroken: dependencies.onBroken,
+                onStalled: { stall in
+                    dependencies.logger.warning(
+                        "stdout is not read",
+                        metadata: ["seconds": "\(stall.seconds)", "waiting": "\(stall.waiting)"])
+                })
+            let handler = NDJSONHandler(replica: dependencies.replica, output: output)
+            return { try await handler($0, $1) }
+        }
+    }
+}
