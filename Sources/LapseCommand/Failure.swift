@@ -34,13 +34,13 @@ struct Failure: Error, Sendable, CustomStringConvertible {
         case let failure as Failure: self = failure
         case let error as LapseError:
             let code: Code =
-                switch error {
+                switch error.code {
                 case .configuration: .usage
                 case .unreachable: .unreachable
                 case .denied: .denied
-                case .handlerOverran: .internal
+                default: .internal
                 }
-            self.init(code, error.description)
+            self.init(code, error.description(naming: OptionRow.flag(ofProperty:)))
         case let error as RedisError: self.init(LapseError(error))
         case let error as RegisterError:
             switch error {
@@ -49,11 +49,9 @@ struct Failure: Error, Sendable, CustomStringConvertible {
             case .unexpected, .cancelled: self.init(.internal, error.description)
             }
         case let error as ElectionError:
-            if case .configuration = error {
-                self = .usage(error.description)
-            } else {
-                self.init(.internal, "\(error)")
-            }
+            self.init(
+                error.code == .configuration ? .usage : .internal,
+                error.description(naming: OptionRow.flag(ofProperty:)))
         case let error as LineOutput.Broken: self.init(.internal, error.description)
         default: self.init(.internal, "\(error)")
         }

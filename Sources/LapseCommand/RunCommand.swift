@@ -96,7 +96,7 @@ struct RunningService {
             try await group.run()
         } catch is CancellationError where trap.signal != nil {
             // Stopped in the middle of a wait, as asked.
-        } catch LapseError.unreachable where trap.signal != nil {
+        } catch let error as LapseError where error.code == .unreachable && trap.signal != nil {
             // Stopped before Redis was ever reached: there is nothing to hand over.
         }
         if let failure = ending.failure { throw failure }

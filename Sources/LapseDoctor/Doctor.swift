@@ -26,7 +26,7 @@ package final class Doctor: Sendable {
         var facts: NodeFacts
     }
 
-    /// Throws ``LapseError/configuration(_:)``. End with ``shutDown()``.
+    /// Throws ``LapseError``. End with ``shutDown()``.
     package init(_ configuration: ProcessorConfiguration) throws(LapseError) {
         try configuration.validate()
         self.configuration = configuration
@@ -49,7 +49,7 @@ package final class Doctor: Sendable {
                 servers.append(
                     LockServer(client: NodeClient(url.address, settings: own, on: group.any()), facts: facts))
             } catch {
-                throw .configuration("--lock-servers: \(error)")
+                throw .configuration("lockServers", "\(error)")
             }
         }
         lockServers = servers

@@ -50,8 +50,8 @@ public struct ElectionConfiguration: Sendable {
     }
 
     package func settings(for store: any LeaseStore) throws(ElectionError) -> LeaseMachine.Settings {
-        guard !name.isEmpty else { throw .configuration("the election needs a name") }
-        guard !id.isEmpty else { throw .configuration("the replica needs an id") }
+        guard !name.isEmpty else { throw .configuration("name", "the election needs one") }
+        guard !id.isEmpty else { throw .configuration("id", "the replica needs one") }
         return try LeaseMachine.Settings(
             name: name, id: id, rules: rules(for: store), purpose: purpose, registers: store.registers.count,
             timing: timing(), push: store.capabilities.contains(.push), drainLimit: drainLimit)

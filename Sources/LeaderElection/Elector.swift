@@ -69,7 +69,7 @@ public final class Elector: Sendable {
     /// The body's task is cancelled when the term ends; no other term begins before it has returned. A body that
     /// returns or throws gives the term up, and the replica campaigns again after a pause. Cancelling the task
     /// of `run` ends the term at once: the body is cancelled and awaited, and the lease is given back if it still
-    /// holds. Throws ``ElectionError/bodyOverran(term:)`` if a body went on past its lease: exit non-zero then.
+    /// holds. Throws ``ElectionError/Code/bodyOverran`` if a body went on past its lease: exit non-zero then.
     @concurrent
     public func run(_ body: @escaping @Sendable (Term) async throws -> Void) async throws(ElectionError) {
         guard !started.exchange(true, ordering: .relaxed) else { throw .alreadyRun }

@@ -49,7 +49,7 @@ public struct RedisElectionConfiguration: Sendable {
         words.tlsKeyFile = tlsKeyFile
         words.connectTimeout = connectTimeout
         do throws(RedisDeployment.Malformed) { return try RedisDeployment(words) } catch {
-            throw .configuration(error.description)
+            throw .configuration(error.property, error.text)
         }
     }
 }

@@ -29,7 +29,7 @@ public final class RedisElectionStore: LeaseStore {
     ///
     /// - Parameters:
     ///   - election: name, id and lease length, as the elector gets them.
-    /// - Throws: ``RegisterError`` when Redis cannot be reached or refuses, ``ElectionError/configuration(_:)`` when
+    /// - Throws: ``RegisterError`` when Redis cannot be reached or refuses, ``ElectionError`` when
     ///   something makes no sense.
     @concurrent
     public static func connect(
@@ -77,7 +77,7 @@ public final class RedisElectionStore: LeaseStore {
             await sentinels.shutDown()
             try? await loops.shutdownGracefully()
             switch error {
-            case let error as RedisURLError: throw ElectionError.configuration("--lock-servers: \(error)")
+            case let error as RedisURLError: throw ElectionError.configuration("lockServers", "\(error)")
             case let error as RedisError:
                 throw error.isPermanent
                     ? RegisterError.denied(error.description) : RegisterError.unreachable(error.description)
@@ -90,14 +90,14 @@ public final class RedisElectionStore: LeaseStore {
         _ configuration: RedisElectionConfiguration, _ election: ElectionConfiguration
     ) throws(ElectionError) {
         if let count = configuration.registers, count % 2 == 0 || count < 1 || count > 15 {
-            throw .configuration("--registers: an odd number up to 15")
+            throw .configuration("registers", "an odd number up to 15")
         }
         let servers = configuration.lockServers.count
         if servers > 0, servers % 2 == 0 {
-            throw .configuration("--lock-servers: an odd number of servers can form a majority")
+            throw .configuration("lockServers", "an odd number of servers can form a majority")
         }
         if election.name.isEmpty || election.name.contains(where: { "{}: \n\r".contains($0) }) {
-            throw .configuration("--name: no spaces, ':' or braces")
+            throw .configuration("name", "no spaces, ':' or braces")
         }
     }
 

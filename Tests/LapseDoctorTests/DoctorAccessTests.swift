@@ -53,7 +53,7 @@ struct DoctorAccessTests {
         ) { expiration, _ in
             let key = "\(expiration.key)"
             handling.yield(key)
-            if key.hasPrefix("poison") { throw LapseError.configuration("cannot be handled") }
+            if key.hasPrefix("poison") { throw LapseError.configuration(nil, "cannot be handled") }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await processor.run() }

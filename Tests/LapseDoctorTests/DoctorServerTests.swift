@@ -155,7 +155,7 @@ struct DoctorServerTests {
             await #expect {
                 _ = try await examine(["redis://:wr0ng-secret@\(server.address)"])
             } throws: { error in
-                guard case LapseError.denied(let text) = error else { return false }
+                guard let error = error as? LapseError, error.code == .denied, case let text = error.description else { return false }
                 return text.contains(server.address) && text.contains("--redis-password-file")
                     && !text.contains("wr0ng") && !text.contains("right")
             }
@@ -169,7 +169,7 @@ struct DoctorServerTests {
         await #expect {
             _ = try await examine([url])
         } throws: {
-            if case LapseError.unreachable(let text) = $0 { text.contains("connection refused") } else { false }
+            ($0 as? LapseError).map { $0.code == .unreachable && $0.description.contains("connection refused") } ?? false
         }
     }
 

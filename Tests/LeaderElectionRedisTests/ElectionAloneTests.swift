@@ -93,13 +93,13 @@ import ThrowawayRedis
     @Test func whatMakesNoSenseIsNamed() async throws {
         var configuration = RedisElectionConfiguration(redis: ["redis://127.0.0.1:1"])
         configuration.registers = 4
-        await #expect(throws: ElectionError.configuration("--registers: an odd number up to 15")) {
+        await #expect(throws: ElectionError.configuration("registers", "an odd number up to 15")) {
             _ = try await connect(configuration, "one")
         }
         configuration.registers = nil
         configuration.lockServers = ["redis://127.0.0.1:1", "redis://127.0.0.1:2"]
         await #expect(
-            throws: ElectionError.configuration("--lock-servers: an odd number of servers can form a majority")
+            throws: ElectionError.configuration("lockServers", "an odd number of servers can form a majority")
         ) { _ = try await connect(configuration, "one") }
         configuration.lockServers = []
         await #expect(throws: RegisterError.self) { _ = try await connect(configuration, "one") }

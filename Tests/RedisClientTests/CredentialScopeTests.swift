@@ -52,7 +52,7 @@ import Testing
         let error = #expect(throws: RedisDeployment.Malformed.self) {
             _ = try deployment(["redis://10.0.0.1"]) { $0.sentinel.user = "bob" }
         }
-        #expect(error?.description.contains("--sentinel") == true)
+        #expect(error?.text.contains("redis+sentinel://") == true)
     }
 
     @Test(arguments: [

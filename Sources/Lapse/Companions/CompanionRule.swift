@@ -43,7 +43,7 @@ package struct CompanionRule: Sendable, Hashable {
 
     /// Reads `TIMER => COMPANION`, with one star on each side.
     package init(_ text: String) throws(LapseError) {
-        func wrong(_ reason: String) -> LapseError { .configuration("--companion: '\(text)' \(reason)") }
+        func wrong(_ reason: String) -> LapseError { .configuration("companions", "'\(text)' \(reason)") }
         let sides = text.split(separator: "=>", omittingEmptySubsequences: false).map { $0.trimmed }
         guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else {
             throw wrong("is no rule: write 'session:* => session-data:*'")
@@ -115,7 +115,7 @@ package struct CompanionRules: Sendable {
         for text in texts {
             let rule = try CompanionRule(text)
             guard !rules.contains(where: { $0.timer == rule.timer }) else {
-                throw .configuration("--companion: two rules for \(rule.timer.glob): only the first could ever count")
+                throw .configuration("companions", "two rules for \(rule.timer.glob): only the first could ever count")
             }
             rules.append(rule)
         }
@@ -141,7 +141,7 @@ package struct CompanionRules: Sendable {
     package func checkForCluster() throws(LapseError) {
         for rule in rules where rule.kinship == .never {
             throw .configuration(
-                "--companion: '\(rule)' puts each key and its companion into different slots of the cluster: "
+                "companions", "'\(rule)' puts each key and its companion into different slots of the cluster: "
                     + "give both the same {tag}")
         }
     }

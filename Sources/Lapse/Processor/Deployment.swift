@@ -19,7 +19,7 @@ package struct Deployment: Sendable {
             settings = deployment.settings
             sentinelSettings = deployment.sentinelSettings
             database = deployment.database
-        } catch { throw .configuration(error.description) }
+        } catch { throw .configuration(error.property, error.text) }
     }
 
     /// The settings for connections of one purpose: `feed`, `command` or `lock`.

@@ -56,7 +56,7 @@ public final class ExpirationProcessor: Service {
     @concurrent
     public func run() async throws {
         guard !started.exchange(true, ordering: .relaxed) else {
-            throw LapseError.configuration("this processor has run already; a processor runs once")
+            throw LapseError.configuration(nil, "this processor has run already; a processor runs once")
         }
         defer {
             changes.finish()

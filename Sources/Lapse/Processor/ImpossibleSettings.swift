@@ -15,7 +15,7 @@ package struct ImpossibleSettings: Sendable {
         self.nodes = nodes
     }
 
-    /// Throws ``LapseError/configuration(_:)``, which names the option, the server and the fix.
+    /// Throws ``LapseError``, which names the option, the server and the fix.
     package func check(_ topology: Topology) async throws(LapseError) {
         let databases = Set(RunningProcessor.databases(configuration, deployment)).subtracting([0]).sorted()
         let asksMode = deployment.seeds.mode == .standalone
@@ -24,8 +24,7 @@ package struct ImpossibleSettings: Sendable {
             let client = nodes[master.address]
             if asksMode, try await isClusterNode(client) {
                 throw .configuration(
-                    "--topology standalone: \(master.address) is a node of a cluster: leave the option out, or write "
-                        + "--topology cluster")
+                    "topology", value: "standalone", "\(master.address) is a node of a cluster: leave it out, or say cluster")
             }
             for database in databases { try await check(database, topology.mode, client) }
         }
@@ -35,7 +34,7 @@ package struct ImpossibleSettings: Sendable {
     package static func explain(_ error: RedisError) -> LapseError? {
         guard case .reply(let reply) = error.kind, reply.text.contains("cluster support disabled") else { return nil }
         return .configuration(
-            "--topology cluster: \(error.node.map { "\($0)" } ?? "the server") is no node of a cluster")
+            "topology", value: "cluster", "\(error.node.map { "\($0)" } ?? "the server") is no node of a cluster")
     }
 
     /// All masters of a deployment are set up alike, or the doctor says so.
@@ -65,11 +64,13 @@ package struct ImpossibleSettings: Sendable {
         guard error.text.contains("out of range") || count.map({ database >= $0 }) ?? false else { return }
         if count == 1, mode == .cluster {
             throw .configuration(
-                "--database \(database): a cluster of \(client.address) has database 0 only: leave the option out")
+                "databases", value: "\(database)",
+                "a cluster of \(client.address) has database 0 only: leave it out")
         }
         let has = count.map { "databases 0 to \($0 - 1)" } ?? "no such database"
         throw .configuration(
-            "--database \(database): \(client.address) has \(has): raise 'databases' in its configuration, or name another"
+            "databases", value: "\(database)",
+            "\(client.address) has \(has): raise 'databases' in its configuration, or name another"
         )
     }
 }

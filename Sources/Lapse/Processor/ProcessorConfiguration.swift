@@ -114,39 +114,39 @@ public struct ProcessorConfiguration: Sendable {
         self.match = match
     }
 
-    /// Throws ``LapseError/configuration(_:)`` for values that make no sense.
+    /// Throws a ``LapseError`` that names the property, for values that make no sense.
     public func validate() throws(LapseError) {
-        func check(_ isFine: Bool, _ text: String) throws(LapseError) {
-            if !isFine { throw .configuration(text) }
+        func check(_ isFine: Bool, _ property: String, _ text: String) throws(LapseError) {
+            if !isFine { throw .configuration(property, text) }
         }
-        try check(!redis.isEmpty, "--redis: name at least one server")
+        try check(!redis.isEmpty, "redis", "name at least one server")
         try check(
-            !name.isEmpty && !name.contains(where: { "{}: \n\r".contains($0) }), "--name: no spaces, ':' or braces")
-        try check(!id.isEmpty && !id.contains(where: \.isWhitespace), "--id: no spaces")
-        try check(concurrency > 0 && concurrency <= 65_536, "--concurrency: 1 to 65536")
-        try check(retries >= 0, "--retries: not below 0")
-        try check(handlerTimeout > .zero, "--handler-timeout: longer than zero")
-        try check(logBytes >= 64 << 10, "--log-bytes: at least 65536")
-        try check(logTotalBytes ?? .max >= 1 << 20, "--log-total-bytes: at least 1MiB")
-        try check(logAge >= .seconds(1), "--log-age: at least 1s")
+            !name.isEmpty && !name.contains(where: { "{}: \n\r".contains($0) }), "name", "no spaces, ':' or braces")
+        try check(!id.isEmpty && !id.contains(where: \.isWhitespace), "id", "no spaces")
+        try check(concurrency > 0 && concurrency <= 65_536, "concurrency", "1 to 65536")
+        try check(retries >= 0, "retries", "not below 0")
+        try check(handlerTimeout > .zero, "handlerTimeout", "longer than zero")
+        try check(logBytes >= 64 << 10, "logBytes", "at least 65536")
+        try check(logTotalBytes ?? .max >= 1 << 20, "logTotalBytes", "at least 1MiB")
+        try check(logAge >= .seconds(1), "logAge", "at least 1s")
         // A successor leads only after the lease has run out, and handles what was announced meanwhile from its log.
-        try check(logAge > leaseTTL, "--log-age: longer than --lease-ttl, or what a dead leader leaves is gone before")
-        try check(drain >= .zero, "--drain: not below zero")
-        try check(connectTimeout > .zero, "--connect-timeout: longer than zero")
-        try check(databases.allSatisfy { (0...65_535).contains($0) }, "--database: 0 to 65535")
-        try check(registers.map { $0 > 0 && $0 % 2 == 1 && $0 <= 15 } ?? true, "--registers: an odd number up to 15")
+        try check(logAge > leaseTTL, "logAge", "longer than the lease, or what a dead leader leaves is gone before")
+        try check(drain >= .zero, "drain", "not below zero")
+        try check(connectTimeout > .zero, "connectTimeout", "longer than zero")
+        try check(databases.allSatisfy { (0...65_535).contains($0) }, "databases", "0 to 65535")
+        try check(registers.map { $0 > 0 && $0 % 2 == 1 && $0 <= 15 } ?? true, "registers", "an odd number up to 15")
         try check(
             store == nil || lockServers.isEmpty && registers == nil,
-            "--store: --registers and --lock-servers belong to an election in Redis")
+            "store", "registers and lock servers belong to an election in Redis")
         try check(
             lockServers.isEmpty || lockServers.count % 2 == 1,
-            "--lock-servers: an odd number of servers can form a majority")
-        try check(reconcileInterval >= .seconds(1), "--reconcile-interval: at least 1s")
+            "lockServers", "an odd number of servers can form a majority")
+        try check(reconcileInterval >= .seconds(1), "reconcileInterval", "at least 1s")
         _ = try CompanionRules(companions)
         do throws(ElectionError) {
             _ = try ElectionConfiguration(name: name, id: id, leaseTTL: leaseTTL).timing()
         } catch {
-            throw .configuration("--lease-ttl: \(error)")
+            throw LapseError(error)
         }
     }
 }

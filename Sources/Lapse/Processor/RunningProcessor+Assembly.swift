@@ -190,7 +190,7 @@ extension RunningProcessor {
             let settings = try deployment.settings(for: "lock", configuration).independent(url, of: deployment.seeds)
             return SingleServer(NodeClient(url.address, settings: settings, on: threads.election.any()))
         } catch {
-            throw .configuration("--lock-servers: \(error)")
+            throw .configuration("lockServers", "\(error)")
         }
     }
 

@@ -188,13 +188,7 @@ final class RunningProcessor: Sendable {
         do throws(ElectionError) {
             try await parts.elector.run { await parts.leadership.lead($0) }
             return nil
-        } catch {
-            switch error {
-            case .bodyOverran(let term): return .handlerOverran(term: term)
-            case .configuration(let text): return .configuration(text)
-            case .alreadyRun: return .configuration("\(error)")
-            }
-        }
+        } catch { return LapseError(error) }
     }
 
     /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges if anybody has them.

@@ -35,6 +35,17 @@ struct OptionRow: Sendable {
         return words.dropFirst().reduce(String(words[0])) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
     }
 
+    /// The option that sets a property of the library's configuration.
+    static func flag(ofProperty property: String) -> String {
+        let name =
+            switch property {
+            case "databases": "database"
+            case "companions": "companion"
+            default: name(ofFileKey: property)
+            }
+        return "--\(name)"
+    }
+
     /// The name of an option from a key in a file: `leaseTtl`, `leaseTTL`, `lease-ttl`, or `ttl` below `lease`.
     static func name(ofFileKey key: String) -> String {
         var name = ""

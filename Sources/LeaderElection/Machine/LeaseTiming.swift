@@ -20,11 +20,11 @@ public struct LeaseTiming: Sendable, Hashable {
         renewInterval = ttl / 3
         operationTimeout = min(max(ttl / 16, .milliseconds(50)), .milliseconds(500))
         guard clockDrift >= 0, self.stopBudget >= .zero else {
-            throw .configuration("clock drift and stop budget must not be negative")
+            throw .configuration(nil, "clock drift and stop budget must not be negative")
         }
         let slowestSuccess = renewInterval + operationTimeout * 3 + renewRetry.upperBound * 2
         guard slowestSuccess <= ttl - drift - self.stopBudget else {
-            throw .configuration("a lease of \(ttl) is too short for a renewal and two retries")
+            throw .configuration("leaseTTL", "a lease of \(ttl) is too short for a renewal and two retries")
         }
     }
 

@@ -28,8 +28,10 @@ package struct RedisDeployment: Sendable {
     }
 
     /// What cannot be used, and what would be right; never a secret.
-    package struct Malformed: Error, Sendable, CustomStringConvertible {
-        package let description: String
+    package struct Malformed: Error, Sendable {
+        /// The property of a configuration; nil where it is several.
+        package var property: String?
+        package let text: String
     }
 
     package let seeds: RedisSeeds
@@ -42,22 +44,22 @@ package struct RedisDeployment: Sendable {
         var urls: [RedisURL] = []
         for text in words.urls {
             do throws(RedisURLError) { urls.append(try RedisURL(text)) } catch {
-                throw Malformed(description: "--redis: \(error)")
+                throw Malformed(property: "redis", text: "\(error)")
             }
         }
-        guard let first = urls.first else { throw Malformed(description: "--redis: name at least one server") }
+        guard let first = urls.first else { throw Malformed(property: "redis", text: "name at least one server") }
         guard urls.allSatisfy({ $0.scheme == first.scheme && $0.masterName == first.masterName }) else {
-            throw Malformed(description: "--redis: all URLs must have the same scheme and master name")
+            throw Malformed(property: "redis", text: "all URLs must have the same scheme and master name")
         }
         let mode = words.mode ?? (first.isSentinel ? .sentinel : nil)
         guard (mode == .sentinel) == first.isSentinel else {
-            throw Malformed(description: "--topology sentinel and redis+sentinel:// URLs belong together")
+            throw Malformed(property: "topology", text: "sentinel and redis+sentinel:// URLs belong together")
         }
         var seeds = RedisSeeds(addresses: urls.map(\.address), mode: mode)
         if first.isSentinel { seeds.masterName = first.masterName }
         for rule in words.addressMap where !seeds.map.add(rule) {
             throw Malformed(
-                description: "--address-map: '\(rule)' is not FROM=TO (host:port=host:port, or host=host)")
+                property: "addressMap", text: "'\(rule)' is not FROM=TO (host:port=host:port, or host=host)")
         }
         seeds.useHostNames =
             switch words.announced {
@@ -82,7 +84,7 @@ package struct RedisDeployment: Sendable {
     ) throws(Malformed) -> Credentials? {
         if let file {
             do throws(SecretFile.Unusable) { return Credentials(user: user, file: try SecretFile(file)) } catch {
-                throw Malformed(description: "a password file: \(error)")
+                throw Malformed(text: "a password file: \(error)")
             }
         }
         return password.map { Credentials(user: user, password: Secret($0)) }
@@ -92,7 +94,7 @@ package struct RedisDeployment: Sendable {
         // The Sentinels alone may be encrypted.
         guard isWanted || words.sentinel.usesTLS == true else {
             guard words.tlsAuthorityFile == nil, words.tlsCertificateFile == nil, words.tlsServerName == nil else {
-                throw Malformed(description: "--tls-ca, --tls-cert and --tls-server-name need rediss:// URLs")
+                throw Malformed(text: "TLS files and the server name for TLS need rediss:// URLs")
             }
             return nil
         }
@@ -105,7 +107,7 @@ package struct RedisDeployment: Sendable {
             return try TLSSettings(
                 authorityFile: words.tlsAuthorityFile, certificateFile: words.tlsCertificateFile,
                 keyFile: words.tlsKeyFile, serverName: words.tlsServerName)
-        } catch { throw Malformed(description: error.text) }
+        } catch { throw Malformed(text: error.text) }
     }
 
     /// The Sentinels' own credentials; where none are given, those of the servers, for a Sentinel that asks for some.
@@ -114,7 +116,7 @@ package struct RedisDeployment: Sendable {
     ) throws(Malformed) -> ConnectionSettings {
         let access = words.sentinel
         guard isSentinel || access == SentinelAccess() else {
-            throw Malformed(description: "--sentinel-…: these need a redis+sentinel:// URL in --redis")
+            throw Malformed(text: "credentials of Sentinels need a redis+sentinel:// URL")
         }
         var settings = servers
         switch access.usesTLS {

@@ -44,7 +44,7 @@ struct CompanionRuleTests {
             _ = try CompanionRule(text)
             Issue.record("'\(text)' was taken for a rule")
         } catch {
-            #expect("\(error)".hasPrefix("--companion: '\(text)'") && "\(error)".contains(": "), "\(error)")
+            #expect("\(error)".hasPrefix("companions: '\(text)'") && "\(error)".contains(": "), "\(error)")
         }
     }
 

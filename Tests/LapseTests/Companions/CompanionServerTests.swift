@@ -178,7 +178,7 @@ struct CompanionServerTests {
             configuration.retries = 0
             configuration.reconcileInterval = reconcileInterval
             try await handler.run(configuration) { expiration in
-                if expiration.text == "poison" { throw LapseError.configuration("cannot be handled") }
+                if expiration.text == "poison" { throw LapseError.configuration(nil, "cannot be handled") }
             } _: {
                 try await arm(server, "bad", value: "poison")
                 try await handler.waitFor(["session:bad"])
