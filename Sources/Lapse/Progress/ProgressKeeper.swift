@@ -279,12 +279,18 @@ package final class ProgressKeeper: Sendable {
         await withTaskGroup(of: Reply.self) { group in
             for place in places {
                 group.addTask {
-                    var reply = Reply(register: place.keys.progress)
-                    do throws(RedisError) { reply.value = try await ask(place) } catch { reply.error = error }
-                    return reply
+                    // Made at once and appended below: set piece by piece and reduced, Swift 6.3 released a reply twice
+                    // where it optimised.
+                    do throws(RedisError) {
+                        return Reply(register: place.keys.progress, value: try await ask(place), error: nil)
+                    } catch {
+                        return Reply(register: place.keys.progress, value: nil, error: error)
+                    }
                 }
             }
-            return await group.reduce(into: []) { $0.append($1) }
+            var replies: [Reply] = []
+            for await reply in group { replies.append(reply) }
+            return replies
         }
     }
 

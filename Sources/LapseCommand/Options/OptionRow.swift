@@ -41,6 +41,9 @@ struct OptionRow: Sendable {
             switch property {
             case "databases": "database"
             case "companions": "companion"
+            case "tlsAuthorityFile": "tls-ca"
+            case "tlsCertificateFile": "tls-cert"
+            case "tlsKeyFile": "tls-key"
             default: name(ofFileKey: property)
             }
         return "--\(name)"

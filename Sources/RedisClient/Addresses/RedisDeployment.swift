@@ -93,9 +93,11 @@ package struct RedisDeployment: Sendable {
     private static func tls(_ words: Words, _ isWanted: Bool) throws(Malformed) -> TLSSettings? {
         // The Sentinels alone may be encrypted.
         guard isWanted || words.sentinel.usesTLS == true else {
-            guard words.tlsAuthorityFile == nil, words.tlsCertificateFile == nil, words.tlsServerName == nil else {
-                throw Malformed(text: "TLS files and the server name for TLS need rediss:// URLs")
-            }
+            let given =
+                words.tlsAuthorityFile.map { _ in "tlsAuthorityFile" }
+                ?? words.tlsCertificateFile.map { _ in "tlsCertificateFile" }
+                ?? words.tlsServerName.map { _ in "tlsServerName" }
+            if let given { throw Malformed(property: given, text: "needs rediss:// URLs") }
             return nil
         }
         guard isWanted else { return nil }
@@ -116,7 +118,9 @@ package struct RedisDeployment: Sendable {
     ) throws(Malformed) -> ConnectionSettings {
         let access = words.sentinel
         guard isSentinel || access == SentinelAccess() else {
-            throw Malformed(text: "credentials of Sentinels need a redis+sentinel:// URL")
+            let given =
+                access.user != nil ? "sentinelUser" : access.usesTLS != nil ? "sentinelTLS" : "sentinelPasswordFile"
+            throw Malformed(property: given, text: "needs a redis+sentinel:// URL")
         }
         var settings = servers
         switch access.usesTLS {
