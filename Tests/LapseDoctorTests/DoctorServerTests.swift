@@ -155,7 +155,9 @@ struct DoctorServerTests {
             await #expect {
                 _ = try await examine(["redis://:wr0ng-secret@\(server.address)"])
             } throws: { error in
-                guard let error = error as? LapseError, error.code == .denied, case let text = error.description else { return false }
+                guard let error = error as? LapseError, error.code == .denied, case let text = error.description else {
+                    return false
+                }
                 return text.contains(server.address) && text.contains("--redis-password-file")
                     && !text.contains("wr0ng") && !text.contains("right")
             }
@@ -169,7 +171,8 @@ struct DoctorServerTests {
         await #expect {
             _ = try await examine([url])
         } throws: {
-            ($0 as? LapseError).map { $0.code == .unreachable && $0.description.contains("connection refused") } ?? false
+            ($0 as? LapseError).map { $0.code == .unreachable && $0.description.contains("connection refused") }
+                ?? false
         }
     }
 

@@ -141,7 +141,8 @@ package struct CompanionRules: Sendable {
     package func checkForCluster() throws(LapseError) {
         for rule in rules where rule.kinship == .never {
             throw .configuration(
-                "companions", "'\(rule)' puts each key and its companion into different slots of the cluster: "
+                "companions",
+                "'\(rule)' puts each key and its companion into different slots of the cluster: "
                     + "give both the same {tag}")
         }
     }

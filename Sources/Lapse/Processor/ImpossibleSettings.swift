@@ -24,7 +24,8 @@ package struct ImpossibleSettings: Sendable {
             let client = nodes[master.address]
             if asksMode, try await isClusterNode(client) {
                 throw .configuration(
-                    "topology", value: "standalone", "\(master.address) is a node of a cluster: leave it out, or say cluster")
+                    "topology", value: "standalone",
+                    "\(master.address) is a node of a cluster: leave it out, or say cluster")
             }
             for database in databases { try await check(database, topology.mode, client) }
         }

@@ -31,7 +31,8 @@ package struct LeaseMachine: Sendable {
         ) throws(ElectionError) {
             guard registers > 0, registers % 2 == 1 else {
                 throw .configuration(
-                    "registers", "\(registers) registers cannot vote: an odd number is needed, so that a vote is never a tie")
+                    "registers",
+                    "\(registers) registers cannot vote: an odd number is needed, so that a vote is never a tie")
             }
             self.name = name
             self.id = id
