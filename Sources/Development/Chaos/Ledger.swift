@@ -97,10 +97,10 @@ package struct Ledger: Sendable {
     }
 
     /// Every difference between lost and reported must be known, key by key.
-    mutating func note(_ audit: LossAudit, unheard: Int) {
+    mutating func note(_ audit: LossAudit, unheard: Int, unannounced: Int) {
         beyond = audit.beyond
         note += audit.note
-        if !isReconciled { problems += audit.problems(blind: unheard) }
+        if !isReconciled { problems += audit.problems(blind: unheard, unannounced: unannounced) }
     }
 
     /// Every account that a leader showed must have added up.

@@ -83,13 +83,16 @@ struct LossAudit: Sendable {
 
     /// Why the run has failed.
     ///
-    /// - Parameter blind: how many the nodes announced where the witness was deaf.
-    func problems(blind: Int) -> [String] {
+    /// - Parameters:
+    ///   - blind: how many the nodes announced where the witness was deaf.
+    ///   - unannounced: how many the nodes counted and announced to no one: which positions these have no listener can know, the
+    ///     witness no more than a replica. Then only the sums are compared.
+    func problems(blind: Int, unannounced: Int) -> [String] {
         var problems: [String] = []
         if let first = silent.first {
             problems.append("\(silent.count) neither handled nor called lost, such as \(first)")
         }
-        if let first = falselyLost.first {
+        if let first = falselyLost.first, unannounced == 0 {
             problems.append("\(falselyLost.count) handled and called lost, such as \(first)")
         }
         if unheard > blind { problems.append("\(unheard) called lost that the witness never heard, \(blind) may be") }

@@ -79,7 +79,9 @@ package struct RandomRun: Sendable {
             ledger.note(quiet, settlement)
         }
         ledger.note = ""
-        if let audit = settlement.audit { ledger.note(audit, unheard: settlement.unheard) }
+        if let audit = settlement.audit {
+            ledger.note(audit, unheard: settlement.unheard, unannounced: settlement.unannounced)
+        }
         ledger.note += "announced again: \(settlement.announcedAgain), not announced: \(settlement.unannounced) "
         ledger.note(stage.probe)
         return ledger

@@ -93,7 +93,9 @@ package struct ScenarioRun: Sendable {
             scenario: title, announced: settlement.announced, unheard: settlement.unheard,
             handled: settlement.handled, reported: stage.group.reported)
         ledger.note(trace, settlement)
-        if let audit = settlement.audit { ledger.note(audit, unheard: settlement.unheard) }
+        if let audit = settlement.audit {
+            ledger.note(audit, unheard: settlement.unheard, unannounced: settlement.unannounced)
+        }
         ledger.note(stage.probe)
         if scenario != .resetAndForged, scenario != .nodeRestart {
             ledger.problems += try await stage.differencesFromCounters()

@@ -80,7 +80,7 @@ struct SentinelRun: Sendable {
             scenario: title, announced: announced, unheard: 0, handled: handled, reported: group.reported)
         let audit = LossAudit(
             witness.sightings, group.reported, handled: Set(handled.map(\.key)), prefix: Self.prefix)
-        ledger.note(audit, unheard: 0)
+        ledger.note(audit, unheard: 0, unannounced: 0)
         ledger.note(probe)
         ledger.note += "not announced: \(max(0, sent - owed.count)) "
         if ledger.lost > 0 { ledger.problems.append("lost \(ledger.lost)") }

@@ -169,6 +169,10 @@ extension World {
         guard feed.connection === connection else { return }
         let time = replica.clock.read(now).monotonic
         if feed.watch.isMarkDue(now: time, isProvisional: feed.log?.isProvisional == true) {
+            // One at a time: a mark for a peer's sake may be under way.
+            guard feed.mark == nil else {
+                return after(.milliseconds(50), in: replica) { [unowned self] in listen(feed, replica, connection) }
+            }
             return mark(feed, replica, connection)
         }
         inspect(feed, replica, connection)

@@ -153,7 +153,7 @@ extension Intake {
     }
 
     /// More than any process announces behind a peer's back.
-    private static let tail: UInt64 = 1 << 32
+    private static let tail = RepairRequest.openEnd
 
     private mutating func survey(_ ordinals: ClosedRange<UInt64>, _ log: NodeLog, _ survey: Repairer.Survey) {
         repairing[log.runID] = ordinals

@@ -374,6 +374,9 @@ package final class NodeLog: Sendable {
                 bytes += key.byteCount + 24
                 return true
             }
+            if state.subscribed, let last = state.numbering.last, state.numbering.isNumbered {
+                piece.isUnderWay = last < ordinals.upperBound
+            }
             return piece
         }
     }

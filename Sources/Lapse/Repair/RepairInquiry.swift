@@ -35,8 +35,14 @@ package struct RepairInquiry {
     /// Nil until the question can be put, for the first time or again.
     private var began: Duration?
     private var wasAsked = false
+    /// A peer has told something, or that its connection is still bringing it.
+    private var hasHeard = false
+    /// When it was put for the first time since the lease was valid.
+    private var askedFirst: Duration = .zero
     /// How long to wait for answers. A replica that has died drops out of the members before that.
     private static let patience = Duration.seconds(5)
+    /// How long to wait at most while peers go on telling.
+    private static let longestPatience = Duration.seconds(60)
     /// How long to try to put the question at all.
     private static let patienceUnasked = Duration.seconds(30)
     /// How long to wait where no peer is known: one may be there that has not told of itself yet.
@@ -76,7 +82,9 @@ package struct RepairInquiry {
         if wasAsked, peers.isSubset(of: answered), !answered.isEmpty || now >= began + Self.patienceAlone {
             return .over(cut.map { .cut(through: $0) } ?? .answered)
         }
-        guard now < began + (wasAsked ? Self.patience : Self.patienceUnasked) else {
+        if hasHeard, wasAsked, now < askedFirst + Self.longestPatience { self.began = now }
+        hasHeard = false
+        guard now < (self.began ?? began) + (wasAsked ? Self.patience : Self.patienceUnasked) else {
             return .over(cut.map { .cut(through: $0) } ?? .unanswered)
         }
         guard now >= nextQuestion else { return .wait }
@@ -90,6 +98,7 @@ package struct RepairInquiry {
         guard !wasAsked else { return }
         wasAsked = true
         began = now
+        askedFirst = now
     }
 
     /// It may not be put: that is over.
@@ -99,6 +108,7 @@ package struct RepairInquiry {
     package mutating func take(_ answer: RepairAnswer, into logs: LogBook, look: Int, now: UInt64) {
         switch answer {
         case .heard(let expirations):
+            hasHeard = true
             let wanted = expirations.filter { ordinals.contains($0.ordinal) }
             missing -= min(missing, UInt64(logs[runID]?.insert(wanted, look: look, now: now) ?? 0))
         case .more(let replica, let through):

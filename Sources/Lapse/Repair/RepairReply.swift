@@ -5,7 +5,8 @@ package import RedisClient
 package struct RepairReply {
     package enum Step: Sendable, Equatable {
         case tell(RepairAnswer)
-        /// It cannot tell yet: its subscription has no numbers so far, or the node's role is in doubt. To be asked again soon.
+        /// It cannot tell yet: its subscription has no numbers so far or is still bringing them, or the node's role is in doubt.
+        /// To be asked again soon.
         case wait
         case over
     }
@@ -17,6 +18,8 @@ package struct RepairReply {
         package var through: UInt64?
         /// False when it cannot tell yet what comes after them.
         package var isClear = true
+        /// The subscription stands and has not come so far: a slow connection may still bring what was announced before.
+        package var isUnderWay = false
     }
 
     /// How much is told.
@@ -38,11 +41,16 @@ package struct RepairReply {
     private var after: UInt64
     private var sent = 0
     private var waits = 0
+    private var waitsForConnection = 0
     private var isOver = false
     /// Expirations told so far.
     package private(set) var count = 0
     /// How often it may be unable to tell: as long as a leader waits.
     private static let patience = 55
+    /// How often its connection may still have to bring what is asked for: as much as 25 MB at 1 MB/s.
+    private static let patienceForConnection = 250
+    /// After so many of them it says that it is still there.
+    private static let signOfLife = 10
     /// How long to wait before the next try.
     package static let pause = Duration.milliseconds(100)
     /// A build that does not know of windows takes what it is told for all there is.
@@ -75,6 +83,10 @@ package struct RepairReply {
             if !piece.isClear, waits < Self.patience {
                 waits += 1
                 return .wait
+            }
+            if piece.isClear, piece.isUnderWay, !request.isOpenEnded, waitsForConnection < Self.patienceForConnection {
+                waitsForConnection += 1
+                return waitsForConnection % Self.signOfLife == 0 ? .tell(.heard([])) : .wait
             }
             break
         }

@@ -54,6 +54,24 @@ struct RepairInquiryTests {
         #expect(before == .wait && after == .over(.answered))
     }
 
+    @Test("a peer that goes on telling is waited for, up to a minute; one that falls silent is not")
+    func aPeerThatGoesOnTelling() {
+        var inquiry = inquiry(peers: ["a"])
+        _ = inquiry.next(now: .zero, leads: true)
+        inquiry.asked(now: .zero)
+        for second in 1...59 {
+            inquiry.take(.heard([]), into: logs, look: 0, now: 1)
+            let step = inquiry.next(now: .seconds(second), leads: true)
+            #expect(step == .ask || step == .wait)
+        }
+        var silent = inquiry
+        let end = silent.next(now: .seconds(65), leads: true)
+        #expect(end == .over(.unanswered))
+        inquiry.take(.heard([]), into: logs, look: 0, now: 1)
+        let last = inquiry.next(now: .seconds(65), leads: true)
+        #expect(last == .over(.unanswered), "nor for ever")
+    }
+
     @Test("row 112: a peer that has more than one answer holds says how far it has told; the rest is another question")
     func windows() {
         logs.log(of: "run", at: NodeAddress(host: "10.0.0.1", port: 6379)).subscriptionEnded(now: 1)

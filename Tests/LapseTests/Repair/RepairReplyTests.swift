@@ -63,10 +63,43 @@ struct RepairReplyTests {
         log.subscriptionBegan()
         hear("a", "b")
         mark(2)
-        var reply = reply(2...9)
+        var reply = reply(2...2)
         let steps = (0..<3).map { _ in reply.next(from: logs, ownership(old)) }
         #expect(told(steps[0]).map(\.ordinal) == [2])
         #expect(steps[1...] == [done, .over])
+    }
+
+    @Test("a slow connection still brings what was announced before: the peer must not say that it has none")
+    func thePeerWaitsForItsConnection() {
+        log.subscriptionBegan()
+        mark(0)
+        hear("a")
+        var reply = reply(1...2)
+        let first = reply.next(from: logs, ownership(old))
+        #expect(told(first).map(\.ordinal) == [1])
+        let steps = (0..<10).map { _ in reply.next(from: logs, ownership(old)) }
+        #expect(steps == Array(repeating: .wait, count: 9) + [.tell(.heard([]))], "a sign of life each second")
+        hear("b")
+        let last = (0..<3).map { _ in reply.next(from: logs, ownership(old)) }
+        #expect(told(last[0]).map(\.ordinal) == [2])
+        #expect(last[1...] == [done, .over])
+    }
+
+    @Test func whatADeadConnectionWasToBringIsNotWaitedFor() {
+        log.subscriptionBegan()
+        mark(0)
+        hear("a")
+        log.subscriptionEnded(now: 1_000)
+        var reply = reply(2...2)
+        #expect(reply.next(from: logs, ownership(old)) == done)
+    }
+
+    @Test func aQuestionWithoutAnEndIsAnsweredWithWhatIsThere() {
+        log.subscriptionBegan()
+        mark(0)
+        hear("a")
+        var reply = reply(2...1 + RepairRequest.openEnd)
+        #expect(reply.next(from: logs, ownership(old)) == done)
     }
 
     @Test("before its first mark a subscription's expirations have no numbers: the peer must not say that it has none")
@@ -152,7 +185,7 @@ struct RepairReplyTests {
         var windows = 0
         asking: while windows < 10 {
             windows += 1
-            let request = RepairRequest(nonce: "a.\(windows)", asker: "leader", runID: "run", ordinals: from...20)
+            let request = RepairRequest(nonce: "a.\(windows)", asker: "leader", runID: "run", ordinals: from...9)
             var reply = RepairReply(to: request, from: "peer", limits: limits)
             while true {
                 switch reply.next(from: logs, ownership(old)) {
