@@ -250,6 +250,24 @@ let package = Package(
     ]
 )
 
+// The rules of the house, checked whenever this manifest is read: an arrow points to a row above, and an election without Redis
+// builds without libhiredis.
+var reached: [String: Set<String>] = [:]
+for target in package.targets {
+    reached[target.name] = []
+    for case .byNameItem(let name, _) in target.dependencies {
+        guard let further = reached[name] else {
+            fatalError("\(target.name) depends on \(name), which stands below it in Package.swift")
+        }
+        reached[target.name]?.formUnion(further.union([name]))
+    }
+}
+for election in ["LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL"] {
+    if let redis = reached[election]?.intersection(["CHiredisReader", "RESP", "RedisClient"]).first {
+        fatalError("\(election) depends on \(redis)")
+    }
+}
+
 // The parts, counted. They see what is `package`, so they belong to this package; but nobody who uses it should have to fetch
 // the tool that counts, and a trait cannot leave out a target. So it is there for who asks: `scripts/bench-counts` does.
 if Context.environment["LAPSE_BENCHMARKS"] != nil {
