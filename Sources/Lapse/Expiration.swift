@@ -6,8 +6,8 @@ import RESP
 /// It shares memory with those that were announced beside it, up to some kilobytes: whoever keeps few of many for long keeps
 /// their keys and positions instead.
 public struct Expiration: Sendable {
-    private let excerpt: Excerpt
-    private let index: Int
+    let excerpt: Excerpt
+    let index: Int
     /// The companion's value; nil without a companion rule, and when there was no companion any more: then this
     /// expiration has probably been handled before.
     public let value: [UInt8]?
@@ -39,6 +39,27 @@ public struct Expiration: Sendable {
 }
 
 extension Expiration {
+    /// One that no Redis announced, for tests of a handler.
+    ///
+    /// - Parameters:
+    ///   - key: the key that expired.
+    ///   - database: its logical database, 0 to 65535.
+    ///   - node: the address of the node that announced it, `host:port`.
+    ///   - position: its number on that node.
+    ///   - origin: why it is handled.
+    ///   - receivedAt: when it was heard; kept to the millisecond.
+    ///   - value: the companion's value.
+    public init(
+        key: ExpirationKey, database: UInt16 = 0, node: String = "127.0.0.1:6379",
+        position: Position = Position(runID: "test", ordinal: 1), origin: Origin = .live, receivedAt: Date = Date(),
+        value: [UInt8]? = nil
+    ) {
+        self.init(
+            key: key, database: database, process: NodeProcess(runID: position.runID, node: node),
+            ordinal: position.ordinal, origin: origin,
+            receivedMilliseconds: UInt64(max(0, receivedAt.timeIntervalSince1970 * 1000)), value: value)
+    }
+
     /// One alone.
     ///
     /// - Parameter received: milliseconds since 1970.

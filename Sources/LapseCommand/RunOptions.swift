@@ -111,6 +111,15 @@ enum Running: OptionGroupTable {
             name: "handler-timeout", value: "duration", help: "Longest run of a handler.", standard: "30s"))
     static let retries = Setting.number(
         OptionRow(name: "retries", value: "n", help: "Attempts after the first.", standard: "5"), 0...1_000_000)
+    static let retryDelay = Setting.duration(
+        OptionRow(
+            name: "retry-delay", value: "duration",
+            help: "Wait before the first retry; each further one is twice as long.",
+            standard: "100ms"))
+    static let longestRetryDelay = Setting.duration(
+        OptionRow(
+            name: "longest-retry-delay", value: "duration", help: "Longest wait between two attempts.",
+            standard: "30s"))
     static let deadLetter = Setting.text(
         OptionRow(
             name: "dead-letter", value: "key", help: "Stream for expirations that no attempt could handle.",
@@ -139,7 +148,9 @@ enum Running: OptionGroupTable {
     }
 
     static let rows = [
-        notifications.row, handler.row, concurrency.row, handlerTimeout.row, retries.row, deadLetter.row,
+        notifications.row, handler.row, concurrency.row, handlerTimeout.row, retries.row, retryDelay.row,
+        longestRetryDelay.row,
+        deadLetter.row,
         logBytes.row, logTotalBytes.row, logAge.row, reconcileInterval.row, admin.row,
     ]
 }
@@ -163,6 +174,8 @@ extension ProcessorConfiguration {
         if let value = try values(Running.concurrency) { concurrency = value }
         if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
         if let value = try values(Running.retries) { retries = value }
+        if let value = try values(Running.retryDelay) { retryDelay = value }
+        if let value = try values(Running.longestRetryDelay) { longestRetryDelay = value }
         if let value = try values(Running.logBytes) { logBytes = value }
         logTotalBytes = try values(Running.logTotalBytes)
         if let value = try values(Running.logAge) { logAge = value }

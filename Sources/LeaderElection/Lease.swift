@@ -12,8 +12,11 @@ public final class Lease: Sendable {
     private let wallLimit: Atomic<Int64>
     private let ended = Atomic(false)
 
-    package init(_ window: LeaseWindow) {
-        let limit = ClockGlance(window.leadUntil)
+    package convenience init(_ window: LeaseWindow) { self.init(until: window.leadUntil) }
+
+    /// - Parameter end: until when handlers may be called.
+    package init(until end: ClockReading) {
+        let limit = ClockGlance(end)
         monotonicLimit = Atomic(limit.monotonic)
         wallLimit = Atomic(limit.wall)
     }

@@ -102,20 +102,24 @@ public final class ExpirationProcessor: Service {
         run?.stop()
     }
 
-    /// What becomes of this replica's leadership, from now on. Every call gives a sequence of its own.
+    /// What becomes of this replica's leadership, from now on. Every call gives a sequence of its own, which ends with the run.
+    /// It holds 256 changes; a reader that falls further behind misses the oldest.
     public var leadership: AsyncStream<LeadershipChange> { changes.listen() }
 
-    /// The stretches of expirations that were lost, from now on. Every call gives a sequence of its own.
+    /// The stretches of expirations that were not heard, from now on. Every call gives a sequence of its own, which ends with the
+    /// run. It holds 256; a reader that falls further behind misses the oldest, which the metrics and ``status`` still count.
     public var gaps: AsyncStream<Gap> { gapsHeard.listen() }
 
     /// How things stand; nil before Redis was first reached.
     public var status: ProcessorStatus? { running.withLock { $0 }?.status }
 
-    /// Nil while the process works, else why it should be restarted.
-    package func liveness() -> String? { running.withLock { $0 }?.liveness() }
+    /// Whether the process works: nil, or why it should be restarted, such as a leader that failed to renew past its lease.
+    /// Losing Redis is no reason, for a restart would not bring it back. For a liveness probe; waits for nothing.
+    public func liveness() -> String? { running.withLock { $0 }?.liveness() }
 
-    /// Empty when ready, else the reasons.
-    package func readiness() -> [String] { running.withLock { $0 }?.readiness() ?? ["Redis has not been reached yet"] }
+    /// Whether every known master is subscribed and announces expirations: empty, or the reasons, one for each trouble, such as
+    /// `127.0.0.1:30002: not subscribed`. For a readiness probe; waits for nothing.
+    public func readiness() -> [String] { running.withLock { $0 }?.readiness() ?? ["Redis has not been reached yet"] }
 
     /// Brings the gauges up to date.
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }

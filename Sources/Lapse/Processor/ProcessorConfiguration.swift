@@ -81,8 +81,12 @@ public struct ProcessorConfiguration: Sendable {
     public var concurrency = 64
     /// The longest run of a handler; then its task is cancelled and the attempt has failed.
     public var handlerTimeout: Duration = .seconds(30)
-    /// Attempts after the first, 0.1 s to 30 s apart.
+    /// Attempts after the first.
     public var retries = 5
+    /// The wait before the first retry; each further one is twice as long. Every wait is shortened by up to a half at random.
+    public var retryDelay: Duration = .milliseconds(100)
+    /// The longest wait between two attempts.
+    public var longestRetryDelay: Duration = .seconds(30)
     /// A stream for expirations that no attempt could handle; nil logs them.
     public var deadLetter: String?
     /// The most bytes to keep in each node's log. What is dropped before it was handled counts as lost.
@@ -125,6 +129,8 @@ public struct ProcessorConfiguration: Sendable {
         try check(!id.isEmpty && !id.contains(where: \.isWhitespace), "id", "no spaces")
         try check(concurrency > 0 && concurrency <= 65_536, "concurrency", "1 to 65536")
         try check(retries >= 0, "retries", "not below 0")
+        try check(retryDelay > .zero, "retryDelay", "longer than zero")
+        try check(longestRetryDelay >= retryDelay, "longestRetryDelay", "not below the first delay")
         try check(handlerTimeout > .zero, "handlerTimeout", "longer than zero")
         try check(logBytes >= 64 << 10, "logBytes", "at least 65536")
         try check(logTotalBytes ?? .max >= 1 << 20, "logTotalBytes", "at least 1MiB")

@@ -84,7 +84,9 @@ extension RunningProcessor {
             drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
             lane: Lane.Surroundings(
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
-                retries: RetryPolicy(retries: configuration.retries),
+                retries: RetryPolicy(
+                    retries: configuration.retries, first: configuration.retryDelay,
+                    cap: configuration.longestRetryDelay),
                 deadLetters: DeadLetters(
                     stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger,
                     bell: Doorbell(on: threads.control.any())),

@@ -1,0 +1,42 @@
+public import LeaderElection
+public import Logging
+import Timing
+
+extension HandlerContext {
+    /// What a processor would hand to a handler with this expiration, for tests of the handler.
+    ///
+    /// ```swift
+    /// let expiration = Expiration(key: ExpirationKey("cart:42"))
+    /// try await handler(expiration, .testing(expiration, token: 7))
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - expiration: what the handler is called with.
+    ///   - token: the term's fencing token.
+    ///   - term: the term's number.
+    ///   - attempt: 1 for the first.
+    ///   - lead: how long ``isLeading`` is true from now on; zero or less for a lease that has run out.
+    ///   - logger: what ``logger`` derives from.
+    public static func testing(
+        _ expiration: Expiration, token: FencingToken = FencingToken(rawValue: 1), term: UInt64 = 1, attempt: Int = 1,
+        leadingFor lead: Duration = .seconds(8), logger: Logger = Logger(label: "test")
+    ) -> HandlerContext {
+        var work = expiration.work
+        for _ in 1..<max(1, attempt) { work = work.again }
+        let lease = Lease(until: SystemClock.read().advanced(by: lead))
+        let claim = Claim(name: "test", id: "test", value: "test:1", ttl: max(lead, .zero), rules: "")
+        var works = WorkList()
+        works.append(work)
+        return HandlerContext(
+            round: LaneRound(Batch(works), Term(number: term, token: token, lease: lease, claim: claim), logger),
+            index: 0)
+    }
+}
+
+extension Expiration {
+    fileprivate var work: Work {
+        // Unsafe in name only: a byte has no padding.
+        let line = unsafe KeyLine(key.bytes.span.bytes, database: UInt16(database))
+        return Work(WorkSource(excerpt, place: nil), WorkItem(index, line: line))
+    }
+}
