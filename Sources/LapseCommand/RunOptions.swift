@@ -1,3 +1,4 @@
+import Console
 import Lapse
 import LapseAdmin
 import LapseHandlers
@@ -84,11 +85,9 @@ enum Wanted: OptionGroupTable {
 
 /// How much is logged, and how.
 enum LogLines: OptionGroupTable {
-    enum Format: String, CaseIterable, Sendable { case text, json }
-
     static let level = Setting<Logger.Level>.choice(
         OptionRow(name: "log-level", help: "Least important log lines to print.", standard: "info"))
-    static let format = Setting<Format>.choice(
+    static let format = Setting<LogFormat>.choice(
         OptionRow(name: "log-format", help: "How log lines look, on stderr.", standard: "text"))
 
     static let rows = [level.row, format.row]

@@ -1,3 +1,5 @@
+import Console
+
 /// Rows of text under a heading, in columns as wide as they must be.
 struct TextTable: Sendable {
     private var rows: [[String]]

@@ -1,3 +1,4 @@
+import Console
 import Lapse
 
 /// How an election group stands, as read from Redis: what `lapse status` prints.

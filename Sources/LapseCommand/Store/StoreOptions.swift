@@ -1,3 +1,4 @@
+import Console
 import Endpoints
 import FoundationEssentials
 import Lapse

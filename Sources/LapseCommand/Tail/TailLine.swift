@@ -1,3 +1,4 @@
+import Console
 import Lapse
 import LapseHandlers
 import Timing

@@ -1,11 +1,11 @@
 /// What became of the keys of a demonstration.
-struct DemoAccount: Sendable {
+package struct DemoAccount: Sendable {
     var armed: Int
     /// Keys whose expiration Redis announced, by an independent witness's count.
     var announced: Int
     var handled: Int
     /// Announced and not handled.
-    var lost: [String]
+    package var lost: [String]
     /// Handled more than once: what was under way when the leader was killed.
     var twice: Int
     var takenOver: Int

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A wish to stop, from a signal handler to whoever runs: kept until somebody listens.
-final class StopRequest: Sendable {
+package final class StopRequest: Sendable {
     private struct State {
         var isAsked = false
         var listener: (@Sendable () -> Void)?
@@ -9,9 +9,11 @@ final class StopRequest: Sendable {
 
     private let state = Mutex(State())
 
-    var isAsked: Bool { state.withLock { $0.isAsked } }
+    package init() {}
 
-    func ask() {
+    package var isAsked: Bool { state.withLock { $0.isAsked } }
+
+    package func ask() {
         let listener = state.withLock { state in
             state.isAsked = true
             return state.listener
@@ -20,7 +22,7 @@ final class StopRequest: Sendable {
     }
 
     /// Calls `listener` when stopping is asked for, at once if it has been. The last one counts.
-    func onAsk(_ listener: @escaping @Sendable () -> Void) {
+    package func onAsk(_ listener: @escaping @Sendable () -> Void) {
         let isAsked = state.withLock { state in
             state.listener = listener
             return state.isAsked

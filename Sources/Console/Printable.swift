@@ -1,9 +1,9 @@
 /// Text from anywhere, made safe for a line on a terminal: nothing in it can end the line or steer the screen.
-enum Printable {
-    static func text(_ text: String) -> String { escaped(text, quote: nil) }
+package enum Printable {
+    package static func text(_ text: String) -> String { escaped(text, quote: nil) }
 
     /// In quotation marks when a reader could not tell where the text ends.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         let isPlain = !text.isEmpty && !text.unicodeScalars.contains { $0.value <= 0x20 || $0 == "\"" || $0 == "=" }
         return isPlain ? self.text(text) : "\"" + escaped(text, quote: "\"") + "\""
     }

@@ -1,18 +1,24 @@
-import Lapse
 import LapseHandlers
-import Logging
-import Timing
+package import Logging
+package import Timing
 
 /// One event of the log, ready to be printed.
-struct LogLine: Sendable {
-    let time: UTCTime
-    let level: Logger.Level
-    let message: String
+package struct LogLine: Sendable {
+    package let time: UTCTime
+    package let level: Logger.Level
+    package let message: String
     /// Sorted by name.
-    let facts: [(name: String, value: String)]
+    package let facts: [(name: String, value: String)]
+
+    package init(time: UTCTime, level: Logger.Level, message: String, facts: [(name: String, value: String)]) {
+        self.time = time
+        self.level = level
+        self.message = message
+        self.facts = facts
+    }
 
     /// `2026-01-02T03:04:05.678Z info  became leader  term=5 took-ms=12`, with a newline.
-    var text: [UInt8] {
+    package var text: [UInt8] {
         var line = time.text + " "
         line += level.rawValue.padded(to: 5) + " " + Printable.text(message)
         var separator = "  "
@@ -24,7 +30,7 @@ struct LogLine: Sendable {
     }
 
     /// `{"time":"…","level":"info","message":"became leader","term":"5"}`, with a newline.
-    var json: [UInt8] {
+    package var json: [UInt8] {
         var line = JSONLine()
         line.add("time", time)
         line.add("level", level.rawValue)
@@ -39,5 +45,5 @@ struct LogLine: Sendable {
 
 extension String {
     /// With spaces behind it, up to a width.
-    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    package func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -1,19 +1,10 @@
-import ArgumentParser
-import Foundation
+import Console
 import Glibc
 import ThrowawayRedis
 
-/// `lapse demo`: everything at once, on this machine, thrown away at the end.
-struct DemoCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "demo",
-        abstract: "Start a throwaway cluster and three replicas, kill the leader, and settle the account.",
-        discussion: """
-            Needs redis-server and redis-cli on the PATH, and takes about half a minute. Exit code 0 when no expiration \
-            was lost.
-            """)
-
-    func run() async throws {
+extension Demo {
+    /// Runs until the account is settled or a signal comes; returns the exit code: 0 when no expiration was lost.
+    package static func toItsEnd() async throws -> Int32 {
         // Before anything is printed: stdout that cannot be written interrupts as a terminal does.
         let ending = StopRequest()
         let trap = SignalTrap { _ in ending.ask() }
@@ -22,12 +13,12 @@ struct DemoCommand: AsyncParsableCommand {
         ending.onAsk { demo.cancel() }
         do {
             let account = try await demo.value
-            guard account.lost.isEmpty else { throw ExitCode(Failure.Code.negative.rawValue) }
+            return account.lost.isEmpty ? 0 : 1
         } catch let error where trap.signal != nil {
             guard error is CancellationError || error is ThrowawayRedisError else { throw error }
             // An interrupt, unless what interrupted it is that nobody reads.
             try await StandardStream.print("interrupted; everything is cleaned up")
-            throw ExitCode(128 + (trap.signal ?? SIGINT))
+            return 128 + (trap.signal ?? SIGINT)
         }
     }
 }

@@ -3,16 +3,18 @@ import Glibc
 import ThrowawayRedis
 
 /// The demonstration, scene by scene.
-struct Demo: Sendable {
+package struct Demo: Sendable {
     private static let leaseTTL = "2s"
     private static let rate = 100.0
     private static let duration = Duration.seconds(15)
     private static let untilKill = Duration.seconds(6)
     private let stage = DemoStage()
 
+    package init() {}
+
     /// Returns the account; everything that was started is gone by then.
     @concurrent
-    func run() async throws -> DemoAccount {
+    package func run() async throws -> DemoAccount {
         stage.say("a Redis Cluster of six nodes starts, on free ports of this machine")
         let cluster = try await ThrowawayCluster.start()
         var replicas: [DemoReplica] = []

@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 
 /// What the signals that ask for an end mean, one after the other.
-struct EndRequests: Sendable {
-    enum Answer: Sendable, Equatable {
+package struct EndRequests: Sendable {
+    package enum Answer: Sendable, Equatable {
         /// The first one: drain and hand over.
         case begin
         /// The same request, as a terminal and its shell, or a supervisor and its script, send it twice.
@@ -14,10 +14,12 @@ struct EndRequests: Sendable {
     }
 
     /// Signals that come within this time of the first are one request.
-    static let window = Duration.seconds(1)
+    package static let window = Duration.seconds(1)
     private var first: ContinuousClock.Instant?
 
-    mutating func received(at now: ContinuousClock.Instant) -> Answer {
+    package init() {}
+
+    package mutating func received(at now: ContinuousClock.Instant) -> Answer {
         guard let first else {
             self.first = now
             return .begin
@@ -27,7 +29,7 @@ struct EndRequests: Sendable {
 }
 
 /// SIGTERM, SIGINT and SIGHUP: the first one asks for an end; another one more than a second later ends the process at once.
-final class SignalTrap {
+package final class SignalTrap {
     private struct State {
         var requests = EndRequests()
         var number: Int32?
@@ -41,10 +43,10 @@ final class SignalTrap {
     private let sources: [any DispatchSourceSignal]
 
     /// The signal that asked, if any.
-    var signal: Int32? { shared.state.withLock { $0.number } }
+    package var signal: Int32? { shared.state.withLock { $0.number } }
 
     /// - Parameter onFirst: called once, on a thread that nothing else the process does can keep busy.
-    init(onFirst: @escaping @Sendable (_ number: Int32) -> Void) {
+    package init(onFirst: @escaping @Sendable (_ number: Int32) -> Void) {
         let queue = DispatchQueue(label: "lapse.signals", qos: .userInteractive)
         let shared = shared
         sources = [SIGTERM, SIGINT, SIGHUP].compactMap { number in

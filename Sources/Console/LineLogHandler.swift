@@ -1,17 +1,16 @@
-import Lapse
-import Logging
+package import Logging
 import Timing
 
 /// Prints log lines on stderr, each in one write, so that lines of many threads and processes never mix.
-struct LineLogHandler: LogHandler {
-    let format: LogLines.Format
-    var logLevel: Logger.Level
-    var metadata: Logger.Metadata = [:]
-    var metadataProvider: Logger.MetadataProvider?
+package struct LineLogHandler: LogHandler {
+    package let format: LogFormat
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
     private let put: @Sendable ([UInt8]) -> Void
 
-    init(
-        format: LogLines.Format, level: Logger.Level,
+    package init(
+        format: LogFormat, level: Logger.Level,
         put: @escaping @Sendable ([UInt8]) -> Void = { StandardStream.errors.write($0) }
     ) {
         self.format = format
@@ -19,12 +18,12 @@ struct LineLogHandler: LogHandler {
         self.put = put
     }
 
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         var facts = metadata
         if let provided = metadataProvider?.get() { facts.merge(provided) { $1 } }
         if let own = event.metadata { facts.merge(own) { $1 } }
@@ -37,3 +36,6 @@ struct LineLogHandler: LogHandler {
         }
     }
 }
+
+/// How log lines look.
+package enum LogFormat: String, CaseIterable, Sendable { case text, json }

@@ -1,9 +1,8 @@
 import Glibc
-import Lapse
-import LapseHandlers
+package import LapseHandlers
 
 /// Standard output and standard error, for short texts: each is one write, so that lines of many threads stay whole.
-enum StandardStream: Int32, Sendable {
+package enum StandardStream: Int32, Sendable {
     /// Results.
     case output = 1
     /// Errors and logs. What cannot be written there cannot be told anywhere.
@@ -11,7 +10,7 @@ enum StandardStream: Int32, Sendable {
 
     /// Returns false when nobody reads it any more.
     @discardableResult
-    func write(_ bytes: [UInt8]) -> Bool {
+    package func write(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(rawValue, $0.baseAddress, $0.count) }
@@ -22,17 +21,17 @@ enum StandardStream: Int32, Sendable {
 
     /// Writes text and a newline.
     @discardableResult
-    func write(_ text: String) -> Bool { write(Array(text.utf8) + [UInt8(ascii: "\n")]) }
+    package func write(_ text: String) -> Bool { write(Array(text.utf8) + [UInt8(ascii: "\n")]) }
 
     /// Writes a result and a newline.
     ///
     /// - Throws: ``LineOutput/Broken`` when stdout is closed or full: a result that nobody gets is no success.
-    static func print(_ text: String) async throws {
+    package static func print(_ text: String) async throws {
         try await results().write(Array(text.utf8) + [UInt8(ascii: "\n")])
     }
 
     /// Standard output for results, with a line on stderr while it is not read.
-    static func results() -> LineOutput {
+    package static func results() -> LineOutput {
         LineOutput(onStalled: { stall in
             StandardStream.errors.write("lapse: stdout is not read: waiting for \(stall.seconds) s")
         })
@@ -41,7 +40,7 @@ enum StandardStream: Int32, Sendable {
     /// Occupies standard streams that are closed: the first socket would be opened in their place, and a result written to Redis.
     ///
     /// Closed output becomes `/dev/null` opened for reading, so that writing to it goes on being refused.
-    static func occupyClosed() {
+    package static func occupyClosed() {
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) == -1 {
             let opened = unsafe open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY)
             if opened >= 0, opened != descriptor {
