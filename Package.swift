@@ -151,7 +151,7 @@ let package = Package(
         // Sources/Development: what tests and measures the rest. No product names these targets, so that a package that uses
         // this one does not get them; SwiftPM makes each executable here a product of the root package, named as its target.
 
-        // The first run, of scripts/demo. In a fresh clone on two cores the compilers take 7 processor minutes for `lapse` and 5 for
+        // The first run, of scripts/demo. In a fresh clone on two cores the compilers take 7 processor minutes for `lapse`, 5.5 for
         // this: Hummingbird, AsyncHTTPClient with HTTP/2, ArgumentParser, Configuration and Yams are not in it.
         .executableTarget(
             name: "lapse-demo", dependencies: ["Console", "Demonstration", "Lapse", "LapseHandlers", logging],
