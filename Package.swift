@@ -148,11 +148,13 @@ let package = Package(
             ],
             path: "Sources/Examples/CartExample", swiftSettings: rules),
 
-        // Sources/Development: what tests and measures the rest. No product names these targets, so that a package that uses
-        // this one does not get them; SwiftPM makes each executable here a product of the root package, named as its target.
+        // Sources/Development: what tests and measures the rest. No product names these targets, so
+        // a package that uses this one does not get them. SwiftPM makes each executable here a
+        // product of the root package, named as its target.
 
-        // The first run, of scripts/demo. In a fresh clone on two cores the compilers take 7 processor minutes for `lapse`, 5.5 for
-        // this: Hummingbird, AsyncHTTPClient with HTTP/2, ArgumentParser, Configuration and Yams are not in it.
+        // The first run, of scripts/demo. In a fresh clone the compilers take 7 processor minutes for
+        // `lapse` and 5.5 for this: Hummingbird, AsyncHTTPClient with HTTP/2, ArgumentParser,
+        // Configuration and Yams are not in it.
         .executableTarget(
             name: "lapse-demo", dependencies: ["Console", "Demonstration", "Lapse", "LapseHandlers", logging],
             path: "Sources/Development/DemoCommand", swiftSettings: rules),
@@ -260,8 +262,8 @@ let package = Package(
     ]
 )
 
-// The rules of the house, checked whenever this manifest is read: an arrow points to a row above, and an election without Redis
-// builds without libhiredis.
+// Two rules, checked whenever this manifest is read: an arrow points to a row above, and an
+// election without Redis builds without libhiredis.
 var reached: [String: Set<String>] = [:]
 for target in package.targets {
     reached[target.name] = []
