@@ -4,7 +4,7 @@ package enum LapseMetrics {
 
     static let leadership: [MetricDeclaration] = [
         .gauge("lapse_leader", "1 while this replica leads, else 0."),
-        .gauge("lapse_term", "Number of the newest term that this replica knows."),
+        .gauge("lapse_term", "Number of this replica's term under way, else of its last one; 0 before its first."),
         .counter(
             "lapse_leadership_transitions_total", by: "reason",
             "Changes of this replica's role, by what caused them."),
@@ -33,9 +33,6 @@ package enum LapseMetrics {
             "Companion keys whose timer was gone without an announcement, handed to the handler."),
         .gauge("lapse_in_flight", "Handlers running now."),
         .histogram("lapse_handler_seconds", "Time that one handler attempt took."),
-        .histogram(
-            "lapse_lag_seconds", buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
-            "Time from a key's deadline to the start of its handler, where the deadline is known."),
     ]
 
     static let feeds: [MetricDeclaration] = [
@@ -61,8 +58,5 @@ package enum LapseMetrics {
         .gauge(
             "lapse_account", byAll: ["node", "state"],
             "What became of this node's expirations in the leader's term: announced is the sum of the other states."),
-        .gauge(
-            "lapse_predicted_lag_seconds", by: "node",
-            "Median delay of expiration events that this node's settings and volatile keys predict."),
     ]
 }

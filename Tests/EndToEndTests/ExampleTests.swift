@@ -3,7 +3,7 @@ import Glibc
 import Testing
 import ThrowawayRedis
 
-/// What the README shows is what there is, and does what the README says.
+/// What README and manual show is what there is, and does what they say.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct ExampleTests {
     @Test("the example releases a cart whose key expires, and ends with 0 on SIGTERM")
@@ -36,8 +36,8 @@ struct ExampleTests {
         #expect(try Self.text(of: "Sources/Examples/CartExample/CartExample.swift").contains(lines.joined()))
     }
 
-    @Test("the README shows the user that `lapse doctor --acl` prints")
-    func readmeShowsTheUser() throws {
+    @Test("the manual shows the user that `lapse doctor --acl` prints")
+    func manualShowsTheUser() throws {
         let process = Process()
         process.executableURL = URL(filePath: Binary.lapse)
         process.arguments = ["doctor", "--acl", "--name", "shop"]
@@ -49,7 +49,7 @@ struct ExampleTests {
         let printed = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         process.waitUntilExit()
         #expect(printed.hasPrefix("ACL SETUSER lapse "), "\(printed)")
-        #expect(try Self.text(of: "README.md").contains("```\n\(printed)```"))
+        #expect(try Self.text(of: "Sources/Lapse/Lapse.docc/RedisSetup.md").contains("```\n\(printed)```"))
     }
 
     private static func text(of path: String) throws -> String {

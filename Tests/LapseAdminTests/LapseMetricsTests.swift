@@ -14,8 +14,7 @@ import Testing
         "lapse_expirations_surplus_total{node}": "counter", "lapse_expirations_unannounced_total{node}": "counter",
         "lapse_in_flight": "gauge",
         "lapse_log_entries{node}": "gauge", "lapse_log_bytes{node}": "gauge", "lapse_backlog{node}": "gauge",
-        "lapse_handler_seconds": "histogram", "lapse_lag_seconds": "histogram",
-        "lapse_predicted_lag_seconds{node}": "gauge",
+        "lapse_handler_seconds": "histogram",
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
         "lapse_account{node,state}": "gauge",

@@ -240,6 +240,7 @@ struct DoctorRulesTests {
         let found = findings(facts, "lag")
         #expect(found.map(\.severity) == [.warns, .notes])
         #expect(found.map { $0.node?.port } == [2, 1])
+        #expect(found.allSatisfy { $0.fix?.hasSuffix("CONFIG SET active-expire-effort 10") == true }, "\(found)")
     }
 
     @Test(arguments: Refusal.Right.allCases)

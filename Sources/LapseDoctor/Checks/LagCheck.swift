@@ -11,16 +11,16 @@ struct LagCheck: Check {
             let effort = node.setting("active-expire-effort").flatMap { Int($0) } ?? 1
             let eager = PredictedLag.median(
                 volatileKeys: keys, hz: node.info["hz"].flatMap { Int($0) } ?? 10, effort: 10)
+            let canBeEager = effort < 10
             let cheaper =
-                effort < 10
+                canBeEager
                 ? " active-expire-effort 10 would make it \(Reading.duration(eager)), at some cost of the server's time."
                 : ""
             return Finding(
                 lag > Self.long ? .warns : .notes, "lag", at: node.address,
                 "expirations come about \(Reading.duration(lag)) late",
-                "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper) Lapse can have them expire on "
-                    + "time.",
-                fix: "lapse run --punctual sweep (or track)")
+                "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper)",
+                fix: canBeEager ? facts.command(on: node.address, "CONFIG", "SET", "active-expire-effort", "10") : nil)
         }
     }
 }

@@ -1,0 +1,7 @@
+.PHONY: demo test simulate chaos bench format
+demo: ; scripts/demo
+test: ; scripts/test
+simulate: ; scripts/simulate
+chaos: ; scripts/chaos
+bench: ; scripts/bench
+format: ; swift format --in-place --recursive Package.swift Sources Tests Benchmarks
