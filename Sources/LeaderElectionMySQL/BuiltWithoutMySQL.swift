@@ -1,5 +1,5 @@
 #if !MySQL
-import Endpoints
+package import Endpoints
 public import LeaderElection
 public import Logging
 
