@@ -68,6 +68,13 @@ package struct DispatchMachine {
         tallies.append(Tally(cursor))
     }
 
+    /// One from before the place at which the log was opened is to be handled after all.
+    package mutating func include(_ runID: String, _ ordinal: UInt64) {
+        guard let place = index[runID], ordinal <= places[place].through else { return }
+        places[place].include(ordinal)
+        tallies[place].include(1)
+    }
+
     /// Passes over ordinals that need no handling.
     package mutating func skip(_ runID: String, through ordinal: UInt64, as outcome: Tally.Outcome = .ignored) {
         guard let place = index[runID], places[place].through < ordinal else { return }

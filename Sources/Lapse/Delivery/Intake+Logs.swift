@@ -18,6 +18,7 @@ extension Intake {
     private mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
         guard machine.place(of: log.runID) != nil || open(log), let place = machine.place(of: log.runID) else { return }
+        if !openedByPeers.isEmpty { takeWhatWasHeardBefore(log) }
         // Made when there is something to judge: lanes look often where there is nothing.
         var judge: Judge?
         while machine.freshCount < wanted {
@@ -65,6 +66,34 @@ extension Intake {
         return isAllTaken
     }
 
+    /// This replica's own feed may have brought, before its first mark, what lies before all that its peers had when the log was opened.
+    private mutating func takeWhatWasHeardBefore(_ log: NodeLog) {
+        guard let end = openedByPeers[log.runID], let baseline = log.baseline, !log.isProvisional else { return }
+        openedByPeers[log.runID] = nil
+        var judge = Judge(filter: filter, ownership: ownership.seen(from: log.address))
+        var last = baseline
+        while last < end {
+            switch log.next(after: last, upTo: 1) {
+            case .none: return
+            case .hole(let ordinals): last = ordinals.upperBound
+            case .entries(let chunk):
+                last = chunk.first
+                guard last <= end else { return }
+                machine.include(log.runID, last)
+                opened[log.runID]?.include(last)
+                guard chunk.visit(from: 0, { judge.verdict($0, $1) != .ignored }) else {
+                    news.ignored[log.address, default: 0] += 1
+                    machine.drop(log.runID, last, as: .ignored)
+                    continue
+                }
+                chunk.withKey(0) { key in
+                    let source = machine.source(Excerpt(chunk, of: log.process, since: termBegan))
+                    machine.admit(Work(source, WorkItem(0, line: KeyLine(key, database: chunk.database(0)))))
+                }
+            }
+        }
+    }
+
     private mutating func note(_ log: NodeLog, isUnproven: Bool) {
         if isUnproven {
             if unproven.insert(log.runID).inserted { log.stands(atUnproven: true) }
@@ -108,6 +137,7 @@ extension Intake {
             if surveys.asks(log.runID, survey) { self.survey(1...Self.tail, log, survey) }
             guard repairing[log.runID] == nil, let first = log.firstOrdinal else { return false }
             open(log.runID, at: Cursor(through: first - 1))
+            openedByPeers[log.runID] = first - 1
             return true
         }
         let told = surveyedThrough[log.runID] ?? 0

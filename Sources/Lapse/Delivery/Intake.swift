@@ -34,6 +34,8 @@ package struct Intake {
 
     package private(set) var phase = Phase.idle
     var machine: DispatchMachine
+    /// Logs that were opened where a peer's word of them begins, before this replica's own feed had numbers, and where that was.
+    var openedByPeers: [String: UInt64] = [:]
     /// The cursors as they were opened in this term.
     package internal(set) var opened: [String: Cursor] = [:]
     var ownership = Ownership()
@@ -86,6 +88,7 @@ package struct Intake {
         surveys = SurveySchedule()
         surveyedThrough = [:]
         opened = [:]
+        openedByPeers = [:]
         phase = .running
         for entry in progress.values {
             logs[entry.runID]?.learn(through: entry.cursor.through)

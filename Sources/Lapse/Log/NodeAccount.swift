@@ -61,7 +61,7 @@ package struct Tally: Sendable, Equatable {
     /// Where the cursor stood when the term took it over.
     private let from: UInt64
     /// Left pending by the term before.
-    private let inherited: UInt64
+    private var inherited: UInt64
     private var handled: UInt64 = 0
     private var deadLettered: UInt64 = 0
     private var lost: UInt64 = 0
@@ -72,6 +72,9 @@ package struct Tally: Sendable, Equatable {
         from = cursor.through
         inherited = UInt64(cursor.pending.count)
     }
+
+    /// So many from before the cursor turned out to be owed.
+    package mutating func include(_ many: UInt64) { inherited += many }
 
     package mutating func count(_ outcome: Outcome, _ many: UInt64 = 1) {
         switch outcome {

@@ -16,6 +16,9 @@ package struct Cursor: Sendable, Equatable {
         pending.insert(ordinals)
     }
 
+    /// Takes up one that lies before what was taken up.
+    mutating func include(_ ordinal: UInt64) { pending.insert(ordinal...ordinal) }
+
     /// Passes over everything through an ordinal that needs no handling: not wanted, or lost.
     package mutating func skip(through ordinal: UInt64) { through = max(through, ordinal) }
 
