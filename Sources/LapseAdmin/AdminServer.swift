@@ -1,8 +1,9 @@
 import Hummingbird
 import HummingbirdCore
-package import Logging
+public import Lapse
+public import Logging
 import NIOCore
-import ServiceLifecycle
+public import ServiceLifecycle
 
 #if canImport(Darwin)
 import Darwin
@@ -13,10 +14,21 @@ import Glibc
 #endif
 
 /// The admin port: health, metrics and status over HTTP, until the service is told to stop.
-package struct AdminServer: Service {
+///
+/// ```swift
+/// let registry = PrometheusRegistry()
+/// MetricsSystem.bootstrap(registry)
+/// let admin = AdminServer(processor, port: 9464, registry: registry, logger: logger)
+/// let group = ServiceGroup(services: [admin, processor], gracefulShutdownSignals: [.sigterm], logger: logger)
+/// ```
+///
+/// It answers `GET /livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and knows no authentication: listen where only
+/// those reach it who may know.
+public struct AdminServer: Service {
     /// The port could not be opened; the description says what to do about it.
-    package struct CannotListen: Error, Hashable, CustomStringConvertible {
-        package let description: String
+    public struct CannotListen: Error, Hashable, CustomStringConvertible {
+        /// One line, with the fix.
+        public let description: String
     }
 
     private let address: AdminAddress
@@ -25,6 +37,23 @@ package struct AdminServer: Service {
     private let limits: AdminLimits
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
+
+    /// The admin port of a processor; nothing is opened before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - processor: whose health and status are told.
+    ///   - host: the address to listen on.
+    ///   - port: the port; 0 for a free one, which the log names.
+    ///   - registry: what `/metrics` shows.
+    ///   - logger: where its lines go.
+    public init(
+        _ processor: ExpirationProcessor, host: String = "127.0.0.1", port: Int, registry: PrometheusRegistry,
+        logger: Logger
+    ) {
+        self.init(
+            address: .listen(host: host, port: port), source: ProcessorAdminSource(processor), registry: registry,
+            logger: logger)
+    }
 
     /// - Parameter onListening: gets the bound port, which for port 0 is known only then.
     package init(
@@ -39,7 +68,10 @@ package struct AdminServer: Service {
         self.onListening = onListening
     }
 
-    package func run() async throws {
+    /// Answers until graceful shutdown or until its task is cancelled.
+    ///
+    /// - Throws: ``CannotListen`` when the port cannot be opened.
+    public func run() async throws {
         guard case .listen(let host, let port) = address else {
             // A service that returns would end its group.
             try? await gracefulShutdown()

@@ -1,14 +1,18 @@
-package import CoreMetrics
+public import CoreMetrics
 import Synchronization
 
 /// The metrics backend: keeps every series in memory and renders them as Prometheus text.
 ///
 /// Making a series takes a lock, once; writing to it is atomic and takes none. Two makers that name the same
 /// metric and labels, in whatever order, get the same series.
-package final class PrometheusRegistry: MetricsFactory {
+public final class PrometheusRegistry: MetricsFactory {
     private let families: Mutex<[String: Family]>
 
-    package init(_ declarations: [MetricDeclaration] = LapseMetrics.all) {
+    /// A registry of Lapse's metrics and of whatever else the program counts: hand it to `MetricsSystem.bootstrap` before anything is
+    /// counted, and to ``AdminServer``.
+    public convenience init() { self.init(LapseMetrics.all) }
+
+    package init(_ declarations: [MetricDeclaration]) {
         var families: [String: Family] = [:]
         for declaration in declarations {
             var family = Family(declaration)
@@ -65,49 +69,49 @@ package final class PrometheusRegistry: MetricsFactory {
 
     // MARK: - MetricsFactory
 
-    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         counter(label, dimensions)
     }
 
-    package func makeFloatingPointCounter(
+    public func makeFloatingPointCounter(
         label: String, dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         counter(label, dimensions)
     }
 
-    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         gauge(label, dimensions)
     }
 
-    package func makeRecorder(
+    public func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
         aggregate ? histogram(label, dimensions) : gauge(label, dimensions)
     }
 
     /// Times are exported in seconds, and say so at the end of their name.
-    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(label.hasSuffix("_seconds") ? label : label + "_seconds", dimensions)
     }
 
-    package func destroyCounter(_ handler: any CounterHandler) {
+    public func destroyCounter(_ handler: any CounterHandler) {
         if let series = handler as? CounterSeries { remove(series.place) }
     }
 
-    package func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {
+    public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {
         if let series = handler as? CounterSeries { remove(series.place) }
     }
 
-    package func destroyMeter(_ handler: any MeterHandler) {
+    public func destroyMeter(_ handler: any MeterHandler) {
         if let series = handler as? GaugeSeries { remove(series.place) }
     }
 
-    package func destroyRecorder(_ handler: any RecorderHandler) {
+    public func destroyRecorder(_ handler: any RecorderHandler) {
         if let series = handler as? GaugeSeries { remove(series.place) }
         if let series = handler as? HistogramSeries { remove(series.place) }
     }
 
-    package func destroyTimer(_ handler: any TimerHandler) {
+    public func destroyTimer(_ handler: any TimerHandler) {
         if let series = handler as? HistogramSeries { remove(series.place) }
     }
 
