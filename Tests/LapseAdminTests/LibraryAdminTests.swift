@@ -21,7 +21,8 @@ struct LibraryAdminTests {
 
         func log(event: LogEvent) {
             guard event.message == "admin port open", let address = event.metadata?["address"] else { return }
-            if let port = "\(address)".split(separator: ":").last.flatMap({ Int($0) }) { ports.continuation.yield(port) }
+            guard let port = "\(address)".split(separator: ":").last.flatMap({ Int($0) }) else { return }
+            ports.continuation.yield(port)
         }
     }
 

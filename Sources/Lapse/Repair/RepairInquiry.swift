@@ -39,8 +39,11 @@ package struct RepairInquiry {
     private var hasHeard = false
     /// When it was put for the first time since the lease was valid.
     private var askedFirst: Duration = .zero
-    /// How long to wait for answers. A replica that has died drops out of the members before that.
-    private static let patience = Duration.seconds(5)
+    /// How long to wait for answers. A replica whose only feed is dead, and who hears no question, finds out within seven seconds
+    /// (`PingWatch`, `FeedWatch`); one that has died drops out of the members.
+    private static let patience = Duration.seconds(8)
+    /// The longest time between two questions.
+    private static let longestPause = Duration.seconds(1)
     /// How long to wait at most while peers go on telling.
     private static let longestPatience = Duration.seconds(60)
     /// How long to try to put the question at all.
@@ -88,7 +91,7 @@ package struct RepairInquiry {
             return .over(cut.map { .cut(through: $0) } ?? .unanswered)
         }
         guard now >= nextQuestion else { return .wait }
-        pause *= 2
+        pause = min(pause * 2, Self.longestPause)
         nextQuestion = now + pause
         return .ask
     }

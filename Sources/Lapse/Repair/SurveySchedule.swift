@@ -20,7 +20,7 @@ struct SurveySchedule {
     private var entries: [Subject: Entry] = [:]
 
     /// How often it is asked while somebody keeps silent. One whose only feed is dead, and who hears no question, finds out within
-    /// five seconds. The log of a living process must not stand still for that.
+    /// seven seconds. The log of a living process must not stand still for that.
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
 
     /// A second has passed.

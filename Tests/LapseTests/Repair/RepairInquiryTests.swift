@@ -65,10 +65,10 @@ struct RepairInquiryTests {
             #expect(step == .ask || step == .wait)
         }
         var silent = inquiry
-        let end = silent.next(now: .seconds(65), leads: true)
+        let end = silent.next(now: .seconds(68), leads: true)
         #expect(end == .over(.unanswered))
         inquiry.take(.heard([]), into: logs, look: 0, now: 1)
-        let last = inquiry.next(now: .seconds(65), leads: true)
+        let last = inquiry.next(now: .seconds(68), leads: true)
         #expect(last == .over(.unanswered), "nor for ever")
     }
 
@@ -105,8 +105,8 @@ struct RepairInquiryTests {
         var inquiry = inquiry(peers: ["a"])
         _ = inquiry.next(now: .zero, leads: true)
         inquiry.asked(now: .zero)
-        let before = inquiry.next(now: .milliseconds(4999), leads: true)
-        let after = inquiry.next(now: .seconds(5), leads: true)
+        let before = inquiry.next(now: .milliseconds(7999), leads: true)
+        let after = inquiry.next(now: .seconds(8), leads: true)
         #expect(before == .ask && after == .over(.unanswered))
     }
 
@@ -117,8 +117,8 @@ struct RepairInquiryTests {
         #expect(early.allSatisfy { $0.1 == .ask || $0.1 == .wait })
         #expect(early.count { $0.1 == .ask } > 5)
         inquiry.asked(now: .seconds(10))
-        let late = inquiry.next(now: .milliseconds(14_990), leads: true)
-        let end = inquiry.next(now: .seconds(15), leads: true)
+        let late = inquiry.next(now: .milliseconds(17_990), leads: true)
+        let end = inquiry.next(now: .seconds(18), leads: true)
         #expect(late != .over(.unanswered) && end == .over(.unanswered))
         var never = self.inquiry(peers: ["a"])
         _ = never.next(now: .zero, leads: true)
