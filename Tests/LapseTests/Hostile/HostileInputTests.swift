@@ -82,6 +82,9 @@ struct HostileInputTests {
     func questions() async {
         var draw = HostileText(1)
         let logs = logs()
+        // A peer waits for what a living feed may still bring, by the clock: these feeds are over.
+        let ended = self.logs()
+        for log in ended.all { log.subscriptionEnded(now: 1_000) }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         for _ in 0..<HostileText.rounds {
             let text = draw.text(
@@ -95,7 +98,7 @@ struct HostileInputTests {
             answer(request, logs)
             let runner = AcceptingRunner(answers: 1)
             let peer = RepairPeer(
-                id: "b", logs: logs, client: runner, places: RepairPlaces(name: "test", isSpread: false),
+                id: "b", logs: ended, client: runner, places: RepairPlaces(name: "test", isSpread: false),
                 members: { [request.asker] }, ownership: Ownership().seen(from:), on: loop,
                 logger: Logger(label: "test") { _ in EveryLine() })
             guard request.asker != "b" else { continue }
