@@ -112,9 +112,11 @@ struct GroupObserver: Sendable {
         return word
     }
 
+    /// The token that the leader has written beside its progress: the counter of a register whose vote came late is ahead of it.
     private static let lease = Script(
         """
-        return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]) or '0',
+        return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]),
+          redis.call('HGET', KEYS[3], 'token') or redis.call('GET', KEYS[2]) or '0',
           redis.call('HGET', KEYS[3], 'term') or '0', redis.call('HGET', KEYS[3], 'since') or ''}
         """)
 
