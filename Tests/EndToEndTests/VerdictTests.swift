@@ -14,7 +14,7 @@ struct VerdictTests {
     }
 
     /// The leader must outlive the failover, or its successor judges by a view that is right again.
-    @Test("row 101: a promoted server announces while the Sentinels still name the dead one: all of it is handled")
+    @Test("row 101: a promoted server announces while the Sentinels still name the dead one: none is passed over")
     func sentinelFailover() async throws {
         let servers = try await ThrowawaySentinel.start(SentinelOptions())
         let lock = try await ThrowawayServer.start()
@@ -34,9 +34,19 @@ struct VerdictTests {
         }
         await master.kill()
         try await servers.waitForPromotion(after: master, within: .seconds(30))
-        try await waitUntilHandled(Set(keys), by: group)
+        // Sentinels close the connections of a server that they promote. What it announces in the milliseconds until the feed is back,
+        // on a busy machine all of it, no one can hear: that is lost, and counted to the last one.
+        try await waitUntil("all keys are handled or counted", within: .seconds(60), every: .milliseconds(100)) {
+            let missing = Set(keys).subtracting(group.handledKeys).count
+            return missing <= group.reported.lost ? nil : "\(missing) are missing; \(leader.log.suffix(1500))"
+        }
+        let wasCut = leader.log.split(separator: "\n").contains {
+            $0.contains("subscription lost") && $0.contains("node=\(heir.address) ")
+                && $0.contains("closed the connection")
+        }
         #expect(leader.count(of: "became leader") == 1)
-        #expect(group.handled.count == keys.count)
+        #expect(group.reported.lost == 0 || wasCut, "\(leader.log.suffix(1500))")
+        #expect(group.handled.count + group.reported.lost == keys.count)
         await group.shutDown()
         await servers.shutDown()
         await lock.shutDown()
