@@ -8,7 +8,7 @@ package enum StandardStream: Int32, Sendable {
     /// Errors and logs. What cannot be written there cannot be told anywhere.
     case errors = 2
 
-    /// Returns false when nobody reads it any more.
+    /// Returns false when it is no longer read.
     @discardableResult
     package func write(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
@@ -25,7 +25,7 @@ package enum StandardStream: Int32, Sendable {
 
     /// Writes a result and a newline.
     ///
-    /// - Throws: ``LineOutput/Broken`` when stdout is closed or full: a result that nobody gets is no success.
+    /// - Throws: ``LineOutput/Broken`` when stdout is closed or full: a result that is not delivered is no success.
     package static func print(_ text: String) async throws {
         try await results().write(Array(text.utf8) + [UInt8(ascii: "\n")])
     }

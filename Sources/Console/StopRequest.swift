@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A wish to stop, from a signal handler to whoever runs: kept until somebody listens.
+/// A wish to stop, from a signal handler to the running task: kept until it listens.
 package final class StopRequest: Sendable {
     private struct State {
         var isAsked = false

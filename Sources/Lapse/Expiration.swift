@@ -3,8 +3,8 @@ import RESP
 
 /// One key that Redis expired.
 ///
-/// It shares memory with those that were announced beside it, up to some kilobytes: whoever keeps few of many for long keeps
-/// their keys and positions instead.
+/// It shares memory with those that were announced beside it, up to some kilobytes. A program that keeps few of
+/// many for long keeps their keys and positions instead.
 public struct Expiration: Sendable {
     let excerpt: Excerpt
     let index: Int

@@ -9,7 +9,7 @@ struct Family: Sendable {
         self.declaration = declaration
     }
 
-    /// For metrics of other libraries, which nobody declared.
+    /// For metrics of other libraries, which are not declared here.
     init(name: String, kind: MetricDeclaration.Kind) {
         self.init(
             MetricDeclaration(
@@ -27,7 +27,7 @@ struct Family: Sendable {
         return new
     }
 
-    /// A series of the kind asked for. When the family has another kind, it is one that nobody will see:
+    /// A series of the kind asked for. When the family has another kind, it is one that is never shown:
     /// a page with two kinds under a name would be refused as a whole. The page says so in a comment.
     mutating func series(_ labels: LabelSet, as kind: MetricDeclaration.Kind) -> Series {
         if kind == declaration.kind { return series(labels) }

@@ -3,7 +3,7 @@ import LapseHandlers
 import LeaderElection
 import RedisClient
 
-/// Why the command ends: one line for whoever started it, and the exit code.
+/// Why the command ends: one line for the caller, and the exit code.
 struct Failure: Error, Sendable, CustomStringConvertible {
     /// Exit codes; scripts and service managers rely on them (the first four are of sysexits.h).
     enum Code: Int32, Sendable {

@@ -9,7 +9,7 @@ import Timing
 final class RedisAccess: Sendable {
     let deployment: Deployment
     private let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    /// Keeps time for whoever waits.
+    /// Keeps time for callers that wait.
     var loop: any EventLoop { loops.any() }
     /// Connections for commands, one for each node.
     let nodes: NodeDirectory

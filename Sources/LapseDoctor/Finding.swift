@@ -4,7 +4,7 @@ package import RedisClient
 package struct Finding: Sendable, Equatable {
     /// How much it matters; the worst comes first.
     package enum Severity: String, Sendable, CaseIterable, Comparable {
-        /// Expirations are lost, or nobody can lead.
+        /// Expirations are lost, or no replica can lead.
         case breaks
         /// It works now, but a failure that Lapse should survive would cost expirations or the lease.
         case warns

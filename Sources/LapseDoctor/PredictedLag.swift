@@ -1,6 +1,6 @@
 import RedisClient
 
-/// How late Redis is expected to announce an expiration by itself: it samples keys with a TTL, so many a second.
+/// How late Redis is expected to announce an expiration by itself: it samples keys with a TTL, a number each second.
 ///
 /// The median is volatile keys / (2 · (20 + 5 · (effort − 1)) · hz): measured, see the design's facts about Redis.
 package enum PredictedLag {

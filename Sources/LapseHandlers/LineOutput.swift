@@ -5,7 +5,7 @@ import Synchronization
 /// A file descriptor that many tasks print whole lines to.
 ///
 /// One thread writes, everything that waits in one write(2): lines never interleave, and a reader that has stopped
-/// reading holds up that thread, not those on which handlers run. Whoever waits for its line can be cancelled.
+/// reading holds up that thread, not those on which handlers run. A caller that waits for its line can be cancelled.
 /// Each second the descriptor is looked at: a reader that has ended is noticed without a line for it.
 package final class LineOutput: Sendable {
     /// The other end is gone, or the disk is full.
@@ -46,7 +46,7 @@ package final class LineOutput: Sendable {
 
     /// - Parameters:
     ///   - onBroken: called once, when nothing more can be written.
-    ///   - onStalled: called after five seconds in which nobody read what is being written, and again each minute.
+    ///   - onStalled: called after five seconds in which what is being written was not read, and again each minute.
     package init(
         _ descriptor: Int32 = STDOUT_FILENO, name: String = "stdout",
         onBroken: @escaping @Sendable (Broken) -> Void = { _ in },
@@ -166,7 +166,7 @@ package final class LineOutput: Sendable {
             switch errno {
             case EINTR: continue
             case EAGAIN:
-                // Somebody made the pipe non-blocking.
+                // Another process made the pipe non-blocking.
                 var interest = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = unsafe poll(&interest, 1, -1)
             case EPIPE: return Self.closed(name)

@@ -14,7 +14,7 @@ package struct NDJSONHandler: Sendable {
         self.output = output
     }
 
-    /// Returns when the line has been written; throws when nobody reads it any more.
+    /// Returns when the line has been written; throws when it is no longer read.
     @Sendable package func callAsFunction(_ expiration: Expiration, _ context: HandlerContext) async throws {
         try await output.write(
             Self.line(

@@ -34,7 +34,7 @@ public final class Elector: Sendable {
         case event(LeaseMachine.Event)
         /// A register answered, one way or another: nothing of the request is under way any more.
         case answered(LeaseMachine.Request, LeaseMachine.Outcome)
-        /// After the end, whoever has not answered by now is not waited for.
+        /// After the end, a register that has not answered by now is not waited for.
         case graceIsOver
     }
 

@@ -14,7 +14,7 @@ public enum LeadershipChange: Sendable, Hashable {
     case following(leader: String)
     /// This replica does not campaign, and why.
     case refused(String)
-    /// Nobody can lead now, as too few registers vote; the text says why.
+    /// No replica can lead now, as too few registers vote; the text says why.
     case waiting(String)
     /// The body of a term ran on past the end of its lease.
     case overran(term: UInt64)

@@ -24,7 +24,7 @@ public final class Lease: Sendable {
     /// Whether a handler may be called now.
     public var isValid: Bool { isValid(at: SystemClock.glance()) }
 
-    /// The same, for whoever has just read the clocks.
+    /// The same, for a caller that has just read the clocks.
     package func isValid(at now: ClockGlance) -> Bool {
         !isEnded && now.monotonic < monotonicLimit.load(ordering: .acquiring)
             && now.wall < wallLimit.load(ordering: .acquiring)

@@ -8,7 +8,7 @@ public protocol LeaseRegister: Sendable {
     /// Names the register in logs and metrics, such as `10.0.0.1:6379/{lapse-12}:sessions:lock`.
     var label: String { get }
 
-    /// Votes for `claim` if nobody holds the register, for `claim.ttl` from now.
+    /// Votes for `claim` if the register is free, for `claim.ttl` from now.
     ///
     /// If the register holds `claim.value` already (a retry whose first answer was lost) it grants again and
     /// starts the TTL anew. A server that has run for less than the TTL refuses: it may have forgotten a vote.
@@ -63,7 +63,7 @@ public protocol LeaseStore: Sendable {
     /// election is over, and cancels it then; it must return promptly.
     func run() async
 
-    /// Closes what the store has open. Called once by whoever made the store, after the elector's `run` returned.
+    /// Closes what the store has open. Called once by the program that made the store, after the elector's `run` returned.
     func shutDown() async
 }
 

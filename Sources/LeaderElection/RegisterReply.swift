@@ -21,7 +21,7 @@ public enum AcquireReply: Sendable, Hashable {
     case granted(Vote)
     /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, if known.
     case held(by: String, ttl: Duration?)
-    /// No vote now, though nobody holds the register: the server is younger than the lease, a lock delay runs.
+    /// No vote now, though the register is free: the server is younger than the lease, a lock delay runs.
     case refused(reason: String, retryAfter: Duration?)
     /// A group with other rules is at work here: `rules` are theirs.
     case mismatch(rules: String)

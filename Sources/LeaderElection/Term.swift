@@ -12,7 +12,7 @@ public struct Term: Sendable {
     public let token: FencingToken
     /// Ask it before every effect.
     public let lease: Lease
-    /// The claim that the registers hold, for whoever writes beside the lock and must prove to be its owner.
+    /// The claim that the registers hold, for code that writes beside the lock and must prove to be its owner.
     package let claim: Claim
 
     let drain = Gate()

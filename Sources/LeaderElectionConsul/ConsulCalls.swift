@@ -34,7 +34,7 @@ extension AgentConnection {
         case done([ElectionView.Entry])
         case lockDelay
         case invalidSession
-        /// A check failed, or somebody else holds a lock.
+        /// A check failed, or another session holds a lock.
         case conflict
     }
 

@@ -49,7 +49,7 @@ struct ElectionView: Sendable, Equatable {
         return max(read.term, read.token) < 1 << 53 ? read : Record()
     }
 
-    /// What the holder of the lock wrote; nil if nobody holds it.
+    /// What the holder of the lock wrote; nil if it is free.
     var holding: Holding? {
         guard lock?.session != nil else { return nil }
         return lock?.value.flatMap { try? JSONDecoder().decode(Holding.self, from: $0) }

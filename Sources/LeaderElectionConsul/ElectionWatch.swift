@@ -53,7 +53,7 @@ final class ElectionWatch: Sendable {
         return old.flatMap { Self.wakeUp(from: $0, to: view) }
     }
 
-    /// What matters: a lock was given up or taken away. That somebody takes a free one wakes nobody.
+    /// What matters: a lock was given up or taken away. That a replica takes a free one wakes no other.
     static func wakeUp(from old: ElectionView, to new: ElectionView) -> WakeUp? {
         let lostLock = old.lock?.session != nil && new.lock?.session != old.lock?.session
         let lostTerm = old.term?.session != nil && new.term?.session != old.term?.session

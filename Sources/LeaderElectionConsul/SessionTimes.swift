@@ -5,7 +5,7 @@ import LeaderElection
 /// Let `t0` be the moment before a request was sent, whose answer showed that the session held both locks at some moment
 /// s ≥ t0. The elector believes in its lease until t0 + `Claim.ttl` less the drift. The locks can leave the
 /// session only by its end, so after s, and then Consul keeps everybody from them for the lock delay: no rival before
-/// s + delay. So a **lock delay no shorter than `Claim.ttl`** is what keeps rivals out, whoever ends the session
+/// s + delay. So a **lock delay no shorter than `Claim.ttl`** is what keeps rivals out, whatever ends the session
 /// and why: its TTL, an operator, a health check. The session's TTL decides only how late a crash is noticed: Consul
 /// grants no less than 10 s, and lets up to twice of it pass.
 struct SessionTimes: Sendable, Equatable {

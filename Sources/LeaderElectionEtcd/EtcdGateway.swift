@@ -107,7 +107,7 @@ final class EtcdGateway: Sendable {
                 guard error.blamesEndpoint, !(method == .watch && error == .timedOut) else { throw error }
                 last = error
                 logger.debug("etcd endpoint failed", metadata: ["endpoint": "\(endpoint)", "error": "\(error)"])
-                // Whoever failed at the same time has moved on already.
+                // A request that failed at the same time has moved on already.
                 _ = self.turn.compareExchange(expected: turn, desired: turn + 1, ordering: .relaxed)
             }
         }

@@ -44,7 +44,7 @@ struct EtcdTerm: Sendable, Hashable {
     var term: UInt64 = 0
     var token: UInt64 = 0
 
-    /// No term and no token reaches it: such a value is nobody's, and counts as absent.
+    /// No term and no token reaches it: such a value belongs to no claim, and counts as absent.
     private static let limit: UInt64 = 1 << 53
 
     var bytes: Data { Data("\(Self.digits(term)) \(token)".utf8) }

@@ -6,7 +6,7 @@ import Logging
 ///
 /// The lease belongs to one claim. It is granted only when the lock was seen free, and revoked when the claim is lost
 /// or released: a lost attempt leaves nothing on the server. The key is put by a transaction that demands both
-/// that nobody has it (its create revision is 0) and that the lease lives: a lease that was revoked or ran out while
+/// that the key is free (its create revision is 0) and that the lease lives: a lease that was revoked or ran out while
 /// waiting never makes a leader. The counter is the revision at which the lock was created.
 struct EtcdLeaseRegister: LeaseRegister {
     let name: String
@@ -159,7 +159,7 @@ struct EtcdLeaseRegister: LeaseRegister {
         }
         let sight = sight(reply)
         if sight.holder == claim.value { return .granted(Vote(counter: sight.created, term: sight.term.term)) }
-        // Another was quicker. If this fails, the lease ends by itself: nobody keeps it alive.
+        // Another was quicker. If this fails, the lease ends by itself: nothing keeps it alive.
         do throws(EtcdFailure) { try await revoke(lease) } catch {
             logger.debug("a lost claim's lease was not revoked", metadata: ["error": "\(error)"])
         }

@@ -82,7 +82,7 @@ public struct MySQLConfiguration: Sendable, Equatable {
     }
 }
 
-/// Shows itself to nobody.
+/// Shows itself nowhere.
 struct Password: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
     let text: String
     var description: String { "<password>" }

@@ -4,7 +4,7 @@ public import Logging
 
 /// The lease in one row of a table of MySQL or MariaDB.
 ///
-/// The row is the only vote: while its server is away nobody is elected. Leases end by the server's clock alone.
+/// The row is the only vote: while its server is away no replica is elected. Leases end by the server's clock alone.
 /// There is no push: followers poll. Calls block a thread that belongs to the store, never an event loop.
 public final class MySQLLeaseStore: LeaseStore {
     /// One: the election's row.

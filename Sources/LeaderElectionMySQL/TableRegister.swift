@@ -35,7 +35,7 @@ final class TableRegister: LeaseRegister {
         try await perform(claim) { $0.renew(claim, token: token.rawValue, term: term, heal: heal) }
     }
 
-    /// There is nobody to wake: followers poll.
+    /// There is nothing to wake: followers poll.
     func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
         _ = try await perform(claim, isUrgent: true) { $0.release(claim) }
     }

@@ -60,7 +60,7 @@ enum LeaseScripts {
     /// ARGV: value, token, term, TTL in ms. Answers 1 if the value still holds the register, whose time then starts anew:
     /// a replica that was promoted meanwhile may hold the vote with the time of an earlier request.
     ///
-    /// A counter only grows, so it is raised whoever holds the register: more registers must then forget it.
+    /// A counter only grows, so it is raised whichever replica holds the register: more registers must then forget it.
     static let confirm = Script(
         raise + """
 

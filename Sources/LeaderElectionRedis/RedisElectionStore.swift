@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 import RedisClient
 
-/// An election over Redis with connections of its own, for whoever needs nothing but the election.
+/// An election over Redis with connections of its own, for a program that needs nothing but the election.
 ///
 /// ```swift
 /// let store = try await RedisElectionStore.connect(
@@ -25,7 +25,7 @@ public final class RedisElectionStore: LeaseStore {
     private let listener: ReleaseListener?
     private let loops: MultiThreadedEventLoopGroup
 
-    /// Finds the servers, once; whoever wants to wait for them calls it again.
+    /// Finds the servers, once; to wait for them, call it again.
     ///
     /// - Parameters:
     ///   - election: name, id and lease length, as the elector gets them.

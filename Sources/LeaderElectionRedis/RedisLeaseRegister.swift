@@ -2,7 +2,7 @@ import LeaderElection
 package import RESP
 package import RedisClient
 
-/// Whoever can run a script where a key lives: a whole deployment, or one server.
+/// What can run a script where a key lives: a whole deployment, or one server.
 package protocol ScriptRunner: Sendable {
     func run(_ script: Script, keys: [String], arguments: [[UInt8]], timeout: Duration) async throws(RedisError)
         -> RESPValue

@@ -7,7 +7,7 @@ import Timing
 
 /// Hears on one node that the lease was given back. A cluster passes every PUBLISH on to all its nodes.
 ///
-/// Whoever leads without it takes over a TTL later, so it is tried again and again, on another node each time.
+/// A follower without it takes over a TTL later, so it is tried again and again, on another node each time.
 final class ReleaseListener: Sendable {
     private let channel: String
     private let settings: ConnectionSettings
@@ -43,7 +43,7 @@ final class ReleaseListener: Sendable {
                     let subscription = try await Subscription.open(
                         to: node, settings: settings, channels: [channel], on: loop, receiver: { _ in .success(ear) })
                     backoff.reset()
-                    // What was said before the subscription stood, nobody heard.
+                    // What was said before the subscription stood was not heard.
                     heard()
                     await listen(subscription, ear, bell)
                 } catch {

@@ -43,7 +43,7 @@ package final class ChildProcess: Sendable {
         return [setpriv, "--pdeathsig", "KILL", "--"] + line
     }
 
-    /// Starts a command from this thread, with this environment and no other; returns its pid. Whoever calls it reaps it.
+    /// Starts a command from this thread, with this environment and no other; returns its pid. The caller reaps it.
     package static func start(
         _ words: [String], environment: [String: String], input: Int32? = nil, output: Int32? = nil,
         errors: Int32? = nil, control: Int32? = nil

@@ -3,7 +3,7 @@ internal import CHiredisReader
 /// What a subscriber connection says.
 package enum PushKind: Sendable, Equatable {
     case message
-    /// A message of so many bytes that was passed over, see ``ReplyLimits/messageBytes``; the payload is its beginning.
+    /// A message of this many bytes that was passed over, see ``ReplyLimits/messageBytes``; the payload is its beginning.
     case largeMessage(bytes: Int)
     /// A message that came through a pattern; the channel is the real one.
     case patternMessage

@@ -24,7 +24,7 @@ package struct ReplyReader: ~Copyable {
     }
 
     deinit {
-        // Unsafe: nobody else has the pointer, and nothing runs after this.
+        // Unsafe: no other code has the pointer, and nothing runs after this.
         unsafe lapse_reader_free(reader)
     }
 

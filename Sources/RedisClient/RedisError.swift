@@ -58,6 +58,6 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { node.map { "\($0): \(text)" } ?? text }
 
-    /// True when waiting and retrying is pointless until somebody changes the configuration.
+    /// True when waiting and retrying is pointless until an operator changes the configuration.
     package var isPermanent: Bool { kind == .denied || kind == .tls }
 }

@@ -8,7 +8,7 @@ package final class Gate: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Set with the lock held; read without it by whoever only looks, which lanes do for each handler.
+    /// Set with the lock held; read without it by code that only looks, which lanes do for each handler.
     private let opened = Atomic(false)
 
     package init() {}

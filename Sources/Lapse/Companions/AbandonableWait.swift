@@ -7,7 +7,7 @@ func unlessCancelled<Value: Sendable>(_ body: @escaping @Sendable () async -> Va
     return await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
             wait.begin(continuation)
-            // Nobody awaits it past a cancellation: that is what it is for. Its own time limit ends it.
+            // It is not awaited past a cancellation: that is what it is for. Its own time limit ends it.
             Task { wait.end(await body()) }
         }
     } onCancel: {

@@ -132,7 +132,7 @@ package struct CompanionRules: Sendable {
         return nil
     }
 
-    /// Companions are no expirations of anybody, not even when somebody gave one a time to live.
+    /// Companions are never expirations, not even when a client gave one a time to live.
     package func isCompanion(_ key: RawSpan) -> Bool {
         rules.contains { $0.companion.matches(key) }
     }

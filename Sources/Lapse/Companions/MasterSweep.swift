@@ -74,7 +74,7 @@ final class MasterSweep: Sendable {
         if let report { tell(report) }
     }
 
-    /// A companion that was found, as an orphan to be; nil for one that nobody asked for.
+    /// A companion that was found, as an orphan to be; nil for one that was not asked for.
     private func suspect(_ reply: RESPValue, _ pass: ReconcileMachine.Pass) -> ReconcileMachine.Orphan? {
         guard let bytes = reply.bytes else { return nil }
         let companion = Array(bytes.readableBytesView)

@@ -13,7 +13,7 @@ package struct UnsettledValues: Sendable {
     private var handouts: [ReconcileMachine.Orphan: Handout] = [:]
     private let limit: Int
 
-    /// - Parameter limit: with so many noted no more are, and each sweep hands those out again; about 150 bytes each.
+    /// - Parameter limit: with this many noted no more are, and each sweep hands those out again; about 150 bytes each.
     package init(limit: Int = 65_536) { self.limit = limit }
 
     /// A value is about to be handed out. False when a sweep found what another expiration has brought to the handler already.

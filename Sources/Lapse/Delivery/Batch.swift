@@ -2,8 +2,8 @@ import Synchronization
 
 /// Expirations handed out together. One lane begins with them, and lanes that have nothing to do help.
 ///
-/// To begin one and to finish one are an atomic step each. What is finished counts when somebody who holds the dispatcher's
-/// lock looks: nobody waits for it, and whoever asks for the cursors has looked before.
+/// To begin one and to finish one are an atomic step each. What is finished counts when a holder of the dispatcher's
+/// lock looks: it is not waited for, and a reader of the cursors has looked before.
 package final class Batch: Sendable {
     /// As many as one word has bits.
     package static let limit = UInt64.bitWidth
@@ -19,9 +19,9 @@ package final class Batch: Sendable {
         self.works = works
     }
 
-    /// The index of the next one that nobody has begun; nil if there is none.
+    /// The index of the next one that is not begun; nil if there is none.
     func begin() -> Int? {
-        // Whoever comes too late leaves no trace: others still read here.
+        // A lane that comes too late leaves no trace: others still read here.
         guard hasMore else { return nil }
         let index = begun.wrappingAdd(1, ordering: .relaxed).oldValue
         return index < works.count ? index : nil
@@ -29,7 +29,7 @@ package final class Batch: Sendable {
 
     var hasMore: Bool { begun.load(ordering: .relaxed) < works.count }
 
-    /// What nobody has begun, and nobody will begin any more.
+    /// What is not begun, and will not be begun any more.
     func close() -> Slice<WorkList> {
         let first = begun.exchange(works.count, ordering: .relaxed)
         return works[min(first, works.count)...]

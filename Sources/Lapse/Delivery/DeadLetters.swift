@@ -23,7 +23,7 @@ final class DeadLetters: Sendable {
         var givenBack: @Sendable (Work) -> Void
     }
 
-    /// About so many entries are kept; older ones make room.
+    /// About this many entries are kept; older ones make room.
     static let streamLimit = 1_000_000
     /// Of an error's text, in bytes.
     static let errorLimit = 4096
@@ -154,7 +154,7 @@ final class DeadLetters: Sendable {
 }
 
 extension String {
-    /// As much of the beginning as fits into so many bytes of UTF-8.
+    /// As much of the beginning as fits into this many bytes of UTF-8.
     func cut(toBytes limit: Int) -> String {
         guard utf8.count > limit else { return self }
         var end = utf8.index(utf8.startIndex, offsetBy: limit)

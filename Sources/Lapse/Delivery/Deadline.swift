@@ -26,7 +26,7 @@ final class Deadline: Sendable {
         due.store(isTooLong ? Self.none : end, ordering: .relaxed)
     }
 
-    /// The handler has ended well. If it was too late, nobody needs to know: the round ends all the same.
+    /// The handler has ended well. If it was too late, that changes nothing: the round ends all the same.
     func end() { due.store(Self.none, ordering: .releasing) }
 
     /// The handler has failed; whether it was too late.

@@ -201,7 +201,7 @@ package struct DispatchMachine {
         return true
     }
 
-    /// To be begun later, by nobody's fault; its key waits. If too many wait it is lost.
+    /// To be begun later, without a fault; its key waits. If too many wait it is lost.
     package mutating func postpone(_ work: Work, to due: Duration) {
         guard waiting.hasRoom else {
             givenUp.append(work)

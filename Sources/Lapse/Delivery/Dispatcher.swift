@@ -73,7 +73,7 @@ package final class Dispatcher: Sendable {
     let filter: KeyFilter
     private let listeners: Listeners
     private let state: Mutex<State>
-    /// One waits behind another of its key: whoever finishes one has it counted at once. Set with the lock held.
+    /// One waits behind another of its key: the lane that finishes one has it counted at once. Set with the lock held.
     private let isKeyAwaited = Atomic(false)
     /// A lane waits, or is about to look for the last time before it does. Set with the lock held: who has added to a log after
     /// that look sees it, who added before is seen by it.
@@ -179,7 +179,7 @@ package final class Dispatcher: Sendable {
         state.withLock { $0.intake.ownership(of: node) }
     }
 
-    /// Makes due retries ready, and sees to it that nobody waits for a lane that works alone; returns when to look next, by the
+    /// Makes due retries ready, and sees to it that no lane waits for one that works alone; returns when to look next, by the
     /// monotonic clock, unless the bell rings before.
     package func watch(now: Duration) -> Duration? {
         let (next, helper) = state.withLock { state in
@@ -188,7 +188,7 @@ package final class Dispatcher: Sendable {
             case .gone: break
             case .back: next = min(next ?? .nanoseconds(Int64.max), now + Soloist.patience)
             case .overdue:
-                // Nobody was told of what came in meanwhile.
+                // No lane was woken for what came in meanwhile.
                 noteIdle(state)
                 return (next, state.nextWaiter())
             }
@@ -232,7 +232,7 @@ package final class Dispatcher: Sendable {
 
     /// The next expirations for a lane, in order; nil when the term is over. What the lane had in hand is done with.
     ///
-    /// - Parameter pace: of the lane's handlers. It may take so many; whatever it takes, others help, if it does not work alone.
+    /// - Parameter pace: of the lane's handlers. It may take this many; whatever it takes, others help, if it does not work alone.
     package func next(_ lane: Int, _ pace: Pace) async -> Batch? {
         var wasWaiting = false
         while true {
@@ -251,7 +251,7 @@ package final class Dispatcher: Sendable {
                         return (false, Intake.News())
                     }
                     state.waiters.append(continuation)
-                    // Whoever waits leaves nothing untold: a hole that nobody is asked about wakes nobody.
+                    // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked about.
                     var news = state.intake.takeNews()
                     news.doubtful.subtract(told)
                     return (true, news)
@@ -294,7 +294,7 @@ package final class Dispatcher: Sendable {
         return look
     }
 
-    /// Whoever works alone looks again before it waits: until then nobody is to be woken.
+    /// A lane that works alone looks again before it waits: until then none is to be woken.
     private func noteIdle(_ state: State) {
         isAnyIdle.store(!state.waiters.isEmpty && state.soloist.lane == nil, ordering: .sequentiallyConsistent)
     }
@@ -306,7 +306,7 @@ package final class Dispatcher: Sendable {
         return state.intake.readyCount > 0
     }
 
-    /// From the moment somebody waits for a key, whoever finishes one looks. What was finished before is looked at here.
+    /// From the moment a lane waits for a key, the lane that finishes one looks. What was finished before is looked at here.
     private func noteAwaited(_ state: inout State) {
         let isAwaited = state.intake.isAnyKeyAwaited
         guard isAwaited != isKeyAwaited.load(ordering: .relaxed) else { return }
@@ -349,7 +349,7 @@ package final class Dispatcher: Sendable {
     /// Begun, and cut short: it stays pending for the next leader.
     package func giveBack(_ work: Work) { comeBack { $0.giveBack([work]) } }
 
-    /// The lane puts down what it has in hand: what nobody has begun waits again.
+    /// The lane puts down what it has in hand: what no replica has begun waits again.
     package func putDown(_ lane: Int) {
         let (helper, drained) = state.withLock { state in
             let wasAlone = state.soloist.came(lane)

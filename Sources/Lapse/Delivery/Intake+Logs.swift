@@ -4,7 +4,7 @@ import RESP
 extension Intake {
     /// Takes up what the logs hold, each log in turn, until enough may be handled. What has to wait is read past.
     ///
-    /// - Parameter wanted: enough when so many are ready. Whoever waits for a lock meanwhile does not wait long.
+    /// - Parameter wanted: enough when this many are ready. A lane that waits for the lock meanwhile does not wait long.
     mutating func fill(_ wanted: Int) {
         let all = logs.all
         guard !all.isEmpty else { return }
@@ -102,7 +102,7 @@ extension Intake {
         }
     }
 
-    /// Passes over what nobody has; asks for what nobody was asked for. True if passed.
+    /// Passes over what no replica has; asks for what no peer was asked for. True if passed.
     private mutating func pass(_ hole: ClosedRange<UInt64>, _ log: NodeLog) -> Bool {
         if let gone = lost[log.runID]?.first(where: { $0.contains(hole.lowerBound) }) {
             let end = min(hole.upperBound, gone.upperBound)
@@ -209,7 +209,7 @@ extension Intake {
         }
         open(log.runID, at: progress.cursor)
         for ordinal in pending {
-            // A number may stand for another key here, after a counter reset that somebody missed.
+            // A number may stand for another key here, after a counter reset that a replica missed.
             guard case .entries(let chunk) = log.next(after: ordinal - 1, upTo: 1) else {
                 machine.drop(log.runID, ordinal, as: .lost)
                 continue

@@ -29,7 +29,7 @@ package struct Intake {
     private let bounds: WaitingRoom.Bounds
 
     /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
-    /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind so many.
+    /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind that many.
     private static let stretch = 4 * Batch.limit
 
     package private(set) var phase = Phase.idle
@@ -49,7 +49,7 @@ package struct Intake {
     var rotation = 0
     /// Logs that stand still until a hole has been filled, as far as it can be.
     var repairing: [String: ClosedRange<UInt64>] = [:]
-    /// What nobody has, of each log, ahead of its cursor: reported as lost, and to be passed over.
+    /// What no replica has, of each log, ahead of its cursor: reported as lost, and to be passed over.
     var lost: [String: [ClosedRange<UInt64>]] = [:]
     /// Logs whose cursor stands before an entry that nothing proves to count or not.
     var unproven: Set<String> = []
@@ -127,7 +127,7 @@ package struct Intake {
         ownership.forget { logs.logs(at: $0).isEmpty }
     }
 
-    /// The replicas seen lately, each second. One that comes, or comes back, may have heard what nobody could tell so far.
+    /// The replicas seen lately, each second. One that comes, or comes back, may have heard what no replica could tell so far.
     ///
     /// - Returns: whether there is anything to look for: one has come, or a log has no living feed.
     @discardableResult
@@ -178,7 +178,7 @@ package struct Intake {
 
     package var readyCount: Int { machine.readyCount }
 
-    /// The next expirations for lanes, in order, no more than so many; none when there are none, or when the term is over.
+    /// The next expirations for lanes, in order, at most this many; none when there are none, or when the term is over.
     package mutating func take(_ limit: Int) -> WorkList {
         guard phase == .running else { return WorkList() }
         // Also when just enough are ready: whether there is more for others must be known.

@@ -6,10 +6,10 @@ import RESP
 package struct KeyLine: Hashable, Sendable {
     let number: UInt64
 
-    /// Drawn for each process, so that nobody can prepare keys that share one.
+    /// Drawn for each process, so that a client cannot prepare keys that share one.
     static let seed = UInt64.random(in: .min ... .max)
 
-    /// - Parameter seed: ``seed``, for whoever makes many: to ask for it costs as much as the rest.
+    /// - Parameter seed: ``seed``, for a caller that makes many: to ask for it costs as much as the rest.
     init(_ key: RawSpan, database: UInt16, seed: UInt64 = KeyLine.seed) {
         var number = Self.mix(seed ^ UInt64(key.byteCount), UInt64(database))
         var index = 0

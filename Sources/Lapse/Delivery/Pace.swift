@@ -11,7 +11,7 @@ package struct Pace: Sendable {
 
     var batchLimit: Int { isQuick ? Batch.limit : 1 }
 
-    /// The last handler took so many nanoseconds.
+    /// The last handler took this many nanoseconds.
     mutating func took(_ time: Int64) {
         isQuick = time < Self.quickLimit
         isFleeting = time < Self.fleetingLimit

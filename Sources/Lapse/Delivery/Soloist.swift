@@ -5,7 +5,7 @@
 struct Soloist {
     /// What the watch finds.
     enum Finding: Equatable {
-        /// Nobody works alone any more.
+        /// No lane works alone any more.
         case gone
         case back
         /// It has not been back since the last look: others are to help from now on.
@@ -57,7 +57,7 @@ struct Soloist {
             return .back
         }
         guard now - seen.since >= Self.patience else { return .back }
-        // Between two turns nobody works alone for a moment: only after a while the watch goes.
+        // Between two turns no lane works alone for a moment: only after a while the watch goes.
         isWatched = false
         self.seen = nil
         guard lane != nil else { return .gone }

@@ -6,10 +6,10 @@ package struct WorkList: Sendable, RandomAccessCollection {
     /// Which of `items` are its own.
     private var bounds = 0..<0
 
-    /// None yet of so many.
+    /// None yet of this many.
     init(reserving count: Int = 0) { items.reserveCapacity(count) }
 
-    /// None yet of so many of one stretch.
+    /// None yet of this many of one stretch.
     init(of source: WorkSource, reserving count: Int) {
         sources = [source]
         items.reserveCapacity(count)

@@ -47,7 +47,7 @@ final class FeedSink: PushReceiver {
     /// loop only.
     private let ping: Atomic<Int>
     private let since: Atomic<Int>
-    /// Expirations have been added that nobody was told of. On the event loop only.
+    /// Expirations have been added that no lane was told of. On the event loop only.
     private let hasAppended = Atomic(false)
 
     init(log: NodeLog, listeners: Listeners, bell: Doorbell) {

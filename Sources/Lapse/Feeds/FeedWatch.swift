@@ -30,11 +30,11 @@ package struct FeedWatch {
     /// Whether the next mark is the one that gives the entries their ordinals.
     package var isFirstMark: Bool { !isMarked }
 
-    /// Whether to mark the stream now: at once for the first time, and where somebody waits for exact numbers; else not so soon
+    /// Whether to mark the stream now: at once for the first time, and where exact numbers are awaited; else not so soon
     /// after the last one.
     ///
     /// - Parameters:
-    ///   - now: by a clock that nobody sets.
+    ///   - now: by the monotonic clock.
     ///   - isProvisional: the leader knows of a higher base.
     ///   - isAwaited: a term begins or ends, and waits for it.
     package func isMarkDue(now: Duration, isProvisional: Bool = false, isAwaited: Bool = false) -> Bool {
@@ -52,7 +52,7 @@ package struct FeedWatch {
         check.settled()
     }
 
-    /// Whether the stream may be marked for a peer's sake. - Parameter now: by a clock that nobody sets.
+    /// Whether the stream may be marked for a peer's sake. - Parameter now: by the monotonic clock.
     package mutating func mayMarkForPeer(now: Duration) -> Bool {
         if let last = markedForPeer, now - last < Self.restBetweenMarks { return false }
         markedForPeer = now

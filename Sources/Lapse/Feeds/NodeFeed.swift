@@ -195,7 +195,7 @@ final class NodeFeed: Sendable {
         // A silence that could not be settled at once.
         var lookedInto: Int?
         var flags = FlagsWatch()
-        // Whoever heard the process all the while knows of resets and forged messages that this replica missed.
+        // A replica that heard the process all the while knows of resets and forged messages that this replica missed.
         if sink.log.counts.last != nil { await around.numbers.ask(about: sink.log) }
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }

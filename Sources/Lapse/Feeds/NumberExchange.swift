@@ -91,7 +91,7 @@ final class NumberExchange: Sendable {
         bell?.ring()
     }
 
-    /// Answers until cancelled, one after the other, and no more than so many a second: anybody may ask.
+    /// Answers until cancelled, one after the other, and at most this many a second: any client may ask.
     func run() async {
         var answered: [String] = []
         var second: (begun: Duration, answers: Int) = (.zero, 0)

@@ -1,6 +1,6 @@
 /// What a log lacks.
 extension ExpirationLog {
-    /// The stretches of these ordinals of which nothing is kept: in order, no more than so many.
+    /// The stretches of these ordinals of which nothing is kept: in order, at most this many.
     package func gaps(in ordinals: ClosedRange<UInt64>, upTo limit: Int) -> [ClosedRange<UInt64>] {
         var gaps: [ClosedRange<UInt64>] = []
         var expected = ordinals.lowerBound

@@ -146,7 +146,7 @@ package struct ExpirationLog {
         _ = add(key, from: 0, 0..<1, origin, to: at, length: { _ in key.byteCount })
     }
 
-    /// Puts in what a peer heard, where it belongs; what is there already is passed over.
+    /// Puts in what a peer heard, where it belongs; what it has already is passed over.
     ///
     /// - Parameter heard: sorted by ordinal.
     /// - Returns: how many were new.
@@ -271,7 +271,7 @@ package struct ExpirationLog {
         return max(chunks[index].first, ordinal + 1)
     }
 
-    /// A copy of the numbered entries from this one on, as far as they lie together: no more than so many, and about so many bytes.
+    /// A copy of the numbered entries from this one on, as far as they lie together: at most this many, and about this many bytes.
     ///
     /// - Parameter ordinal: of one that is kept.
     func copy(from ordinal: UInt64, upTo count: Int, bytes: Int) -> LogChunk {

@@ -42,7 +42,7 @@ package final class LogBook: Sendable {
     private let limitAge: Duration
     private let chunkBytes: Int?
     package let budget: LogBudget
-    /// Others may tell of so many processes: more than any deployment has.
+    /// Others may tell of this many processes: more than any deployment has.
     private static let limit = 4096
 
     /// - Parameters:
@@ -165,7 +165,7 @@ package final class LogBook: Sendable {
     ///
     /// - Parameters:
     ///   - now: milliseconds since 1970.
-    ///   - monotonic: the same moment by a clock that nobody sets: what came before the wall clock was put forward is not
+    ///   - monotonic: the same moment by the monotonic clock: what came before the wall clock was put forward is not
     ///     older for it.
     package func tidy(now: UInt64, monotonic: Duration) {
         let ahead = wallClock.withLock { $0.ahead(now, monotonic, for: limitAge) }

@@ -107,13 +107,13 @@ struct LogChunk: Sendable {
         return index - indices.lowerBound
     }
 
-    /// Keeps the first so many entries.
+    /// Keeps this many of the first entries.
     mutating func keep(_ count: Int) {
         slots.removeLast(slots.count - count)
         keys.removeLast(keys.count - Int(slots.last?.end ?? 0))
     }
 
-    /// A copy of some entries: of no more than so many, and of no more bytes of keys, but of one in any case.
+    /// A copy of some entries: of at most this many, and of no more bytes of keys, but of one in any case.
     func copy(from start: Int, upTo count: Int, bytes limit: Int) -> LogChunk {
         let offset = begin(of: start)
         var end = min(start + count, slots.count)

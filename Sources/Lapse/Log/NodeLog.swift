@@ -137,7 +137,7 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// Whether nothing is left of it that the leader has not finished, and nobody has filled it for `age` milliseconds.
+    /// Whether nothing is left of it that the leader has not finished, and it was not filled for `age` milliseconds.
     package func isOver(now: UInt64, after age: UInt64) -> Bool {
         state.withLock { state in
             guard let endedAt = state.endedAt, !state.subscribed else { return false }
@@ -298,7 +298,7 @@ package final class NodeLog: Sendable {
         case entries(LogChunk)
     }
 
-    /// What lies after an ordinal: a copy of no more than so many entries, or the hole before them.
+    /// What lies after an ordinal: a copy of at most this many entries, or the hole before them.
     func next(after ordinal: UInt64, upTo limit: Int) -> Next {
         state.withLock { state in
             guard let next = state.log.next(after: ordinal) else {
@@ -329,7 +329,7 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// The stretches of these ordinals of which nothing is kept: in order, no more than so many.
+    /// The stretches of these ordinals of which nothing is kept: in order, at most this many.
     package func gaps(in ordinals: ClosedRange<UInt64>, upTo limit: Int) -> [ClosedRange<UInt64>] {
         state.withLock { $0.log.gaps(in: ordinals, upTo: limit) }
     }
@@ -345,7 +345,7 @@ package final class NodeLog: Sendable {
     /// Whether anything is kept behind an ordinal.
     func hasAny(after ordinal: UInt64) -> Bool { state.withLock { $0.log.next(after: ordinal) != nil } }
 
-    /// What this replica can tell of these ordinals, up to about so many bytes. While its numbers may change it tells nothing.
+    /// What this replica can tell of these ordinals, up to about this many bytes. While its numbers may change it tells nothing.
     package func heard(
         in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: Ownership.OfNode
     ) -> RepairReply.Piece {

@@ -10,7 +10,7 @@ package struct Numbering: Sendable, Equatable {
     /// What a mark showed.
     package enum Finding: Sendable, Equatable {
         /// The subscription's entries get their ordinals: entry i is number `offset + i`. `missed` are those announced
-        /// while nobody here listened.
+        /// while no subscription stood.
         case numbered(offset: UInt64, missed: ClosedRange<UInt64>?)
         /// As many as were heard.
         case confirmed
@@ -40,7 +40,7 @@ package struct Numbering: Sendable, Equatable {
     private var start: UInt64 = 0
     /// The leader knows of a higher base: the next mark shows whether what is numbered here was counted with it.
     package private(set) var isProvisional = false
-    /// The leader has been so far with this process, in whatever subscription and under whatever base: so many were announced at least.
+    /// The leader has been so far with this process, in whatever subscription and under whatever base: at least that many were announced.
     package private(set) var floor: UInt64 = 0
 
     package init() {}
@@ -67,7 +67,7 @@ package struct Numbering: Sendable, Equatable {
         isProvisional = offset != nil
     }
 
-    /// The leader's word on how far it is. A counter that with its base lies below was reset since, whoever was there.
+    /// The leader's word on how far it is. A counter that with its base lies below was reset since.
     package mutating func learn(through ordinal: UInt64) { floor = max(floor, min(ordinal, Self.largest)) }
 
     /// Larger than any counter will ever be, and small enough to add to.
@@ -101,7 +101,7 @@ package struct Numbering: Sendable, Equatable {
     package mutating func resolve(counter now: UInt64, floor: UInt64 = 0) -> Finding? {
         let before = self
         let finding = settle(counter: now, floor)
-        // No node expires so many: the numbering stays as it was, and the mark is as good as not taken.
+        // No node expires that many: the numbering stays as it was, and the mark is as good as not taken.
         guard now < PlausibleCount.limit, (last ?? 0) < PlausibleCount.limit else {
             self = before
             pinned = nil
@@ -153,7 +153,7 @@ package struct Numbering: Sendable, Equatable {
     private mutating func firstMark(_ now: UInt64, _ pinned: UInt64, _ floor: UInt64) -> Finding {
         var offset = Int64(now) + base - Int64(pinned)
         if let last, offset < Int64(last) {
-            // Fewer than known before: reset (or forged) while nobody listened. Those since the reset count as missed.
+            // Fewer than known before: reset (or forged) while no subscription stood. Those since the reset count as missed.
             base += Int64(last) - offset
             if now < counter, now > pinned { base += Int64(now - pinned) }
             offset = Int64(now) + base - Int64(pinned)

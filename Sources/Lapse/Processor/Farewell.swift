@@ -28,7 +28,7 @@ struct Farewell: Sendable {
         case successorIsWhole = "the successor's logs are whole"
     }
 
-    /// Returns when nobody needs this replica any more.
+    /// Returns when no other replica needs this one any more.
     func serve() async {
         let bell = Doorbell(on: loop)
         let began = SystemClock.read().monotonic

@@ -1,7 +1,7 @@
 import RESP
 package import RedisClient
 
-/// Settings that can never work on the servers found: told at the start, where somebody looks.
+/// Settings that can never work on the servers found: told at the start, where an operator looks.
 ///
 /// What a server does not answer, or this user may not ask, is no reason: a start must not depend on it.
 package struct ImpossibleSettings: Sendable {

@@ -196,7 +196,7 @@ extension RunningProcessor {
         }
     }
 
-    /// Progress lives beside the lock keys of the deployment, whoever votes on the lease.
+    /// Progress lives beside the lock keys of the deployment, whatever store votes on the lease.
     private func places(_ topology: Topology) -> [ProgressKeeper.Place] {
         let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
         return ElectionKeys.registers(registerCount(topology), name: configuration.name)

@@ -62,7 +62,7 @@ extension RunningProcessor {
 }
 
 extension ElectorState {
-    /// Why no majority can be had: so many registers refuse to write that the others are none. Nil when that is not the reason.
+    /// Why no majority can be had: the registers that do not refuse to write are no majority. Nil when that is not the reason.
     var refusedWrites: String? {
         let words = registers.compactMap { register -> String? in
             guard case .unreachable(.refusesWrites(let text)) = register.state else { return nil }

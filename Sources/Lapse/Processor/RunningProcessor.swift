@@ -105,7 +105,7 @@ final class RunningProcessor: Sendable {
                 break
             } catch {
                 if let impossible = ImpossibleSettings.explain(error) { throw impossible }
-                // A refusal passes when somebody is still setting the servers up, and that is what the timeout is for.
+                // A refusal passes while servers are still being set up: the timeout is for that.
                 let isFinal = error.isPermanent || error.kind == .protocolViolation
                 if isFinal, deadline == nil { throw LapseError(error) }
                 if let deadline, ContinuousClock.now >= deadline { throw LapseError(error) }

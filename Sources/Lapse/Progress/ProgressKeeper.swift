@@ -77,7 +77,7 @@ package final class ProgressKeeper: Sendable {
         }
     }
 
-    /// How far the leader has been with a process: it has announced at least so many.
+    /// How far the leader has been with a process: it has announced at least this many.
     package func through(of runID: String) -> UInt64 { state.withLock { $0.known[runID]?.cursor.through ?? 0 } }
 
     /// The bases that replicas have told, by run ID.

@@ -59,7 +59,7 @@ package struct LastingTrouble: Sendable {
     /// - Parameters:
     ///   - isThere: whether the trouble is there at this look.
     ///   - isRefusal: whether it will not pass by itself.
-    ///   - now: by a clock that nobody sets.
+    ///   - now: by the monotonic clock.
     package mutating func look(_ isThere: Bool, isRefusal: Bool = false, now: Duration) -> Step {
         guard isThere else {
             defer { (since, toldAt) = (nil, nil) }

@@ -1,14 +1,14 @@
 /// Which stretches a replica asks its peers for so that its logs are whole, and it can take over at any time.
 ///
 /// A newcomer lacks what lies between the published progress and its first mark; a feed that broke and came back leaves a hole.
-/// Both are asked for until every peer has said that it has no more. What nobody had is not asked again before another
+/// Both are asked for until every peer has said that it has no more. What no replica had is not asked again before another
 /// replica comes. While there is no hole, nothing is asked. A pure value; see ``RepairPeer`` for the rule it serves (I12).
 package struct CatchUp {
     private struct State {
-        /// Nobody has these.
+        /// No replica has these.
         var hopeless: [ClosedRange<UInt64>] = []
         var isAsking = false
-        /// Rounds to pass before it is asked again, since somebody kept silent.
+        /// Rounds to pass before it is asked again, since a peer kept silent.
         var wait = 0
         var pause = 1
     }
@@ -55,7 +55,7 @@ package struct CatchUp {
         return holes
     }
 
-    /// A question is over: what is missing now and was asked for, nobody has.
+    /// A question is over: what is missing now and was asked for, no replica has.
     package mutating func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ logs: LogBook) {
         guard var state = states[hole.runID] else { return }
         state.isAsking = false

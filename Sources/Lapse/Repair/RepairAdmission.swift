@@ -1,4 +1,4 @@
-/// Which questions of peers are answered: each once, from replicas that may ask, and only so many a second. A pure value.
+/// Which questions of peers are answered: each once, from replicas that may ask, and a bounded number a second. A pure value.
 ///
 /// A question comes in by every feed, and again until all have answered. Anyone with a right to PUBLISH can forge one; what it then
 /// costs is bounded here and by ``RepairMailbox``.
@@ -29,7 +29,7 @@ package struct RepairAdmission {
     private var nonces: Set<String> = []
     /// A forged one costs a GET: these are many, so that a flood hides no true one.
     private var withAccount = Allowance(perSecond: 400, most: 400)
-    /// These are answered without any proof that somebody reads.
+    /// These are answered without any proof that the answers are read.
     private var withoutAccount = Allowance(perSecond: 4, most: 8)
     private static let memory = 1024
 
@@ -39,7 +39,7 @@ package struct RepairAdmission {
     ///
     /// - Parameters:
     ///   - members: the replicas seen lately; a question without an account is answered to them alone.
-    ///   - now: by a clock that nobody sets.
+    ///   - now: by the monotonic clock.
     package mutating func admits(_ request: RepairRequest, for id: String, members: Set<String>, now: Duration) -> Bool
     {
         guard request.asker != id, !nonces.contains(request.nonce) else { return false }

@@ -7,12 +7,12 @@ package struct HeardExpiration: Sendable, Equatable {
     package var database: UInt16
     /// Milliseconds since 1970, when the peer heard it.
     package var receivedAt: UInt64
-    /// Whether the node owned the key's slot at that time: the peer was there, and whoever asks may not have been.
+    /// Whether the node owned the key's slot at that time: the peer was there, and the asker may not have been.
     package var standing: Standing
     package var key: [UInt8]
 
     package enum Standing: UInt8, Sendable {
-        /// Whoever asks decides by its own knowledge of the slots.
+        /// The asker decides by its own knowledge of the slots.
         case unknown
         case owned
         /// The node had been silent, and came back as one that owned the slot no more.

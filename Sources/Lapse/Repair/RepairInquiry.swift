@@ -1,7 +1,7 @@
 /// A question about a hole: when it is put, whom it still waits for, and what the hole still lacks.
 ///
-/// The control channel reaches whoever is subscribed at that moment: when a lone server has restarted, or is frozen, that may be
-/// nobody. So the question is put again, ever more rarely, until everybody has answered or the time is over; and the time begins
+/// The control channel reaches the replicas that are subscribed at that moment: when a lone server has restarted, or is frozen, that may be
+/// none. So the question is put again, ever more rarely, until every peer has answered or the time is over; and the time begins
 /// when it could be put for the first time. Who is known as a peer may change meanwhile: one that comes is waited for, one that
 /// is gone is not.
 package struct RepairInquiry {
@@ -16,9 +16,9 @@ package struct RepairInquiry {
     package enum End: Sendable, Equatable {
         /// Everybody has answered, or there is nothing left to ask for.
         case answered
-        /// Somebody keeps silent.
+        /// A peer keeps silent.
         case unanswered
-        /// Somebody has more than one answer holds: everything is told through here, and the rest is to be asked for.
+        /// A peer has more than one answer holds: everything is told through here, and the rest is to be asked for.
         case cut(through: UInt64)
     }
 
@@ -66,7 +66,7 @@ package struct RepairInquiry {
     /// What to do now, after the answers that are there have been taken.
     ///
     /// - Parameters:
-    ///   - now: by a clock that nobody sets.
+    ///   - now: by the monotonic clock.
     ///   - leads: whether the lease is valid. One that was stopped for longer must not call lost what another has handled since: if
     ///     its lease comes back, it begins again.
     package mutating func next(now: Duration, leads: Bool) -> Step {

@@ -3,16 +3,16 @@ import RedisClient
 
 /// The short-lived list in which peers answer, and the account of the bytes that lie there unread.
 ///
-/// Who asks opens an account of so many bytes before it publishes its question, and closes it when no question is open. A peer
+/// Who asks opens an account of a number of bytes before it publishes its question, and closes it when no question is open. A peer
 /// draws from the account what it puts into a list, and who reads it puts that back. So one replica's questions never
 /// make Redis hold more than the account, whatever is asked and however many answer; and a question that anyone
 /// with a right to PUBLISH has forged has no account, and costs one GET.
 ///
-/// Questions of a build without accounts share one account of the group, which nobody refills until it lapses.
+/// Questions of a build without accounts share one account of the group, which is not refilled until it lapses.
 package struct RepairMailbox: Sendable {
     /// What the lists of one account hold at most.
     static let limitBytes = 16 << 20
-    /// How long answers, and an account that nobody renews, stay.
+    /// How long answers, and an account that is not renewed, stay.
     private static let patience = "10000"
 
     private let client: any CommandRunner
@@ -26,9 +26,9 @@ package struct RepairMailbox: Sendable {
     /// What became of an answer.
     enum Delivery: Sendable, Equatable {
         case written
-        /// The account is overdrawn until somebody reads.
+        /// The account is overdrawn until answers are read.
         case full
-        /// There is no account: nobody reads.
+        /// There is no account: answers are not read.
         case unread
     }
 
@@ -49,7 +49,7 @@ package struct RepairMailbox: Sendable {
         return (reply?.array ?? []).compactMap { $0.bytes.flatMap(RepairAnswer.init) }
     }
 
-    /// Nobody reads these answers any more.
+    /// These answers are no longer read.
     func close(_ request: RepairRequest) async {
         _ = try? await client.run(
             Self.take, keys: [key(request.nonce), key(request.account ?? "")],
@@ -64,7 +64,7 @@ package struct RepairMailbox: Sendable {
 
     // MARK: Who answers
 
-    /// Whether somebody reads what is answered.
+    /// Whether the answers are read.
     func isRead(_ request: RepairRequest) async throws(RedisError) -> Bool {
         guard let account = request.account.map(key) else { return true }
         return try await client.send(RESPCommand("GET", account), key: account).bytes != nil

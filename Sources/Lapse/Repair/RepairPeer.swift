@@ -11,7 +11,7 @@ import Timing
 /// The question comes in by every feed; the first one counts. The answers go into a short-lived list beside the lock, as fast as
 /// they are read there, and no more than the ``RepairMailbox`` holds.
 ///
-/// I12, the rule that all of this serves: *at every instant, what any living replica heard and nobody finished can be had by the
+/// I12, the rule that all of this serves: *at every instant, what any living replica heard and no leader finished can be had by the
 /// next leader.* A replica tells whatever its log keeps for as long as it runs, and one that leaves runs until its successor is
 /// whole (`Farewell`); a newcomer asks when it joins, and every replica asks for its holes (``CatchUp``); a leader asks while
 /// a log has no living feed (``SurveySchedule``); followers keep what the progress calls unfinished.
@@ -103,7 +103,7 @@ package final class RepairPeer: Sendable {
             metadata: ["peer": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(reply.count)"])
     }
 
-    /// False when nobody takes it: then the rest need not be told.
+    /// False when it is not taken: then the rest need not be told.
     private func put(_ answer: RepairAnswer, _ request: RepairRequest) async throws(RedisError) -> Bool {
         for _ in 0..<Self.patience {
             switch try await mailbox.put(answer, request) {
@@ -118,7 +118,7 @@ package final class RepairPeer: Sendable {
     }
 }
 
-/// Whoever can run a command or a script where a key lives.
+/// What can run a command or a script where a key lives.
 package protocol CommandRunner: Sendable {
     func send(_ command: RESPCommand, key: String) async throws(RedisError) -> RESPValue
     func run(_ script: Script, keys: [String], arguments: [[UInt8]]) async throws(RedisError) -> RESPValue

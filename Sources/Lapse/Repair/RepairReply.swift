@@ -24,9 +24,9 @@ package struct RepairReply {
 
     /// How much is told.
     package struct Limits: Sendable {
-        /// About so many bytes in one answer.
+        /// About this many bytes in one answer.
         package var pieceBytes = 256 << 10
-        /// About so many bytes to one question.
+        /// About this many bytes to one question.
         package var windowBytes = 2 << 20
 
         package init() {}
@@ -49,7 +49,7 @@ package struct RepairReply {
     private static let patience = 55
     /// How often its connection may still have to bring what is asked for: as much as 25 MB at 1 MB/s.
     private static let patienceForConnection = 250
-    /// After so many of them it says that it is still there.
+    /// After this many of them it says that it is still there.
     private static let signOfLife = 10
     /// How long to wait before the next try.
     package static let pause = Duration.milliseconds(100)

@@ -14,7 +14,7 @@ package struct RepairRequest: Sendable, Equatable {
     /// A question for all behind its first ordinal, however far that goes.
     package static let openEnd: UInt64 = 1 << 32
 
-    /// Whether nobody knows how many there are of what it asks for.
+    /// Whether it is unknown how many there are of what it asks for.
     var isOpenEnded: Bool { ordinals.upperBound - ordinals.lowerBound >= Self.openEnd - 1 }
 
     package init(nonce: String, asker: String, runID: String, ordinals: ClosedRange<UInt64>) {

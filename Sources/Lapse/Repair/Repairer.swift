@@ -9,7 +9,7 @@ import Timing
 /// Fills holes in the leader's log with what its peers heard.
 ///
 /// One hole of one log at a time: its log stands still meanwhile, the others go on. When every other replica has answered, or the
-/// deadline has passed, what nobody had is lost, and is said to be.
+/// deadline has passed, what no replica had is lost, and is said to be.
 package final class Repairer: Sendable {
     /// A hole to be filled.
     package struct Hole: Sendable, Hashable {
@@ -18,7 +18,7 @@ package final class Repairer: Sendable {
         package var ordinals: ClosedRange<UInt64>
         /// Of the term that asks: the answer to an earlier one's question is not its answer.
         package var token: UInt64 = 0
-        /// Nobody knows whether there was anything: what no peer heard is not lost by that.
+        /// It is unknown whether there was anything: what no peer heard is not lost by that.
         package var survey: Survey?
         /// The node counted these and said nothing: no peer has heard them, and one that numbers otherwise would tell of others.
         package var isUnannounced = false
@@ -42,11 +42,11 @@ package final class Repairer: Sendable {
         case processes
     }
 
-    /// Whoever wants holes filled.
+    /// What wants holes filled.
     package struct Listeners: Sendable {
-        /// Whether the lease is valid; nil if nobody waits for the hole any more: the term is over.
+        /// Whether the lease is valid; nil if the hole is no longer awaited: the term is over.
         package var leads: @Sendable (Hole) -> Bool?
-        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if nobody waits for it any more.
+        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if it is no longer awaited.
         package var settled: @Sendable (Hole, RepairInquiry.End) -> UInt64?
         package var gap: @Sendable (Gap) -> Void
     }
@@ -112,7 +112,7 @@ package final class Repairer: Sendable {
         listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: part, repaired: repaired))
     }
 
-    /// Puts what the others had into the log; nil if nobody waits for that any more.
+    /// Puts what the others had into the log; nil if it is no longer awaited.
     private func ask(_ hole: Hole) async -> RepairInquiry.End? {
         let number = questions.withLock { questions in
             questions.number += 1

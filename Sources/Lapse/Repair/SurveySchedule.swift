@@ -2,7 +2,7 @@
 ///
 /// A log without a living feed is asked about again and again, each second while something comes and every other else,
 /// until its feed lives or the log is over: peers go on hearing. What lies before a log, and what a process that is gone
-/// left, is asked once, and again while somebody keeps silent or when a replica comes. At rest nothing is asked. A pure value;
+/// left, is asked once, and again while a peer keeps silent or when a replica comes. At rest nothing is asked. A pure value;
 /// ``tick()`` is called each second.
 struct SurveySchedule {
     private struct Entry {
@@ -19,14 +19,14 @@ struct SurveySchedule {
     private var second = 0
     private var entries: [Subject: Entry] = [:]
 
-    /// How often it is asked while somebody keeps silent. One whose only feed is dead, and who hears no question, finds out within
+    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and who hears no question, finds out within
     /// seven seconds. The log of a living process must not stand still for that.
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
 
     /// A second has passed.
     mutating func tick() { second += 1 }
 
-    /// A replica has come, or has come back: it may have heard what nobody could tell so far.
+    /// A replica has come, or has come back: it may have heard what no replica could tell so far.
     mutating func reset() { entries = [:] }
 
     /// Whether to ask now; then it counts as asked.

@@ -2,7 +2,7 @@
 enum Electing: OptionGroupTable {
     /// What to do when leadership is lost.
     enum Loss: String, CaseIterable, Sendable {
-        /// End, for whoever supervises this process to start it again.
+        /// End, for a supervisor to start it again.
         case exit
         /// Campaign again.
         case wait

@@ -1,7 +1,7 @@
 /// Refuses `LAPSE_…` variables that stand for no option: a misspelt one would be an option silently not given.
 enum EnvironmentNames {
     /// What Kubernetes sets in every container for a service named `lapse` or `lapse-…`, and what `lapse elect` hands to its
-    /// child, are nobody's mistake; neither is what the tests read.
+    /// child, are no mistake; neither is what the tests read.
     private static let strangers = ["LAPSE_TERM", "LAPSE_TOKEN", "LAPSE_BINARY", "LAPSE_SLOW_TESTS", "LAPSE_FUZZ_SEED"]
 
     static func check(_ names: some Sequence<String>, known: Set<String>) throws(Failure) {

@@ -12,7 +12,7 @@ struct OptionFile: Sendable {
     /// - Throws: ``Failure`` for a file that cannot be read, or holds a key that is no option.
     init(path: String, known: Set<String>) async throws(Failure) {
         self.path = path
-        // Whoever decides which keys are secret gets to see every key.
+        // Code that decides which keys are secret gets to see every key.
         let seen = Mutex<[String]>([])
         let file: FileProvider<YAMLSnapshot>
         do {

@@ -1,4 +1,4 @@
-/// Finds what somebody may have meant.
+/// Finds what may have been meant.
 enum Spelling {
     /// The candidate that the fewest edits turn the word into, if they are few.
     static func nearest(to word: String, in candidates: some Sequence<String>) -> String? {

@@ -138,7 +138,7 @@ struct GroupObserver: Sendable {
         // What a leader has written of itself stands where it holds the lock: elsewhere candidates have counted on.
         let records = state == .led ? most : words
         let record = records.max { ($0.term, $0.token) < ($1.term, $1.token) }
-        // The lease is over when so many votes have run out that the rest is no majority.
+        // The lease is over when enough votes have run out that the rest is no majority.
         let left = state == .led ? most.compactMap(\.left).sorted(by: >).dropFirst(majority - 1).first : nil
         let since = state == .led ? record?.since : nil
         return GroupReport(

@@ -49,7 +49,7 @@ struct ProgressJournal: Sendable {
             if let entry = PublishedAccount(field: field, text: text) { accounts[entry.runID] = entry }
         }
         for (id, seconds) in Self.pairs(reply[2]) {
-            // Nobody may have been there to remove those that are gone.
+            // No replica may have been there to remove those that are gone.
             guard let seen = PlausibleCount.read(seconds), seen + 30 >= now else { continue }
             let member = MemberID(id).id
             replicas[member] = min(replicas[member, default: .max], Int(now - min(now, seen)))

@@ -1,6 +1,6 @@
 import RedisClient
 
-/// Somebody can take over from every master.
+/// A replica can take over from every master.
 struct ReplicasCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [Finding] {
         facts.nodes.compactMap { node in

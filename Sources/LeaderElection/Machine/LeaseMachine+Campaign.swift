@@ -29,7 +29,7 @@ extension LeaseMachine {
         }
     }
 
-    /// No majority: look who leads, or why nobody does, and when it is worth trying again.
+    /// No majority: look who leads, or why no replica does, and when it is worth trying again.
     mutating func concludeVote(_ ballot: Ballot, _ now: ClockReading) {
         let round = ballot.round
         if let rules = round.foreignRules { return refuse(ballot, rules, now) }

@@ -93,7 +93,7 @@ extension LeaseMachine {
         case recovered
         /// Another replica holds a majority.
         case following(leader: String)
-        /// Nobody can lead now; the text says why.
+        /// No replica can lead now; the text says why.
         case waiting(String)
         /// This replica must not campaign; the text says why.
         case refused(String)

@@ -55,7 +55,7 @@ package struct LeaseMachine: Sendable {
     package internal(set) var leader: String?
     /// Why this replica must not campaign: others hold the lease under other rules.
     package internal(set) var refusal: String?
-    /// Why nobody leads, as last said.
+    /// Why no replica leads, as last said.
     var obstacle: String?
 
     var random: RandomSource
@@ -184,7 +184,7 @@ package struct LeaseMachine: Sendable {
         }
     }
 
-    /// A vote that nobody waits for any more is given back, lest it blocks others for a whole lease.
+    /// A vote that comes too late is given back, lest it blocks others for a whole lease.
     private mutating func answeredLate(_ request: Request, _ outcome: Outcome, _ now: ClockReading) {
         switch outcome {
         case .acquired(.granted), .renewed(.renewed): break

@@ -114,7 +114,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func deliver(_ value: RESPValue) {
         guard let batch = waiting.first else {
-            // Nobody has asked: some servers refuse a connection before it says anything.
+            // Nothing was asked: some servers refuse a connection before it says anything.
             unasked = value.error ?? unasked
             return
         }
@@ -135,7 +135,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         let name = waiting[position].commands[index == 0 ? replies.count : 0].name
         let promise = waiting[position].promise
         waiting[position].promise = nil
-        // Last: whoever waits may close the connection on the spot, and with it empty the queue.
+        // Last: a waiting caller may close the connection on the spot, and with it empty the queue.
         defer { promise?.fail(RedisError(.timeout, node: node, "\(name) was not answered within \(timeout)")) }
         probe(context)
     }

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOSSL
 
-/// The making of one connection, as long as it can be given up: a server that never answers must hold up nobody's end.
+/// The making of one connection, as long as it can be given up: a server that never answers must hold up no other's end.
 final class ConnectionAttempt: Sendable {
     private enum Phase {
         /// One channel for each address of the host that was tried, and one more to look for TLS on the wrong port.

@@ -30,7 +30,7 @@ package struct TopologyPoll: Sendable {
         return !ownWord.contains { $0.value == .master && topology.node(at: $0.key)?.address != node.address }
     }
 
-    /// Without Sentinels and a cluster nobody decides between two masters: while the one that is known answers as such, another is
+    /// Without Sentinels and a cluster nothing decides between two masters: while the one that is known answers as such, another is
     /// a copy.
     private func isCopy(_ address: NodeAddress, _ own: Topology.Role) -> Bool {
         guard topology.mode == .standalone, own == .master, let master = topology.owner(of: 0) else { return false }

@@ -143,7 +143,7 @@ package struct Topology: Sendable {
     /// Nodes that own slots.
     package var masters: [Node] { nodes.filter { $0.role == .master && ($0.slotCount > 0 || mode != .cluster) } }
 
-    /// Slots that nobody owns.
+    /// Slots without an owner.
     package var uncoveredSlots: Int { owners.count { $0 == Self.noOwner } }
 
     /// Same nodes in the same roles owning the same slots.
