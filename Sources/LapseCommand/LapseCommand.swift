@@ -8,7 +8,7 @@ import Lapse
 struct LapseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lapse",
-        abstract: "Handles Redis key expirations: every one, on time, by one leader, with nothing lost silently.",
+        abstract: "Handles Redis key expirations: each that Redis announces, by one leader, none lost silently.",
         discussion: """
             Every option is also read from the environment (--lease-ttl is LAPSE_LEASE_TTL) and from a YAML or JSON file \
             (--config FILE; there it is leaseTtl). A flag counts before the environment, that before the file.

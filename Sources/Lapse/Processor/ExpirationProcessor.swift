@@ -7,7 +7,7 @@ public import ServiceLifecycle
 import Synchronization
 import Timing
 
-/// Handles Redis key expirations: every one, on time, by one leader among the replicas, with nothing lost silently.
+/// Handles Redis key expirations: each that Redis announces, by one leader among the replicas, with nothing lost silently.
 ///
 /// ```swift
 /// let processor = ExpirationProcessor(
@@ -18,8 +18,8 @@ import Timing
 /// try await processor.run()
 /// ```
 ///
-/// Each expiration that Redis announced while one replica listened is handled at least once. It is handled twice only across a
-/// crash. A processor runs once.
+/// Each expiration that Redis announced while one replica listened is handled at least once. It may be handled twice after a
+/// crash or a lost lease, or when its handler fails or overruns after its effect. A processor runs once.
 public final class ExpirationProcessor: Service {
     /// How a processor runs.
     public typealias Configuration = ProcessorConfiguration
