@@ -45,14 +45,17 @@ package final class SignalTrap {
     /// The signal that asked, if any.
     package var signal: Int32? { shared.state.withLock { $0.number } }
 
+    /// Returns when it is in force: a signal that comes any time after counts. One that came before ended the process.
+    ///
     /// - Parameter onFirst: called once, on a thread that nothing else the process does can keep busy.
     package init(onFirst: @escaping @Sendable (_ number: Int32) -> Void) {
         let queue = DispatchQueue(label: "lapse.signals", qos: .userInteractive)
         let shared = shared
+        // Dispatch takes a signal over on another thread, and a signal that is ignored until then would be lost.
+        let takenOver = DispatchGroup()
         sources = [SIGTERM, SIGINT, SIGHUP].compactMap { number in
-            let before = Glibc.signal(number, SIG_IGN)
             // Started by nohup, it is to outlive its terminal.
-            if number == SIGHUP, unsafe unsafeBitCast(before, to: Int.self) == Self.ignored { return nil }
+            if number == SIGHUP, Self.isIgnored(number) { return nil }
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
                 let answer = shared.state.withLock { state in
@@ -67,13 +70,20 @@ package final class SignalTrap {
                     _exit(128 + number)
                 }
             }
+            takenOver.enter()
+            source.setRegistrationHandler { takenOver.leave() }
             source.resume()
             return source
         }
+        takenOver.wait()
     }
 
-    /// SIG_IGN as a number: two C function pointers cannot be compared.
-    private static let ignored = 1
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        unsafe sigaction(number, nil, &action)
+        // As a number: two C function pointers cannot be compared.
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
 
     deinit { for source in sources { source.cancel() } }
 }
