@@ -44,13 +44,13 @@ private final class Leader {
             lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
             claim: Claim(name: "bench", id: "bench", value: "", ttl: timing.ttl, rules: ""))
         let arrivals = arrivals
-        let around = Lane.Surroundings(
+        let around = Lane.Dependencies(
             dispatcher: dispatcher, timeout: .seconds(30), logger: Logger(label: "bench"), clock: loop
         ) { _, _ in arrivals.one() }
         self.dispatcher = dispatcher
         self.lanes = (0..<lanes).map { Lane($0, around: around, term: term) }
-        dispatcher.note(HeardNode.poll)
-        dispatcher.begin(token: term.token, progress: [:], now: 1_000)
+        dispatcher.update { $0.note(HeardNode.poll) }
+        dispatcher.lead(token: term.token, progress: [:], now: 1_000)
     }
 
     /// Runs the lanes meanwhile.
@@ -58,11 +58,11 @@ private final class Leader {
         await withDiscardingTaskGroup { group in
             for lane in lanes { group.addTask { await lane.serve() } }
             await work()
-            dispatcher.stopIntake()
+            dispatcher.stopHandingOut()
             await dispatcher.drained()
             group.cancelAll()
         }
-        dispatcher.end()
+        dispatcher.update { $0.end() }
     }
 
     /// No more at a time than the lanes keep up with.

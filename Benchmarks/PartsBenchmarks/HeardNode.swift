@@ -11,12 +11,12 @@ struct HeardNode: ~Copyable {
         topology: Topology(mode: .standalone, nodes: [Topology.Node(id: "m", address: address, role: .master)]),
         ownWord: [address: .master], number: 1)
 
-    let logs: LogBook
+    let logs: LogSet
     let log: NodeLog
     private var reader = ReplyReader()
 
     init() {
-        logs = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60))
+        logs = LogSet(limitBytes: 64 << 20, limitAge: .seconds(60))
         log = logs.log(of: "run", at: Self.address)
         log.subscriptionBegan()
         hear(Self.bytes([("lapse:default", "nonce")]))

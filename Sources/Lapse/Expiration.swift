@@ -6,36 +6,36 @@ import RESP
 /// It shares memory with those that were announced beside it, up to some kilobytes. A program that keeps few of
 /// many for long keeps their keys and positions instead.
 public struct Expiration: Sendable {
-    let excerpt: Excerpt
+    let slice: LogSlice
     let index: Int
     /// The companion's value; nil without a companion rule, and when there was no companion any more: then this
     /// expiration has probably been handled before.
     public let value: [UInt8]?
 
-    init(_ excerpt: Excerpt, _ index: Int, value: [UInt8]? = nil) {
-        self.excerpt = excerpt
+    init(_ slice: LogSlice, _ index: Int, value: [UInt8]? = nil) {
+        self.slice = slice
         self.index = index
         self.value = value
     }
 
     /// The key, byte for byte.
-    public var key: ExpirationKey { excerpt.withKey(index) { ExpirationKey(copying: $0) } }
+    public var key: ExpirationKey { slice.withKey(index) { ExpirationKey(copying: $0) } }
 
     /// Why it is handled now.
-    public var origin: Origin { excerpt.origin(index) }
+    public var origin: Origin { slice.origin(index) }
 
     /// The logical database, 0 in a cluster.
-    public var database: Int { Int(excerpt.database(index)) }
+    public var database: Int { Int(slice.database(index)) }
 
     /// The address of the node that announced it, `host:port`.
-    public var node: String { excerpt.process.node }
+    public var node: String { slice.process.node }
 
     /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
     /// its companion (``Origin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
-    public var position: Position { Position(runID: excerpt.process.runID, ordinal: excerpt.ordinal(index)) }
+    public var position: Position { Position(runID: slice.process.runID, ordinal: slice.ordinal(index)) }
 
     /// When this replica heard of it, by the wall clock, to the millisecond.
-    public var receivedAt: Date { Date(timeIntervalSince1970: Double(excerpt.received(index)) / 1000) }
+    public var receivedAt: Date { Date(timeIntervalSince1970: Double(slice.received(index)) / 1000) }
 }
 
 extension Expiration {
@@ -70,7 +70,7 @@ extension Expiration {
         let bytes = key.bytes
         self.init(
             // Unsafe in name only: a byte has no padding.
-            Excerpt(
+            LogSlice(
                 unsafe bytes.span.bytes, database: database, ordinal: ordinal, process: process, origin: origin,
                 received: received), 0, value: value)
     }
@@ -96,8 +96,8 @@ extension Expiration: Hashable {
 
     private var identity: Identity {
         Identity(
-            process: excerpt.process, ordinal: excerpt.ordinal(index), database: excerpt.database(index),
-            origin: origin, received: excerpt.received(index))
+            process: slice.process, ordinal: slice.ordinal(index), database: slice.database(index),
+            origin: origin, received: slice.received(index))
     }
 }
 

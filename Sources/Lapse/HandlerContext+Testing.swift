@@ -21,22 +21,22 @@ extension HandlerContext {
         _ expiration: Expiration, token: FencingToken = FencingToken(rawValue: 1), term: UInt64 = 1, attempt: Int = 1,
         leadingFor lead: Duration = .seconds(8), logger: Logger = Logger(label: "test")
     ) -> HandlerContext {
-        var work = expiration.work
-        for _ in 1..<max(1, attempt) { work = work.again }
+        var delivery = expiration.delivery
+        for _ in 1..<max(1, attempt) { delivery = delivery.again }
         let lease = Lease(until: SystemClock.read().advanced(by: lead))
         let claim = Claim(name: "test", id: "test", value: "test:1", ttl: max(lead, .zero), rules: "")
-        var works = WorkList()
-        works.append(work)
+        var deliveries = DeliveryList()
+        deliveries.append(delivery)
         return HandlerContext(
-            round: LaneRound(Batch(works), Term(number: term, token: token, lease: lease, claim: claim), logger),
+            round: LaneRound(Batch(deliveries), Term(number: term, token: token, lease: lease, claim: claim), logger),
             index: 0)
     }
 }
 
 extension Expiration {
-    fileprivate var work: Work {
+    fileprivate var delivery: Delivery {
         // Unsafe in name only: a byte has no padding.
-        let line = unsafe KeyLine(key.bytes.span.bytes, database: UInt16(database))
-        return Work(WorkSource(excerpt, place: nil), WorkItem(index, line: line))
+        let hash = unsafe KeyHash(key.bytes.span.bytes, database: UInt16(database))
+        return Delivery(slice, DeliveryEntry(index, hash))
     }
 }

@@ -8,17 +8,17 @@ public struct HandlerContext: Sendable {
     /// The leader's term.
     public var term: UInt64 { round.term.number }
     /// 1 for the first attempt.
-    public var attempt: Int { work.attempt }
+    public var attempt: Int { delivery.attempt }
     let round: LaneRound
     let index: Int
 
-    private var work: Work { round.batch.works[index] }
+    private var delivery: Delivery { round.batch.deliveries[index] }
 
     /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
     public var logger: Logger {
         var logger = round.logger
-        logger[metadataKey: "key"] = "\(work.key)"
-        logger[metadataKey: "node"] = "\(work.node)"
+        logger[metadataKey: "key"] = "\(delivery.key)"
+        logger[metadataKey: "node"] = "\(delivery.node)"
         logger[metadataKey: "term"] = "\(term)"
         return logger
     }

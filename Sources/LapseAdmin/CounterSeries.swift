@@ -5,11 +5,11 @@ import Synchronization
 ///
 /// Whole and fractional increments are kept apart, so that a count of integers stays exact.
 final class CounterSeries: CounterHandler, FloatingPointCounterHandler {
-    let place: SeriesPlace
+    let place: SeriesID
     private let whole = Atomic<UInt64>(0)
     private let fractional = Atomic<Double>(0)
 
-    init(place: SeriesPlace) {
+    init(place: SeriesID) {
         self.place = place
     }
 

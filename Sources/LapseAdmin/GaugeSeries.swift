@@ -3,10 +3,10 @@ import Synchronization
 
 /// A gauge or meter: the last value written, of any kind a `Double` has.
 final class GaugeSeries: RecorderHandler, MeterHandler {
-    let place: SeriesPlace
+    let place: SeriesID
     private let value = Atomic<Double>(0)
 
-    init(place: SeriesPlace) {
+    init(place: SeriesID) {
         self.place = place
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// The count is the sum of the buckets, so that a page rendered during an observation still agrees with itself.
 final class HistogramSeries: RecorderHandler, TimerHandler {
-    let place: SeriesPlace
+    let place: SeriesID
     private let bounds: [Double]
     /// One more than `bounds`: the last is `+Inf`.
     private let buckets: [Bucket]
@@ -16,7 +16,7 @@ final class HistogramSeries: RecorderHandler, TimerHandler {
         let count = Atomic<UInt64>(0)
     }
 
-    init(place: SeriesPlace, bounds: [Double]) {
+    init(place: SeriesID, bounds: [Double]) {
         self.place = place
         self.bounds = bounds
         self.buckets = (0...bounds.count).map { _ in Bucket() }

@@ -6,16 +6,16 @@ import Synchronization
 /// Making a series takes a lock, once; writing to it is atomic and takes none. Two makers that name the same
 /// metric and labels, in whatever order, get the same series.
 public final class PrometheusRegistry: MetricsFactory {
-    private let families: Mutex<[String: Family]>
+    private let families: Mutex<[String: MetricFamily]>
 
     /// A registry of Lapse's metrics and of whatever else the program counts: hand it to `MetricsSystem.bootstrap` before anything is
     /// counted, and to ``AdminServer``.
     public convenience init() { self.init(LapseMetrics.all) }
 
     package init(_ declarations: [MetricDeclaration]) {
-        var families: [String: Family] = [:]
+        var families: [String: MetricFamily] = [:]
         for declaration in declarations {
-            var family = Family(declaration)
+            var family = MetricFamily(declaration)
             if declaration.labels.isEmpty {
                 _ = family.series(LabelSet([]))
             } else if let label = declaration.labels.first {
@@ -57,13 +57,13 @@ public final class PrometheusRegistry: MetricsFactory {
         let name = PrometheusText.metricName(label)
         let labels = LabelSet(dimensions)
         return families.withLock { families in
-            var family = families[name] ?? Family(name: name, kind: kind)
+            var family = families[name] ?? MetricFamily(name: name, kind: kind)
             defer { families[name] = family }
             return family.series(labels, as: kind)
         }
     }
 
-    private func remove(_ place: SeriesPlace) {
+    private func remove(_ place: SeriesID) {
         families.withLock { $0[place.family]?.remove { $0 == place.labels } }
     }
 

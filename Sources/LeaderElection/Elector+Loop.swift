@@ -15,7 +15,7 @@ extension Elector {
     func operate(on eventLoop: any EventLoop, _ body: @escaping @Sendable (Term) async throws -> Void) async
         -> UInt64?
     {
-        let (entries, journal) = AsyncStream.makeStream(of: JournalEntry.self)
+        let (entries, journal) = AsyncStream.makeStream(of: ElectorLogLine.self)
         return await withDiscardingTaskGroup(returning: UInt64?.self) { group in
             group.addTask(executorPreference: globalConcurrentExecutor) {
                 for await entry in entries { entry.write(to: self.logger) }
@@ -125,7 +125,7 @@ extension Elector {
 
     /// Runs the body on the cooperative pool; cancels it, from here, when its term ends.
     private func lead(
-        _ active: Active, _ journal: AsyncStream<JournalEntry>.Continuation,
+        _ active: Active, _ journal: AsyncStream<ElectorLogLine>.Continuation,
         _ body: @escaping @Sendable (Term) async throws -> Void
     ) async -> LeaseMachine.BodyOutcome {
         // Not a child: children inherit the preference for the event loop, or one for another executor, and whoever has one has

@@ -39,7 +39,7 @@ package final class Doorbell: Sendable {
     }
 
     /// Waits for a ring, for the next beat, or for cancellation. One waiter at a time.
-    package func wait(for beat: Beat) async -> Answer { await wait(until: beat.next(after: .now())) }
+    package func wait(for beat: SharedTick) async -> Answer { await wait(until: beat.next(after: .now())) }
 
     private func wait(until deadline: NIODeadline?) async -> Answer {
         let visit = state.withLock { state in

@@ -29,8 +29,8 @@ final class Replica {
     var standing = GroupRules.Standing()
 
     // Logs and feeds.
-    let logs: LogBook
-    var intake: Intake
+    let logs: LogSet
+    var deliveryMachine: DeliveryMachine
     var feeds: [Feed] = []
     var topology: TopologyPoll?
     var looks = 0
@@ -70,8 +70,8 @@ final class Replica {
         self.clock = clock
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
-        logs = LogBook(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
-        intake = Intake(logs: logs, filter: filter, lanes: lanes, readyLimit: conditions.pendingLimit)
+        logs = LogSet(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
+        deliveryMachine = DeliveryMachine(logs: logs, filter: filter, lanes: lanes, readyLimit: conditions.pendingLimit)
     }
 
     /// It will do nothing any more.
@@ -83,7 +83,7 @@ final class Replica {
 
     /// Its cursor is behind this one, and does not wait for it.
     func hasPassed(_ ordinal: UInt64, _ runID: String) -> Bool {
-        intake.cursor(runID).map { $0.through >= ordinal && !$0.pending.sorted.contains(ordinal) } ?? false
+        deliveryMachine.cursor(runID).map { $0.through >= ordinal && !$0.pending.sorted.contains(ordinal) } ?? false
     }
 
     func isPaused(_ now: Duration) -> Bool { pausedUntil.map { $0 > now } ?? false }
@@ -132,7 +132,7 @@ final class Body {
     var leaseEnded = false
     var lanes: [SimulatedLane]
     /// Handed out together, and not begun: any lane may begin the next one.
-    var batch: ArraySlice<Work> = []
+    var batch: ArraySlice<Delivery> = []
     var unwritten = UnwrittenProgress()
     var sweepReasons = SweepReasons()
     var sweeps: [Sweep] = []
@@ -174,13 +174,13 @@ final class SimulatedLane {
 
 /// One call of a handler.
 final class RunningHandler {
-    let work: Work
+    let delivery: Delivery
     let heedsCancellation: Bool
     /// Its companion has been read: it runs.
     var isCalled = false
 
-    init(_ work: Work, heedsCancellation: Bool) {
-        self.work = work
+    init(_ delivery: Delivery, heedsCancellation: Bool) {
+        self.delivery = delivery
         self.heedsCancellation = heedsCancellation
     }
 }

@@ -3,68 +3,74 @@ import LeaderElection
 
 /// The account: what handlers get, what is passed over, what is lost, and that the sums are right.
 extension World {
-    func handlerBegins(_ work: Work, _ replica: Replica, _ body: Body) {
-        trace.note("handler", replica.life, work.ordinal, work.runID)
+    func handlerBegins(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
+        trace.note("handler", replica.life, delivery.ordinal, delivery.runID)
         // Unsafe in name only: a byte has no padding.
-        if KeyFilter.isOwn(unsafe work.key.bytes.span.bytes) { ledger.violate(.i11, "\(work.key) reached a handler") }
+        if KeyFilter.isOwn(unsafe delivery.key.bytes.span.bytes) {
+            ledger.violate(.i11, "\(delivery.key) reached a handler")
+        }
         if !replica.mayCallHandlers(at: now) { ledger.violate(.i1, "\(replica.id) calls a handler without a lease") }
-        if !body.keysInHand.insert(work.key.bytes).inserted {
-            ledger.violate(.i10, "two handlers at once for \(work.key)")
+        if !body.keysInHand.insert(delivery.key.bytes).inserted {
+            ledger.violate(.i10, "two handlers at once for \(delivery.key)")
         }
-        guard work.hasPosition else { return }
-        checkPromptness(work, replica, body)
-        let position = body.lastOrdinal[work.runID, default: [:]][work.key.bytes] ?? 0
-        if work.ordinal < position || body.finished.contains(Position(runID: work.runID, ordinal: work.ordinal)) {
-            ledger.violate(.i10, "\(work.key) number \(work.ordinal) after \(position)")
+        guard delivery.hasPosition else { return }
+        checkPromptness(delivery, replica, body)
+        let position = body.lastOrdinal[delivery.runID, default: [:]][delivery.key.bytes] ?? 0
+        if delivery.ordinal < position
+            || body.finished.contains(Position(runID: delivery.runID, ordinal: delivery.ordinal))
+        {
+            ledger.violate(.i10, "\(delivery.key) number \(delivery.ordinal) after \(position)")
         }
-        body.lastOrdinal[work.runID, default: [:]][work.key.bytes] = work.ordinal
-        guard let process = ledger.processes[work.runID] else { return }
-        if process.isForeign { ledger.violate(.foreign, "\(work.key) of \(work.runID) reached a handler") }
-        guard work.ordinal <= process.announced.count else {
+        body.lastOrdinal[delivery.runID, default: [:]][delivery.key.bytes] = delivery.ordinal
+        guard let process = ledger.processes[delivery.runID] else { return }
+        if process.isForeign { ledger.violate(.foreign, "\(delivery.key) of \(delivery.runID) reached a handler") }
+        guard delivery.ordinal <= process.announced.count else {
             guard process.isExact else { return }
-            return ledger.violate(.position, "\(work.runID):\(work.ordinal) was never announced")
+            return ledger.violate(.position, "\(delivery.runID):\(delivery.ordinal) was never announced")
         }
-        let announcement = process.announced[Int(work.ordinal) - 1]
+        let announcement = process.announced[Int(delivery.ordinal) - 1]
         guard process.isExact else { return }
-        if announcement.key != work.key.bytes {
+        if announcement.key != delivery.key.bytes {
             ledger.violate(
                 .position,
-                "\(work.runID):\(work.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(work.key)"
+                "\(delivery.runID):\(delivery.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(delivery.key)"
             )
         }
         // A replica that was stopped itself could not notice the silence.
         let isWitnessed =
             !allowances.contains(.stoppedWitness) || replicas.allSatisfy { now - $0.lastTrouble > .seconds(8) }
         if announcement.isRepeat, isWitnessed {
-            ledger.violate(.repeat, "\(work.key) was announced by a deposed master, and handled")
+            ledger.violate(.repeat, "\(delivery.key) was announced by a deposed master, and handled")
         }
     }
 
-    func handled(_ work: Work, _ body: Body) {
-        ledger.handledKeys.insert(work.key.bytes)
-        if companionRules.companion(of: work.key.bytes) != nil { ledger.handledTimers.insert(work.key.bytes) }
-        guard work.hasPosition, let process = ledger.processes[work.runID],
-            work.ordinal <= process.announced.count
+    func handled(_ delivery: Delivery, _ body: Body) {
+        ledger.handledKeys.insert(delivery.key.bytes)
+        if companionRules.companion(of: delivery.key.bytes) != nil { ledger.handledTimers.insert(delivery.key.bytes) }
+        guard delivery.hasPosition, let process = ledger.processes[delivery.runID],
+            delivery.ordinal <= process.announced.count
         else { return }
-        let index = Int(work.ordinal) - 1
-        if process.announced[index].handled > 0 { checkTwice(work, process.announced[index], body) }
+        let index = Int(delivery.ordinal) - 1
+        if process.announced[index].handled > 0 { checkTwice(delivery, process.announced[index], body) }
         process.announced[index].handled += 1
         process.announced[index].handledBy = body.order
         process.announced[index].handledAt = now
     }
 
-    /// What the intake has to tell.
-    func tell(_ replica: Replica, _ body: Body) {
-        let news = replica.intake.takeNews()
-        for (node, count) in news.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
-        for (node, count) in news.unannounced { body.account["\(node)", default: NodeSum()].unannounced += count }
-        for hole in news.holes { repair(hole, replica, body) }
-        for work in news.surplus where work.hasPosition {
-            body.lost[work.runID, default: []].insert(work.ordinal)
-            guard let process = ledger.processes[work.runID], work.ordinal <= process.announced.count else { continue }
-            process.announced[Int(work.ordinal) - 1].isLost = true
+    /// What the machine wants done.
+    func carryOutActions(_ replica: Replica, _ body: Body) {
+        let actions = replica.deliveryMachine.takeActions()
+        for (node, count) in actions.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
+        for (node, count) in actions.unannounced { body.account["\(node)", default: NodeSum()].unannounced += count }
+        for hole in actions.holes { repair(hole, replica, body) }
+        for delivery in actions.surplus where delivery.hasPosition {
+            body.lost[delivery.runID, default: []].insert(delivery.ordinal)
+            guard let process = ledger.processes[delivery.runID], delivery.ordinal <= process.announced.count else {
+                continue
+            }
+            process.announced[Int(delivery.ordinal) - 1].isLost = true
         }
-        if !news.doubtful.isEmpty { lookSoon(replica) }
+        if !actions.doubtful.isEmpty { lookSoon(replica) }
     }
 
     /// A hole is as full as it will ever be: what it still lacks is called lost.
@@ -127,11 +133,13 @@ extension World {
     /// I9, for each node: passed = handled + pending + lost + ignored.
     func checkAccount(_ replica: Replica, _ body: Body) {
         // What the replica itself says must add up, whatever happened to the counters.
-        for log in replica.intake.accounts() where log.account.imbalance != 0 {
+        for log in replica.deliveryMachine.accounts() where log.account.imbalance != 0 {
             ledger.violate(.i9, "\(log.node): the published account is off by \(log.account.imbalance): \(log.account)")
         }
         for log in replica.logs.all {
-            guard let cursor = replica.intake.cursor(log.runID), let began = replica.intake.opened[log.runID] else {
+            guard let cursor = replica.deliveryMachine.cursor(log.runID),
+                let began = replica.deliveryMachine.opened[log.runID]
+            else {
                 continue
             }
             if let process = ledger.processes[log.runID], process.isExact, cursor.through > process.announced.count {

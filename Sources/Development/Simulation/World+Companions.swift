@@ -84,12 +84,12 @@ extension World {
             var again = orphans
             if let missing {
                 let offered = missing.map {
-                    Work($0, at: "\(sweep.node.address)", now: clock.milliseconds(now))
+                    Delivery($0, at: "\(sweep.node.address)", now: clock.milliseconds(now))
                 }
-                again = replica.intake.offer(offered).map {
+                again = replica.deliveryMachine.offer(offered).map {
                     ReconcileMachine.Orphan(timer: $0.key.bytes, database: $0.database)
                 }
-                tell(replica, body)
+                carryOutActions(replica, body)
             }
             sweep.machine.putBack(again, now: clock.read(now).monotonic)
             pump(replica)
@@ -98,11 +98,11 @@ extension World {
     }
 
     /// The value has been handled: the companion goes, unless its timer is back.
-    func settleCompanion(_ work: Work, _ replica: Replica) {
-        guard let (companion, _) = companionRules.companion(of: work.key.bytes) else { return }
-        let shard = self.shard(of: work.key.bytes)
+    func settleCompanion(_ delivery: Delivery, _ replica: Replica) {
+        guard let (companion, _) = companionRules.companion(of: delivery.key.bytes) else { return }
+        let shard = self.shard(of: delivery.key.bytes)
         ask(replica, node: nodes[shards[shard].master], timeout: .seconds(1)) { [unowned self] in
-            if !timerExists(work.key.bytes, shard) { shards[shard].companions.remove(companion) }
+            if !timerExists(delivery.key.bytes, shard) { shards[shard].companions.remove(companion) }
         } done: { _ in
         }
     }

@@ -34,7 +34,7 @@ extension World {
     /// Every 250 ms while a term lasts, when it has changed.
     func sayWhetherWhole(_ replica: Replica, _ body: Body) {
         guard replica.body === body, body.phase == .running || body.phase == .draining else { return }
-        let isWhole = replica.intake.isWhole && replica.catchUp.isWhole(replica.logs, replica.known)
+        let isWhole = replica.deliveryMachine.isWhole && replica.catchUp.isWhole(replica.logs, replica.known)
         if isWhole != body.saidWhole, leaseIsValid(replica, body) {
             body.saidWhole = isWhole
             let word = Wholeness(token: body.info.token.rawValue, isWhole: isWhole)

@@ -35,7 +35,7 @@ extension World {
 
     private func begin(_ read: [String: Progress], _ replica: Replica, _ body: Body) {
         let progress = defect == .cursorNotRestored ? [:] : read
-        replica.intake.begin(
+        replica.deliveryMachine.begin(
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
         body.phase = .running
         body.began = now
@@ -52,7 +52,7 @@ extension World {
     func pump(_ replica: Replica) {
         guard let body = replica.body, body.phase == .running || body.phase == .draining else { return }
         for lane in body.lanes where lane.running == nil && !lane.isOver { goOn(lane, replica, body) }
-        tell(replica, body)
+        carryOutActions(replica, body)
         checkAccount(replica, body)
         checkDrained(replica, body)
     }
@@ -76,22 +76,22 @@ extension World {
     private func goOn(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
         while lane.running == nil, !lane.isOver {
             if body.batch.isEmpty {
-                body.batch = ArraySlice(replica.intake.take(conditions.pendingLimit == nil ? Batch.limit : 1))
+                body.batch = ArraySlice(replica.deliveryMachine.take(conditions.pendingLimit == nil ? Batch.limit : 1))
                 if body.batch.isEmpty {
-                    lane.isOver = replica.intake.phase != .running
+                    lane.isOver = replica.deliveryMachine.phase != .running
                     return
                 }
             }
             let step = laneStep(replica, body)
             guard step == .begin else {
-                replica.intake.giveBack(body.batch)
+                replica.deliveryMachine.giveBack(body.batch)
                 body.batch = []
                 lane.isOver = step == .leave
                 if step == .wait { pumpLater(replica, body) }
                 return
             }
-            let work = body.batch.removeFirst()
-            let handler = RunningHandler(work, heedsCancellation: random.chance(85))
+            let delivery = body.batch.removeFirst()
+            let handler = RunningHandler(delivery, heedsCancellation: random.chance(85))
             lane.running = handler
             prepare(handler, lane, replica, body)
         }
@@ -99,27 +99,30 @@ extension World {
 
     /// Reads the companion first, where there is a rule.
     private func prepare(_ handler: RunningHandler, _ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
-        guard let (companion, _) = companionRules.companion(of: handler.work.key.bytes) else {
+        guard let (companion, _) = companionRules.companion(of: handler.delivery.key.bytes) else {
             return call(handler, lane, replica, body)
         }
-        let shard = self.shard(of: handler.work.key.bytes)
+        let shard = self.shard(of: handler.delivery.key.bytes)
         ask(replica, node: nodes[shards[shard].master], timeout: .milliseconds(300)) { [unowned self] in
-            (exists: shards[shard].companions.contains(companion), timer: timerExists(handler.work.key.bytes, shard))
+            (
+                exists: shards[shard].companions.contains(companion),
+                timer: timerExists(handler.delivery.key.bytes, shard)
+            )
         } done: { [unowned self] found in
             guard lane.running === handler else { return }
-            let isSuspicion = handler.work.origin == .reconcile
+            let isSuspicion = handler.delivery.origin == .reconcile
             if let found, isSuspicion, !found.exists || found.timer {
                 lane.running = nil
-                replica.intake.finish(handler.work)
+                replica.deliveryMachine.finish(handler.delivery)
             } else if found == nil {
                 lane.running = nil
-                replica.intake.postpone(handler.work, to: replica.clock.read(now).monotonic + .seconds(1))
+                replica.deliveryMachine.postpone(handler.delivery, to: replica.clock.read(now).monotonic + .seconds(1))
                 wakeRetries(replica, in: .seconds(1))
             } else if laneStep(replica, body) == .begin {
                 return call(handler, lane, replica, body)
             } else {
                 lane.running = nil
-                replica.intake.giveBack([handler.work])
+                replica.deliveryMachine.giveBack([handler.delivery])
             }
             laneIsFree(lane, replica, body)
         }
@@ -127,7 +130,7 @@ extension World {
 
     private func call(_ handler: RunningHandler, _ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
         handler.isCalled = true
-        handlerBegins(handler.work, replica, body)
+        handlerBegins(handler.delivery, replica, body)
         let isMoody = handlers.until > now
         var duration = random.chance(90) ? random.microseconds(200...20_000) : random.milliseconds(20...700)
         if isMoody { duration += handlers.slower }
@@ -142,9 +145,9 @@ extension World {
         _ handler: RunningHandler, _ lane: SimulatedLane, _ replica: Replica, _ body: Body, fails: Bool,
         isCutShort: Bool
     ) {
-        let work = handler.work
+        let delivery = handler.delivery
         lane.running = nil
-        body.keysInHand.remove(work.key.bytes)
+        body.keysInHand.remove(delivery.key.bytes)
         let isAccepted = isCutShort || ledger.effect(body.info.token, order: body.order)
         if !isCutShort, random.chance(8) {
             // An effect on its way when the handler ends, or sent again by something in between.
@@ -153,44 +156,44 @@ extension World {
             }
         }
         if !isCutShort, isAccepted, !fails {
-            handled(work, body)
-            settleCompanion(work, replica)
-            finish(work, replica, body)
+            handled(delivery, body)
+            settleCompanion(delivery, replica)
+            finish(delivery, replica, body)
         } else {
             if !isAccepted { step(.resign, replica) }
             if !leaseIsValid(replica, body) || body.phase == .cancelled {
-                replica.intake.giveBack([work])
+                replica.deliveryMachine.giveBack([delivery])
             } else {
-                failed(work, replica, body)
+                failed(delivery, replica, body)
             }
         }
         laneIsFree(lane, replica, body)
     }
 
-    private func failed(_ work: Work, _ replica: Replica, _ body: Body) {
+    private func failed(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
         let policy = RetryPolicy(retries: 5, first: .milliseconds(20), cap: .milliseconds(300))
         let chance = Double(random.pick(1000)) / 1000
-        guard let wait = policy.wait(after: work.attempt, random: chance) else {
+        guard let wait = policy.wait(after: delivery.attempt, random: chance) else {
             // The dead letter is written: that is the end of it.
-            handled(work, body)
-            return finish(work, replica, body)
+            handled(delivery, body)
+            return finish(delivery, replica, body)
         }
-        replica.intake.retry(work, at: replica.clock.read(now).monotonic + wait)
+        replica.deliveryMachine.retry(delivery, at: replica.clock.read(now).monotonic + wait)
         wakeRetries(replica, in: wait)
     }
 
     private func wakeRetries(_ replica: Replica, in wait: Duration) {
         after(wait * 1.01, in: replica) { [unowned self] in
-            _ = replica.intake.wake(now: replica.clock.read(now).monotonic)
+            _ = replica.deliveryMachine.releaseDue(now: replica.clock.read(now).monotonic)
             pump(replica)
         }
     }
 
-    private func finish(_ work: Work, _ replica: Replica, _ body: Body) {
-        replica.intake.finish(work)
-        guard work.hasPosition else { return }
-        body.account[work.node, default: NodeSum()].finished += 1
-        body.finished.insert(Position(runID: work.runID, ordinal: work.ordinal))
+    private func finish(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
+        replica.deliveryMachine.finish(delivery)
+        guard delivery.hasPosition else { return }
+        body.account[delivery.node, default: NodeSum()].finished += 1
+        body.finished.insert(Position(runID: delivery.runID, ordinal: delivery.ordinal))
     }
 
     private func laneIsFree(_ lane: SimulatedLane, _ replica: Replica, _ body: Body) {
@@ -209,7 +212,7 @@ extension World {
         body.drainRequested = true
         if defect == .releaseBeforeDrain { returnAtOnce(replica, body) }
         guard body.phase == .running else { return }
-        replica.intake.stop()
+        replica.deliveryMachine.stop()
         guard leaseIsValid(replica, body) else { return cancelBody(replica, body) }
         body.phase = .draining
         for lane in body.lanes where lane.running == nil { goOn(lane, replica, body) }
@@ -227,7 +230,7 @@ extension World {
         if defect == .releaseBeforeDrain { returnAtOnce(replica, body) }
         switch body.phase {
         case .running, .draining:
-            replica.intake.stop()
+            replica.deliveryMachine.stop()
             cancelBody(replica, body)
         case .reading: returnBody(replica, body)
         case .cancelled, .writing, .over: break
@@ -235,7 +238,7 @@ extension World {
     }
 
     private func checkDrained(_ replica: Replica, _ body: Body) {
-        if body.phase == .draining, replica.intake.handedOut == 0 { cancelBody(replica, body) }
+        if body.phase == .draining, replica.deliveryMachine.handedOut == 0 { cancelBody(replica, body) }
     }
 
     private func cancelBody(_ replica: Replica, _ body: Body) {
@@ -259,8 +262,8 @@ extension World {
     private func tryFinish(_ replica: Replica, _ body: Body) {
         guard body.phase == .cancelled, body.lanes.allSatisfy({ $0.running == nil }) else { return }
         body.phase = .writing
-        let final = falsified(replica.intake.progress(), body)
-        replica.intake.end()
+        let final = falsified(replica.deliveryMachine.progress(), body)
+        replica.deliveryMachine.end()
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
         handOver(final, replica, body, since: now)
     }

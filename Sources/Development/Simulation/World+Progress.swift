@@ -20,7 +20,7 @@ extension World {
                 if let latest = words.compactMap(\.wholeness).max(by: { $0.token < $1.token }) {
                     replica.wholeness = latest
                 }
-                replica.intake.note(peers: replica.peers)
+                replica.deliveryMachine.note(peers: replica.peers)
                 pump(replica)
                 replica.known = Progress.newest([replica.known] + words.map(\.entries))
             }
@@ -47,7 +47,7 @@ extension World {
     func writeProgressSoon(_ replica: Replica, _ body: Body) {
         after(.milliseconds(250), in: replica) { [unowned self] in
             guard replica.body === body, body.phase == .running || body.phase == .draining else { return }
-            let progress = falsified(replica.intake.progress(), body)
+            let progress = falsified(replica.deliveryMachine.progress(), body)
             let moved = body.unwritten.moved(progress)
             guard leaseIsValid(replica, body) else { return writeProgressSoon(replica, body) }
             forgetReplaced(replica, body)
@@ -81,10 +81,10 @@ extension World {
     /// The planted mistake: what has begun counts as finished.
     func falsified(_ progress: [Progress], _ body: Body) -> [Progress] {
         guard defect == .progressBeforeCompletion else { return progress }
-        let begun = body.lanes.compactMap { $0.running?.work }
+        let begun = body.lanes.compactMap { $0.running?.delivery }
         return progress.map { entry in
             var entry = entry
-            for work in begun where work.runID == entry.runID { entry.cursor.finish(work.ordinal) }
+            for delivery in begun where delivery.runID == entry.runID { entry.cursor.finish(delivery.ordinal) }
             return entry
         }
     }

@@ -83,23 +83,24 @@ extension World {
     }
 
     /// A key that comes all the time must not hold up the others.
-    func checkPromptness(_ work: Work, _ replica: Replica, _ body: Body) {
-        guard schedule.situations == [.hotKey], !work.key.bytes.starts(with: Self.stormPrefix), work.attempt == 1,
-            let process = ledger.processes[work.runID], process.isExact, work.ordinal <= process.announced.count
+    func checkPromptness(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
+        guard schedule.situations == [.hotKey], !delivery.key.bytes.starts(with: Self.stormPrefix),
+            delivery.attempt == 1,
+            let process = ledger.processes[delivery.runID], process.isExact, delivery.ordinal <= process.announced.count
         else { return }
-        let one = process.announced[Int(work.ordinal) - 1]
+        let one = process.announced[Int(delivery.ordinal) - 1]
         guard body.began < one.at, !hasTrouble(replica), now - one.at > .seconds(2) else { return }
-        ledger.violate(.late, "\(work.key) waited \(now - one.at) for its handler")
+        ledger.violate(.late, "\(delivery.key) waited \(now - one.at) for its handler")
     }
 
     /// What is handled by a second term had been finished shortly before the first one ended.
-    func checkTwice(_ work: Work, _ first: Announcement, _ body: Body) {
+    func checkTwice(_ delivery: Delivery, _ first: Announcement, _ body: Body) {
         guard judges(.fullStore), first.handledBy != body.order, let ended = ledger.termEnds[first.handledBy],
             ended - first.handledAt > .milliseconds(1_500)
         else { return }
         ledger.violate(
             .twice,
-            "\(work.key) was handled \(ended - first.handledAt) before its term ended, and is handled again")
+            "\(delivery.key) was handled \(ended - first.handledAt) before its term ended, and is handled again")
     }
 
     /// Only a feed without a byte is given up.

@@ -20,7 +20,7 @@ extension World {
 
     private func goOn(_ question: Question, _ replica: Replica, _ body: Body) {
         take(question, replica)
-        guard replica.body === body, replica.intake.waits(for: question.hole) else { return }
+        guard replica.body === body, replica.deliveryMachine.waits(for: question.hole) else { return }
         question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
         switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: leaseIsValid(replica, body)) {
         case .ask:
@@ -57,7 +57,7 @@ extension World {
     }
 
     private func conclude(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica, _ body: Body) {
-        guard let lost = replica.intake.settle(hole, end) else { return }
+        guard let lost = replica.deliveryMachine.settle(hole, end) else { return }
         trace.note("settled", replica.life, lost, "\(hole.runID) \(hole.ordinals) \(end)")
         var part = hole
         part.ordinals = hole.settled(by: end)
@@ -114,7 +114,7 @@ extension World {
 
     private func push(_ reply: RepairReply, _ request: RepairRequest, _ replica: Replica) {
         var reply = reply
-        switch reply.next(from: replica.logs, replica.intake.ownership(of:)) {
+        switch reply.next(from: replica.logs, replica.deliveryMachine.ownership(of:)) {
         case .tell(let answer):
             ask(replica, node: switchboard) { [unowned self] in
                 answers[request.nonce, default: []].append(answer.bytes)

@@ -20,7 +20,7 @@ extension World {
             let poll = TopologyPoll(topology: view(), ownWord: own, number: turn)
             after(trip.back, in: replica) { [unowned self] in
                 replica.topology = poll
-                replica.intake.note(poll)
+                replica.deliveryMachine.note(poll)
                 pump(replica)
                 done(poll)
             }
@@ -61,7 +61,7 @@ extension World {
             if let poll, poll.settles(log.address) {
                 log.decide(
                     look: poll.number, about: silence, isDeposed: poll.topology.claim(of: log.address).isEmpty)
-                replica.intake.note(poll)
+                replica.deliveryMachine.note(poll)
                 return pump(replica)
             }
             guard attempts > 1 else {

@@ -53,12 +53,12 @@ final class Companions: Sendable {
 
     /// Reads the companion of an expired key, in one attempt: a lane must not wait for a slot that moves, or a node that does not
     /// answer. Returns at once when the task is cancelled.
-    func prepare(_ work: Work) async -> Preparation {
-        guard let companion = companion(of: work.key.bytes), let client = clients[work.database] else {
-            return work.origin == .reconcile ? .groundless : .ready(nil)
+    func prepare(_ delivery: Delivery) async -> Preparation {
+        guard let companion = companion(of: delivery.key.bytes), let client = clients[delivery.database] else {
+            return delivery.origin == .reconcile ? .groundless : .ready(nil)
         }
-        let isSuspicion = work.origin == .reconcile
-        let keys = [work.key.bytes, companion]
+        let isSuspicion = delivery.origin == .reconcile
+        let keys = [delivery.key.bytes, companion]
         let node = client.node(for: companion)
         if let node, !outOfReach.withLock({ $0.mayAsk(node, now: SystemClock.read().monotonic) }) { return .later }
         let arguments = [Array(isSuspicion ? "1".utf8 : "0".utf8), Array("\(Self.valueLimit)".utf8)]
@@ -76,13 +76,13 @@ final class Companions: Sendable {
         case .success(let reply):
             var value = reply.bytes.map { Array($0.readableBytesView) }
             if case .integer(let bytes) = reply {
-                tooLarge(work, companion, bytes)
+                tooLarge(delivery, companion, bytes)
                 // Its size stands for it: what no sweep deletes must not be handed out by each of them.
                 value = Array("\(bytes)".utf8)
             }
             guard let value else { return isSuspicion ? .groundless : .ready(nil) }
             let isNews = unsettled.withLock { unsettled in
-                unsettled.handOut(value, of: work.timer, origin: work.origin, receivedAt: work.received)
+                unsettled.handOut(value, of: delivery.timer, origin: delivery.origin, receivedAt: delivery.received)
             }
             guard isNews else { return .groundless }
             return .ready(reply.bytes == nil ? nil : value)
@@ -91,7 +91,7 @@ final class Companions: Sendable {
             refused(error, companion)
             return isSuspicion ? .groundless : .ready(nil)
         case .failure(let error):
-            unread(work, error)
+            unread(delivery, error)
             return .later
         case nil: return .later
         }
@@ -109,32 +109,32 @@ final class Companions: Sendable {
         }
     }
 
-    private func unread(_ work: Work, _ error: RedisError) {
+    private func unread(_ delivery: Delivery, _ error: RedisError) {
         let now = SystemClock.read().monotonic
         guard let count = unreadLine.withLock({ $0.happened(now: now) }) else { return }
         logger.warning(
             "companion not read: its expiration waits",
-            metadata: ["key": "\(work.key)", "error": "\(error)", "attempts": "\(count)"])
+            metadata: ["key": "\(delivery.key)", "error": "\(error)", "attempts": "\(count)"])
     }
 
-    private func tooLarge(_ work: Work, _ companion: [UInt8], _ bytes: Int64) {
+    private func tooLarge(_ delivery: Delivery, _ companion: [UInt8], _ bytes: Int64) {
         let now = SystemClock.read().monotonic
         guard let count = tooLargeLine.withLock({ $0.happened(now: now) }) else { return }
         logger.error(
             "companion too large: handled without its value",
             metadata: [
-                "key": "\(work.key)", "companion": "\(ExpirationKey(bytes: companion))", "bytes": "\(bytes)",
+                "key": "\(delivery.key)", "companion": "\(ExpirationKey(bytes: companion))", "bytes": "\(bytes)",
                 "limit": "\(Self.valueLimit)", "count": "\(count)",
                 "fix": "keep what is large in a key of its own, and its name in the companion; delete this one",
             ])
     }
 
     /// The value has been handled: deletes the companion, unless its timer is back or it holds another value by now.
-    func settle(_ work: Work, _ value: [UInt8]) async {
+    func settle(_ delivery: Delivery, _ value: [UInt8]) async {
         // Whether or not the companion can be deleted: what is found again is to be handled again.
-        unsettled.withLock { $0.settle(work.timer) }
-        guard let companion = companion(of: work.key.bytes), let client = clients[work.database] else { return }
-        let keys = [work.key.bytes, companion]
+        unsettled.withLock { $0.settle(delivery.timer) }
+        guard let companion = companion(of: delivery.key.bytes), let client = clients[delivery.database] else { return }
+        let keys = [delivery.key.bytes, companion]
         let failure = await unlessCancelled { () async -> RedisError? in
             do throws(RedisError) {
                 _ = try await client.run(Self.delete, keys: keys, arguments: [value])
@@ -146,7 +146,7 @@ final class Companions: Sendable {
         guard let failure = failure ?? nil else { return }
         logger.warning(
             "companion not deleted: reconciliation will handle it again",
-            metadata: ["key": "\(work.key)", "error": "\(failure)"])
+            metadata: ["key": "\(delivery.key)", "error": "\(failure)"])
     }
 
     /// The companion of a timer, if a rule names one that can be reached together with it.
@@ -197,7 +197,7 @@ final class Companions: Sendable {
         """)
 }
 
-extension Work {
+extension Delivery {
     fileprivate var timer: ReconcileMachine.Orphan {
         ReconcileMachine.Orphan(timer: key.bytes, database: database)
     }

@@ -9,7 +9,7 @@ import Timing
 /// Sweeps one master for companions whose timer is gone, as its machine says.
 final class MasterSweep: Sendable {
     /// What the sweeps of all masters share.
-    struct Surroundings: Sendable {
+    struct Dependencies: Sendable {
         var companions: Companions
         /// By database.
         var directories: [UInt16: NodeDirectory]
@@ -19,7 +19,7 @@ final class MasterSweep: Sendable {
     }
 
     let address: NodeAddress
-    private let around: Surroundings
+    private let around: Dependencies
     private let machine: Mutex<ReconcileMachine>
     private let bell: Doorbell
     private let isStopped = Atomic(false)
@@ -27,7 +27,7 @@ final class MasterSweep: Sendable {
     /// Keys that one SCAN looks at.
     private static let scanCount = "500"
 
-    init(_ address: NodeAddress, _ around: Surroundings, _ machine: ReconcileMachine, on loop: any EventLoop) {
+    init(_ address: NodeAddress, _ around: Dependencies, _ machine: ReconcileMachine, on loop: any EventLoop) {
         self.address = address
         self.around = around
         self.machine = Mutex(machine)
@@ -111,9 +111,9 @@ final class MasterSweep: Sendable {
             }
             let now = WallClock.milliseconds()
             let offered = missing.map { orphan in
-                Work(orphan, at: "\(address)", now: now)
+                Delivery(orphan, at: "\(address)", now: now)
             }
-            let refused = around.dispatcher.offer(offered)
+            let refused = around.dispatcher.update { $0.offer(offered) }
             around.metrics.reconcileFound(offered.count - refused.count)
             putBack(refused.map { ReconcileMachine.Orphan(timer: $0.key.bytes, database: $0.database) })
         }

@@ -9,15 +9,15 @@ import Timing
 /// It sweeps at the begin of the term, after a gap, when a node has restarted or slots have moved, and on an interval. Each
 /// master has a sweep of its own, so one that does not answer holds up no other.
 final class Reconciler: Sendable {
-    private let around: MasterSweep.Surroundings
+    private let around: MasterSweep.Dependencies
     private let limits: ReconcileMachine.Limits
     private let watch: TopologyWatch
-    private let logs: LogBook
+    private let logs: LogSet
     private let loop: any EventLoop
     private let sweeps = Mutex<[NodeAddress: MasterSweep]>([:])
 
     init(
-        _ around: MasterSweep.Surroundings, limits: ReconcileMachine.Limits, watch: TopologyWatch, logs: LogBook,
+        _ around: MasterSweep.Dependencies, limits: ReconcileMachine.Limits, watch: TopologyWatch, logs: LogSet,
         on loop: any EventLoop
     ) {
         self.around = around

@@ -8,15 +8,15 @@ package final class Batch: Sendable {
     /// As many as one word has bits.
     package static let limit = UInt64.bitWidth
 
-    package let works: WorkList
+    package let deliveries: DeliveryList
     private let begun = Atomic(0)
     private let finished = Atomic<UInt64>(0)
     /// Those of `finished` that have been counted. Touched with the dispatcher's lock held.
     private let counted = Atomic<UInt64>(0)
 
-    init(_ works: WorkList) {
-        precondition(works.count <= Self.limit)
-        self.works = works
+    init(_ deliveries: DeliveryList) {
+        precondition(deliveries.count <= Self.limit)
+        self.deliveries = deliveries
     }
 
     /// The index of the next one that is not begun; nil if there is none.
@@ -24,15 +24,15 @@ package final class Batch: Sendable {
         // A lane that comes too late leaves no trace: others still read here.
         guard hasMore else { return nil }
         let index = begun.wrappingAdd(1, ordering: .relaxed).oldValue
-        return index < works.count ? index : nil
+        return index < deliveries.count ? index : nil
     }
 
-    var hasMore: Bool { begun.load(ordering: .relaxed) < works.count }
+    var hasMore: Bool { begun.load(ordering: .relaxed) < deliveries.count }
 
     /// What is not begun, and will not be begun any more.
-    func close() -> Slice<WorkList> {
-        let first = begun.exchange(works.count, ordering: .relaxed)
-        return works[min(first, works.count)...]
+    func close() -> Slice<DeliveryList> {
+        let first = begun.exchange(deliveries.count, ordering: .relaxed)
+        return deliveries[min(first, deliveries.count)...]
     }
 
     func finish(_ index: Int) {

@@ -2,12 +2,12 @@ import DequeModule
 
 /// An expiration that no attempt could handle.
 package struct DeadLetter: Sendable {
-    package var work: Work
+    package var delivery: Delivery
     /// Why the last attempt failed.
     package var error: String
 
-    package init(work: Work, error: String) {
-        self.work = work
+    package init(delivery: Delivery, error: String) {
+        self.delivery = delivery
         self.error = error
     }
 }
@@ -77,8 +77,8 @@ package struct DeadLetterQueue {
     }
 
     /// The term is over: what has not been written is the next leader's.
-    package mutating func takeAll() -> [Work] {
+    package mutating func takeAll() -> [Delivery] {
         defer { self = DeadLetterQueue(limit: limit) }
-        return letters.map(\.letter.work) + surplus.map(\.work)
+        return letters.map(\.letter.delivery) + surplus.map(\.delivery)
     }
 }

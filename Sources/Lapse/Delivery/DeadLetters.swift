@@ -19,8 +19,8 @@ final class DeadLetters: Sendable {
 
     /// What becomes of an expiration whose letter was dealt with.
     struct Listeners: Sendable {
-        var buried: @Sendable (Work) -> Void
-        var givenBack: @Sendable (Work) -> Void
+        var buried: @Sendable (Delivery) -> Void
+        var givenBack: @Sendable (Delivery) -> Void
     }
 
     /// About this many entries are kept; older ones make room.
@@ -41,8 +41,8 @@ final class DeadLetters: Sendable {
     }
 
     /// Takes over an expiration that was handed out. True if that is all: the log has it. Else ``run(_:_:)`` tells how it ended.
-    func bury(_ work: Work, error: String) -> Bool {
-        let letter = DeadLetter(work: work, error: error)
+    func bury(_ delivery: Delivery, error: String) -> Bool {
+        let letter = DeadLetter(delivery: delivery, error: error)
         guard stream != nil else {
             log(letter)
             return true
@@ -62,13 +62,13 @@ final class DeadLetters: Sendable {
             switch queue.withLock({ $0.next(now: SystemClock.read().monotonic) }) {
             case .log(let letter, let reason):
                 log(letter, lackedBecause: reason)
-                listeners.buried(letter.work)
+                listeners.buried(letter.delivery)
             case .write(let letter):
                 switch await unlessCancelled({ await self.write(letter, to: stream, term) }) {
                 case .written?:
                     queue.withLock { $0.written() }
                     log(letter)
-                    listeners.buried(letter.work)
+                    listeners.buried(letter.delivery)
                 case .failed(let error)?:
                     let now = SystemClock.read().monotonic
                     if queue.withLock({ $0.failed(error.text, now: now) }) { say(error, stream.key) }
@@ -77,7 +77,7 @@ final class DeadLetters: Sendable {
             case .wait(let time): _ = await bell.wait(upTo: time)
             }
         }
-        for work in queue.withLock({ $0.takeAll() }) { listeners.givenBack(work) }
+        for delivery in queue.withLock({ $0.takeAll() }) { listeners.givenBack(delivery) }
     }
 
     /// Says what will keep letters from being written, if anything does: at the start, and when a term begins.
@@ -107,12 +107,13 @@ final class DeadLetters: Sendable {
     }
 
     private func write(_ letter: DeadLetter, to stream: Stream, _ term: Term) async -> Write {
-        let work = letter.work
+        let delivery = letter.delivery
         var command = RESPCommand("XADD", stream.key, "MAXLEN", "~", "\(Self.streamLimit)", "*", "key")
-        command.append(work.key.bytes)
+        command.append(delivery.key.bytes)
         for word in [
-            "database", "\(work.database)", "node", work.node, "runId", work.runID, "ordinal", "\(work.ordinal)",
-            "origin", work.origin.rawValue, "attempts", "\(work.attempt)", "error", letter.error,
+            "database", "\(delivery.database)", "node", delivery.node, "runId", delivery.runID, "ordinal",
+            "\(delivery.ordinal)",
+            "origin", delivery.origin.rawValue, "attempts", "\(delivery.attempt)", "error", letter.error,
             "term", "\(term.number)", "token", "\(term.token)",
         ] { command.append(word) }
         // Never past the lease.
@@ -124,10 +125,10 @@ final class DeadLetters: Sendable {
     }
 
     private func log(_ letter: DeadLetter, lackedBecause reason: String? = nil) {
-        let work = letter.work
+        let delivery = letter.delivery
         var metadata: Logger.Metadata = [
-            "key": "\(work.key)", "node": "\(work.node)", "position": "\(work.runID):\(work.ordinal)",
-            "attempts": "\(work.attempt)", "error": "\(letter.error)",
+            "key": "\(delivery.key)", "node": "\(delivery.node)", "position": "\(delivery.runID):\(delivery.ordinal)",
+            "attempts": "\(delivery.attempt)", "error": "\(letter.error)",
         ]
         if let reason { metadata["not-in-stream"] = "\(reason)" }
         logger.error("dead-lettered", metadata: metadata)

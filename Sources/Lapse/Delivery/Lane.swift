@@ -13,7 +13,7 @@ import Timing
 /// begins the next round.
 package struct Lane: Sendable {
     /// What lanes share.
-    package struct Surroundings: Sendable {
+    package struct Dependencies: Sendable {
         var dispatcher: Dispatcher
         var handler: ExpirationHandler
         var timeout: Duration
@@ -30,10 +30,10 @@ package struct Lane: Sendable {
     }
 
     private let number: Int
-    private let around: Surroundings
+    private let around: Dependencies
     private let term: Term
 
-    package init(_ number: Int, around: Surroundings, term: Term) {
+    package init(_ number: Int, around: Dependencies, term: Term) {
         self.number = number
         self.around = around
         self.term = term
@@ -81,7 +81,7 @@ package struct Lane: Sendable {
                     if let companions = around.companions {
                         now = await prepareAndHandle(companions, round, index, deadline)
                     } else {
-                        now = await handle(round, index, batch.works.expiration(index), deadline, began)
+                        now = await handle(round, index, batch.deliveries.expiration(index), deadline, began)
                     }
                     pace.took(now.monotonic - began)
                     // Others may go on with what this one would keep waiting.
@@ -104,19 +104,20 @@ package struct Lane: Sendable {
     private func prepareAndHandle(
         _ companions: Companions, _ round: LaneRound, _ index: Int, _ deadline: Deadline
     ) async -> ClockGlance {
-        let work = round.batch.works[index]
-        switch await companions.prepare(work) {
+        let delivery = round.batch.deliveries[index]
+        switch await companions.prepare(delivery) {
         case .ready(let value):
             let now = SystemClock.glance()
             guard term.lease.isValid(at: now), !term.isDrainRequested, !Task.isCancelled else {
-                around.dispatcher.giveBack(work)
+                around.dispatcher.handBack { $0.giveBack([delivery]) }
                 return now
             }
-            return await handle(round, index, work.expiration(with: value), deadline, now.monotonic)
+            return await handle(round, index, delivery.expiration(with: value), deadline, now.monotonic)
         case .groundless:
-            around.dispatcher.finish(work)
+            around.dispatcher.handBack { $0.finish(delivery) }
         case .later:
-            around.dispatcher.postpone(work, to: SystemClock.read().monotonic + .seconds(1))
+            let due = SystemClock.read().monotonic + .seconds(1)
+            around.dispatcher.handBack { $0.postpone(delivery, to: due) }
         }
         return SystemClock.glance()
     }
@@ -128,60 +129,64 @@ package struct Lane: Sendable {
         do {
             try await around.handler(expiration, HandlerContext(round: round, index: index))
         } catch {
-            return await failed(round.batch.works[index], error, overran: deadline.stop(), began)
+            return await failed(round.batch.deliveries[index], error, overran: deadline.stop(), began)
         }
         deadline.end()
-        if let value = expiration.value { await around.companions?.settle(round.batch.works[index], value) }
+        if let value = expiration.value { await around.companions?.settle(round.batch.deliveries[index], value) }
         around.dispatcher.finished(index, of: round.batch)
         let now = SystemClock.glance()
         around.metrics.handled(expiration.origin, in: now.monotonic - began)
         return now
     }
 
-    private func failed(_ work: Work, _ error: any Error, overran: Bool, _ began: Int64) async -> ClockGlance {
+    private func failed(_ delivery: Delivery, _ error: any Error, overran: Bool, _ began: Int64) async -> ClockGlance {
         if error is FencedOut { around.fencedOut() }
         around.metrics.handlerTook(SystemClock.glance().monotonic - began)
         guard term.lease.isValid, overran || !Task.isCancelled else {
             // Cut short by the end of the term: it stays pending for the next leader.
-            around.dispatcher.giveBack(work)
+            around.dispatcher.handBack { $0.giveBack([delivery]) }
             return SystemClock.glance()
         }
-        failed(work, overran ? "timed out after \(around.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
+        failed(
+            delivery, overran ? "timed out after \(around.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
         return SystemClock.glance()
     }
 
-    private func failed(_ work: Work, _ error: String) {
+    private func failed(_ delivery: Delivery, _ error: String) {
         let metadata: Logger.Metadata = [
-            "key": "\(work.key)", "node": "\(work.node)", "attempt": "\(work.attempt)", "error": "\(error)",
+            "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": "\(delivery.attempt)", "error": "\(error)",
         ]
         around.logger.warning("handler failed", metadata: metadata)
         around.metrics.failed()
-        if let wait = around.retries.wait(after: work.attempt, random: .random(in: 0..<1)) {
-            if around.dispatcher.retry(work, at: SystemClock.read().monotonic + wait) {
+        if let wait = around.retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) {
+            let due = SystemClock.read().monotonic + wait
+            if around.dispatcher.handBack({ $0.retry(delivery, at: due) }) {
                 around.metrics.retried()
             } else {
-                bury(work, "\(error) (not tried again: too many wait for that)")
+                bury(delivery, "\(error) (not tried again: too many wait for that)")
             }
         } else {
-            bury(work, error)
+            bury(delivery, error)
         }
     }
 
-    private func bury(_ work: Work, _ error: String) {
-        if around.deadLetters.bury(work, error: error) { around.buried(work) }
+    private func bury(_ delivery: Delivery, _ error: String) {
+        if around.deadLetters.bury(delivery, error: error) { around.buried(delivery) }
     }
 }
 
-extension Lane.Surroundings {
+extension Lane.Dependencies {
     /// The dead letters have it, and its key may go on.
-    func buried(_ work: Work) {
+    func buried(_ delivery: Delivery) {
         metrics.deadLettered()
-        dispatcher.finish(work, as: .deadLettered)
+        dispatcher.handBack { $0.finish(delivery, as: .deadLettered) }
     }
 
     /// Writes the dead letters of a term until cancelled.
     func writeDeadLetters(_ term: Term) async {
-        await deadLetters.run(term, .init(buried: { buried($0) }, givenBack: { dispatcher.giveBack($0) }))
+        await deadLetters.run(
+            term,
+            .init(buried: { buried($0) }, givenBack: { delivery in dispatcher.handBack { $0.giveBack([delivery]) } }))
     }
 
     /// Without companions, retries and metrics' readers.

@@ -2,7 +2,7 @@
 /// reach. A pure value that counts them.
 ///
 /// The logs are read past all of it, so that a key that is slow, fails or is stuck holds up no other key. Its bounds are:
-/// - Behind one key no more than ``Bounds/line`` wait, and no more than there is room left for all: the more lines are long, the
+/// - Behind one key no more than ``Bounds/perKey`` wait, and no more than there is room left for all: the more keys have many waiting, the
 ///   shorter each of them may be. One always may wait, as long as the bytes suffice.
 /// - All together are no more than ``Bounds/entries`` and ``Bounds/bytes``. A retry that finds no room becomes a dead letter.
 ///
@@ -11,14 +11,14 @@
 package struct WaitingRoom: Sendable {
     package struct Bounds: Sendable {
         /// How many may wait behind one key. At 50 a second that is as many as a log keeps in a third of its age.
-        package var line = 1024
+        package var perKey = 1024
         package var entries = 32_768
         /// Of keys, with about what an entry costs besides its key.
         package var bytes = 32 << 20
 
         package init() {}
-        package init(line: Int, entries: Int, bytes: Int = 32 << 20) {
-            self.line = line
+        package init(perKey: Int, entries: Int, bytes: Int = 32 << 20) {
+            self.perKey = perKey
             self.entries = entries
             self.bytes = bytes
         }
@@ -35,34 +35,26 @@ package struct WaitingRoom: Sendable {
     /// Whether one more may wait for a time.
     package var hasRoom: Bool { count < bounds.entries && bytes < bounds.bytes }
 
-    /// How many may wait in one line.
-    var roomOfLine: Int {
+    /// How many may wait behind one key.
+    var roomBehindKey: Int {
         guard bytes < bounds.bytes else { return 0 }
-        return max(1, min(bounds.line, bounds.entries - count))
+        return max(1, min(bounds.perKey, bounds.entries - count))
     }
 
     /// One begins to wait; returns it in the form in which it is to be kept.
-    mutating func enter(_ work: Work) -> Work {
+    mutating func enter(_ delivery: Delivery) -> Delivery {
         count += 1
-        bytes += work.cost
-        return count > Self.few ? work.alone : work
+        bytes += delivery.cost
+        return count > Self.few ? delivery.alone : delivery
     }
 
-    mutating func leave(_ work: Work) {
+    mutating func leave(_ delivery: Delivery) {
         count -= 1
-        bytes -= work.cost
+        bytes -= delivery.cost
     }
 }
 
-extension Work {
+extension Delivery {
     /// About what it takes in memory while it waits.
-    fileprivate var cost: Int { source.excerpt.keyBytes(Int(item.index)) + 256 }
-
-    /// The same without its neighbours, whose keys it would keep in memory.
-    fileprivate var alone: Work {
-        guard !source.excerpt.isOfOne else { return self }
-        var item = WorkItem(0, line: item.line)
-        item.attempt = self.item.attempt
-        return Work(WorkSource(source.excerpt.alone(Int(self.item.index)), place: source.place), item)
-    }
+    fileprivate var cost: Int { slice.keyBytes(Int(entry.index)) + 256 }
 }

@@ -13,13 +13,13 @@ final class FeedSet: Sendable {
         var absentSince: UInt64?
     }
 
-    private let around: FeedSurroundings
+    private let around: FeedDependencies
     private let members = Mutex<[NodeAddress: Member]>([:])
     /// How long a node may be missing from the topology before its feed is given up, in milliseconds.
     private static let patience: UInt64 = 10_000
     private let bell: Doorbell
 
-    init(_ around: FeedSurroundings) {
+    init(_ around: FeedDependencies) {
         self.around = around
         self.bell = Doorbell(on: around.control)
     }

@@ -24,6 +24,6 @@ extension NodeFeed {
     func abandon(_ log: NodeLog) {
         guard let silence = log.openSilence else { return }
         log.abandonDoubt(about: silence)
-        around.watch.surprise(doubting: address)
+        around.watch.refreshSoon(doubting: address)
     }
 }

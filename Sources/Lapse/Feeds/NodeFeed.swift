@@ -8,7 +8,7 @@ import Synchronization
 import Timing
 
 /// What all feeds share.
-struct FeedSurroundings: Sendable {
+struct FeedDependencies: Sendable {
     var name: String
     var id: String
     var settings: ConnectionSettings
@@ -18,7 +18,7 @@ struct FeedSurroundings: Sendable {
     var control: any EventLoop
     var commands: NodeDirectory
     var watch: TopologyWatch
-    var logs: LogBook
+    var logs: LogSet
     var listeners: FeedSink.Listeners
     var notifications: Notifications.Policy
     /// What the group knows of a process' numbers.
@@ -48,7 +48,7 @@ final class NodeFeed: Sendable {
     }
 
     let address: NodeAddress
-    let around: FeedSurroundings
+    let around: FeedDependencies
     let bell: Doorbell
     private let command: NodeClient
     private let inspector: NodeInspector
@@ -58,10 +58,10 @@ final class NodeFeed: Sendable {
     private let awaiting = Mutex<[(done: Doorbell, marking: Bool)]>([])
     /// The process last met here, and how many databases it has.
     private let met = Mutex<(runID: String, databases: Int)?>(nil)
-    private static let looks = Beat(every: .seconds(1))
+    private static let looks = SharedTick(every: .seconds(1))
     private var logger: Logger { around.logger }
 
-    init(address: NodeAddress, around: FeedSurroundings) {
+    init(address: NodeAddress, around: FeedDependencies) {
         self.address = address
         self.around = around
         self.bell = Doorbell(on: around.control)

@@ -306,7 +306,7 @@ package final class NodeLog: Sendable {
                 return .hole(ordinal + 1...last)
             }
             guard next == ordinal + 1 else { return .hole(ordinal + 1...next - 1) }
-            return .entries(state.log.copy(from: next, upTo: limit, bytes: Excerpt.limitBytes))
+            return .entries(state.log.copy(from: next, upTo: limit, bytes: LogSlice.limitBytes))
         }
     }
 
@@ -347,7 +347,7 @@ package final class NodeLog: Sendable {
 
     /// What this replica can tell of these ordinals, up to about this many bytes. While its numbers may change it tells nothing.
     package func heard(
-        in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: Ownership.OfNode
+        in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: SlotOwnership.OfNode
     ) -> RepairReply.Piece {
         state.withLock { state in
             // Numbers that the next mark may change say nothing.

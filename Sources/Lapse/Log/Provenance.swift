@@ -1,5 +1,5 @@
 extension ExpirationLog {
-    /// What is known of how the entries of a chunk came here; ``Ownership`` tells from it whether they count.
+    /// What is known of how the entries of a chunk came here; ``SlotOwnership`` tells from it whether they count.
     ///
     /// A *look* is one at the topology. Looks are numbered in their order.
     package enum Provenance: Sendable, Equatable {

@@ -10,7 +10,7 @@ final class AccountWatch: Sendable {
     init(_ logger: Logger) { self.logger = logger }
 
     /// Says what does not add up, once for each amount.
-    func look(_ accounts: [Intake.LogAccount]) {
+    func look(_ accounts: [DeliveryMachine.LogAccount]) {
         for log in accounts where log.account.imbalance != told.withLock({ $0[log.runID] ?? 0 }) {
             told.withLock { $0[log.runID] = log.account.imbalance }
             guard log.account.imbalance != 0 else { continue }
@@ -21,7 +21,7 @@ final class AccountWatch: Sendable {
     }
 
     /// What this term answered for, at its end.
-    func close(_ accounts: [Intake.LogAccount]) {
+    func close(_ accounts: [DeliveryMachine.LogAccount]) {
         look(accounts)
         let sum = accounts.reduce(NodeAccount()) { $0 + $1.account }
         var metadata: Logger.Metadata = [:]

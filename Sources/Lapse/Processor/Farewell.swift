@@ -12,7 +12,7 @@ import Timing
 struct Farewell: Sendable {
     let id: String
     let keeper: ProgressKeeper
-    let logs: LogBook
+    let logs: LogSet
     /// The token of its own last term; 0 if it never led.
     let token: UInt64
     let loop: any EventLoop

@@ -8,13 +8,13 @@ import Timing
 struct Leadership: Sendable {
     let dispatcher: Dispatcher
     let keeper: ProgressKeeper
-    let logs: LogBook
+    let logs: LogSet
     let lanes: Int
     let drain: Duration
     /// Everything but the handlers runs here, so that a handler that blocks its thread delays nothing else.
     let executor: EventLoopTaskExecutor
     let loop: any EventLoop
-    let lane: Lane.Surroundings
+    let lane: Lane.Dependencies
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
     let ownLocks: OwnLocks
@@ -42,7 +42,7 @@ struct Leadership: Sendable {
             if term.lease.isValid { await ownLocks.termEnds(term.token) }
             return
         }
-        dispatcher.begin(token: term.token, progress: progress, now: WallClock.milliseconds())
+        dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         lane.deadLetters.begin()
         await withDiscardingTaskGroup { group in
@@ -58,7 +58,7 @@ struct Leadership: Sendable {
             }
             if let reconciler { group.addTask(executorPreference: executor) { await reconciler.run() } }
             await term.drainRequested()
-            dispatcher.stopIntake()
+            dispatcher.stopHandingOut()
             if term.lease.isValid {
                 async let checked: Void = checkNumbers()
                 await waitUntilDrained()
@@ -66,9 +66,9 @@ struct Leadership: Sendable {
             }
             group.cancelAll()
         }
-        let final = dispatcher.progress()
-        watch.close(dispatcher.accounts())
-        dispatcher.end()
+        let final = dispatcher.read { $0.progress() }
+        watch.close(dispatcher.read { $0.accounts() })
+        dispatcher.update { $0.end() }
         guard term.lease.isValid else { return }
         async let given: Void = ownLocks.termEnds(term.token)
         await handOver(final, term)
@@ -172,8 +172,8 @@ struct Leadership: Sendable {
         var trouble = LastingTrouble()
         var sharedAt: Duration?
         while await bell.wait(upTo: progressInterval) != .cancelled {
-            let progress = dispatcher.progress()
-            watch.look(dispatcher.accounts())
+            let progress = dispatcher.read { $0.progress() }
+            watch.look(dispatcher.read { $0.accounts() })
             let moved = unwritten.moved(progress)
             guard term.lease.isValid else { continue }
             await keeper.remove(logs.replaced(keeper.latest, isAbsent: isAbsent), token: term.token)
@@ -204,7 +204,7 @@ struct Leadership: Sendable {
         let bell = Doorbell(on: loop)
         var said: Bool?
         repeat {
-            let isWhole = dispatcher.isWhole && self.isWhole()
+            let isWhole = dispatcher.read { $0.isWhole } && self.isWhole()
             guard isWhole != said, term.lease.isValid else { continue }
             said = isWhole
             await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))

@@ -21,11 +21,11 @@ final class OwnLocks: Sendable {
     private static let patience = Duration.milliseconds(100)
     private let registers: [ElectionKeys]
     private let client: KeyedClient
-    private let logs: LogBook
+    private let logs: LogSet
     private let state = Mutex(State())
 
     /// - Parameter registers: empty when the locks are elsewhere.
-    init(_ registers: [ElectionKeys], client: KeyedClient, logs: LogBook) {
+    init(_ registers: [ElectionKeys], client: KeyedClient, logs: LogSet) {
         self.registers = registers
         self.client = client
         self.logs = logs

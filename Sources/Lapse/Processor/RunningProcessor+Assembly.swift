@@ -40,7 +40,7 @@ extension RunningProcessor {
                     self?.parts.withLock { $0 }?.reconciler?.want(.gap)
                     logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
                 },
-                doubtful: { [watch] in watch.surprise(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
+                doubtful: { [watch] in watch.refreshSoon(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
         let locksAreHere = configuration.store == nil && configuration.lockServers.isEmpty
         let ownLocks = OwnLocks(
             locksAreHere ? ElectionKeys.registers(registerCount(topology), name: configuration.name) : [],
@@ -51,15 +51,16 @@ extension RunningProcessor {
             channel: ElectionKeys.channel(configuration.name), places: places,
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
-                leads: { dispatcher.waits(for: $0) ? elector.state.isLeader : nil },
+                leads: { hole in dispatcher.read { $0.waits(for: hole) } ? elector.state.isLeader : nil },
                 settled: { [watch] hole, end in
                     ownLocks.fill(hole, look: watch.looks, now: WallClock.milliseconds())
-                    return dispatcher.settle(hole, end)
+                    return dispatcher.update { $0.settle(hole, end) }
                 }, gap: { [weak self] gap in if !ownLocks.explains(gap) { self?.heard(gap) } }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
             id: "\(member)", logs: logs, client: client, places: places, members: { keeper.peers },
-            ownership: { dispatcher.ownership(of: $0) }, on: threads.control.any(), logger: logger)
+            ownership: { node in dispatcher.read { $0.ownership(of: node) } }, on: threads.control.any(), logger: logger
+        )
         let completion = LogCompletion(
             id: "\(member)",
             .init(logs: logs, progress: { keeper.latest }, members: { keeper.peers }), client: client,
@@ -75,14 +76,14 @@ extension RunningProcessor {
         }
         let feeds = FeedSet(surroundings(votes, dispatcher, numbers, peer, listener))
         watch.tell { [weak feeds] poll in
-            dispatcher.note(poll)
+            dispatcher.update { $0.note(poll) }
             feeds?.looked()
         }
         let (values, reconciler) = companionParts(rules, topology, dispatcher)
         let leadership = Leadership(
             dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
             drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
-            lane: Lane.Surroundings(
+            lane: Lane.Dependencies(
                 dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(
                     retries: configuration.retries, first: configuration.retryDelay,
@@ -206,10 +207,10 @@ extension RunningProcessor {
     private func surroundings(
         _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
         _ listener: ProgressListener
-    ) -> FeedSurroundings {
+    ) -> FeedDependencies {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore
-        return FeedSurroundings(
+        return FeedDependencies(
             name: configuration.name, id: configuration.id, settings: deployment.settings(for: "feed", configuration),
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
@@ -218,6 +219,7 @@ extension RunningProcessor {
                 look: { [watch] in watch.looks },
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
-            numbers: numbers, settled: { dispatcher.note($0) }, metrics: metrics, logger: logger)
+            numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } }, metrics: metrics, logger: logger
+        )
     }
 }

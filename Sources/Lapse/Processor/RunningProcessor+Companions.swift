@@ -29,7 +29,7 @@ extension RunningProcessor {
         let clients = companions.mapValues { KeyedClient(nodes: $0, watch: watch, on: threads.control.any()) }
         let values = Companions(
             rules, clients: clients, isCluster: topology.mode == .cluster, logger: logger)
-        let surroundings = MasterSweep.Surroundings(
+        let surroundings = MasterSweep.Dependencies(
             companions: values, directories: companions, dispatcher: dispatcher, metrics: metrics, logger: logger)
         var limits = ReconcileMachine.Limits()
         limits.interval = configuration.reconcileInterval

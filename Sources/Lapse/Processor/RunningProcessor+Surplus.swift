@@ -18,19 +18,22 @@ extension RunningProcessor {
             ])
     }
 
-    func gaveUp(_ works: [Work]) {
-        let lost = works.filter(\.hasPosition)
-        for (process, works) in Dictionary(grouping: lost, by: \.source.excerpt.process) {
-            let count = UInt64(works.count)
+    func gaveUp(_ deliveries: [Delivery]) {
+        let lost = deliveries.filter(\.hasPosition)
+        for (process, deliveries) in Dictionary(grouping: lost, by: \.slice.process) {
+            let count = UInt64(deliveries.count)
             account.lost(process.node, count)
             if let node = NodeAddress(process.node) { metrics.gap(node, lost: count, repaired: 0) }
-            for work in works {
+            for delivery in deliveries {
                 gaps.send(
-                    Gap(node: process.node, runID: process.runID, ordinals: work.ordinal...work.ordinal, repaired: 0))
+                    Gap(
+                        node: process.node, runID: process.runID, ordinals: delivery.ordinal...delivery.ordinal,
+                        repaired: 0))
             }
         }
         let now = SystemClock.read().monotonic
-        guard let last = works.last, let count = surplusLine.withLock({ $0.happened(UInt64(works.count), now: now) })
+        guard let last = deliveries.last,
+            let count = surplusLine.withLock({ $0.happened(UInt64(deliveries.count), now: now) })
         else { return }
         logger.error(
             "expirations given up: too many wait behind their key or to be tried again",

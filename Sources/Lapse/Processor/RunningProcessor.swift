@@ -36,7 +36,7 @@ final class RunningProcessor: Sendable {
     /// Connections for companions, by database; empty without companion rules.
     let companions: [UInt16: NodeDirectory]
     let watch: TopologyWatch
-    let logs: LogBook
+    let logs: LogSet
     let metrics = ProcessorMetrics()
     let account = Account()
     let absent = Mutex(AbsentNodes())
@@ -73,7 +73,7 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        logs = LogBook(
+        logs = LogSet(
             limitBytes: configuration.logBytes, limitAge: configuration.logAge,
             totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
     }
@@ -201,7 +201,8 @@ final class RunningProcessor: Sendable {
                 if !parts.elector.state.isLeader { follow(reading) }
             }
             tellTroubles(parts)
-            parts.dispatcher.note(peers: parts.keeper.peers)
+            let peers = parts.keeper.peers
+            parts.dispatcher.update { $0.note(peers: peers) }
             warnOfSharedMaster(parts.elector.state)
             await forgetAbsent(parts, now: WallClock.milliseconds())
             if metrics.isExported { refreshMetrics() }

@@ -26,7 +26,7 @@ package struct CatchUp {
     /// - Parameters:
     ///   - progress: as last read; what no leader has written about is left to the leader.
     ///   - peers: the other replicas.
-    package mutating func next(_ logs: LogBook, _ progress: [String: Progress], peers: Set<String>) -> [Repairer.Hole] {
+    package mutating func next(_ logs: LogSet, _ progress: [String: Progress], peers: Set<String>) -> [Repairer.Hole] {
         defer { self.peers = peers }
         if !peers.isSubset(of: self.peers) {
             for runID in states.keys {
@@ -56,7 +56,7 @@ package struct CatchUp {
     }
 
     /// A question is over: what is missing now and was asked for, no replica has.
-    package mutating func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ logs: LogBook) {
+    package mutating func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ logs: LogSet) {
         guard var state = states[hole.runID] else { return }
         state.isAsking = false
         if end == .unanswered {
@@ -72,7 +72,7 @@ package struct CatchUp {
     }
 
     /// Whether nothing is missing in the logs that a peer may have.
-    package func isWhole(_ logs: LogBook, _ progress: [String: Progress]) -> Bool {
+    package func isWhole(_ logs: LogSet, _ progress: [String: Progress]) -> Bool {
         logs.all.allSatisfy { log in
             let state = states[log.runID, default: State()]
             return !state.isAsking && !log.isProvisional && hole(in: log, progress, state) == nil

@@ -8,14 +8,14 @@ import Timing
 package final class LogCompletion: Sendable {
     /// What it goes by.
     package struct Sources: Sendable {
-        package var logs: LogBook
+        package var logs: LogSet
         /// The progress as last read.
         package var progress: @Sendable () -> [String: Progress]
         /// The replicas seen lately.
         package var members: @Sendable () -> Set<String>
 
         package init(
-            logs: LogBook, progress: @escaping @Sendable () -> [String: Progress],
+            logs: LogSet, progress: @escaping @Sendable () -> [String: Progress],
             members: @escaping @Sendable () -> Set<String>
         ) {
             self.logs = logs

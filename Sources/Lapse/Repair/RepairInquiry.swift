@@ -108,7 +108,7 @@ package struct RepairInquiry {
     package mutating func refused() { isRefused = true }
 
     /// Takes one answer in.
-    package mutating func take(_ answer: RepairAnswer, into logs: LogBook, look: Int, now: UInt64) {
+    package mutating func take(_ answer: RepairAnswer, into logs: LogSet, look: Int, now: UInt64) {
         switch answer {
         case .heard(let expirations):
             hasHeard = true

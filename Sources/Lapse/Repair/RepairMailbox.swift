@@ -24,7 +24,7 @@ package struct RepairMailbox: Sendable {
     }
 
     /// What became of an answer.
-    enum Delivery: Sendable, Equatable {
+    enum Posting: Sendable, Equatable {
         case written
         /// The account is overdrawn until answers are read.
         case full
@@ -70,7 +70,7 @@ package struct RepairMailbox: Sendable {
         return try await client.send(RESPCommand("GET", account), key: account).bytes != nil
     }
 
-    func put(_ answer: RepairAnswer, _ request: RepairRequest) async throws(RedisError) -> Delivery {
+    func put(_ answer: RepairAnswer, _ request: RepairRequest) async throws(RedisError) -> Posting {
         let shared = request.account == nil ? "\(Self.limitBytes)" : ""
         let reply = try await client.run(
             Self.put, keys: [key(request.nonce), key(request.account ?? "shared")],

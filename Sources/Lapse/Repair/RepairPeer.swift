@@ -17,10 +17,10 @@ import Timing
 /// a log has no living feed (``SurveySchedule``); followers keep what the progress calls unfinished.
 package final class RepairPeer: Sendable {
     private let id: String
-    private let logs: LogBook
+    private let logs: LogSet
     private let mailbox: RepairMailbox
     private let members: @Sendable () -> Set<String>
-    private let ownership: @Sendable (NodeAddress) -> Ownership.OfNode
+    private let ownership: @Sendable (NodeAddress) -> SlotOwnership.OfNode
     private let loop: any EventLoop
     private let logger: Logger
     private let state = Mutex((admission: RepairAdmission(), underWay: 0))
@@ -35,9 +35,9 @@ package final class RepairPeer: Sendable {
     ///   - places: where answers are put.
     ///   - members: the replicas seen lately.
     package init(
-        id: String, logs: LogBook, client: any CommandRunner, places: RepairPlaces,
+        id: String, logs: LogSet, client: any CommandRunner, places: RepairPlaces,
         members: @escaping @Sendable () -> Set<String>,
-        ownership: @escaping @Sendable (NodeAddress) -> Ownership.OfNode, on loop: any EventLoop, logger: Logger
+        ownership: @escaping @Sendable (NodeAddress) -> SlotOwnership.OfNode, on loop: any EventLoop, logger: Logger
     ) {
         self.id = id
         self.logs = logs

@@ -67,7 +67,7 @@ package struct RepairReply {
     /// - Parameters:
     ///   - logs: what this replica heard.
     ///   - ownership: what it knows of a node's slots.
-    package mutating func next(from logs: LogBook, _ ownership: (NodeAddress) -> Ownership.OfNode) -> Step {
+    package mutating func next(from logs: LogSet, _ ownership: (NodeAddress) -> SlotOwnership.OfNode) -> Step {
         guard !isOver else { return .over }
         let window = request.account == nil ? Self.windowOfOld : limits.windowBytes
         while let log = logs[request.runID], sent < window, after < request.ordinals.upperBound {

@@ -52,7 +52,7 @@ package final class Repairer: Sendable {
     }
 
     private let id: String
-    private let logs: LogBook
+    private let logs: LogSet
     private let mailbox: RepairMailbox
     private let channel: String
     private let peers: @Sendable () -> Set<String>
@@ -81,7 +81,7 @@ package final class Repairer: Sendable {
     ///   - peers: the replicas seen lately, this one included or not.
     ///   - look: how many looks at the topology have begun.
     package init(
-        holes: AsyncStream<Hole>, id: String, logs: LogBook, client: any CommandRunner, channel: String,
+        holes: AsyncStream<Hole>, id: String, logs: LogSet, client: any CommandRunner, channel: String,
         places: RepairPlaces, peers: @escaping @Sendable () -> Set<String>, look: @escaping @Sendable () -> Int,
         listeners: Listeners, on loop: any EventLoop, logger: Logger
     ) {

@@ -38,7 +38,7 @@ struct GroupObserver: Sendable {
         let places = ElectionKeys.registers(count, name: configuration.name)
         let voters = try voters(places, client)
         async let words = store == nil ? ask(voters) : askStore()
-        async let journal = ProgressJournal.read(places, client)
+        async let journal = GroupRecord.read(places, client)
         async let counters = NodeCounter.read(topology.nodes, access.nodes)
         return report(topology, await words, await journal, await counters)
     }
@@ -121,7 +121,7 @@ struct GroupObserver: Sendable {
         """)
 
     private func report(
-        _ topology: Topology, _ words: [Word], _ journal: ProgressJournal, _ counters: [NodeCounter]
+        _ topology: Topology, _ words: [Word], _ journal: GroupRecord, _ counters: [NodeCounter]
     ) -> GroupReport {
         let majority = words.count / 2 + 1
         let holders = Dictionary(grouping: words.filter { $0.holder != nil }) { $0.holder ?? "" }

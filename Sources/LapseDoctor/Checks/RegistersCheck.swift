@@ -48,7 +48,7 @@ struct RegistersCheck: Check {
         ]
     }
 
-    /// Servers on one machine fail together. Not said of loopback: there it is no surprise.
+    /// Servers on one machine fail together. Not said of loopback: there it is no refreshSoon.
     private func sharedMachine(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [Finding]? {
         let hosts = Dictionary(grouping: places, by: \.host)
         guard let (host, shared) = hosts.max(by: { $0.value.count < $1.value.count }),

@@ -132,7 +132,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
     private var tick: Scheduled<Void>?
     private var watch = PingWatch()
     private static let ping = RESPCommand("PING")
-    private static let beat = Beat(every: .milliseconds(500))
+    private static let beat = SharedTick(every: .milliseconds(500))
 
     init(
         node: NodeAddress, channels: [String], receiver: any PushReceiver, confirmed: EventLoopPromise<Void>,

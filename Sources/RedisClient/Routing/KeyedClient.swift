@@ -92,7 +92,7 @@ package final class KeyedClient: Sendable {
                                 .reply(error), node: address,
                                 "\(error.text): a node of a cluster, taken for a single server; use --topology cluster")
                         }
-                        watch.surprise()
+                        watch.refreshSoon()
                         target = moved.map { watch.reachable($0, announcedBy: address) } ?? address
                         if target == nil { pause = backoff.next() }
                     case .ask(let other):
@@ -113,7 +113,7 @@ package final class KeyedClient: Sendable {
             }
             if let pause {
                 guard isPatient else { throw last }
-                watch.surprise()
+                watch.refreshSoon()
                 if case .cancelled = await Doorbell(on: loop).wait(upTo: min(pause, left)) { break }
                 target = watch.current?.owner(of: slot)?.address
                 asking = false

@@ -4,7 +4,7 @@ import RESP
 import Synchronization
 import Timing
 
-/// Keeps the view of the servers fresh: it looks about every second, and at once after a surprise.
+/// Keeps the view of the servers fresh: it looks about every second, and at once after a refreshSoon.
 ///
 /// A demoted master keeps its subscribers' sockets open and falls silent, so the topology is polled, not inferred
 /// from errors.
@@ -55,10 +55,10 @@ package final class TopologyWatch: Sendable {
     package func tell(_ listener: @escaping @Sendable (TopologyPoll) -> Void) { onLook.withLock { $0 = listener } }
 
     /// Asks for a look soon: something did not fit the view.
-    package func surprise() { bell.ring() }
+    package func refreshSoon() { bell.ring() }
 
     /// The same, and the next look asks this node too. A doubt that lasts waits for the looks that are made anyway.
-    package func surprise(doubting doubted: NodeAddress) {
+    package func refreshSoon(doubting doubted: NodeAddress) {
         let isNew = state.withLock { state in
             state.doubts.insert(doubted)
             return state.doubted[doubted, default: 0] < Self.haste

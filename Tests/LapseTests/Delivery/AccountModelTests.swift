@@ -7,9 +7,9 @@ import Testing
 /// announced is in exactly one place, after every step (I9).
 struct AccountModelTests {
     private struct Model {
-        var machine = DispatchMachine()
+        var machine = DeliveryMachine.leading()
         var random: RandomSource
-        var underWay: [Work] = []
+        var underWay: [Delivery] = []
         /// Announced, by log.
         var head: [String: UInt64] = ["a": 0, "b": 40]
         var expected: [String: NodeAccount] = ["a": NodeAccount(), "b": NodeAccount()]
@@ -17,13 +17,13 @@ struct AccountModelTests {
 
         init(seed: UInt64) {
             random = RandomSource.seeded(seed)
-            machine.open("a", at: Cursor(through: 0))
-            machine.open("b", at: Cursor(through: 40, pending: [31, 35, 36]))
+            machine.cursors.open("a", at: Cursor(through: 0))
+            machine.cursors.open("b", at: Cursor(through: 40, pending: [31, 35, 36]))
             expected["b"]?.announced = 3
-            machine.admit(.some("x", 31, runID: "b"))
-            machine.admit(.some("x", 35, runID: "b"))
+            machine.admitHere(.some("x", 31, runID: "b"))
+            machine.admitHere(.some("x", 35, runID: "b"))
             expected["b"]?.pending = 2
-            machine.drop("b", 36, as: .lost)
+            machine.cursors.finish("b", 36, as: .lost)
             expected["b"]?.lost = 1
             check("the begin")
         }
@@ -42,23 +42,23 @@ struct AccountModelTests {
             guard waiting > 0 else { return }
             switch Int.random(in: 0..<6, using: &random) {
             case 0:
-                machine.skip(log, through: through(log) + 1, as: .ignored)
+                machine.cursors.skip(log, through: through(log) + 1, as: .ignored)
                 change(log) { $0.ignored += 1 }
             case 1:
                 let hole = UInt64.random(in: 1...waiting, using: &random)
-                machine.skip(log, through: through(log) + hole, as: .lost)
+                machine.cursors.skip(log, through: through(log) + hole, as: .lost)
                 change(log) { $0.lost += hole }
             default:
-                machine.admit(.some("key\(Int.random(in: 0..<4, using: &random))", through(log) + 1, runID: log))
+                machine.admitHere(.some("key\(Int.random(in: 0..<4, using: &random))", through(log) + 1, runID: log))
                 change(log) { $0.pending += 1 }
             }
         }
 
         mutating func end(_ index: Int) {
-            let work = underWay.remove(at: index)
+            let delivery = underWay.remove(at: index)
             let isDead = Int.random(in: 0..<5, using: &random) == 0
-            machine.finish(work, as: isDead ? .deadLettered : .handled)
-            change(work.runID) { account in
+            machine.finish(delivery, as: isDead ? .deadLettered : .handled)
+            change(delivery.runID) { account in
                 account.pending -= 1
                 if isDead { account.deadLettered += 1 } else { account.handled += 1 }
             }
@@ -66,7 +66,7 @@ struct AccountModelTests {
 
         mutating func check(_ step: String) {
             for log in ["a", "b"] {
-                guard let account = machine.account(log, last: head[log] ?? 0) else {
+                guard let account = machine.cursors.account(log, last: head[log] ?? 0) else {
                     Issue.record("no account of \(log)")
                     continue
                 }
@@ -88,13 +88,13 @@ struct AccountModelTests {
             case 7: if let index = underWay.indices.randomElement(using: &random) { end(index) }
             case 8:
                 guard let index = underWay.indices.randomElement(using: &random) else { return }
-                let work = underWay.remove(at: index)
+                let delivery = underWay.remove(at: index)
                 switch Int.random(in: 0..<3, using: &random) {
-                case 0: machine.giveBack([work])
-                case 1: machine.postpone(work, to: now + .milliseconds(30))
-                default: machine.retry(work, at: now + .milliseconds(30))
+                case 0: machine.giveBack([delivery])
+                case 1: machine.postpone(delivery, to: now + .milliseconds(30))
+                default: machine.retry(delivery, at: now + .milliseconds(30))
                 }
-            default: _ = machine.wake(now: now)
+            default: _ = machine.releaseDue(now: now)
             }
         }
     }
@@ -111,21 +111,21 @@ struct AccountModelTests {
 
     @Test("what would be counted twice or not at all shows as an imbalance")
     func imbalanceIsSeen() throws {
-        var machine = DispatchMachine()
-        machine.open("run", at: Cursor(through: 0))
-        machine.admit(.some("a", 1))
-        let work = machine.take(1)[0]
-        machine.finish(work)
-        #expect(machine.account("run", last: 1)?.imbalance == 0)
-        machine.drop("run", 1, as: .handled)
-        #expect(machine.account("run", last: 1)?.imbalance == -1, "finished twice")
-        machine.admit(.some("b", 4))
-        #expect(machine.account("run", last: 4)?.imbalance == 1, "2 and 3 were passed over unseen")
+        var machine = DeliveryMachine.leading()
+        machine.cursors.open("run", at: Cursor(through: 0))
+        machine.admitHere(.some("a", 1))
+        let delivery = machine.take(1)[0]
+        machine.finish(delivery)
+        #expect(machine.cursors.account("run", last: 1)?.imbalance == 0)
+        machine.cursors.finish("run", 1, as: .handled)
+        #expect(machine.cursors.account("run", last: 1)?.imbalance == -1, "finished twice")
+        machine.admitHere(.some("b", 4))
+        #expect(machine.cursors.account("run", last: 4)?.imbalance == 1, "2 and 3 were passed over unseen")
     }
 
     @Test func whatAPredecessorHadHeardIsNotAnnouncedAgain() {
-        var machine = DispatchMachine()
-        machine.open("run", at: Cursor(through: 9))
-        #expect(machine.account("run", last: 7) == NodeAccount(), "this replica has heard less so far")
+        var machine = DeliveryMachine.leading()
+        machine.cursors.open("run", at: Cursor(through: 9))
+        #expect(machine.cursors.account("run", last: 7) == NodeAccount(), "this replica has heard less so far")
     }
 }

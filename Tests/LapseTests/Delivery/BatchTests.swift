@@ -3,7 +3,7 @@ import Testing
 @testable import Lapse
 
 struct BatchTests {
-    private func batch(_ count: Int) -> Batch { Batch(WorkList((1...count).map { .some("key\($0)", UInt64($0)) })) }
+    private func batch(_ count: Int) -> Batch { Batch(DeliveryList((1...count).map { .some("key\($0)", UInt64($0)) })) }
 
     /// None is counted again.
     private func count(_ batch: Batch, _ before: UInt64) -> UInt64 {

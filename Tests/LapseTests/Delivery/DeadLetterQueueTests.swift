@@ -5,14 +5,14 @@ import Testing
 /// When a dead letter is written, tried again, or left to the log.
 struct DeadLetterQueueTests {
     private func letter(_ ordinal: UInt64) -> DeadLetter {
-        DeadLetter(work: .some("k\(ordinal)", ordinal), error: "no")
+        DeadLetter(delivery: .some("k\(ordinal)", ordinal), error: "no")
     }
 
     /// A step in short: `write 3`, `log 3: reason`, `wait`.
     private func next(_ queue: inout DeadLetterQueue, _ now: Duration) -> String {
         switch queue.next(now: now) {
-        case .write(let letter): "write \(letter.work.ordinal)"
-        case .log(let letter, let reason): "log \(letter.work.ordinal): \(reason)"
+        case .write(let letter): "write \(letter.delivery.ordinal)"
+        case .log(let letter, let reason): "log \(letter.delivery.ordinal): \(reason)"
         case .wait(let time): time.map { "wait \($0)" } ?? "wait"
         }
     }

@@ -20,7 +20,7 @@ struct DispatcherAccountTests {
         func next() -> Repairer.Hole? { asked.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
     }
 
-    private func dispatcher(_ logs: LogBook, _ holes: Holes) -> Dispatcher {
+    private func dispatcher(_ logs: LogSet, _ holes: Holes) -> Dispatcher {
         let dispatcher = Dispatcher(
             logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1,
             bell: Doorbell(on: Self.loops.next()),
@@ -31,7 +31,7 @@ struct DispatcherAccountTests {
                 mode: .standalone, nodes: [Topology.Node(id: "\(address)", address: address, role: .master)]),
             ownWord: [address: .master])
         poll.number = 1
-        dispatcher.note(poll)
+        dispatcher.update { $0.note(poll) }
         return dispatcher
     }
 
@@ -65,7 +65,7 @@ struct DispatcherAccountTests {
     }
 
     private func account(_ dispatcher: Dispatcher) -> NodeAccount {
-        dispatcher.accounts().reduce(NodeAccount()) { $0 + $1.account }
+        dispatcher.read { $0.accounts() }.reduce(NodeAccount()) { $0 + $1.account }
     }
 
     @Test("random losses, bounds and handlers: it balances after every step, and what is lost is what was reported")
@@ -73,14 +73,14 @@ struct DispatcherAccountTests {
         var reportedAtAll: UInt64 = 0
         for seed in 0..<8 as Range<UInt64> {
             var random = RandomSource.seeded(seed)
-            let logs = LogBook(limitBytes: 4 << 10, limitAge: .seconds(60))
+            let logs = LogSet(limitBytes: 4 << 10, limitAge: .seconds(60))
             var node = Node(log: logs.log(of: "run", at: address))
             node.log.subscriptionBegan()
             node.mark()
             let holes = Holes()
             let dispatcher = dispatcher(logs, holes)
-            dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
-            var underWay: [Work] = []
+            dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+            var underWay: [Delivery] = []
             var reported: UInt64 = 0
             var number = 0
             for step in 0..<150 {
@@ -104,13 +104,16 @@ struct DispatcherAccountTests {
                             HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: Array("k:\($0)".utf8))
                         }
                         _ = node.log.insert(heard, look: 0, now: 1_000)
-                        reported += dispatcher.settle(hole, .unanswered) ?? 0
+                        reported += dispatcher.update { $0.settle(hole, .unanswered) } ?? 0
                     }
                 case 6:
                     // A lane that finds nothing would wait: it is asked only when there is something.
-                    if dispatcher.offer([]).isEmpty, !underWay.isEmpty || account(dispatcher).pending > 0 {
-                        if underWay.isEmpty { underWay = Array(await dispatcher.next(0, .quick)?.works ?? WorkList()) }
-                        for work in underWay.prefix(40) { dispatcher.finish(work) }
+                    if dispatcher.update({ $0.offer([]) }).isEmpty, !underWay.isEmpty || account(dispatcher).pending > 0
+                    {
+                        if underWay.isEmpty {
+                            underWay = Array(await dispatcher.next(0, .quick)?.deliveries ?? DeliveryList())
+                        }
+                        for delivery in underWay.prefix(40) { dispatcher.handBack { $0.finish(delivery) } }
                         underWay.removeFirst(min(40, underWay.count))
                     }
                 default: break
@@ -126,7 +129,7 @@ struct DispatcherAccountTests {
 
     @Test("what a peer brought and the bounds took away again is a hole again, not a silent loss")
     func repairedAndTrimmed() async throws {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         var node = Node(log: logs.log(of: "run", at: address))
         node.log.subscriptionBegan()
         node.mark()
@@ -134,19 +137,19 @@ struct DispatcherAccountTests {
         node.mark()
         let holes = Holes()
         let dispatcher = dispatcher(logs, holes)
-        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
-        _ = dispatcher.offer([])
+        dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        _ = dispatcher.update { $0.offer([]) }
         let first = try #require(holes.next())
         #expect(first.ordinals == 1...10)
         _ = node.log.insert(
             first.ordinals.map { HeardExpiration(ordinal: $0, database: 0, receivedAt: 1_000, key: [1]) }, look: 0,
             now: 1_000)
-        #expect(dispatcher.settle(first, .answered) == 0, "a peer had them all")
+        #expect(dispatcher.update { $0.settle(first, .answered) } == 0, "a peer had them all")
         node.log.trim(through: 10)
-        _ = dispatcher.offer([])
+        _ = dispatcher.update { $0.offer([]) }
         let second = try #require(holes.next(), "they must not be passed over in silence")
-        #expect(dispatcher.settle(second, .answered) == 10)
-        _ = dispatcher.offer([])
+        #expect(dispatcher.update { $0.settle(second, .answered) } == 10)
+        _ = dispatcher.update { $0.offer([]) }
         let account = account(dispatcher)
         #expect(account.lost == 10)
         #expect(account.imbalance == 0)

@@ -18,26 +18,26 @@ struct DispatcherTests {
 
     /// Three lanes over the logs of a book.
     private func dispatcher(
-        _ logs: LogBook, hole: @escaping @Sendable (Repairer.Hole) -> Void = { _ in }
+        _ logs: LogSet, hole: @escaping @Sendable (Repairer.Hole) -> Void = { _ in }
     ) -> Dispatcher {
         let dispatcher = Dispatcher(
             logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 3,
             bell: Doorbell(on: Self.loops.next()),
             listeners: .init(hole: hole, ignored: { _, _ in }, doubtful: { _ in }))
-        dispatcher.note(.oneMaster(at: address))
+        dispatcher.update { $0.note(.oneMaster(at: address)) }
         return dispatcher
     }
 
     @Test("many retries that fall due at once occupy every lane, not one after the other")
     func dueRetriesWakeEveryLane() async throws {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         let log = logs.log(of: "run", at: address)
         log.hear(["a", "b", "c"])
         let dispatcher = dispatcher(logs)
-        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
-        var taken: [Work] = []
-        while taken.count < 3 { taken += try #require(await dispatcher.next(0, .slow)).works }
-        for work in taken { dispatcher.retry(work, at: .seconds(1)) }
+        dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        var taken: [Delivery] = []
+        while taken.count < 3 { taken += try #require(await dispatcher.next(0, .slow)).deliveries }
+        for delivery in taken { dispatcher.handBack { $0.retry(delivery, at: .seconds(1)) } }
 
         // Lanes whose handlers do not end: each takes once.
         let lanes = (0..<3).map { lane in Task { await dispatcher.next(lane, .quick) } }
@@ -52,43 +52,43 @@ struct DispatcherTests {
         for lane in lanes {
             let batch = try #require(await lane.value)
             let index = try #require(batch.begin(), "each finds one to begin, in its own batch or in another's")
-            begun.insert(batch.works[index].ordinal)
+            begun.insert(batch.deliveries[index].ordinal)
         }
         #expect(begun == [1, 2, 3])
-        dispatcher.stopIntake()
+        dispatcher.stopHandingOut()
     }
 }
 
 extension DispatcherTests {
     @Test("what lies between two pending ones was finished: nobody is asked for it, and it does not count as lost")
     func onlyPendingOnesAreAskedFor() async throws {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         logs.log(of: "run", at: address).hear(["a", "b", "c"])
         let (holes, heard) = AsyncStream.makeStream(of: Repairer.Hole.self)
         let dispatcher = dispatcher(logs) { heard.yield($0) }
         let progress = Progress(
             runID: "run", node: "\(address)", base: 0, cursor: Cursor(through: 14, pending: [10, 11, 13]), token: 1,
             write: 1)
-        dispatcher.begin(token: FencingToken(rawValue: 2), progress: ["run": progress], now: 0)
+        dispatcher.lead(token: FencingToken(rawValue: 2), progress: ["run": progress], now: 0)
         let lane = Task { await dispatcher.next(0, .slow) }
         var asked: [ClosedRange<UInt64>] = []
         for await hole in holes {
             asked.append(hole.ordinals)
-            #expect(dispatcher.settle(hole, .answered) != nil)
+            #expect(dispatcher.update { $0.settle(hole, .answered) } != nil)
             if asked.count == 2 { break }
         }
         #expect(asked == [10...11, 13...13])
-        dispatcher.stopIntake()
+        dispatcher.stopHandingOut()
         _ = await lane.value
     }
 }
 
 extension DispatcherTests {
     private func leading(_ keys: [String]) -> Dispatcher {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         logs.log(of: "run", at: address).hear(keys)
         let dispatcher = dispatcher(logs)
-        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
         return dispatcher
     }
 
@@ -96,12 +96,12 @@ extension DispatcherTests {
     func finishedOnesCountAtOnce() async throws {
         let dispatcher = leading(["a", "b", "c"])
         let batch = try #require(await dispatcher.next(0, .quick))
-        #expect(batch.works.count == 3)
+        #expect(batch.deliveries.count == 3)
         for expected in [[2, 3], [3], []] as [[UInt64]] {
             let index = try #require(batch.begin())
             dispatcher.finished(index, of: batch)
-            #expect(dispatcher.progress().first?.cursor.pending.sorted == expected)
-            #expect(dispatcher.accounts().allSatisfy { $0.account.imbalance == 0 })
+            #expect(dispatcher.read { $0.progress() }.first?.cursor.pending.sorted == expected)
+            #expect(dispatcher.read { $0.accounts() }.allSatisfy { $0.account.imbalance == 0 })
         }
         #expect(dispatcher.inFlight == 0)
     }
@@ -111,7 +111,7 @@ extension DispatcherTests {
     func aKeyThatIsAwaitedGoesOn() async throws {
         let dispatcher = leading(["a", "b", "a"])
         let batch = try #require(await dispatcher.next(0, .quick))
-        #expect(batch.works.map(\.ordinal) == [1, 2])
+        #expect(batch.deliveries.map(\.ordinal) == [1, 2])
         // Both are begun before there is another lane: it would help itself to the second.
         let first = try #require(batch.begin())
         let second = try #require(batch.begin())
@@ -120,9 +120,9 @@ extension DispatcherTests {
             dispatcher.idleLanes == 1 ? nil : "it does not"
         }
         dispatcher.finished(first, of: batch)
-        #expect(await other.value?.works.map(\.ordinal) == [3])
+        #expect(await other.value?.deliveries.map(\.ordinal) == [3])
         dispatcher.finished(second, of: batch)
-        dispatcher.stopIntake()
+        dispatcher.stopHandingOut()
     }
 
     @Test("a lane that puts down its batch gives back what nobody has begun, and the drain waits for the rest")
@@ -130,13 +130,13 @@ extension DispatcherTests {
         let dispatcher = leading(["a", "b", "c"])
         let batch = try #require(await dispatcher.next(0, .quick))
         let index = try #require(batch.begin())
-        dispatcher.stopIntake()
+        dispatcher.stopHandingOut()
         dispatcher.putDown(0)
         #expect(batch.begin() == nil)
         #expect(dispatcher.inFlight == 1)
-        dispatcher.finish(batch.works[index])
+        dispatcher.handBack { $0.finish(batch.deliveries[index]) }
         await dispatcher.drained()
-        #expect(dispatcher.progress().first?.cursor.pending.sorted == [2, 3])
+        #expect(dispatcher.read { $0.progress() }.first?.cursor.pending.sorted == [2, 3])
     }
 }
 
@@ -147,7 +147,7 @@ extension DispatcherTests {
     private func soloist() async throws -> (Dispatcher, Batch) {
         let dispatcher = leading((0..<1000).map { "key\($0)" })
         let batch = try #require(await dispatcher.next(0, Self.fleeting))
-        #expect(batch.works.count == Batch.limit)
+        #expect(batch.deliveries.count == Batch.limit)
         return (dispatcher, batch)
     }
 
@@ -157,7 +157,7 @@ extension DispatcherTests {
         }
     }
 
-    @Test("a lane as quick rests while another works alone, and takes its turn when that one does not come back")
+    @Test("a lane as quick rests while another deliveries alone, and takes its turn when that one does not come back")
     func whoeverDoesNotComeBackIsHelped() async throws {
         let (dispatcher, batch) = try await soloist()
         let other = Task { await dispatcher.next(1, Self.fleeting) }
@@ -168,29 +168,29 @@ extension DispatcherTests {
         #expect(dispatcher.idleLanes == 1)
         #expect(dispatcher.watch(now: .seconds(2)) == nil)
         let help = try #require(await other.value)
-        #expect(help !== batch && help.works.first?.ordinal == 65)
-        dispatcher.stopIntake()
+        #expect(help !== batch && help.deliveries.first?.ordinal == 65)
+        dispatcher.stopHandingOut()
     }
 
-    @Test("a lane that takes its time does not wait for the one that works alone")
+    @Test("a lane that takes its time does not wait for the one that deliveries alone")
     func aSlowLaneTakesOne() async throws {
         let (dispatcher, _) = try await soloist()
-        #expect(await dispatcher.next(1, .slow)?.works.map(\.ordinal) == [65])
-        dispatcher.stopIntake()
+        #expect(await dispatcher.next(1, .slow)?.deliveries.map(\.ordinal) == [65])
+        dispatcher.stopHandingOut()
     }
 
-    @Test("a lane that puts its batch down works alone no longer: another begins with the rest")
+    @Test("a lane that puts its batch down deliveries alone no longer: another begins with the rest")
     func whatIsPutDownIsTakenByAnother() async throws {
         let (dispatcher, batch) = try await soloist()
         let other = Task { await dispatcher.next(1, Self.fleeting) }
         try await untilWaiting(1, dispatcher)
         _ = batch.begin()
         dispatcher.putDown(0)
-        #expect(await other.value?.works.first?.ordinal == 2)
-        dispatcher.stopIntake()
+        #expect(await other.value?.deliveries.first?.ordinal == 2)
+        dispatcher.stopHandingOut()
     }
 
-    @Test("who works alone comes back, and finds everything that came in meanwhile")
+    @Test("who deliveries alone comes back, and finds everything that came in meanwhile")
     func theSoloistGoesOn() async throws {
         let (dispatcher, first) = try await soloist()
         var batch = first
@@ -204,15 +204,15 @@ extension DispatcherTests {
             _ = dispatcher.watch(now: .seconds(1))
             batch = try #require(await dispatcher.next(0, Self.fleeting))
         }
-        #expect(dispatcher.progress().first?.cursor == Cursor(through: 1000))
-        dispatcher.stopIntake()
+        #expect(dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 1000))
+        dispatcher.stopHandingOut()
     }
 }
 
 extension DispatcherTests {
     @Test("the one before it of its key ends while a lane that has found nothing is about to wait")
     func aKeyComesFreeBeforeALaneWaits() async throws {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         let log = logs.log(of: "run", at: address)
         // Called with nothing locked, between the look and the wait.
         let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
@@ -221,9 +221,9 @@ extension DispatcherTests {
             bell: Doorbell(on: Self.loops.next()),
             listeners: .init(
                 hole: { _ in }, ignored: { _, _ in meanwhile.withLock { $0 }?() }, doubtful: { _ in }))
-        dispatcher.note(.oneMaster(at: address))
+        dispatcher.update { $0.note(.oneMaster(at: address)) }
         log.hear(["key"])
-        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
         let batch = try #require(await dispatcher.next(0, .slow))
         let index = try #require(batch.begin())
         meanwhile.withLock {
@@ -233,18 +233,18 @@ extension DispatcherTests {
             }
         }
         log.hearMore(["ignored"])
-        #expect(await dispatcher.next(1, .slow)?.works.map(\.ordinal) == [3])
-        dispatcher.stopIntake()
+        #expect(await dispatcher.next(1, .slow)?.deliveries.map(\.ordinal) == [3])
+        dispatcher.stopHandingOut()
     }
 
     @Test("what comes in while a lane is on its way to take the only one that is ready wakes another")
     func bothLanesAreNeeded() async throws {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         let log = logs.log(of: "run", at: address)
         let dispatcher = dispatcher(logs)
         log.hear(["a"])
-        dispatcher.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
-        let work = try #require(await dispatcher.next(0, .slow)?.works.first)
+        dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        let delivery = try #require(await dispatcher.next(0, .slow)?.deliveries.first)
         let loop = Self.loops.next()
         let lanes = [1, 2].map { lane in
             Task(executorPreference: EventLoopTaskExecutor(loop)) { await dispatcher.next(lane, .slow) }
@@ -252,14 +252,14 @@ extension DispatcherTests {
         try await untilWaiting(2, dispatcher)
         // Nothing else runs on the loop meanwhile: the lane that is woken first is still on its way.
         try await loop.submit {
-            dispatcher.giveBack(work)
+            dispatcher.handBack { $0.giveBack([delivery]) }
             log.hearMore(["b"])
             dispatcher.appended()
         }.get()
         var taken: Set<UInt64> = []
-        for lane in lanes { taken.formUnion(await lane.value?.works.map(\.ordinal) ?? []) }
+        for lane in lanes { taken.formUnion(await lane.value?.deliveries.map(\.ordinal) ?? []) }
         #expect(taken == [1, 2])
-        dispatcher.stopIntake()
+        dispatcher.stopHandingOut()
     }
 }
 

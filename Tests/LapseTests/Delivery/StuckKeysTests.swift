@@ -34,10 +34,10 @@ struct StuckKeysTests {
             #expect(handler.keys.count { $0 == "k:hot" } == 1, "its first handler still runs")
             try await waitUntil("what its key has no room for is counted", within: .seconds(20)) {
                 let account = handler.status?.nodes.first?.account ?? NodeAccount()
-                let expected = UInt64(times - 1 - WaitingRoom.Bounds().line)
+                let expected = UInt64(times - 1 - WaitingRoom.Bounds().perKey)
                 return account.lost == expected && account.waiting == 0 && account.imbalance == 0 ? nil : "\(account)"
             }
-            #expect(handler.status?.nodes.first?.lost == UInt64(times - 1 - WaitingRoom.Bounds().line))
+            #expect(handler.status?.nodes.first?.lost == UInt64(times - 1 - WaitingRoom.Bounds().perKey))
         }
         #expect(!handler.log.lines("expirations given up").isEmpty)
         await server.shutDown()

@@ -40,32 +40,32 @@ struct WakeUpTests {
         _ work: (NodeLog, Dispatcher) async -> Void
     ) async throws {
         let address = NodeAddress(host: "10.0.0.1", port: 6379)
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(3600))
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(3600))
         let log = logs.log(of: "run", at: address)
         log.hear([])
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let dispatcher = Dispatcher(
             logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: lanes,
             bell: Doorbell(on: loop), listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
-        dispatcher.note(.oneMaster(at: address))
+        dispatcher.update { $0.note(.oneMaster(at: address)) }
         let timing = try LeaseTiming(ttl: .seconds(3600))
         let term = Term(
             number: 1, token: FencingToken(rawValue: 1),
             lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
             claim: Claim(name: "test", id: "test", value: "", ttl: timing.ttl, rules: ""))
-        let around = Lane.Surroundings(
+        let around = Lane.Dependencies(
             dispatcher: dispatcher, timeout: .seconds(3600), logger: Logger(label: "test"), clock: loop
         ) { expiration, _ in
             await handler(expiration)
             missing.one()
         }
-        dispatcher.begin(token: term.token, progress: [:], now: 0)
+        dispatcher.lead(token: term.token, progress: [:], now: 0)
         await withDiscardingTaskGroup { group in
             for number in 0..<lanes { group.addTask { await Lane(number, around: around, term: term).serve() } }
             await work(log, dispatcher)
             await missing.none()
             #expect(missing.isNone, "somebody was left to sleep")
-            dispatcher.stopIntake()
+            dispatcher.stopHandingOut()
             await dispatcher.drained()
             group.cancelAll()
         }
@@ -87,7 +87,7 @@ struct WakeUpTests {
                 log.hearMore(keys)
                 dispatcher.appended()
                 if Int.random(in: 0..<4, using: &random) > 0 { await missing.none() }
-                log.trim(through: dispatcher.progress().first?.cursor.settled ?? 0)
+                log.trim(through: dispatcher.read { $0.progress() }.first?.cursor.settled ?? 0)
             }
         }
     }

@@ -3,7 +3,7 @@ import Testing
 @testable import Lapse
 @testable import RedisClient
 
-/// The short memory of ``Ownership`` against one that keeps every look.
+/// The short memory of ``SlotOwnership`` against one that keeps every look.
 struct OwnershipModelTests {
     private static let addresses = (1...3).map { NodeAddress(host: "10.0.0.\($0)", port: 6379) }
     private static let polls = Self.addresses.map { master in
@@ -31,7 +31,7 @@ struct OwnershipModelTests {
     func nothingThatMattersIsForgotten(seed: UInt64) {
         var random = Seeded(state: seed)
         let looks = Self.looks(using: &random)
-        var ownership = Ownership()
+        var ownership = SlotOwnership()
         for (number, owner) in looks.enumerated() {
             var poll = Self.polls[owner]
             poll.number = number

@@ -3,7 +3,7 @@ import Testing
 @testable import Lapse
 @testable import RedisClient
 
-/// Whose announcements count, row by row of the table in ``Ownership``: faults 48, 101, 107 and 108.
+/// Whose announcements count, row by row of the table in ``SlotOwnership``: faults 48, 101, 107 and 108.
 struct OwnershipTests {
     private let old = NodeAddress(host: "10.0.0.1", port: 6379)
     private let new = NodeAddress(host: "10.0.0.2", port: 6379)
@@ -28,8 +28,8 @@ struct OwnershipTests {
         return poll
     }
 
-    private func ownership(_ polls: TopologyPoll...) -> Ownership {
-        var ownership = Ownership()
+    private func ownership(_ polls: TopologyPoll...) -> SlotOwnership {
+        var ownership = SlotOwnership()
         for poll in polls { ownership.note(poll) }
         return ownership
     }
@@ -41,7 +41,7 @@ struct OwnershipTests {
     }
 
     @Test func nothingIsDecidedBeforeTheFirstLook() {
-        let ownership = Ownership()
+        let ownership = SlotOwnership()
         #expect(ownership.verdict(slot: 5, at: old, .trusted(look: 0)) == .unknown)
         #expect(ownership.verdict(slot: 5, at: old, .decided(look: 0)) == .unknown)
     }
@@ -170,7 +170,7 @@ struct OwnershipTests {
     }
 
     @Test func manyChangesConfuseNothing() {
-        var ownership = Ownership()
+        var ownership = SlotOwnership()
         var polls = [poll(0, owner: old), poll(0, owner: new)]
         for number in 1...300 {
             polls[number % 2].number = number

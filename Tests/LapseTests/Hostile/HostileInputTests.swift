@@ -19,8 +19,8 @@ struct HostileInputTests {
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)
 
     /// A log in which ten expirations were heard and numbered.
-    private func logs() -> LogBook {
-        let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private func logs() -> LogSet {
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
         let log = logs.log(of: "run", at: node)
         log.subscriptionBegan()
         hear(log, (1...10).map { (EventChannel.name(0), "k:\($0)") } + [("lapse:test", "nonce")])
@@ -40,42 +40,43 @@ struct HostileInputTests {
         }
     }
 
-    private func intake(_ logs: LogBook) -> Intake {
-        var intake = Intake(logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1)
+    private func machine(_ logs: LogSet) -> DeliveryMachine {
+        var machine = DeliveryMachine(
+            logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1)
         let master = Topology.Node(id: "m", address: node, role: .master)
-        intake.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
-        return intake
+        machine.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
+        return machine
     }
 
     /// What a leader does with its logs, and with what it then asks its peers.
-    private func lead(_ intake: inout Intake, _ logs: LogBook, _ progress: [String: Progress]) {
-        intake.begin(token: FencingToken(rawValue: 9), progress: progress, now: 2_000)
+    private func lead(_ machine: inout DeliveryMachine, _ logs: LogSet, _ progress: [String: Progress]) {
+        machine.begin(token: FencingToken(rawValue: 9), progress: progress, now: 2_000)
         for _ in 0..<6 {
-            for work in intake.take(4) { intake.finish(work) }
-            for hole in intake.takeNews().holes {
+            for work in machine.take(4) { machine.finish(work) }
+            for hole in machine.takeActions().holes {
                 // As `RepairPeer` does on the other side.
                 if let asked = RepairRequest(
                     RepairRequest(nonce: "1", asker: "a", runID: hole.runID, ordinals: hole.ordinals).text)
                 {
                     answer(asked, logs)
                 }
-                _ = intake.settle(hole, .answered)
+                _ = machine.settle(hole, .answered)
             }
-            _ = intake.accounts()
-            _ = intake.backlog()
+            _ = machine.accounts()
+            _ = machine.backlog()
         }
-        for entry in intake.progress() {
+        for entry in machine.progress() {
             let again = Progress(field: entry.field, text: entry.text)
             #expect(again?.cursor == entry.cursor)
             logs[entry.runID]?.trim(through: entry.cursor.settled)
             if let account = PublishedAccount(entry) { _ = account.account.imbalance }
         }
-        intake.end()
+        machine.end()
     }
 
-    private func answer(_ request: RepairRequest, _ logs: LogBook) {
+    private func answer(_ request: RepairRequest, _ logs: LogSet) {
         var reply = RepairReply(to: request, from: "b")
-        for _ in 0..<80 where reply.next(from: logs, Ownership().seen(from:)) != .over {}
+        for _ in 0..<80 where reply.next(from: logs, SlotOwnership().seen(from:)) != .over {}
     }
 
     @Test("control messages: a question to peers, and the log line about it")
@@ -99,7 +100,7 @@ struct HostileInputTests {
             let runner = AcceptingRunner(answers: 1)
             let peer = RepairPeer(
                 id: "b", logs: ended, client: runner, places: RepairPlaces(name: "test", isSpread: false),
-                members: { [request.asker] }, ownership: Ownership().seen(from:), on: loop,
+                members: { [request.asker] }, ownership: SlotOwnership().seen(from:), on: loop,
                 logger: Logger(label: "test") { _ in EveryLine() })
             guard request.asker != "b" else { continue }
             peer.hear(request)
@@ -135,8 +136,8 @@ struct HostileInputTests {
             _ = inquiry.next(now: .zero, leads: true)
             inquiry.asked(now: .zero)
             inquiry.take(answer, into: logs, look: 0, now: 2_000)
-            var intake = intake(logs)
-            lead(&intake, logs, [:])
+            var machine = machine(logs)
+            lead(&machine, logs, [:])
         }
     }
 
@@ -158,8 +159,8 @@ struct HostileInputTests {
             hear(log, [(EventChannel.name(0), "k:11"), ("lapse:test", "nonce")])
             _ = log.resolve(counter: draw.pick([0, 11, 12, 1 << 40]))
             _ = log.counts
-            var intake = intake(logs)
-            lead(&intake, logs, [progress.runID: progress])
+            var machine = machine(logs)
+            lead(&machine, logs, [progress.runID: progress])
             _ = logs.replaced([progress.runID: progress])
             logs.tidy(now: 3_000, monotonic: .seconds(3))
         }
@@ -207,8 +208,8 @@ struct HostileInputTests {
                 }
                 _ = log.missing(in: 1...20)
             }
-            var intake = intake(logs)
-            lead(&intake, logs, [:])
+            var machine = machine(logs)
+            lead(&machine, logs, [:])
         }
     }
 
@@ -246,9 +247,9 @@ struct HostileInputTests {
                 places: [.init(keys: ElectionKeys.registers(1, name: "test")[0], runner: FixedReply(reply))], id: "a")
             guard let read = await keeper.read() else { continue }
             let logs = logs()
-            var intake = intake(logs)
-            intake.note(peers: keeper.peers)
-            lead(&intake, logs, read.entries)
+            var machine = machine(logs)
+            machine.note(peers: keeper.peers)
+            lead(&machine, logs, read.entries)
         }
     }
 }

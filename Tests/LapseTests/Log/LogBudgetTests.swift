@@ -27,7 +27,7 @@ struct LogBudgetTests {
     @Test("all logs full at once stay within the bound, and what it costs is missing in the log", arguments: [12, 100])
     func manyLogsAtOnce(nodes: Int) {
         let limit = 10 << 20
-        let book = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60), totalBytes: limit)
+        let book = LogSet(limitBytes: 64 << 20, limitAge: .seconds(60), totalBytes: limit)
         let logs = (0..<nodes).map { book.log(of: "run\($0)", at: NodeAddress(host: "10.0.0.\($0)", port: 6379)) }
         let each = 100_000 / nodes / 100 * 100
         for log in logs { fill(log, each) }
@@ -43,7 +43,7 @@ struct LogBudgetTests {
     }
 
     @Test func aSmallLogIsLeftAloneWhereALargeOneHasTheBlame() {
-        let book = LogBook(limitBytes: 64 << 20, limitAge: .seconds(60), totalBytes: 1 << 20)
+        let book = LogSet(limitBytes: 64 << 20, limitAge: .seconds(60), totalBytes: 1 << 20)
         let small = book.log(of: "small", at: NodeAddress(host: "10.0.0.1", port: 6379))
         let large = book.log(of: "large", at: NodeAddress(host: "10.0.0.2", port: 6379))
         fill(small, 1_000)
@@ -69,7 +69,7 @@ struct LogBudgetTests {
     }
 
     @Test func aLogThatIsGoneCostsNothing() {
-        let book = LogBook(limitBytes: 64 << 20, limitAge: .seconds(1), totalBytes: 1 << 20)
+        let book = LogSet(limitBytes: 64 << 20, limitAge: .seconds(1), totalBytes: 1 << 20)
         fill(book.log(of: "run", at: NodeAddress(host: "10.0.0.1", port: 6379)), 1_000)
         #expect(book.budget.held > 0)
         book["run"]?.subscriptionEnded(now: 1)

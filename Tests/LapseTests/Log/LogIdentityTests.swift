@@ -5,7 +5,7 @@ import Testing
 
 /// Rows 60, 64 and 65: a log belongs to a server process, not to an address.
 struct LogIdentityTests {
-    private let book = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private let book = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
     private let name = NodeAddress(host: "name", port: 6379)
     private let ip = NodeAddress(host: "10.0.0.1", port: 6379)
     private let start: UInt64 = 1_000_000_000

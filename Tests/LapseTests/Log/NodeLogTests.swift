@@ -58,7 +58,7 @@ struct NodeLogTests {
         }
 
         func keys(_ ordinals: ClosedRange<UInt64>) -> [[UInt8]] {
-            log.heard(in: ordinals, bytes: 1 << 10, Ownership().seen(from: log.address)).expirations.map(\.key)
+            log.heard(in: ordinals, bytes: 1 << 10, SlotOwnership().seen(from: log.address)).expirations.map(\.key)
         }
 
         /// The ordinals missing right behind one.
@@ -240,7 +240,7 @@ struct NodeLogTests {
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         feed.expire("a", "b")
-        let ownership = Ownership().seen(from: feed.log.address)
+        let ownership = SlotOwnership().seen(from: feed.log.address)
         feed.log.adopt(base: 5)
         let piece = feed.log.heard(in: 1...10, bytes: 1_000, ownership)
         #expect(piece.expirations.isEmpty && !piece.isClear)
@@ -264,7 +264,7 @@ struct NodeLogTests {
 
     @Test("a process that took another's place owes all that it announced, heard or not; one met first does not")
     func successor() {
-        let book = LogBook(limitBytes: 64 << 10, limitAge: .seconds(60))
+        let book = LogSet(limitBytes: 64 << 10, limitAge: .seconds(60))
         let address = NodeAddress(host: "10.0.0.1", port: 6379)
         var first = Feed(log: book.log(of: "one", at: address))
         first.log.subscriptionBegan()

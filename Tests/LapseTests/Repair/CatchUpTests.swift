@@ -7,7 +7,7 @@ import Testing
 
 /// I12: what a replica asks its peers for so that it can take over at any time, and when it asks nothing.
 struct CatchUpTests {
-    private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)
 
     /// A newcomer, whose feed began when the node had expired so many.

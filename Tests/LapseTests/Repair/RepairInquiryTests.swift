@@ -5,7 +5,7 @@ import Testing
 
 /// When a leader's question is put, and when it ends; found by the simulation.
 struct RepairInquiryTests {
-    private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
 
     private func inquiry(_ ordinals: ClosedRange<UInt64> = 5...7, peers: Set<String>) -> RepairInquiry {
         RepairInquiry(Repairer.Hole(runID: "run", node: "10.0.0.1:6379", ordinals: ordinals), peers: peers)

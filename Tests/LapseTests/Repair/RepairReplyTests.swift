@@ -7,7 +7,7 @@ import Testing
 
 /// What a peer can tell, and when it cannot tell yet; found by the simulation.
 struct RepairReplyTests {
-    private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+    private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
     private let old = NodeAddress(host: "10.0.0.1", port: 6379)
     private let new = NodeAddress(host: "10.0.0.2", port: 6379)
     private var log: NodeLog { logs.log(of: "run", at: old) }
@@ -36,8 +36,8 @@ struct RepairReplyTests {
     }
 
     /// What the servers show, look by look: which of them is the master.
-    private func ownership(_ masters: NodeAddress...) -> (NodeAddress) -> Ownership.OfNode {
-        var ownership = Ownership()
+    private func ownership(_ masters: NodeAddress...) -> (NodeAddress) -> SlotOwnership.OfNode {
+        var ownership = SlotOwnership()
         for (number, master) in masters.enumerated() {
             let nodes = [old, new].map {
                 Topology.Node(id: "\($0)", address: $0, role: $0 == master ? .master : .replica)

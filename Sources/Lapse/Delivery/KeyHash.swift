@@ -1,16 +1,16 @@
 import RESP
 
-/// Stands for a key of a database: the expirations of one line are handled one after the other.
+/// Stands for a key of a database: the expirations with one hash are handled one after the other.
 ///
-/// Two keys may share a number, once in 2⁶⁴: then they wait for each other without need, which is no harm.
-package struct KeyLine: Hashable, Sendable {
+/// Two keys may share one, once in 2⁶⁴: then they wait for each other without need, which is no harm.
+package struct KeyHash: Hashable, Sendable {
     let number: UInt64
 
     /// Drawn for each process, so that a client cannot prepare keys that share one.
     static let seed = UInt64.random(in: .min ... .max)
 
     /// - Parameter seed: ``seed``, for a caller that makes many: to ask for it costs as much as the rest.
-    init(_ key: RawSpan, database: UInt16, seed: UInt64 = KeyLine.seed) {
+    init(_ key: RawSpan, database: UInt16, seed: UInt64 = KeyHash.seed) {
         var number = Self.mix(seed ^ UInt64(key.byteCount), UInt64(database))
         var index = 0
         while index < key.byteCount {

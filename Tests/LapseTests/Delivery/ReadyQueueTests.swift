@@ -3,11 +3,11 @@ import Testing
 
 @testable import Lapse
 
-struct WorkQueueTests {
+struct ReadyQueueTests {
     private static let node = NodeProcess(runID: "run", node: "10.0.0.1:6379")
 
     /// A list of one stretch, as a log's reader makes it.
-    private func stretch(_ ordinals: ClosedRange<UInt64>) -> WorkList {
+    private func stretch(_ ordinals: ClosedRange<UInt64>) -> DeliveryList {
         var log = ExpirationLog()
         for ordinal in ordinals {
             let key = Array("key\(ordinal)".utf8)
@@ -15,12 +15,12 @@ struct WorkQueueTests {
             log.append(
                 unsafe key.span.bytes, database: 0, number: ordinal, isNumbered: true, now: 1, provenance: .vouched)
         }
-        let source = WorkSource(
-            Excerpt(log.copy(from: ordinals.lowerBound, upTo: ordinals.count, bytes: 1 << 10), of: Self.node, since: 0),
-            place: 0)
-        var list = WorkList(of: source, reserving: ordinals.count)
+        let slice = LogSlice(
+            log.copy(from: ordinals.lowerBound, upTo: ordinals.count, bytes: 1 << 10), of: Self.node, since: 0,
+            cursorIndex: 0)
+        var list = DeliveryList(of: slice, reserving: ordinals.count)
         for index in 0..<ordinals.count {
-            list.append(WorkItem(index, line: Work.some("key\(ordinals.lowerBound + UInt64(index))", 0).line))
+            list.append(DeliveryEntry(index, Delivery.some("key\(ordinals.lowerBound + UInt64(index))", 0).keyHash))
         }
         return list
     }
@@ -28,7 +28,7 @@ struct WorkQueueTests {
     @Test("stretches, single ones and what is put back come out in the order of a plain array", arguments: 0..<50)
     func agreesWithAnArray(_ seed: UInt64) throws {
         var random = RandomSource.seeded(seed)
-        var queue = WorkQueue()
+        var queue = ReadyQueue()
         var model: [UInt64] = []
         var next: UInt64 = 1
         for _ in 0..<400 {
@@ -66,7 +66,7 @@ struct WorkQueueTests {
     }
 
     @Test func smallStretchesAreJoinedUntilThereIsAQuarter() {
-        var queue = WorkQueue()
+        var queue = ReadyQueue()
         for begin in [1, 101, 201] as [UInt64] { queue.append(stretch(begin...begin + 9)) }
         let taken = [64, 4, 1, 64].map { queue.take($0).map(\.ordinal) }
         #expect(taken == [Array(1...10) + Array(101...110), Array(201...204), [205], Array(206...210)])

@@ -1,5 +1,5 @@
 /// All series of one metric name, which have one kind.
-struct Family: Sendable {
+struct MetricFamily: Sendable {
     let declaration: MetricDeclaration
     private var members: [LabelSet: Series] = [:]
     /// Kinds that some caller asked for and that this family does not have.
@@ -22,7 +22,7 @@ struct Family: Sendable {
 
     mutating func series(_ labels: LabelSet) -> Series {
         if let known = members[labels] { return known }
-        let new = Series(declaration.kind, place: SeriesPlace(family: declaration.name, labels: labels), declaration)
+        let new = Series(declaration.kind, place: SeriesID(family: declaration.name, labels: labels), declaration)
         members[labels] = new
         return new
     }
@@ -32,7 +32,7 @@ struct Family: Sendable {
     mutating func series(_ labels: LabelSet, as kind: MetricDeclaration.Kind) -> Series {
         if kind == declaration.kind { return series(labels) }
         refused.insert(kind)
-        return Series(kind, place: SeriesPlace(family: "", labels: labels), declaration)
+        return Series(kind, place: SeriesID(family: "", labels: labels), declaration)
     }
 
     mutating func remove(where matches: (LabelSet) -> Bool) {
@@ -56,7 +56,7 @@ enum Series: Sendable {
     case gauge(GaugeSeries)
     case histogram(HistogramSeries)
 
-    init(_ kind: MetricDeclaration.Kind, place: SeriesPlace, _ declaration: MetricDeclaration) {
+    init(_ kind: MetricDeclaration.Kind, place: SeriesID, _ declaration: MetricDeclaration) {
         self =
             switch kind {
             case .counter: .counter(CounterSeries(place: place))

@@ -2,7 +2,7 @@ package import RedisClient
 import Synchronization
 
 /// All logs of this replica, one for each node process it has heard.
-package final class LogBook: Sendable {
+package final class LogSet: Sendable {
     private struct Shelf {
         /// In the order in which their nodes were met.
         var all: [NodeLog] = []

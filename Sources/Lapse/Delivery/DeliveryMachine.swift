@@ -4,13 +4,14 @@ package import RedisClient
 /// What a leader decides about the expirations in its logs: which to take up, to hand out, to pass over, to ask its peers for.
 ///
 /// One term begins with ``begin(token:progress:now:)`` and ends with ``end()``. No I/O, no clock, no waiting: the
-/// ``Dispatcher`` shares it between lanes, the simulation drives it through simulated time.
-package struct Intake {
+/// ``Dispatcher`` shares it between lanes, the simulation drives it through simulated time. Its files, by idea: reading the
+/// logs, opening them at the start of a term, the order of each key, retries, accounting, and what Redis never announced.
+package struct DeliveryMachine {
     package enum Phase: Sendable { case idle, running, draining }
 
-    /// What others are to be told, once nothing is locked any more.
-    package struct News: Sendable {
-        /// These are missing in a log: to be filled, or reported as lost. ``Intake/settle(_:)`` says when that is done.
+    /// What others are to do or to know, once nothing is locked any more.
+    package struct Actions: Sendable {
+        /// These are missing in a log: to be filled, or reported as lost. ``DeliveryMachine/settle(_:_:)`` says when that is done.
         package var holes: [Repairer.Hole] = []
         package var ignored: [NodeAddress: UInt64] = [:]
         /// Counted by their nodes and never announced.
@@ -18,34 +19,29 @@ package struct Intake {
         /// Nodes that announce for slots they are not known to own: look again.
         package var doubtful: Set<NodeAddress> = []
         /// Given up since too many wait, see ``WaitingRoom``; lost.
-        package var surplus: [Work] = []
+        package var surplus: [Delivery] = []
     }
 
-    let logs: LogBook
+    let logs: LogSet
     let filter: KeyFilter
     /// The most expirations that are ready to be handed out: what may be handled at once. What waits has bounds of its own, see
     /// ``WaitingRoom``, and holds up nothing else.
     let readyLimit: Int
     private let bounds: WaitingRoom.Bounds
 
-    /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
-    /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind that many.
-    private static let stretch = 4 * Batch.limit
-
     package private(set) var phase = Phase.idle
-    var machine: DispatchMachine
-    /// Logs that were opened where a peer's word of them begins, before this replica's own feed had numbers, and where that was.
-    var openedByPeers: [String: UInt64] = [:]
-    /// The cursors as they were opened in this term.
-    package internal(set) var opened: [String: Cursor] = [:]
-    var ownership = Ownership()
+    var token: UInt64 = 0
     var progressAtBegin: [String: Progress] = [:]
     /// Milliseconds since 1970.
     var termBegan: UInt64 = 0
-    private(set) var token: UInt64 = 0
-    var writes: UInt64 = 0
-    /// Handed out and not come back.
-    package private(set) var handedOut = 0
+    var cursors = CursorTable()
+    /// The cursors as they were opened in this term.
+    package internal(set) var opened: [String: Cursor] = [:]
+    var actions = Actions()
+
+    // Reading
+    var ownership = SlotOwnership()
+    /// The log that is read first the next time.
     var rotation = 0
     /// Logs that stand still until a hole has been filled, as far as it can be.
     var repairing: [String: ClosedRange<UInt64>] = [:]
@@ -53,21 +49,42 @@ package struct Intake {
     var lost: [String: [ClosedRange<UInt64>]] = [:]
     /// Logs whose cursor stands before an entry that nothing proves to count or not.
     var unproven: Set<String> = []
+
+    // Opening
+    /// Logs that were opened where a peer's word of them begins, before this replica's own feed had numbers, and where that was.
+    var openedByPeers: [String: UInt64] = [:]
     /// The replicas seen lately.
     private var peers: Set<String> = []
     /// What peers are asked about beside holes.
     var surveys = SurveySchedule()
     /// How far peers have told what lies before a log. By run ID.
     var surveyedThrough: [String: UInt64] = [:]
-    var news = News()
+
+    // Key order and retries
+    var keys = KeyOrder()
+    var ready = ReadyQueue()
+    /// Their time to be tried again has come.
+    var due = ReadyQueue()
+    var isTurnOfDue = false
+    var waiting: WaitingRoom
+    var retries = RetrySchedule()
+    /// Given up, since too many wait, and not yet counted: the cursor may not have passed them.
+    var givenUp: [Delivery] = []
+    /// Taken up and not finished.
+    package internal(set) var pendingCount = 0
+    /// Handed out and not come back.
+    package internal(set) var handedOut = 0
+
+    // Accounting
+    var writes: UInt64 = 0
 
     package init(
-        logs: LogBook, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init(), readyLimit: Int? = nil
+        logs: LogSet, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init(), readyLimit: Int? = nil
     ) {
         self.logs = logs
         self.filter = filter
         self.bounds = bounds
-        machine = DispatchMachine(bounds)
+        waiting = WaitingRoom(bounds)
         self.readyLimit = readyLimit ?? max(1024, lanes * 16)
     }
 
@@ -77,12 +94,11 @@ package struct Intake {
     ///
     /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
     package mutating func begin(token: FencingToken, progress: [String: Progress], now: UInt64) {
-        machine = DispatchMachine(bounds)
+        forgetDeliveries()
         progressAtBegin = progress
         termBegan = now
         self.token = token.rawValue
         writes = 0
-        handedOut = 0
         repairing = [:]
         lost = [:]
         surveys = SurveySchedule()
@@ -109,15 +125,26 @@ package struct Intake {
         phase = .idle
         for runID in unproven { logs[runID]?.stands(atUnproven: false) }
         unproven = []
-        machine = DispatchMachine(bounds)
+        forgetDeliveries()
         progressAtBegin = [:]
     }
 
-    /// What is to be told; it is told once.
-    package mutating func takeNews() -> News {
-        defer { news = News() }
-        news.surplus = machine.takeSurplus()
-        return news
+    private mutating func forgetDeliveries() {
+        cursors = CursorTable()
+        keys = KeyOrder()
+        ready = ReadyQueue()
+        due = ReadyQueue()
+        waiting = WaitingRoom(bounds)
+        retries = RetrySchedule()
+        givenUp = []
+        pendingCount = 0
+        handedOut = 0
+    }
+
+    /// What is to be done; it is returned once.
+    package mutating func takeActions() -> Actions {
+        defer { actions = Actions() }
+        return actions
     }
 
     // MARK: - What comes in
@@ -141,11 +168,11 @@ package struct Intake {
         }
         guard phase == .running else { return isNewcomer }
         askForProcesses()
-        return isNewcomer || !news.holes.isEmpty || logs.all.contains { !$0.isSubscribed }
+        return isNewcomer || !actions.holes.isEmpty || logs.all.contains { !$0.isSubscribed }
     }
 
     /// What is known of a node's slots.
-    package func ownership(of node: NodeAddress) -> Ownership.OfNode { ownership.seen(from: node) }
+    package func ownership(of node: NodeAddress) -> SlotOwnership.OfNode { ownership.seen(from: node) }
 
     /// Whether this term waits for a hole to be filled.
     package func waits(for hole: Repairer.Hole) -> Bool {
@@ -171,63 +198,25 @@ package struct Intake {
         return missing.reduce(0) { $0 + UInt64($1.count) }
     }
 
-    /// Makes due retries ready; returns when the next one is due, by the monotonic clock.
-    package mutating func wake(now: Duration) -> Duration? { machine.wake(now: now) }
-
     // MARK: - What goes out
 
-    package var readyCount: Int { machine.readyCount }
-
     /// The next expirations for lanes, in order, at most this many; none when there are none, or when the term is over.
-    package mutating func take(_ limit: Int) -> WorkList {
-        guard phase == .running else { return WorkList() }
+    package mutating func take(_ limit: Int) -> DeliveryList {
+        guard phase == .running else { return DeliveryList() }
         // Also when just enough are ready: whether there is more for others must be known.
-        if machine.freshCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
-        let work = machine.take(limit)
-        handedOut += work.count
-        return work
+        if freshCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
+        let list = takeReady(limit)
+        handedOut += list.count
+        return list
     }
 
-    /// Whether one waits behind another of its key.
-    var isAnyKeyAwaited: Bool { machine.isAnyKeyAwaited }
+    /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
+    /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind that many.
+    private static let stretch = 4 * Batch.limit
 
-    mutating func hasWork() -> Bool {
-        if machine.readyCount == 0 { fill(Batch.limit) }
-        return machine.readyCount > 0
+    /// Whether anything may be handed out; looks into the logs if nothing is ready.
+    mutating func hasReady() -> Bool {
+        if readyCount == 0 { fill(Batch.limit) }
+        return readyCount > 0
     }
-
-    package mutating func finish(_ work: Work, as outcome: Tally.Outcome = .handled) {
-        machine.finish(work, as: outcome)
-        handedOut -= 1
-    }
-
-    /// These of a list have been handled, bit by bit.
-    mutating func finish(_ finished: UInt64, of works: WorkList) {
-        machine.finish(finished, of: works)
-        handedOut -= finished.nonzeroBitCount
-    }
-
-    /// - Returns: false if too many wait for a retry: it is still handed out.
-    @discardableResult
-    package mutating func retry(_ work: Work, at due: Duration) -> Bool {
-        guard machine.retry(work, at: due) else { return false }
-        handedOut -= 1
-        return true
-    }
-
-    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is lost.
-    package mutating func postpone(_ work: Work, to due: Duration) {
-        machine.postpone(work, to: due)
-        handedOut -= 1
-    }
-
-    /// Handed out, and not to be begun any more: it stays pending for the next leader.
-    package mutating func giveBack(_ works: some Collection<Work>) {
-        machine.giveBack(works)
-        handedOut -= works.count
-    }
-
-    // MARK: - Progress
-
-    package func cursor(_ runID: String) -> Cursor? { machine.cursor(runID) }
 }

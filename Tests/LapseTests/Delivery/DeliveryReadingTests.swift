@@ -7,21 +7,21 @@ import Testing
 @testable import Lapse
 
 /// What a leader asks its peers for, found by the simulation.
-struct IntakeTests {
-    private let logs = LogBook(limitBytes: 1 << 20, limitAge: .seconds(60))
+struct DeliveryReadingTests {
+    private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)
 
-    private func intake(
+    private func machine(
         _ progress: [Progress] = [], token: UInt64 = 7, bounds: WaitingRoom.Bounds = .init()
-    ) -> Intake {
-        var intake = Intake(
+    ) -> DeliveryMachine {
+        var machine = DeliveryMachine(
             logs: logs, filter: KeyFilter(match: ["k:*"], ignore: [], databases: [0]), lanes: 1, bounds: bounds)
         let master = Topology.Node(id: "m", address: node, role: .master)
-        intake.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
-        intake.begin(
+        machine.note(TopologyPoll(topology: Topology(mode: .standalone, nodes: [master]), ownWord: [:], number: 0))
+        machine.begin(
             token: FencingToken(rawValue: token),
             progress: Dictionary(uniqueKeysWithValues: progress.map { ($0.runID, $0) }), now: 1_000)
-        return intake
+        return machine
     }
 
     private func heard(_ ordinal: UInt64, _ key: String) -> HeardExpiration {
@@ -29,90 +29,90 @@ struct IntakeTests {
     }
 
     @Test func whatThePredecessorLeftOfAProcessNeverHeardIsAskedFor() throws {
-        var intake = intake([
+        var machine = machine([
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
                 write: 1)
         ])
-        let none = intake.take(1)
+        let none = machine.take(1)
         #expect(none.isEmpty)
-        let hole = try #require(intake.takeNews().holes.first)
+        let hole = try #require(machine.takeActions().holes.first)
         #expect(hole.runID == "gone" && hole.ordinals == 3...3 && hole.survey == nil)
         _ = logs["gone"]?.insert([heard(3, "k:3")], look: 0, now: 1_000)
-        let isFilled = intake.settle(hole, .answered) != nil
+        let isFilled = machine.settle(hole, .answered) != nil
         #expect(isFilled)
-        let work = intake.take(1)
-        #expect(work.map(\.ordinal) == [3])
+        let delivery = machine.take(1)
+        #expect(delivery.map(\.ordinal) == [3])
         // And what lay behind its end, of which nobody knows whether there was anything.
-        _ = intake.take(1)
-        let survey = try #require(intake.takeNews().holes.first)
+        _ = machine.take(1)
+        let survey = try #require(machine.takeActions().holes.first)
         #expect(survey.survey == .meanwhile && survey.ordinals.lowerBound == 6)
         _ = logs["gone"]?.insert([heard(6, "k:6")], look: 0, now: 1_000)
-        _ = intake.settle(survey, .answered)
-        let behind = intake.take(1)
+        _ = machine.settle(survey, .answered)
+        let behind = machine.take(1)
         #expect(behind.map(\.ordinal) == [6])
     }
 
     /// What a leader asks about a process that is gone, each time all it may.
-    private func survey(_ intake: inout Intake) -> Repairer.Hole? {
-        _ = intake.take(1)
-        return intake.takeNews().holes.first { $0.survey == .behind }
+    private func survey(_ machine: inout DeliveryMachine) -> Repairer.Hole? {
+        _ = machine.take(1)
+        return machine.takeActions().holes.first { $0.survey == .behind }
     }
 
     @Test("peers that keep silent are asked again, but not for ever; a peer that comes back is asked as well")
     func surveysAreRepeated() throws {
-        var intake = intake([
+        var machine = machine([
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
         ])
         logs.log(of: "present", at: node).hear([])
-        intake.note(peers: ["a", "b"])
+        machine.note(peers: ["a", "b"])
         for _ in 0..<10 {
-            let hole = try #require(survey(&intake))
-            _ = intake.settle(hole, .unanswered)
+            let hole = try #require(survey(&machine))
+            _ = machine.settle(hole, .unanswered)
         }
-        let eleventh = survey(&intake)
+        let eleventh = survey(&machine)
         #expect(eleventh == nil)
-        intake.note(peers: ["a"])
-        let fewer = survey(&intake)
+        machine.note(peers: ["a"])
+        let fewer = survey(&machine)
         #expect(fewer == nil)
-        intake.note(peers: ["a", "c"])
-        let other = try #require(survey(&intake))
-        _ = intake.settle(other, .answered)
-        let enough = survey(&intake)
+        machine.note(peers: ["a", "c"])
+        let other = try #require(survey(&machine))
+        _ = machine.settle(other, .answered)
+        let enough = survey(&machine)
         #expect(enough == nil)
     }
 
     @Test("a process that this replica cannot hear is asked for while it lives, and once more when it is gone")
     func aProcessThatOnlyPeersHear() throws {
-        var intake = intake([
+        var machine = machine([
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
         ])
-        _ = intake.take(1)
-        let meanwhile = try #require(intake.takeNews().holes.first)
+        _ = machine.take(1)
+        let meanwhile = try #require(machine.takeActions().holes.first)
         #expect(meanwhile.survey == .meanwhile && meanwhile.ordinals.lowerBound == 6)
-        _ = intake.settle(meanwhile, .answered)
-        let none = survey(&intake)
+        _ = machine.settle(meanwhile, .answered)
+        let none = survey(&machine)
         #expect(none == nil)
         logs.log(of: "present", at: node).hear([])
-        let behind = survey(&intake)
+        let behind = survey(&machine)
         #expect(behind?.ordinals.lowerBound == 6)
     }
 
     @Test("a process that came and went unheard is asked for once a peer has told of it")
     func whatOnlyFollowersHeard() throws {
         logs.log(of: "present", at: node).hear([])
-        var intake = intake()
-        _ = intake.take(1)
+        var machine = machine()
+        _ = machine.take(1)
         logs.learn(of: [HeardProcess(runID: "between", node: "\(node)")], now: 1_000)
-        let none = intake.take(1)
-        let survey = try #require(intake.takeNews().holes.first { $0.runID == "between" })
+        let none = machine.take(1)
+        let survey = try #require(machine.takeActions().holes.first { $0.runID == "between" })
         #expect(none.isEmpty && survey.survey == .before)
         _ = logs["between"]?.insert([heard(4, "k:4"), heard(5, "k:5")], look: 0, now: 1_000)
-        _ = intake.settle(survey, .answered)
-        let work = Array(intake.take(1)) + Array(intake.take(1))
-        #expect(work.map(\.ordinal) == [4, 5])
+        _ = machine.settle(survey, .answered)
+        let delivery = Array(machine.take(1)) + Array(machine.take(1))
+        #expect(delivery.map(\.ordinal) == [4, 5])
     }
 
     @Test("what a peer has found to be a deposed master's is passed over, and is no loss")
@@ -121,25 +121,25 @@ struct IntakeTests {
         _ = log.insert(
             [HeardExpiration(ordinal: 6, database: 0, receivedAt: 1_000, standing: .disowned, key: Array("k:6".utf8))],
             look: 0, now: 1_000)
-        var intake = intake([
+        var machine = machine([
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5), token: 1, write: 1)
         ])
-        let none = intake.take(1)
+        let none = machine.take(1)
         #expect(none.isEmpty)
-        #expect(intake.takeNews().ignored == [node: 1])
+        #expect(machine.takeActions().ignored == [node: 1])
     }
 
     @Test func theAnswerToAFormerTermIsNotThisTerms() throws {
         let progress = Progress(
             runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
             write: 1)
-        var former = intake([progress], token: 7)
+        var former = machine([progress], token: 7)
         _ = former.take(1)
-        let old = try #require(former.takeNews().holes.first)
-        var present = intake([progress], token: 8)
+        let old = try #require(former.takeActions().holes.first)
+        var present = machine([progress], token: 8)
         _ = present.take(1)
-        let new = try #require(present.takeNews().holes.first)
+        let new = try #require(present.takeActions().holes.first)
         let isFilledByOld = present.settle(old, .answered) != nil
         let isFilledByNew = present.settle(new, .answered) != nil
         #expect(!isFilledByOld && isFilledByNew)
@@ -151,30 +151,30 @@ struct IntakeTests {
         log.hear(
             Array(repeating: "k:hot", count: 3000) + (0..<3000).map { "k:stuck:\($0)" }
                 + (0..<20).map { "k:other:\($0)" })
-        var intake = intake()
+        var machine = machine()
         var others = 0
         var stuck = 0
         for _ in 0..<10_000 {
-            let works = intake.take(Batch.limit)
-            if works.isEmpty { break }
-            for work in works {
-                switch "\(work.key)" {
+            let deliveries = machine.take(Batch.limit)
+            if deliveries.isEmpty { break }
+            for delivery in deliveries {
+                switch "\(delivery.key)" {
                 case "k:hot": break
                 case let key where key.hasPrefix("k:stuck"):
-                    intake.postpone(work, to: .seconds(1))
+                    machine.postpone(delivery, to: .seconds(1))
                     stuck += 1
                 default:
-                    intake.finish(work)
+                    machine.finish(delivery)
                     others += 1
                 }
             }
         }
         #expect(others == 20 && stuck == 3000)
-        let account = try #require(intake.accounts().first?.account)
+        let account = try #require(machine.accounts().first?.account)
         // One runs, and so many may wait behind it.
-        #expect(account.lost == 3000 - 1 - UInt64(WaitingRoom.Bounds().line))
+        #expect(account.lost == 3000 - 1 - UInt64(WaitingRoom.Bounds().perKey))
         #expect(account.imbalance == 0)
-        let told = intake.takeNews().surplus
+        let told = machine.takeActions().surplus
         #expect(told.count == Int(account.lost) && told.allSatisfy { "\($0.key)" == "k:hot" })
     }
 
@@ -182,36 +182,36 @@ struct IntakeTests {
     func surplusOfOneStretch() throws {
         let log = logs.log(of: "run", at: node)
         log.hear((0..<300).map { $0 % 3 == 0 ? "unwanted" : "k:hot" })
-        var intake = intake(bounds: .init(line: 2, entries: 3))
+        var machine = machine(bounds: .init(perKey: 2, entries: 3))
         var handled: [UInt64] = []
         while true {
-            let works = intake.take(Batch.limit)
-            if works.isEmpty { break }
-            for work in works {
-                handled.append(work.ordinal)
-                intake.finish(work)
+            let deliveries = machine.take(Batch.limit)
+            if deliveries.isEmpty { break }
+            for delivery in deliveries {
+                handled.append(delivery.ordinal)
+                machine.finish(delivery)
             }
         }
         #expect(handled == [2, 299, 300])
-        let account = try #require(intake.accounts().first?.account)
+        let account = try #require(machine.accounts().first?.account)
         #expect(account.handled == 3 && account.ignored == 100 && account.lost == 197 && account.pending == 0)
         #expect(account.imbalance == 0)
-        #expect(intake.cursor("run") == Cursor(through: 300))
+        #expect(machine.cursor("run") == Cursor(through: 300))
     }
 
     @Test func aPendingNumberOfAnUnwantedKeyIsPassedOver() throws {
         let log = logs.log(of: "gone", at: node)
         _ = log.insert([heard(3, "{lapse-12}:x:lock")], look: 0, now: 1_000)
-        var intake = intake([
+        var machine = machine([
             Progress(
                 runID: "gone", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1,
                 write: 1)
         ])
-        let none = intake.take(1)
-        let news = intake.takeNews()
+        let none = machine.take(1)
+        let news = machine.takeActions()
         #expect(none.isEmpty)
         #expect(news.ignored == [node: 1])
-        #expect(intake.cursor("gone")?.pending.isEmpty == true)
+        #expect(machine.cursor("gone")?.pending.isEmpty == true)
     }
 
     /// A peer that noticed earlier has other expirations under these numbers, which are handled here under theirs.
@@ -220,20 +220,20 @@ struct IntakeTests {
         log.subscriptionBegan()
         try log.hear("lapse:test", "nonce")
         _ = log.resolve(counter: 0)
-        var intake = intake()
+        var machine = machine()
         try log.hear(EventChannel.name(0), "k:1")
         try log.hear("lapse:test", "nonce")
         _ = log.resolve(counter: 4)
-        let work = intake.take(4)
-        #expect(work.map(\.ordinal) == [1])
-        let nothing = intake.take(4)
+        let delivery = machine.take(4)
+        #expect(delivery.map(\.ordinal) == [1])
+        let nothing = machine.take(4)
         #expect(nothing.isEmpty)
-        let hole = try #require(intake.takeNews().holes.first)
+        let hole = try #require(machine.takeActions().holes.first)
         #expect(hole.ordinals == 2...4 && hole.isUnannounced)
         var inquiry = RepairInquiry(hole, peers: ["b", "c"])
         let step = inquiry.next(now: .seconds(1), leads: true)
         #expect(step == .over(.answered))
-        let lost = intake.settle(hole, .answered)
+        let lost = machine.settle(hole, .answered)
         #expect(lost == 3)
     }
 
@@ -243,17 +243,17 @@ struct IntakeTests {
         log.subscriptionBegan()
         try log.hear("lapse:test", "nonce")
         _ = log.resolve(counter: 0)
-        var intake = intake()
+        var machine = machine()
         try log.hear(EventChannel.name(0), "k:1")
         try log.hear("lapse:test", "nonce")
         _ = log.resolve(counter: 4, flagsWereFine: true)
         try log.hear(EventChannel.name(0), "k:5")
-        let work = Array(intake.take(4)) + Array(intake.take(4))
-        #expect(work.map(\.ordinal) == [1, 5])
-        let news = intake.takeNews()
+        let delivery = Array(machine.take(4)) + Array(machine.take(4))
+        #expect(delivery.map(\.ordinal) == [1, 5])
+        let news = machine.takeActions()
         #expect(news.holes.isEmpty && news.unannounced == [node: 3])
-        for one in work { intake.finish(one) }
-        let account = try #require(intake.accounts().first?.account)
+        for one in delivery { machine.finish(one) }
+        let account = try #require(machine.accounts().first?.account)
         #expect(account.announced == 5 && account.handled == 2 && account.unannounced == 3 && account.lost == 0)
         #expect(account.imbalance == 0)
     }
@@ -265,16 +265,16 @@ struct IntakeTests {
         try log.hear("lapse:test", "nonce")
         _ = log.resolve(counter: 100)
         try log.hear(EventChannel.name(0), "k:1")
-        var intake = intake([
+        var machine = machine([
             Progress(runID: "run", node: "10.0.0.1:6379", base: 5, cursor: Cursor(through: 105), token: 1, write: 1)
         ])
-        let early = intake.take(1)
+        let early = machine.take(1)
         #expect(early.isEmpty)
         try log.hear("lapse:test", "nonce")
         let finding = log.resolve(counter: 101)
         #expect(finding == .renumbered(after: 100, by: 5))
-        let work = intake.take(1)
-        #expect(work.map(\.ordinal) == [106] && work.map(\.key) == [ExpirationKey("k:1")])
+        let delivery = machine.take(1)
+        #expect(delivery.map(\.ordinal) == [106] && delivery.map(\.key) == [ExpirationKey("k:1")])
     }
 
     @Test(arguments: [

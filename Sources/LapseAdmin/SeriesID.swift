@@ -1,5 +1,5 @@
 /// Where a series stands: the family's name and its own labels.
-struct SeriesPlace: Sendable, Hashable {
+struct SeriesID: Sendable, Hashable {
     let family: String
     let labels: LabelSet
 }

@@ -1,5 +1,5 @@
 /// How far the leader is, and what became of everything before that: for the registers, the status and the metrics.
-extension Intake {
+extension DeliveryMachine {
     /// One log's account.
     package struct LogAccount: Sendable {
         package var runID: String
@@ -12,7 +12,7 @@ extension Intake {
         guard phase != .idle else { return [] }
         writes += 1
         return logs.all.compactMap { log in
-            machine.cursor(log.runID).map {
+            cursors[log.runID].map {
                 Progress(
                     runID: log.runID, node: "\(log.address)", base: log.base, cursor: $0, token: token, write: writes,
                     account: account(log))
@@ -22,9 +22,9 @@ extension Intake {
 
     /// Whether every log that may hold something owed has been opened, and none waits for its peers.
     package var isWhole: Bool {
-        guard phase == .running, repairing.isEmpty, news.holes.isEmpty else { return false }
+        guard phase == .running, repairing.isEmpty, actions.holes.isEmpty else { return false }
         return logs.all.allSatisfy { log in
-            machine.place(of: log.runID) != nil
+            cursors.index(of: log.runID) != nil
                 || !log.isSubscribed && log.counts.entries == 0 && progressAtBegin[log.runID] == nil
         }
     }
@@ -40,7 +40,7 @@ extension Intake {
     /// A log that waits to be opened has an account as well: everything from where its cursor will begin is to come.
     private func account(_ log: NodeLog) -> NodeAccount? {
         let last = log.counts.last
-        if let account = machine.account(log.runID, last: last ?? 0) { return account }
+        if let account = cursors.account(log.runID, last: last ?? 0) { return account }
         let cursor = progressAtBegin[log.runID]?.cursor ?? log.baseline.map { Cursor(through: $0) }
         return cursor.map { Tally($0).account($0, last: last ?? 0) }
     }
@@ -49,9 +49,11 @@ extension Intake {
     package func backlog() -> [String: UInt64] {
         Dictionary(
             logs.all.compactMap { log in
-                guard let cursor = machine.cursor(log.runID) else { return nil }
+                guard let cursor = cursors[log.runID] else { return nil }
                 let last = max(log.counts.last ?? 0, cursor.through)
                 return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
             }, uniquingKeysWith: { first, _ in first })
     }
+
+    package func cursor(_ runID: String) -> Cursor? { cursors[runID] }
 }

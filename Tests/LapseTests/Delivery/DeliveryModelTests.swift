@@ -5,37 +5,37 @@ import Testing
 
 /// Random traffic on few keys: the expirations of one key are handled in order and never two at once (I10), and what is
 /// pending is exact at every step.
-struct DispatchModelTests {
+struct DeliveryModelTests {
     private struct Model {
-        var machine = DispatchMachine()
-        var underWay: [Work] = []
+        var machine = DeliveryMachine.leading()
+        var underWay: [Delivery] = []
         var began: [String: [UInt64]] = [:]
         var admitted: [String: [UInt64]] = [:]
         var open: Set<UInt64> = []
         var ordinal: UInt64 = 0
         var now = Duration.zero
 
-        init() { machine.open("run", at: Cursor(through: 0)) }
+        init() { machine.cursors.open("run", at: Cursor(through: 0)) }
 
         mutating func admit(_ key: String) {
             ordinal += 1
-            machine.admit(.some(key, ordinal))
+            machine.admitHere(.some(key, ordinal))
             admitted[key, default: []].append(ordinal)
             open.insert(ordinal)
         }
 
         mutating func take(_ limit: Int) {
-            for work in machine.take(limit) {
-                #expect(!underWay.contains { $0.key == work.key }, "two of one key at once")
-                if work.attempt == 1 { began["\(work.key)", default: []].append(work.ordinal) }
-                underWay.append(work)
+            for delivery in machine.take(limit) {
+                #expect(!underWay.contains { $0.key == delivery.key }, "two of one key at once")
+                if delivery.attempt == 1 { began["\(delivery.key)", default: []].append(delivery.ordinal) }
+                underWay.append(delivery)
             }
         }
 
         mutating func finish(_ index: Int) {
-            let work = underWay.remove(at: index)
-            machine.finish(work)
-            open.remove(work.ordinal)
+            let delivery = underWay.remove(at: index)
+            machine.finish(delivery)
+            open.remove(delivery.ordinal)
         }
 
         mutating func check() {
@@ -62,7 +62,7 @@ struct DispatchModelTests {
                 let delay = Duration.milliseconds(Int.random(in: 0...100, using: &random))
                 model.machine.retry(model.underWay.remove(at: index), at: model.now + delay)
             default:
-                let next = model.machine.wake(now: model.now)
+                let next = model.machine.releaseDue(now: model.now)
                 #expect(next.map { $0 > model.now } ?? true)
             }
             model.check()
@@ -76,7 +76,7 @@ struct DispatchModelTests {
     private func drain(_ model: inout Model) {
         for _ in 0..<10_000 where !model.open.isEmpty {
             model.now += .seconds(1)
-            _ = model.machine.wake(now: model.now)
+            _ = model.machine.releaseDue(now: model.now)
             model.take(3)
             if !model.underWay.isEmpty { model.finish(0) }
         }

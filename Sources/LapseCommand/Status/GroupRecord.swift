@@ -5,7 +5,7 @@ import RESP
 import RedisClient
 
 /// What lies beside the lock: the leader's progress, and which replicas were seen when.
-struct ProgressJournal: Sendable {
+struct GroupRecord: Sendable {
     /// By run ID.
     var progress: [String: Progress] = [:]
     /// By run ID.
@@ -16,15 +16,15 @@ struct ProgressJournal: Sendable {
     var unread = 0
 
     /// The newest of what the registers hold. One that does not answer is left out.
-    static func read(_ places: [ElectionKeys], _ client: KeyedClient) async -> ProgressJournal {
-        await withTaskGroup(of: ProgressJournal.self) { group in
+    static func read(_ places: [ElectionKeys], _ client: KeyedClient) async -> GroupRecord {
+        await withTaskGroup(of: GroupRecord.self) { group in
             for place in places {
                 group.addTask {
                     let reply = try? await client.run(script, keys: [place.progress, place.members])
-                    return reply?.array.map(ProgressJournal.init) ?? ProgressJournal(unread: 1)
+                    return reply?.array.map(GroupRecord.init) ?? GroupRecord(unread: 1)
                 }
             }
-            var all = ProgressJournal()
+            var all = GroupRecord()
             for await one in group {
                 all.progress = Progress.newest([all.progress, one.progress])
                 all.accounts.merge(one.accounts) { $1.isNewer(than: $0) ? $1 : $0 }

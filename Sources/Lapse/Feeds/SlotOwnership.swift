@@ -36,7 +36,7 @@ package import RedisClient
 /// Row 5 is a master that goes on after its successor was seen, a forged message, or the copy of one
 /// that a cluster carries to every node. A silence that is the connection's and not the node's (it
 /// answers elsewhere all the while) casts no doubt.
-package struct Ownership: Sendable {
+package struct SlotOwnership: Sendable {
     package enum Verdict: Sendable, Equatable {
         case counts
         /// Announced by a node that did not own the slot: a duplicate, or forged. There is proof.
@@ -95,7 +95,7 @@ package struct Ownership: Sendable {
     }
 }
 
-extension Ownership {
+extension SlotOwnership {
     /// What is known of one node.
     package struct OfNode: Sendable {
         package let needsSlot: Bool
@@ -147,7 +147,7 @@ extension Ownership {
 
 extension ExpirationLog.Provenance {
     /// What a peer has told, which needs no look.
-    fileprivate var peersWord: Ownership.Verdict? {
+    fileprivate var peersWord: SlotOwnership.Verdict? {
         switch self {
         case .vouched: .counts
         case .disowned: .ignored

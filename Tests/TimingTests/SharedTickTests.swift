@@ -3,8 +3,8 @@ import Testing
 
 @testable import Timing
 
-struct BeatTests {
-    private let beat = Beat(every: .milliseconds(500), phase: 123_000_000)
+struct SharedTickTests {
+    private let beat = SharedTick(every: .milliseconds(500), phase: 123_000_000)
 
     private func next(afterMilliseconds now: UInt64) -> UInt64 {
         beat.next(after: .uptimeNanoseconds(now * 1_000_000)).uptimeNanoseconds / 1_000_000
@@ -23,7 +23,7 @@ struct BeatTests {
 
     @Test(arguments: [1, 7, 500, 1000] as [Int64], [0, 1, 499_999_999, 999_999_999] as [Int64])
     func isAtLeastHalfAndAtMostOneAndAHalfPeriodsAway(_ milliseconds: Int64, _ phase: Int64) {
-        let beat = Beat(every: .milliseconds(milliseconds), phase: phase)
+        let beat = SharedTick(every: .milliseconds(milliseconds), phase: phase)
         let period = milliseconds * 1_000_000
         for now: Int64 in stride(from: 0, to: 5_000_000_000, by: 37_123_457) {
             let from = NIODeadline.uptimeNanoseconds(UInt64(now))

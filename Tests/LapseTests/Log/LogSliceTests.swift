@@ -4,7 +4,7 @@ import Testing
 @testable import Lapse
 @testable import RESP
 
-struct ExcerptTests {
+struct LogSliceTests {
     private static let node = NodeProcess(runID: "run", node: "10.0.0.1:6379")
 
     private static func key(_ ordinal: UInt64) -> [UInt8] {
@@ -28,14 +28,14 @@ struct ExcerptTests {
         for begin in UInt64(1)...200 {
             let chunk = log.copy(from: begin, upTo: 20, bytes: 500)
             #expect(chunk.first == begin && (1...20).contains(chunk.count))
-            let excerpt = Excerpt(chunk, of: Self.node, since: 100)
+            let slice = LogSlice(chunk, of: Self.node, since: 100)
             for index in 0..<chunk.count {
                 let ordinal = begin + UInt64(index)
-                #expect(excerpt.ordinal(index) == ordinal)
-                #expect(excerpt.withKey(index) { [UInt8](copying: $0) } == Self.key(ordinal))
-                #expect(excerpt.database(index) == UInt16(ordinal % 3))
-                #expect(excerpt.received(index) == ordinal)
-                #expect(excerpt.origin(index) == (ordinal < 100 ? .takeover : .live))
+                #expect(slice.ordinal(index) == ordinal)
+                #expect(slice.withKey(index) { [UInt8](copying: $0) } == Self.key(ordinal))
+                #expect(slice.database(index) == UInt16(ordinal % 3))
+                #expect(slice.received(index) == ordinal)
+                #expect(slice.origin(index) == (ordinal < 100 ? .takeover : .live))
             }
             let bytes = (begin...chunk.last).reduce(0) { $0 + Self.key($1).count }
             #expect(chunk.count == 1 || bytes <= 500)
@@ -69,8 +69,8 @@ struct ExcerptTests {
     }
 
     @Test func theSameOneIsEqualInWhateverExcerpt() {
-        let long = Excerpt(log.copy(from: 3, upTo: 9, bytes: 500), of: Self.node, since: 0)
-        let short = Excerpt(log.copy(from: 5, upTo: 1, bytes: 500), of: Self.node, since: 0)
+        let long = LogSlice(log.copy(from: 3, upTo: 9, bytes: 500), of: Self.node, since: 0)
+        let short = LogSlice(log.copy(from: 5, upTo: 1, bytes: 500), of: Self.node, since: 0)
         #expect(Expiration(long, 2) == Expiration(short, 0))
         #expect(Expiration(long, 1) != Expiration(short, 0))
     }

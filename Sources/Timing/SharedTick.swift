@@ -3,7 +3,7 @@ package import NIOCore
 /// Instants a period apart, the same for everybody in this process: what is due for a hundred nodes wakes it once.
 ///
 /// Each process has a phase of its own, so that a group of replicas does not ask all nodes at the same instant.
-package struct Beat: Sendable {
+package struct SharedTick: Sendable {
     package let period: TimeAmount
     private let phase: Int64
     private static let phaseOfProcess = Int64.random(in: 0..<1_000_000_000)

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Lapse
 
-struct DispatchMachineTests {
-    private func machine(_ works: [Work]) -> DispatchMachine {
-        var machine = DispatchMachine()
-        machine.open("run", at: Cursor(through: 0))
-        for work in works { machine.admit(work) }
+struct DeliveryMachineTests {
+    private func machine(_ deliveries: [Delivery]) -> DeliveryMachine {
+        var machine = DeliveryMachine.leading()
+        machine.cursors.open("run", at: Cursor(through: 0))
+        for delivery in deliveries { machine.admitHere(delivery) }
         return machine
     }
 
@@ -33,9 +33,9 @@ struct DispatchMachineTests {
         let taken = machine.take(10)
         machine.retry(taken[0], at: .seconds(5))
         machine.finish(taken[1])
-        #expect(machine.wake(now: .seconds(4)) == .seconds(5))
+        #expect(machine.releaseDue(now: .seconds(4)) == .seconds(5))
         #expect(machine.take(10).isEmpty)
-        #expect(machine.wake(now: .seconds(5)) == nil)
+        #expect(machine.releaseDue(now: .seconds(5)) == nil)
         let again = machine.take(10)
         #expect(again.map(\.ordinal) == [1])
         #expect(again.map(\.attempt) == [2])
@@ -49,7 +49,7 @@ struct DispatchMachineTests {
         machine.retry(taken[0], at: .seconds(3))
         machine.retry(taken[1], at: .seconds(1))
         machine.retry(taken[2], at: .seconds(1))
-        #expect(machine.wake(now: .seconds(2)) == .seconds(3))
+        #expect(machine.releaseDue(now: .seconds(2)) == .seconds(3))
         #expect(machine.take(10).map(\.ordinal) == [2, 3])
     }
 
@@ -63,11 +63,11 @@ struct DispatchMachineTests {
 
     @Test func cursorsFollow() {
         var machine = machine([.some("a", 1)])
-        machine.skip("run", through: 7)
-        machine.open("run", at: Cursor(through: 99))
+        machine.cursors.skip("run", through: 7, as: .ignored)
+        machine.cursors.open("run", at: Cursor(through: 99))
         #expect(machine.cursors["run"] == Cursor(through: 7, pending: [1]), "an open log is not opened again")
-        machine.open("other", at: Cursor(through: 3, pending: [2, 3]))
-        machine.drop("other", 2)
+        machine.cursors.open("other", at: Cursor(through: 3, pending: [2, 3]))
+        machine.cursors.finish("other", 2, as: .lost)
         #expect(machine.cursors["other"] == Cursor(through: 3, pending: [3]))
         machine.finish(machine.take(1)[0])
         #expect(machine.cursors["run"] == Cursor(through: 7))
@@ -77,9 +77,9 @@ struct DispatchMachineTests {
     @Test("a batch that is counted at once leaves what each of it alone would leave", arguments: 0..<30)
     func batchesCountAsTheirParts(_ seed: UInt64) {
         var random = RandomSource.seeded(seed)
-        var machine = DispatchMachine()
+        var machine = DeliveryMachine.leading()
         for run in ["a", "b"] {
-            machine.open(run, at: Cursor(through: 0))
+            machine.cursors.open(run, at: Cursor(through: 0))
             var log = ExpirationLog()
             for ordinal in UInt64(1)...200 {
                 let key = Array("\(run)\(Int.random(in: 0..<150, using: &random))".utf8)
@@ -90,14 +90,16 @@ struct DispatchMachineTests {
             }
             while let next = log.next(after: machine.cursor(run)?.through ?? 0) {
                 let chunk = log.copy(from: next, upTo: .random(in: 1...70, using: &random), bytes: 1 << 10)
-                let source = machine.source(Excerpt(chunk, of: NodeProcess(runID: run, node: "n"), since: 0))
-                var list = WorkList(of: source, reserving: chunk.count)
-                machine.take(0..<chunk.count, of: source)
+                let slice = LogSlice(
+                    chunk, of: NodeProcess(runID: run, node: "n"), since: 0, cursorIndex: machine.cursors.index(of: run)
+                )
+                var list = DeliveryList(of: slice, reserving: chunk.count)
+                machine.take(0..<chunk.count, of: slice)
                 for index in 0..<chunk.count {
-                    let line = chunk.withKey(index) { KeyLine($0, database: 0) }
-                    machine.admit(WorkItem(index, line: line), of: source, to: &list)
+                    let hash = chunk.withKey(index) { KeyHash($0, database: 0) }
+                    machine.admit(DeliveryEntry(index, hash), of: slice, to: &list)
                 }
-                machine.add(list)
+                machine.ready.append(list)
             }
         }
         var single = machine
@@ -110,8 +112,10 @@ struct DispatchMachineTests {
             for finished in [some, all & ~some] {
                 machine.finish(finished, of: taken)
                 for index in taken.indices where finished & 1 << UInt64(index) != 0 { single.finish(same[index]) }
-                #expect(machine.cursors == single.cursors && machine.pendingCount == single.pendingCount)
-                for run in ["a", "b"] { #expect(machine.account(run, last: 200) == single.account(run, last: 200)) }
+                #expect(machine.cursors.all == single.cursors.all && machine.pendingCount == single.pendingCount)
+                for run in ["a", "b"] {
+                    #expect(machine.cursors.account(run, last: 200) == single.cursors.account(run, last: 200))
+                }
             }
         }
         #expect(machine.pendingCount == 0)

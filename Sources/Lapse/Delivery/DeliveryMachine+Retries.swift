@@ -1,0 +1,40 @@
+/// What could not be handled is begun again later; meanwhile its key waits, and no other.
+extension DeliveryMachine {
+    /// Another attempt at `due`, by the monotonic clock.
+    ///
+    /// - Returns: false if too many wait for a retry: it is still handed out.
+    @discardableResult
+    package mutating func retry(_ delivery: Delivery, at due: Duration) -> Bool {
+        guard waiting.hasRoom else { return false }
+        delay(delivery.again, to: due)
+        return true
+    }
+
+    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is lost.
+    package mutating func postpone(_ delivery: Delivery, to due: Duration) {
+        guard waiting.hasRoom else {
+            givenUp.append(delivery)
+            countGivenUp()
+            handedOut -= 1
+            return leave(delivery.keyHash)
+        }
+        delay(delivery, to: due)
+    }
+
+    private mutating func delay(_ delivery: Delivery, to due: Duration) {
+        handedOut -= 1
+        retries.add(waiting.enter(delivery), due: due)
+    }
+
+    /// Makes the retries ready whose time has come; returns when the next one is due, by the monotonic clock.
+    package mutating func releaseDue(now: Duration) -> Duration? {
+        while let delivery = retries.popDue(now: now) {
+            waiting.leave(delivery)
+            due.append(delivery)
+        }
+        return retries.next
+    }
+
+    /// When the next retry is due, by the monotonic clock.
+    var nextRetry: Duration? { retries.next }
+}
