@@ -45,7 +45,7 @@ package struct RepairReply {
     private var isOver = false
     /// Expirations told so far.
     package private(set) var count = 0
-    /// How often it may be unable to tell: as long as a leader waits.
+    /// How often it may be unable to tell: 5.5 s, less than a leader waits (8 s, `RepairInquiry`).
     private static let patience = 55
     /// How often its connection may still have to bring what is asked for: as much as 25 MB at 1 MB/s.
     private static let patienceForConnection = 250
