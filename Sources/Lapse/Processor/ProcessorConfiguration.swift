@@ -94,7 +94,8 @@ public struct ProcessorConfiguration: Sendable {
     /// The most bytes to keep in all logs together, counted as they lie in memory; past it the largest logs lose their oldest,
     /// which counts as lost if it was not handled. Nil for half of what the control group may use, else 1 GiB.
     public var logTotalBytes: Int?
-    /// The longest to keep an expiration in a log. What is dropped before it was handled counts as lost.
+    /// The longest to keep an expiration in a log of which no leader has written progress yet, or whose leader waits for a proof that
+    /// the node may announce it. What is dropped before it was handled counts as lost.
     public var logAge: Duration = .seconds(60)
     /// How long handlers may take to finish at shutdown; then they are cancelled and left to the next leader.
     public var drain: Duration = .seconds(10)
