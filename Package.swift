@@ -280,8 +280,8 @@ for election in ["LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul",
     }
 }
 
-// The parts, counted. They see what is `package`, so they belong to this package; but nobody who uses it should have to fetch
-// the tool that counts, and a trait cannot leave out a target. So it is there for who asks: `scripts/bench-counts` does.
+// The parts, counted. They see what is `package`, so they belong to this package; but a user of it should not have to fetch
+// the tool that counts, and a trait cannot leave out a target. So it is there on request: `scripts/bench-counts` asks for it.
 if Context.environment["LAPSE_BENCHMARKS"] != nil {
     package.dependencies.append(
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))

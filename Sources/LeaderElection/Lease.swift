@@ -4,7 +4,7 @@ package import Timing
 /// The right to act as the leader until a time. Any thread may ask at any moment: the answer is two clocks
 /// and a memory, never the network and never a lock.
 public final class Lease: Sendable {
-    // Nanoseconds until which handlers may be called. The wall clock's limit is written first and read last: whoever sees a
+    // Nanoseconds until which handlers may be called. The wall clock's limit is written first and read last: a reader of a
     // new monotonic limit sees the wall clock's limit of the same window, or of a later one. A window never ends before
     // its predecessor by the monotonic clock, so an old monotonic limit beside a new one of the wall clock allows nothing
     // that the new window does not.

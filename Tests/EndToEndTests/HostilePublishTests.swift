@@ -9,7 +9,7 @@ struct HostilePublishTests {
     private let channel = "lapse:peers"
     private let events = "__keyevent@0__:expired"
 
-    /// The same as many replicas, with a log of so many kilobytes that nobody has handled.
+    /// The same as many replicas, with a log of so many kilobytes that no handler has seen.
     private func group(
         _ server: ThrowawayServer, backlog kilobytes: Int, extra: [String] = []
     ) async throws -> PeerGroup {

@@ -183,7 +183,7 @@ import ThrowawayRedis
         first.signal(SIGTERM)
         _ = try await first.end()
 
-        // Nobody there: a stop ends the wait.
+        // No server is there: a stop ends the wait.
         let lonely = try LapseBinary.start(["elect", "--redis", "redis://127.0.0.1:1", "--", "true"])
         try await waitUntil("it waits", within: .seconds(10)) {
             lonely.text.errors.contains("waiting for Redis") ? nil : lonely.text.errors

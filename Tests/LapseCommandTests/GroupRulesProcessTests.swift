@@ -26,7 +26,7 @@ import ThrowawayStores
         for child in children { #expect(try await child.end(within: .seconds(30)).code == 0) }
     }
 
-    /// 60 keys expire; each is handled once, whoever leads.
+    /// 60 keys expire; each is handled once, whichever replica leads.
     private func expectOnce(_ server: ThrowawayServer, _ children: [LapseBinary.Child]) async throws {
         func keys() -> [String] {
             children.flatMap(\.lines).compactMap { line in

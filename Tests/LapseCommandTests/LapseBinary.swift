@@ -25,7 +25,7 @@ struct LapseBinary: Sendable {
     ///
     /// - Parameters:
     ///   - redirection: what a shell does with its streams, such as `>&-`.
-    ///   - readsOutput: whether anybody reads its stdout.
+    ///   - readsOutput: whether its stdout is read.
     static func start(
         _ arguments: [String], environment: [String: String] = [:], redirected redirection: String? = nil,
         readsOutput: Bool = true
@@ -93,7 +93,7 @@ struct LapseBinary: Sendable {
 
         func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
-        /// Nobody reads its output any more.
+        /// Its output is read no more.
         func closeOutput() throws {
             output.fileHandleForReading.readabilityHandler = nil
             isRead.withLock { $0 = false }

@@ -156,7 +156,7 @@ import Testing
     }
 }
 
-/// A file that is gone when nobody needs it any more.
+/// A file that is removed with its last reference.
 final class TemporaryFile: Sendable {
     private let url = FileManager.default.temporaryDirectory.appending(path: "lapse-test-\(UUID().uuidString)")
     var path: String { url.path }

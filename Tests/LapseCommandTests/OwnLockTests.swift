@@ -3,7 +3,7 @@ import LeaderElectionRedis
 import Testing
 import ThrowawayRedis
 
-/// Lapse's own lock runs out like any key, and the server counts it, whoever listens.
+/// Lapse's own lock runs out like any key, and the server counts it, whether a replica listens or not.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct OwnLockTests {
     private func start(_ server: ThrowawayServer, _ id: String) async throws -> LapseBinary.Child {
         let child = try LapseBinary.start(
@@ -18,7 +18,7 @@ import ThrowawayRedis
         child.text.errors.split(separator: "\n").filter { $0.contains(" gap ") }.map(String.init)
     }
 
-    /// Leaves a lock behind that runs out while nobody listens, and progress that does not know of it.
+    /// Leaves a lock behind that runs out while no replica listens, and progress that does not know of it.
     private func crash(_ child: LapseBinary.Child, _ server: ThrowawayServer) async throws {
         try await server.script(["SET before v PX 20"])
         let progress = ElectionKeys.registers(1, name: "default")[0].progress

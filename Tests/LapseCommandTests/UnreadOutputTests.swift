@@ -8,7 +8,7 @@ import ThrowawayRedis
 
 @testable import LapseCommand
 
-/// Results that nobody gets: stdout full, closed or unread.
+/// Results that are not read: stdout full, closed or unread.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct UnreadOutputTests {
     /// The end of a command whose stdout a shell redirects.
     private func run(_ arguments: [String], _ redirection: String) async throws -> LapseBinary.Run {

@@ -58,7 +58,7 @@ struct DoctorAccessTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await processor.run() }
             group.addTask {
-                // Again and again until the feeds listen and somebody leads.
+                // Again and again until the feeds listen and a replica leads.
                 var round = 0
                 while !Task.isCancelled {
                     try await server.cli("-c", "SET", "good:\(round)", "v", "PX", "1")

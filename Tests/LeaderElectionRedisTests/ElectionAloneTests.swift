@@ -49,7 +49,7 @@ import ThrowawayRedis
         try await withThrowingTaskGroup(of: Void.self) { group in
             var wakeUps = listener.wakeUps().makeAsyncIterator()
             group.addTask { await listener.run() }
-            // What was said before it listened, nobody heard: it looks once.
+            // It did not hear what was said before it listened: it looks once.
             #expect(await wakeUps.next() == .released)
             for register in speaker.registers {
                 let claim = Claim(name: "alone", id: "one", value: "one:\(register.label)", ttl: .seconds(1), rules: "")

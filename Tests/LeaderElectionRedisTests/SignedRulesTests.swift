@@ -50,7 +50,7 @@ struct SignedRulesTests {
 
     private func group() async throws -> Group { Group(try await ThrowawayServer.start()) }
 
-    /// Also where nobody holds a lock: the living replicas' signatures count.
+    /// Also where no replica holds a lock: the living replicas' signatures count.
     @Test func otherTermsAreRefusedWhileASignatureLives() async throws {
         let group = try await group()
         let first = group.register("a", "registers=1")
@@ -72,7 +72,7 @@ struct SignedRulesTests {
         await group.end()
     }
 
-    /// What is no signature, or one that cannot be true, stands in nobody's way.
+    /// What is no signature, or one that cannot be true, stands in no replica's way.
     @Test func aHashFullOfNonsenseIsPassedOver() async throws {
         let group = try await group()
         let key = ElectionKeys.rules(inCluster: false, name: "n")[0].rules

@@ -51,7 +51,7 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
-    /// etcd: after the lease is lost nobody campaigns again.
+    /// etcd: after the lease is lost the program campaigns no more.
     @Test func nobodyCampaignsAgainAfterALoss() throws {
         var world = try World.led()
         for register in world.registers.indices { world.registers[register].lock = nil }

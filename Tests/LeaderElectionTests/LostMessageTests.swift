@@ -3,7 +3,7 @@ import Simulation
 import Testing
 import Timing
 
-/// Rows 2, 3 and 4: votes that were applied though nobody heard of it in time.
+/// Rows 2, 3 and 4: votes that were applied though the answer came too late or never.
 @Suite struct LostMessageTests {
     /// Row 2. The operation timeout is 500 ms with a lease of 8 s.
     @Test(arguments: [1, 3])

@@ -72,7 +72,7 @@ import Testing
     typealias Answer = GroupRules.Answer
     private let other = Answer.taken(by: MemberID(id: "b", process: "1"), terms: "theirs")
 
-    /// Whoever comes first to each key, and whichever keys answer: two rules are never in force together.
+    /// Whichever replica comes first to each key, and whichever keys answer: two rules are never in force together.
     @Test func twoRulesNeverAgree() {
         for first in assignments(of: [true, false], to: 3) {
             for heard in assignments(of: [true, false], to: 6) {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RESP
 
-/// Messages of the plain form are read without hiredis. Nobody may see a difference, however the stream is cut.
+/// Messages of the plain form are read without hiredis. There is no difference to see, however the stream is cut.
 @Suite struct MessageTests {
     private static let message = Array("message".utf8)
     private static let channels = ["__keyevent@0__:expired", "__keyevent@15__:expired", "lapse:default", "", "c"]

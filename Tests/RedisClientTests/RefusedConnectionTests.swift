@@ -10,7 +10,7 @@ import ThrowawayRedis
 
 /// What a server says before it hangs up is why.
 extension RedisClientServerTests {
-    /// A port that says this to whoever connects, and hangs up.
+    /// A port that says this to each client that connects, and hangs up.
     private static func withPort(
         saying greeting: String?, _ body: (NodeAddress) async throws -> Void
     ) async throws {

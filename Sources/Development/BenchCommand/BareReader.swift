@@ -72,7 +72,7 @@ final class PacedSender: Sendable {
     private func send() {
         let started = ContinuousClock.now
         var sent = 0
-        // Without replies: nobody would read them.
+        // Without replies: they would never be read.
         socket.write(Array("CLIENT REPLY OFF\r\n".utf8))
         while sent < count {
             let due = min(count, Int((ContinuousClock.now - started) / .milliseconds(1)) * rate / 1000)

@@ -59,7 +59,7 @@ struct ExpirationBurst {
     /// Options of a server for this.
     static var server: ServerOptions {
         var options = ServerOptions()
-        // The burst is as large as the default limit; whoever falls behind is to be seen, not cut off.
+        // The burst is as large as the default limit; a subscriber that falls behind is to be seen, not cut off.
         options.extra = ["enable-debug-command yes", "client-output-buffer-limit pubsub 0 0 0"]
         return options
     }

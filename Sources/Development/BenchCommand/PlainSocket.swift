@@ -39,7 +39,7 @@ final class PlainSocket: Sendable {
     /// What has arrived, at least one byte; 0 at the end.
     func read(into buffer: inout [UInt8]) -> Int { unsafe Glibc.read(descriptor, &buffer, buffer.count) }
 
-    /// Whoever reads sees the end.
+    /// A task that reads sees the end.
     func end() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 

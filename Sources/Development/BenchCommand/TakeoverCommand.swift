@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import ThrowawayRedis
 
-/// How long nobody leads, after the leader was killed and after it was asked to stop.
+/// How long no replica leads, after the leader was killed and after it was asked to stop.
 struct TakeoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "takeover", abstract: "From SIGKILL and from SIGTERM to the start of the next leader's program.",

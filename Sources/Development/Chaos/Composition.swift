@@ -63,7 +63,7 @@ package struct Composition: Sendable, CustomStringConvertible {
         var replicaFault = ReplicaFault.allCases.randomElement(using: &random)
         let nodeFault = NodeFault.allCases.randomElement(using: &random)
         // A frozen master repeats itself when it wakes. Repetitions that no replica hears, since all have begun anew
-        // meanwhile, count as lost: nobody can tell what they were. An account by keys cannot show that.
+        // meanwhile, count as lost: no replica can tell what they were. An account by keys cannot show that.
         if nodeFault == .freezeMaster, replicaFault == .restartAll, kind > 1 { replicaFault = .terminateLeader }
         return Round(
             replicaFault: kind == 0 ? nil : replicaFault, nodeFault: kind == 1 ? nil : nodeFault,

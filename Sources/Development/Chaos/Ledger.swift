@@ -7,12 +7,12 @@ package struct Ledger: Sendable {
     package var emitted: Int
     /// Distinct keys handled.
     package var handled: Int
-    /// Emitted, and handled by nobody.
+    /// Emitted, and handled by no replica.
     package var lost: Int
     /// What the replicas themselves say is lost.
     package var reported: Int
-    /// What was reported as lost beyond what is owed: keys of Lapse's own and of others, repetitions. Whoever loses a stretch cannot
-    /// tell whether one was in it.
+    /// What was reported as lost beyond what is owed: keys of Lapse's own and of others, repetitions. A replica that loses a stretch
+    /// cannot tell whether one was in it.
     package var beyond = 0
     /// What was reported as lost was found again by its companion: all is owed, whatever was heard.
     package var isReconciled = false

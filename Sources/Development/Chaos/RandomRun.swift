@@ -139,7 +139,7 @@ extension Stage {
         }
     }
 
-    /// Every process runs, every node has its place, somebody leads.
+    /// Every process runs, every node has its place, one replica leads.
     func heal() async throws {
         for node in cluster.nodes where !node.isLive {
             if node.isFrozen { cluster.resume(node) }

@@ -85,13 +85,13 @@ package final class ReplicaGroup: Sendable {
     /// How many lines of all logs carry this message.
     package func count(of message: String) -> Int { replicas.reduce(0) { $0 + $1.count(of: message) } }
 
-    /// The keys handled by anybody.
+    /// The keys that any replica handled.
     package var handledKeys: Set<String> { Set(replicas.lazy.flatMap(\.handled).map(\.key)) }
 
     /// What the replicas say is lost.
     package var reported: ReportedLoss { ReportedLoss(replicas.map(\.log)) }
 
-    /// Everything handled by anybody, by time.
+    /// Everything that any replica handled, by time.
     package var handled: [ThrowawayReplica.Handled] {
         replicas.flatMap(\.handled).map { ($0.time, $0) }.sorted { $0.0 < $1.0 }.map(\.1)
     }

@@ -117,7 +117,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         }
     }
 
-    /// What the replicas print is read by somebody who can be slow.
+    /// What the replicas print goes to a reader that can be slow.
     var hasReaders: Bool { [.slowHandler, .rollingBacklog, .reshardBacklog].contains(self) }
 
     /// Nodes that come back empty-handed need to be masters without a replica that would take their place.

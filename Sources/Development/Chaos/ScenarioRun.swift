@@ -107,7 +107,7 @@ package struct ScenarioRun: Sendable {
         return ledger
     }
 
-    /// Every key is owed, whether anybody heard of it or not.
+    /// Every key is owed, whether a replica heard of it or not.
     private func withCompanions(_ stage: Stage) async throws -> Ledger {
         let keys = CompanionKeys(cluster: stage.cluster, count: pace.companions)
         let due = try await keys.arm()

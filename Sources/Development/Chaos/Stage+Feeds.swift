@@ -80,7 +80,7 @@ extension Stage {
         return trace
     }
 
-    /// One master's statistics are reset; later somebody publishes on the event channel.
+    /// One master's statistics are reset; later a client publishes on the event channel.
     func resetAndForge(_ index: Int = 0, forged: Int = 50) async throws -> Trace {
         let node = try await master(index)
         let leader = try await group.leader()

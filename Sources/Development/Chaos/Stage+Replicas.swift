@@ -50,7 +50,7 @@ extension Stage {
         return trace
     }
 
-    /// Nobody listens for a while. They end in order: what they leave is exact.
+    /// No replica listens for a while. They end in order: what they leave is exact.
     func stopAll(for time: Duration) async throws -> Trace {
         var trace = Trace()
         for replica in group.replicas {
@@ -77,7 +77,7 @@ extension Stage {
         }
     }
 
-    /// Whoever reads what the handlers print does so more slowly than it comes.
+    /// What the handlers print is read more slowly than it comes.
     func slowHandlers(for time: Duration) async throws -> Trace {
         for replica in group.replicas { replica.readOutput(bytesPerSecond: 4 << 10) }
         try await Task.sleep(for: time)  // The fault itself.

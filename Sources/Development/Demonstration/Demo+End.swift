@@ -16,7 +16,7 @@ extension Demo {
             return account.lost.isEmpty ? 0 : 1
         } catch let error where trap.signal != nil {
             guard error is CancellationError || error is ThrowawayRedisError else { throw error }
-            // An interrupt, unless what interrupted it is that nobody reads.
+            // An interrupt, unless the reader of the output has gone.
             try await StandardStream.print("interrupted; everything is cleaned up")
             return 128 + (trap.signal ?? SIGINT)
         }

@@ -98,7 +98,7 @@ final class DemoStage: Sendable {
     func print(_ lines: [String]) {
         // One write, so that lines said by different threads stay whole.
         guard !StandardStream.output.write(lines.joined(separator: "\n")) else { return }
-        // Nobody watches any more: the same as an interrupt, and one only, or the end would not be awaited.
+        // The reader has gone: the same as an interrupt, and one only, or the end would not be awaited.
         let isFirst = state.withLock { state in
             defer { state.isUnread = true }
             return !state.isUnread

@@ -4,7 +4,7 @@ extension ThrowawayCluster {
         let nodes = nodes
         let masters = nodes.prefix(options.masters)
         try await each { index, node in
-            // Distinct epochs, while nobody is met: nodes settle equal ones by a slow ladder of bumps.
+            // Distinct epochs, before the nodes meet: nodes settle equal ones by a slow ladder of bumps.
             var commands = ["CLUSTER SET-CONFIG-EPOCH \(index + 1)"]
             if index < masters.count {
                 let share = self.share(index)

@@ -29,7 +29,7 @@ struct CommandRun: Sendable {
     }
 }
 
-/// The input of a command: a file without a name, so that its length needs nobody to feed a pipe.
+/// The input of a command: a file without a name, so that a long one needs no task to feed a pipe.
 private struct ScriptFile {
     private let handle: FileHandle
 

@@ -33,7 +33,7 @@ extension ThrowawayCluster {
             try await target.script(portion.map { "CLUSTER SETSLOT \($0) IMPORTING \(sourceID)" })
             try await source.script(portion.map { "CLUSTER SETSLOT \($0) MIGRATING \(targetID)" })
             try await migrateKeys(of: Array(portion), from: source, to: target)
-            // The target first: were the source first and then to die, nobody would own the slot.
+            // The target first: were the source first and then to die, no node would own the slot.
             let settle = portion.map { "CLUSTER SETSLOT \($0) NODE \(targetID)" }
             try await target.script(settle)
             do {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Somebody who reads what a process prints, as slowly as told: its own thread copies a pipe into a file.
+/// Reads what a process prints, as slowly as told: its own thread copies a pipe into a file.
 ///
 /// A full pipe holds up the process that prints, as a slow program behind `|` does.
 final class SlowReader: Sendable {

@@ -48,7 +48,7 @@ package final class ThrowawayReplica: Sendable {
     /// - Parameters:
     ///   - binary: path of the `lapse` executable.
     ///   - arguments: options of `lapse run` besides id, handler and log format.
-    ///   - hasReader: its output goes through a pipe, and somebody who reads it (see ``readOutput(bytesPerSecond:)``).
+    ///   - hasReader: its output goes through a pipe to a reader (see ``readOutput(bytesPerSecond:)``).
     package init(
         id: String, binary: String, arguments: [String], environment: [String: String] = [:], hasReader: Bool = false
     ) throws {

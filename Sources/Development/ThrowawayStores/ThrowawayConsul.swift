@@ -7,7 +7,7 @@ package import ThrowawayRedis
 package final class ThrowawayConsul: Sendable {
     /// How the server is set up.
     package struct Options: Sendable {
-        /// With it nobody may do anything without a token, and this one may do everything.
+        /// With it a client without a token may do nothing, and one with this token everything.
         package var managementToken: String?
         /// With it the server answers HTTPS only.
         package var tls: ServerOptions.TLS?

@@ -2,7 +2,7 @@ import RESP
 
 /// What replicas of a group tell each other on the control channel, besides marks, releases and questions about holes.
 ///
-/// The version stands in each message; one of another version is passed over. Anybody may publish here, so nothing is believed
+/// The version stands in each message; one of another version is passed over. Any client may publish here, so nothing is believed
 /// for being heard: a question costs a bounded answer, an answer only ends a wait, and a leader's word is checked.
 enum GroupMessage: Sendable, Equatable {
     /// The text of a ``SharedProgress``.

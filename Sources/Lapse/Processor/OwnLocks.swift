@@ -7,7 +7,7 @@ import Synchronization
 /// Lapse's own locks that ran out while no replica listened: the node has counted such an expiration, and it is no one's loss.
 ///
 /// A term leaves its token beside each lock and takes it away before the lock is given back. A successor that finds one knows that
-/// this lock ran out. Had anybody heard that, it would be in the log by the time a hole is settled; if not, one ordinal of the hole
+/// this lock ran out. Had a replica heard that, it would be in the log by the time a hole is settled; if not, one ordinal of the hole
 /// is the lock's.
 final class OwnLocks: Sendable {
     private struct State {

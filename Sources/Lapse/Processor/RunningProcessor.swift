@@ -191,7 +191,7 @@ final class RunningProcessor: Sendable {
         } catch { return LapseError(error) }
     }
 
-    /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges if anybody has them.
+    /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges where they are exported.
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
         while await bell.wait(upTo: .seconds(1)) != .cancelled {

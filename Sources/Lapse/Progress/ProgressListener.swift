@@ -5,7 +5,7 @@ import Timing
 
 /// Takes in what the leader tells over the control channel while the registers refuse to write its progress.
 ///
-/// Anybody may publish there, so only the holder's own token counts: the registers of the lease are asked who holds it, once for
+/// Any client may publish there, so only the holder's own token counts: the registers of the lease are asked who holds it, once for
 /// each token, and at most once a second.
 final class ProgressListener: Sendable {
     private let id: String

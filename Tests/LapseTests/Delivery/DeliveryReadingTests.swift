@@ -43,7 +43,7 @@ struct DeliveryReadingTests {
         #expect(isFilled)
         let delivery = machine.take(1)
         #expect(delivery.map(\.ordinal) == [3])
-        // And what lay behind its end, of which nobody knows whether there was anything.
+        // And what lay behind its end: whether there was anything is not known.
         _ = machine.take(1)
         let survey = try #require(machine.takeActions().holes.first)
         #expect(survey.survey == .meanwhile && survey.ordinals.lowerBound == 6)

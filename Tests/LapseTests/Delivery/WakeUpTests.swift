@@ -10,7 +10,7 @@ import Timing
 
 /// Expirations come in while lanes look for the last time before they wait, over and over: none may be left to sleep.
 ///
-/// Nobody calls ``Dispatcher/watch(now:)`` here, which would wake in time whoever was forgotten: nothing is handled but by lanes
+/// No test here calls ``Dispatcher/watch(now:)``, which would wake a forgotten lane in time: nothing is handled but by lanes
 /// that were woken for what came in, or for a key that has become free.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct WakeUpTests {

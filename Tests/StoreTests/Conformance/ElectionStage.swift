@@ -106,7 +106,7 @@ extension StoreStage {
         return found
     }
 
-    /// Whoever leads is stopped, until all have led.
+    /// The leader is stopped, until all have led.
     func stopInTurn(_ replicas: [Replica]) async throws {
         var stopped: Set<String> = []
         for _ in replicas {

@@ -9,7 +9,7 @@ import ThrowawayStores
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayConsul.isInstalled))
 struct ArticleConsulTests {
     /// The article's logic: its options for the session leave the TTL out, an attempt that is lost forgets its session,
-    /// and whoever is cancelled returns without a word to Consul.
+    /// and a task that is cancelled returns without a word to Consul.
     private struct Article {
         let consul: ConsulOperator
         let id: String

@@ -43,7 +43,7 @@ struct LostSessionTests {
                 #expect(rivals.tokens.count == 1)
                 try await consul.fail(check: "disk")
                 try await eventually("a's term ends") { rivals.end(of: "a") == .lost }
-                // As long as the check is critical no session can be made with it: nobody leads.
+                // As long as the check is critical no session can be made with it: no replica leads.
                 #expect(rivals.tokens.count == 1)
                 try await consul.pass(check: "disk")
                 try await eventually("somebody leads again") { rivals.tokens.count == 2 }

@@ -25,7 +25,7 @@ struct EtcdArticleFaultTests {
         }
     }
 
-    /// Nobody revokes on the way out: the next leader waits for the lease to run out.
+    /// The program revokes nothing on the way out: the next leader waits for the lease to run out.
     @Test func theLeaseIsNeverRevoked() async throws {
         try await StoreStage.with(EtcdUnderTest()) { stage in
             let count = Leases(server: stage.server)

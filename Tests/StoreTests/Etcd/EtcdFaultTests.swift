@@ -51,7 +51,7 @@ struct EtcdFaultTests {
         }
     }
 
-    /// The lease of a claim is revoked between its grant and the vote: the vote is refused, whoever waited meanwhile.
+    /// The lease of a claim is revoked between its grant and the vote: the vote is refused, whichever replica waited meanwhile.
     @Test func aLeaseRevokedWhileWaitingGetsNoVote() async throws {
         try await StoreStage.with(kind) { stage in
             let proxy = try await stage.proxy()
@@ -82,7 +82,7 @@ struct EtcdFaultTests {
         let watch = EtcdWatch(gateway: gateway, key: EtcdKeys(prefix: "/lapse", name: "x").lock, logger: quiet)
         try await with([server], store([server.port], "x")) { register in
             try await Self.takeAndGiveBack(register, until: watch)
-            // Nobody listens; the lock comes and goes, and all history of it is dropped.
+            // No watch listens; the lock comes and goes, and all history of it is dropped.
             for _ in 0..<3 { try await Self.takeAndGiveBack(register) }
             let now = try await gateway.call(.range, WireRange(key: Data("k".utf8)), WireRangeReply.self)
             try await server.control("compaction", "\(now.header?.revision?.value ?? 0)")

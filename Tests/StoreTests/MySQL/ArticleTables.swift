@@ -89,7 +89,7 @@ final class ArticleLease {
             """)
     }
 
-    /// The error of the deletion reaches nobody.
+    /// The error of the deletion is swallowed.
     func unlock(_ action: String) async {
         _ = try? await server.sql("DELETE FROM \(table) WHERE action = '\(action)' AND holder = '\(holder)'")
         closes += 1

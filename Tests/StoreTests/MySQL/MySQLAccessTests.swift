@@ -85,7 +85,7 @@ struct MySQLAccessTests {
         }
         configuration.tls = nil
         #expect(try await denial(configuration).contains("strict"))
-        // An authority that nobody knows, and another's name.
+        // An unknown authority, and another's name.
         var lapse = server.configuration(.heartbeat)
         lapse.tls = .init()
         #expect(try await denial(lapse).contains("certificate"))

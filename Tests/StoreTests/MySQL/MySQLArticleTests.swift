@@ -161,7 +161,7 @@ struct MySQLArticleTests {
         }
     }
 
-    /// Every lock sweeps the rows of every action, by the clock of whoever locks.
+    /// Every lock sweeps the rows of every action, by the clock of the client that locks.
     @Test func aFastClientDeletesLiveLeasesOfOthers() async throws {
         let server = try await ThrowawayMariaDB.shared
         let table = try await ArticleLease.create(server)

@@ -141,7 +141,7 @@ struct MySQLTroubleTests {
 
     @Test func aServerThatOnlyReadsIsNoPrimary() async throws {
         try await withMariaDB { server in
-            // Somebody who may write all the same.
+            // A user who may write all the same.
             try await server.sql("GRANT READ_ONLY ADMIN ON *.* TO 'lapse'@'%'; SET GLOBAL read_only = 1")
             try await server.with(server.configuration(.lease)) { replica in
                 let error = await replica.error { _ = try await $0.observe("election") }
