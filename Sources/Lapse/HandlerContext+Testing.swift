@@ -7,7 +7,7 @@ extension HandlerContext {
     ///
     /// ```swift
     /// let expiration = Expiration(key: ExpirationKey("cart:42"))
-    /// try await handler(expiration, .testing(expiration, token: 7))
+    /// try await handler(expiration, .testing(expiration, token: FencingToken(rawValue: 7)))
     /// ```
     ///
     /// - Parameters:

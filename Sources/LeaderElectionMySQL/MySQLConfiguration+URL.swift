@@ -5,7 +5,7 @@ extension MySQLConfiguration {
     private static let shape = "mysql://user@host:3306/database?scheme=heartbeat"
 
     /// Reads `mysql://user@host:3306/database?scheme=heartbeat`, or `?scheme=lease`, or `mysql+tls://…`; further
-    /// `&table=NAME` and, for the article's `host_master` as it stands, `&row=ID`. The paths name PEM files.
+    /// `&table=NAME` and, for a `host_master` that was there before, `&row=ID`. The paths name PEM files.
     package init(
         url: String, password: String? = nil, passwordFile: SecretFile? = nil, tlsCA: String? = nil,
         tlsCert: String? = nil, tlsKey: String? = nil

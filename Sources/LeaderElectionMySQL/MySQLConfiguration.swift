@@ -50,7 +50,7 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var scheme: Scheme
     /// Letters, digits, `_` and `$`; `host_master` or `lease` unless given.
     public var table: String
-    /// With the article's `host_master` as it stands, which has no column for names: the `id` of this election's row.
+    /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row.
     public var row: UInt32 = 1
     /// Nil: no encryption.
     public var tls: TLS?
