@@ -28,10 +28,7 @@ struct HeardNode: ~Copyable {
         let log = log
         do {
             try reader.read(bytes) { batch in
-                _ = log.receive(batch, now: 1_000, look: 0) { _, _, numbering in
-                    numbering.pin()
-                } ownKey: { _ in
-                }
+                _ = log.take(batch, now: 1_000, look: 0) { _ in log.pinMark() }
             }
         } catch { fatalError("\(error)") }
     }

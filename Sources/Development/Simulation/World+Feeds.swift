@@ -154,9 +154,8 @@ extension World {
         let time = replica.clock.milliseconds(now)
         do throws(ProtocolError) {
             try reader.read(bytes) { batch in
-                _ = feed.log?.receive(batch, now: time, since: feed.since, look: replica.looks) { _, _, numbering in
-                    if isMark { numbering.pin() }
-                } ownKey: { _ in
+                _ = feed.log?.take(batch, now: time, since: feed.since, look: replica.looks) { _ in
+                    if isMark { feed.log?.pinMark() }
                 }
             }
         } catch { ledger.violate(.position, "\(error)") }

@@ -28,11 +28,8 @@ final class FeedSink: PushReceiver {
         var arrived = false
     }
 
-    private static let released = Array("released".utf8)
-    private static let repairPrefix = Array(RepairRequest.prefix.utf8)
     /// Questions taken from one read: a true one is asked again.
     private static let requestLimit = 64
-    private static let lockSuffix = Array(":lock".utf8)
 
     let log: NodeLog
     private let listeners: Listeners
@@ -82,30 +79,33 @@ final class FeedSink: PushReceiver {
         var requests: [String] = []
         var messages: [GroupMessage] = []
         let since = since.load(ordering: .relaxed)
-        let count = log.receive(batch, now: now, since: since, look: listeners.look()) { _, payload, numbering in
-            if payload.equals(Self.released) { freed = .released }
-            if payload.starts(with: Self.repairPrefix), payload.byteCount <= RepairRequest.limitBytes,
-                requests.count < Self.requestLimit
-            {
-                requests.append(payload.text)
-            }
-            if let message = GroupMessage(payload), messages.count < Self.requestLimit { messages.append(message) }
-            mark.withLock { mark in
-                guard let nonce = mark?.nonce, payload.equals(nonce) else { return }
-                mark?.arrived = true
-                numbering.pin()
-                rings = true
-            }
-        } ownKey: { key in
-            if key.ends(with: Self.lockSuffix) { freed = .lapsed }
-        } large: { bytes, begin in
+        let count = log.take(batch, now: now, since: since, look: listeners.look()) {
+            freed = .lapsed
+        } tooLarge: { bytes, begin in
             listeners.large(log.address, bytes, begin.text)
+        } control: { payload in
+            switch ControlMessage(payload) {
+            case .released: freed = .released
+            case .asked(let request): if requests.count < Self.requestLimit { requests.append(request) }
+            case .told(let message): if messages.count < Self.requestLimit { messages.append(message) }
+            case nil: if arrives(payload) { rings = true }
+            }
         }
         if let freed { listeners.leaseFreed(freed) }
         if rings { bell.ring() }
         for message in messages { listeners.told(message) }
         for request in requests.compactMap(RepairRequest.init) { listeners.asked(request) }
         if count > 0 { hasAppended.store(true, ordering: .relaxed) }
+    }
+
+    /// Whether this is the mark that is awaited.
+    private func arrives(_ payload: RawSpan) -> Bool {
+        mark.withLock { mark in
+            guard let nonce = mark?.nonce, payload.equals(nonce) else { return false }
+            mark?.arrived = true
+            log.pinMark()
+            return true
+        }
     }
 
     func receivedAll() {

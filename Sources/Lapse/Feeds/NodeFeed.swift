@@ -50,16 +50,16 @@ final class NodeFeed: Sendable {
     let address: NodeAddress
     let around: FeedDependencies
     let bell: Doorbell
-    private let command: NodeClient
+    let command: NodeClient
     private let inspector: NodeInspector
-    private let current = Mutex(Status())
+    let current = Mutex(Status())
     private let stopped = Mutex(false)
     /// Rung when a look is over that began after they were put here.
     private let awaiting = Mutex<[(done: Doorbell, marking: Bool)]>([])
     /// The process last met here, and how many databases it has.
     private let met = Mutex<(runID: String, databases: Int)?>(nil)
     private static let looks = SharedTick(every: .seconds(1))
-    private var logger: Logger { around.logger }
+    var logger: Logger { around.logger }
 
     init(address: NodeAddress, around: FeedDependencies) {
         self.address = address
@@ -119,7 +119,7 @@ final class NodeFeed: Sendable {
         }
     }
 
-    private var monotonic: Duration { SystemClock.read().monotonic }
+    var monotonic: Duration { SystemClock.read().monotonic }
 
     var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
 
@@ -257,73 +257,6 @@ final class NodeFeed: Sendable {
             }
             for (done, _) in awaiting { done.ring() }
             if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
-        }
-    }
-
-    private func mark(
-        _ subscription: Subscription, _ sink: FeedSink, _ watch: inout FeedWatch, _ flags: inout FlagsWatch
-    ) async {
-        let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark, flagsWereFine: flags.wereFine)
-        watch.marked(isKnown: isKnown, now: monotonic)
-        flags.marked()
-        await around.numbers.tell(sink.log)
-    }
-
-    /// Marks the stream; true when the numbering is known.
-    private func mark(
-        _ subscription: Subscription, _ sink: FeedSink, isFirst: Bool, flagsWereFine: Bool
-    ) async -> Bool {
-        let (floor, base) = (sink.log.floor, sink.log.base)
-        let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
-        sink.expect(nonce)
-        defer { sink.markDone() }
-        do throws(RedisError) {
-            let counter = try await Mark.take(
-                nonce: nonce, channel: ElectionKeys.channel(around.name), on: command,
-                of: subscription.runID)
-            let deadline = ContinuousClock.now + .seconds(2)
-            while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
-                if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
-            }
-            guard sink.markArrived,
-                let finding = sink.log.resolve(counter: counter, floor: floor, flagsWereFine: flagsWereFine)
-            else { return !isFirst }
-            report(finding, counter, grown: sink.log.base - base)
-            around.listeners.appended()
-            current.withLock { $0.error = nil }
-            return true
-        } catch {
-            // What was heard here cannot be numbered by another server's count.
-            if error.kind == .otherServer { subscription.close() }
-            let isNews = current.withLock { status in
-                defer { status.error = error.description }
-                return status.error != error.description
-            }
-            if isNews { logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"]) }
-            return !isFirst
-        }
-    }
-
-    /// - Parameter grown: by how much the base has grown.
-    private func report(_ finding: Numbering.Finding, _ counter: UInt64, grown: Int64) {
-        var metadata: Logger.Metadata = ["node": "\(address)", "counter": "\(counter)"]
-        if case .numbered = finding, grown > 0 {
-            metadata["below"] = "\(grown)"
-            logger.notice("expiration counter was reset while this replica did not listen", metadata: metadata)
-        }
-        switch finding {
-        case .numbered(_, nil), .confirmed: logger.debug("numbering known", metadata: metadata)
-        case .numbered(_, let missed?), .missed(let missed):
-            metadata["count"] = "\(missed.count)"
-            logger.warning("expirations missed", metadata: metadata)
-        case .surplus(let count):
-            metadata["count"] = "\(count)"
-            around.metrics.surplus(address, count)
-            logger.warning("forged expirations heard", metadata: metadata)
-        case .reset: logger.notice("expiration counter was reset", metadata: metadata)
-        case .renumbered(_, let shift):
-            metadata["shift"] = "\(shift)"
-            logger.notice("numbered anew: the leader knew of forged expirations or a reset", metadata: metadata)
         }
     }
 }

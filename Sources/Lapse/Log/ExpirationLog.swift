@@ -1,4 +1,4 @@
-package import RESP
+import RESP
 
 /// The expirations received from one node process, in order: the queue, the buffer and the journal in one.
 ///
@@ -16,14 +16,14 @@ package struct ExpirationLog {
     }
 
     /// An array, because its elements are read and changed in place; a deque hands out copies.
-    private(set) var chunks: [LogChunk] = []
+    var chunks: [LogChunk] = []
     private let chunkBytes: Int
     /// Bytes of keys and entries kept.
-    package private(set) var bytes = 0
+    package internal(set) var bytes = 0
     /// Entries kept.
-    package private(set) var count = 0
+    package internal(set) var count = 0
     /// What the arrays of the chunks have reserved.
-    private var reserved = 0
+    var reserved = 0
     /// What all of it takes in memory.
     package var footprint: Int { reserved + chunks.count * Self.chunkOverhead }
     /// The heads of a chunk's arrays, and the chunk itself.
@@ -38,13 +38,13 @@ package struct ExpirationLog {
     package var firstOrdinal: UInt64? { chunks.first { $0.isNumbered }?.first }
     package var lastOrdinal: UInt64? { chunks.last { $0.isNumbered }?.last }
 
-    /// Adds what one channel announced.
+    /// Adds keys that were announced one behind the other.
     ///
     /// - Parameters:
     ///   - number: the ordinal of the first, or while the subscription has no mark yet its index in the subscription.
     ///   - now: milliseconds since 1970.
     package mutating func append(
-        _ run: borrowing MessageRun, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64,
+        _ run: borrowing some KeyRun & ~Copyable, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64,
         provenance: Provenance
     ) {
         let origin = LogChunk.Origin(
@@ -127,7 +127,7 @@ package struct ExpirationLog {
     }
 
     /// It is kept no more.
-    private mutating func forget(_ chunk: LogChunk) {
+    mutating func forget(_ chunk: LogChunk) {
         bytes -= chunk.bytes
         reserved -= chunk.reserved
         count -= chunk.count
@@ -135,7 +135,7 @@ package struct ExpirationLog {
     }
 
     /// Adds one entry where it belongs.
-    private mutating func put(_ key: RawSpan, _ origin: LogChunk.Origin) {
+    mutating func put(_ key: RawSpan, _ origin: LogChunk.Origin) {
         let at = firstChunk(after: origin.number)
         if at > 0, chunks[at - 1].mayBeFollowed(by: origin),
             add(key, from: 0, 0..<1, origin, to: at - 1, length: { _ in key.byteCount }) > 0
@@ -144,86 +144,6 @@ package struct ExpirationLog {
         }
         chunks.insert(LogChunk(for: origin), at: at)
         _ = add(key, from: 0, 0..<1, origin, to: at, length: { _ in key.byteCount })
-    }
-
-    /// Puts in what a peer heard, where it belongs; what it has already is passed over.
-    ///
-    /// - Parameter heard: sorted by ordinal.
-    /// - Returns: how many were new.
-    package mutating func insert(_ heard: [HeardExpiration], provenance: Provenance) -> Int {
-        var inserted = 0
-        for one in heard where entry(one.ordinal) == nil {
-            let origin = LogChunk.Origin(
-                database: one.database, number: one.ordinal, isNumbered: true, now: one.receivedAt,
-                provenance: provenance, isRepaired: true)
-            // Unsafe in name only: a byte has no padding.
-            put(unsafe one.key.span.bytes, origin)
-            inserted += 1
-        }
-        return inserted
-    }
-
-    /// Gives the unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
-    package mutating func number(from offset: UInt64) {
-        guard let begin = chunks.firstIndex(where: { !$0.isNumbered }) else { return }
-        let ahead = cutRepaired(before: begin, from: chunks[begin].first + offset)
-        for index in chunks.indices where !chunks[index].isNumbered {
-            chunks[index].first += offset
-            chunks[index].isNumbered = true
-        }
-        for (heard, provenance) in ahead { _ = insert([heard], provenance: provenance) }
-    }
-
-    /// Moves what the feed heard behind `ordinal` up; what peers told stays.
-    package mutating func renumber(after ordinal: UInt64, by shift: UInt64) {
-        let at = firstChunk(after: ordinal)
-        var told: [(HeardExpiration, Provenance)] = []
-        var kept: [LogChunk] = []
-        for var chunk in chunks[at...] {
-            if chunk.isRepaired {
-                _ = chunk.visit(from: 0) { entry, key in
-                    told.append((HeardExpiration(entry, key), chunk.provenance))
-                    return true
-                }
-                forget(chunk)
-            } else {
-                chunk.first += shift
-                kept.append(chunk)
-            }
-        }
-        chunks.replaceSubrange(at..., with: kept)
-        countLarge()
-        for (heard, provenance) in told { _ = insert([heard], provenance: provenance) }
-    }
-
-    /// What peers told of the same stretch makes room for what the feed heard. Chunks must never overlap.
-    private mutating func cutRepaired(
-        before end: Int, from ordinal: UInt64
-    ) -> [(HeardExpiration, Provenance)] {
-        var kept: [LogChunk] = []
-        var cut: [(HeardExpiration, Provenance)] = []
-        for chunk in chunks[..<end] {
-            guard chunk.isRepaired, chunk.last >= ordinal else {
-                kept.append(chunk)
-                continue
-            }
-            var shorter = chunk
-            let rest = Int(max(chunk.first, ordinal) - chunk.first)
-            _ = chunk.visit(from: rest) { entry, key in
-                cut.append((HeardExpiration(entry, key), chunk.provenance))
-                return true
-            }
-            shorter.keep(rest)
-            forget(chunk)
-            guard shorter.count > 0 else { continue }
-            bytes += shorter.bytes
-            reserved += shorter.reserved
-            count += shorter.count
-            kept.append(shorter)
-        }
-        chunks.replaceSubrange(..<end, with: kept)
-        countLarge()
-        return cut
     }
 
     /// Drops what was never numbered: the subscription broke before its first mark.
@@ -327,7 +247,7 @@ package struct ExpirationLog {
     private func isLarge(_ chunk: LogChunk) -> Bool { chunk.count == 1 && chunk.bytes > chunkBytes }
 
     /// After chunks have been taken out: seldom, and there are few large ones.
-    private mutating func countLarge() {
+    mutating func countLarge() {
         guard largeBytes > 0 else { return }
         largeBytes = chunks.reduce(0) { $0 + (isLarge($1) ? $1.bytes : 0) }
     }

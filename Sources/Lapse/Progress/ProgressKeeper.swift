@@ -25,7 +25,7 @@ package final class ProgressKeeper: Sendable {
         case failed
     }
 
-    fileprivate struct State {
+    struct State {
         var known: [String: Progress] = [:]
         var bases: [String: UInt64] = [:]
         var members: Set<String> = []
@@ -36,7 +36,7 @@ package final class ProgressKeeper: Sendable {
         var complaints: [String] = []
     }
 
-    private let places: [Place]
+    let places: [Place]
     private let id: String
     /// How the election's store names its keys.
     package let store: String
@@ -45,7 +45,7 @@ package final class ProgressKeeper: Sendable {
     private let tokenField: String
     private let writeField: String
     private let timeout: Duration
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
     /// - Parameters:
     ///   - store: how the election's store names its keys; nil for Redis itself.
@@ -257,60 +257,5 @@ package final class ProgressKeeper: Sendable {
             if let epoch = reading?.origin?.epoch { state.epoch = max(state.epoch, epoch) }
         }
         return reading
-    }
-
-    // MARK: - The registers
-
-    private struct Reply: Sendable {
-        var register: String
-        var value: RESPValue?
-        var error: RedisError?
-    }
-
-    private static func trouble(_ replies: [Reply]) -> ProgressTrouble {
-        replies.lazy.compactMap { reply in reply.error.map { ProgressTrouble(reply.register, $0) } }.first
-            ?? ProgressTrouble(
-                register: replies.first?.register ?? "", text: "the answer makes no sense", isRefusal: true)
-    }
-
-    private func onAll(
-        _ ask: @Sendable @escaping (Place) async throws(RedisError) -> RESPValue
-    ) async -> [Reply] {
-        await withTaskGroup(of: Reply.self) { group in
-            for place in places {
-                group.addTask {
-                    // Made at once and appended below: set piece by piece and reduced, Swift 6.3 released a reply twice
-                    // where it optimised.
-                    do throws(RedisError) {
-                        return Reply(register: place.keys.progress, value: try await ask(place), error: nil)
-                    } catch {
-                        return Reply(register: place.keys.progress, value: nil, error: error)
-                    }
-                }
-            }
-            var replies: [Reply] = []
-            for await reply in group { replies.append(reply) }
-            return replies
-        }
-    }
-
-    private func bytes(_ words: [String]) -> [[UInt8]] { words.map { Array($0.utf8) } }
-}
-
-extension ProgressKeeper.State {
-    /// What registers say besides the cursors.
-    fileprivate mutating func take(_ words: [RegisterWord], _ refusal: ProgressTrouble?) {
-        troubles.presence = refusal
-        guard !words.isEmpty else { return }
-        // One register may have forgotten whom it saw; one that refuses to write cannot tell who is there.
-        let seen = Set(words.flatMap(\.members))
-        members = refusal == nil ? seen : members.union(seen)
-        for word in words {
-            if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
-            bases.merge(word.bases, uniquingKeysWith: max)
-            for complaint in word.complaints where complained.count < 1000 {
-                if complained.insert(complaint).inserted { complaints.append(complaint) }
-            }
-        }
     }
 }

@@ -292,10 +292,7 @@ extension NodeLog {
         var bytes = ByteBuffer()
         RESPCommand("message", channel, payload).encode(into: &bytes)
         try reader.read(bytes) { batch in
-            _ = receive(batch, now: 1_000, look: 0) { _, _, numbering in
-                numbering.pin()
-            } ownKey: { _ in
-            }
+            _ = take(batch, now: 1_000, look: 0) { _ in pinMark() }
         }
     }
 }

@@ -51,10 +51,7 @@ struct DispatcherAccountTests {
             if mark { RESPCommand("message", "lapse:test", "nonce").encode(into: &bytes) }
             var reader = ReplyReader()
             try? reader.read(bytes) { batch in
-                _ = log.receive(batch, now: 1_000, look: 0) { _, _, numbering in
-                    numbering.pin()
-                } ownKey: { _ in
-                }
+                _ = log.take(batch, now: 1_000, look: 0) { _ in log.pinMark() }
             }
         }
 

@@ -294,10 +294,7 @@ extension NodeLog {
         for (channel, payload) in messages { RESPCommand("message", channel, payload).encode(into: &bytes) }
         var reader = ReplyReader(limits: ReplyLimits())
         try? reader.read(bytes) { batch in
-            _ = receive(batch, now: 1, look: 0) { _, _, numbering in
-                numbering.pin()
-            } ownKey: { _ in
-            }
+            _ = take(batch, now: 1, look: 0) { _ in pinMark() }
         }
     }
 }

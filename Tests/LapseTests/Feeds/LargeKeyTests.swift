@@ -22,11 +22,11 @@ struct LargeKeyTests {
             }
             var reader = ReplyReader(limits: Subscription.limits)
             try reader.read(bytes) { batch in
-                _ = log.receive(batch, now: 1, look: 0) { _, _, numbering in
-                    numbering.pin()
-                } ownKey: { _ in
-                } large: {
+                _ = log.take(batch, now: 1, look: 0) {
+                } tooLarge: {
                     told.append(($0, $1.text))
+                } control: { _ in
+                    log.pinMark()
                 }
             }
         }

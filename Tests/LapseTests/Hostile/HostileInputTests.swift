@@ -33,10 +33,7 @@ struct HostileInputTests {
         var bytes = ByteBuffer()
         for (channel, payload) in messages { RESPCommand("message", channel, payload).encode(into: &bytes) }
         try? reader.read(bytes) { batch in
-            _ = log.receive(batch, now: 1_000, look: 0) { _, _, numbering in
-                numbering.pin()
-            } ownKey: { _ in
-            }
+            _ = log.take(batch, now: 1_000, look: 0) { _ in log.pinMark() }
         }
     }
 

@@ -39,9 +39,7 @@ struct NodeLogDoubtTests {
         var bytes = ByteBuffer()
         RESPCommand("message", EventChannel.name(0), key).encode(into: &bytes)
         try reader.read(bytes) { batch in
-            _ = log.receive(batch, now: 1_000, since: since, look: look) { _, _, _ in
-            } ownKey: { _ in
-            }
+            _ = log.take(batch, now: 1_000, since: since, look: look) { _ in }
         }
         return try #require(log.counts.last.flatMap { log.entry($0) }).provenance
     }
@@ -53,10 +51,7 @@ struct NodeLogDoubtTests {
         var bytes = ByteBuffer()
         RESPCommand("message", "lapse:test", "nonce").encode(into: &bytes)
         try? reader.read(bytes) { batch in
-            _ = log.receive(batch, now: 1_000, look: 0) { _, _, numbering in
-                numbering.pin()
-            } ownKey: { _ in
-            }
+            _ = log.take(batch, now: 1_000, look: 0) { _ in log.pinMark() }
         }
         _ = log.resolve(counter: 0)
         return log

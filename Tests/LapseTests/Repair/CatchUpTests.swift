@@ -86,10 +86,7 @@ extension NodeLog {
         var bytes = ByteBuffer()
         RESPCommand("message", "lapse:test", "nonce").encode(into: &bytes)
         try? reader.read(bytes) { batch in
-            _ = receive(batch, now: 1_000, look: 0) { _, _, numbering in
-                numbering.pin()
-            } ownKey: { _ in
-            }
+            _ = take(batch, now: 1_000, look: 0) { _ in pinMark() }
         }
         _ = resolve(counter: counter)
     }

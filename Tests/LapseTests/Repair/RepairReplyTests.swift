@@ -28,10 +28,7 @@ struct RepairReplyTests {
     private func receive(_ bytes: ByteBuffer) {
         var reader = ReplyReader()
         try? reader.read(bytes) { batch in
-            _ = log.receive(batch, now: 1_000, look: 1) { _, _, numbering in
-                numbering.pin()
-            } ownKey: { _ in
-            }
+            _ = log.take(batch, now: 1_000, look: 1) { _ in log.pinMark() }
         }
     }
 

@@ -1,0 +1,59 @@
+import LeaderElectionRedis
+import RESP
+import RedisClient
+
+/// How all registers are asked at once, and what they say.
+extension ProgressKeeper {
+    struct Reply: Sendable {
+        var register: String
+        var value: RESPValue?
+        var error: RedisError?
+    }
+
+    static func trouble(_ replies: [Reply]) -> ProgressTrouble {
+        replies.lazy.compactMap { reply in reply.error.map { ProgressTrouble(reply.register, $0) } }.first
+            ?? ProgressTrouble(
+                register: replies.first?.register ?? "", text: "the answer makes no sense", isRefusal: true)
+    }
+
+    func onAll(
+        _ ask: @Sendable @escaping (Place) async throws(RedisError) -> RESPValue
+    ) async -> [Reply] {
+        await withTaskGroup(of: Reply.self) { group in
+            for place in places {
+                group.addTask {
+                    // Made at once and appended below: set piece by piece and reduced, Swift 6.3 released a reply twice
+                    // where it optimised.
+                    do throws(RedisError) {
+                        return Reply(register: place.keys.progress, value: try await ask(place), error: nil)
+                    } catch {
+                        return Reply(register: place.keys.progress, value: nil, error: error)
+                    }
+                }
+            }
+            var replies: [Reply] = []
+            for await reply in group { replies.append(reply) }
+            return replies
+        }
+    }
+
+    func bytes(_ words: [String]) -> [[UInt8]] { words.map { Array($0.utf8) } }
+}
+
+extension ProgressKeeper.State {
+    /// What registers say besides the cursors.
+    mutating func take(_ words: [RegisterWord], _ refusal: ProgressTrouble?) {
+        troubles.presence = refusal
+        guard !words.isEmpty else { return }
+        // One register may have forgotten whom it saw; one that refuses to write cannot tell who is there.
+        let seen = Set(words.flatMap(\.members))
+        members = refusal == nil ? seen : members.union(seen)
+        for word in words {
+            if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
+            bases.merge(word.bases, uniquingKeysWith: max)
+            for complaint in word.complaints where complained.count < 1000 {
+                if complained.insert(complaint).inserted { complaints.append(complaint) }
+            }
+        }
+    }
+}
