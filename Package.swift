@@ -267,7 +267,13 @@ let package = Package(
 var reached: [String: Set<String>] = [:]
 for target in package.targets {
     reached[target.name] = []
-    for case .byNameItem(let name, _) in target.dependencies {
+    for dependency in target.dependencies {
+        let name: String
+        switch dependency {
+        case .byNameItem(let own, _): name = own
+        case .targetItem(let own, _): name = own
+        default: continue
+        }
         guard let further = reached[name] else {
             fatalError("\(target.name) depends on \(name), which stands below it in Package.swift")
         }

@@ -29,11 +29,20 @@ package struct LineLogHandler: LogHandler {
         if let own = event.metadata { facts.merge(own) { $1 } }
         let line = LogLine(
             time: UTCTime(milliseconds: Int64(WallClock.milliseconds())), level: event.level,
-            message: event.message.description, facts: facts.map { ($0.key, $0.value.description) }.sorted { $0 < $1 })
+            message: event.message.description, facts: facts.map { ($0.key, $0.value.description) }.sorted { $0 < $1 },
+            numbers: format == .json ? Set(facts.lazy.filter(\.value.isNumber).map(\.key)) : [])
         switch format {
         case .text: put(line.text)
         case .json: put(line.json)
         }
+    }
+}
+
+extension Logger.MetadataValue {
+    /// Whether it was given as a number, and not as text that looks like one.
+    fileprivate var isNumber: Bool {
+        guard case .stringConvertible(let value) = self else { return false }
+        return value is any BinaryInteger
     }
 }
 

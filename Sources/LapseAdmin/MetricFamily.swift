@@ -1,3 +1,5 @@
+import Lapse
+
 /// All series of one metric name, which have one kind.
 struct MetricFamily: Sendable {
     let declaration: MetricDeclaration

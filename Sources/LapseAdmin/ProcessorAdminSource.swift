@@ -15,7 +15,9 @@ package struct ProcessorAdminSource: AdminSource {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let status = processor.status, let data = try? encoder.encode(status) else {
-            return Array(#"{"isLeader":false,"nodes":[],"role":"starting"}"#.utf8)
+            return Array(
+                #"{"formatVersion":\#(ProcessorStatus.formatVersion),"isLeader":false,"nodes":[],"role":"starting"}"#
+                    .utf8)
         }
         return Array(data)
     }

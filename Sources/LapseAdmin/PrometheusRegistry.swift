@@ -1,4 +1,5 @@
 public import CoreMetrics
+package import Lapse
 import Synchronization
 
 /// The metrics backend: keeps every series in memory and renders them as Prometheus text.

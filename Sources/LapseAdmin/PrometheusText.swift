@@ -1,3 +1,5 @@
+import Lapse
+
 /// The Prometheus text format, version 0.0.4, as it is being written.
 struct PrometheusText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"

@@ -2,12 +2,17 @@ import RedisClient
 
 /// The report for scripts: every key is always there, with null for what is not known.
 extension DoctorReport: Encodable {
+    /// It changes when a key goes or changes its meaning, not when one is added.
+    static let formatVersion = 1
+
     private enum Key: String, CodingKey {
-        case healthy, topology, name, leaseTtlSeconds, uncoveredSlots, registers, nodes, findings, repairs
+        case formatVersion, healthy, topology, name, leaseTtlSeconds, uncoveredSlots, registers, nodes, findings,
+            repairs
     }
 
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
+        try container.encode(Self.formatVersion, forKey: .formatVersion)
         try container.encode(isHealthy, forKey: .healthy)
         try container.encode(facts.mode.rawValue, forKey: .topology)
         try container.encode(facts.name, forKey: .name)

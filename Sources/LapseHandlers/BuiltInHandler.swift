@@ -34,7 +34,9 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
                 onStalled: { stall in
                     dependencies.logger.warning(
                         "stdout is not read",
-                        metadata: ["seconds": "\(stall.seconds)", "waiting": "\(stall.waiting)"])
+                        metadata: [
+                            "seconds": .stringConvertible(stall.seconds), "waiting": .stringConvertible(stall.waiting),
+                        ])
                 })
             let handler = NDJSONHandler(replica: dependencies.replica, output: output)
             return { try await handler($0, $1) }

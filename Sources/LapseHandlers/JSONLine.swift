@@ -3,6 +3,9 @@ package import Timing
 /// One JSON object on one line, written field by field: an encoder would cost more than everything else about an
 /// expiration.
 package struct JSONLine {
+    /// Of the lines for expirations. It changes when a field goes or changes its meaning, not when one is added.
+    package static let formatVersion = 1
+
     private(set) var bytes: [UInt8] = [UInt8(ascii: "{")]
 
     package init(capacity: Int = 320) { bytes.reserveCapacity(capacity) }
@@ -25,6 +28,13 @@ package struct JSONLine {
         quote(name.utf8)
         bytes.append(UInt8(ascii: ":"))
         quote(text.utf8)
+    }
+
+    package mutating func add(named name: String, _ number: some BinaryInteger) {
+        separate()
+        quote(name.utf8)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(contentsOf: String(number).utf8)
     }
 
     package mutating func add(_ name: StaticString, _ number: some BinaryInteger) {

@@ -40,6 +40,7 @@ package struct NDJSONHandler: Sendable {
         let receivedAt = (expiration.receivedAt.timeIntervalSince1970 * 1000).rounded()
         line.add("receivedAt", UTCTime(milliseconds: Int64(receivedAt)))
         line.add("handledAt", UTCTime(milliseconds: handledAt))
+        line.add("formatVersion", JSONLine.formatVersion)
         if let value = expiration.value { line.add("value", otherwise: "valueBase64", value) }
         return line.finish()
     }

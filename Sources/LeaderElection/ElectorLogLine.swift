@@ -15,16 +15,19 @@ enum ElectorLogLine: Sendable {
             logger.info(
                 "became leader",
                 metadata: [
-                    "term": "\(info.term)", "token": "\(info.token)", "took-ms": "\(info.took.microseconds / 1000)",
+                    "term": .stringConvertible(info.term), "token": .stringConvertible(info.token.rawValue),
+                    "tookMs": .stringConvertible(info.took.microseconds / 1000),
                 ])
         case .renewed(let took):
-            logger.debug("lease renewed", metadata: ["took-ms": "\(took.microseconds / 1000)"])
+            logger.debug("lease renewed", metadata: ["tookMs": .stringConvertible(took.microseconds / 1000)])
         case .ended(let term, let reason) where reason.isLoss:
-            logger.warning("leadership lost", metadata: ["term": "\(term)", "reason": "\(reason.rawValue)"])
+            logger.warning(
+                "leadership lost", metadata: ["term": .stringConvertible(term), "reason": "\(reason.rawValue)"])
         case .ended(let term, let reason):
-            logger.info("term ended", metadata: ["term": "\(term)", "reason": "\(reason.rawValue)"])
+            logger.info("term ended", metadata: ["term": .stringConvertible(term), "reason": "\(reason.rawValue)"])
         case .bodyFailed(let term, let error):
-            logger.error("the work of the leader failed", metadata: ["term": "\(term)", "error": "\(error)"])
+            logger.error(
+                "the work of the leader failed", metadata: ["term": .stringConvertible(term), "error": "\(error)"])
         case .note(.suspect):
             logger.warning("renewal failed, the lease still holds")
         case .note(.recovered):
@@ -38,7 +41,7 @@ enum ElectorLogLine: Sendable {
         case .note(.released):
             logger.info("leadership released")
         case .note(.overran(let term)):
-            logger.critical("the work of the leader ran past its lease", metadata: ["term": "\(term)"])
+            logger.critical("the work of the leader ran past its lease", metadata: ["term": .stringConvertible(term)])
         }
     }
 }

@@ -38,7 +38,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
     package init(_ reply: RESPError, node: NodeAddress?) {
         switch reply.code {
         case "NOPERM":
-            self.init(.denied, node: node, "\(reply.text) (lapse doctor --acl prints the rights needed)")
+            self.init(.denied, node: node, "\(reply.text) ('lapse doctor --acl' prints the rights needed)")
         case "DENIED":
             self.init(
                 .denied, node: node,

@@ -1,3 +1,4 @@
+import Lapse
 import LapseAdmin
 import Metrics
 import Testing

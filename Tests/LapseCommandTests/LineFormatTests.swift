@@ -31,7 +31,7 @@ import Timing
             line(Array("session:42".utf8)) == """
                 {"key":"session:42","database":0,"node":"127.0.0.1:30001","runId":"7a56","ordinal":1234,"origin":"live",\
                 "replica":"a","term":5,"token":1721000000000000,"attempt":1,"receivedAt":"2026-01-02T03:04:05.678Z",\
-                "handledAt":"2026-01-02T03:04:05.680Z"}
+                "handledAt":"2026-01-02T03:04:05.680Z","formatVersion":1}
 
                 """)
     }
@@ -94,6 +94,21 @@ import Timing
         #expect(read["time_"] == "own")
     }
 
+    @Test("a number given as a number is one, a key that looks like one is not")
+    func numbersInJSON() throws {
+        struct Read: Decodable {
+            var term: Int
+            var key: String
+        }
+        let lines = Mutex<[[UInt8]]>([])
+        let logger = Logger(label: "test") { _ in
+            LineLogHandler(format: .json, level: .info) { bytes in lines.withLock { $0.append(bytes) } }
+        }
+        logger.info("handled", metadata: ["term": .stringConvertible(5), "key": "42"])
+        let read = try JSONDecoder().decode(Read.self, from: Data(lines.withLock { $0[0] }))
+        #expect(read.term == 5 && read.key == "42")
+    }
+
     @Test(arguments: ["\u{1B}[2J", "\u{202E}gnp.exe", "a\u{0}b", "\u{85}", "line\u{2028}line"])
     func nothingSteersTheTerminal(text: String) {
         for shown in [Printable.text(text), Printable.quoted(text)] {
@@ -129,6 +144,7 @@ import Timing
         #expect(String(decoding: line.bytes(.text), as: UTF8.self) == "1970-01-01T00:00:00.000Z n:1 3 a\\nb\n")
         #expect(
             String(decoding: line.bytes(.json), as: UTF8.self)
-                == #"{"key":"a\nb","database":3,"node":"n:1","receivedAt":"1970-01-01T00:00:00.000Z"}"# + "\n")
+                == #"{"key":"a\nb","database":3,"node":"n:1","receivedAt":"1970-01-01T00:00:00.000Z","formatVersion":1}"#
+                + "\n")
     }
 }

@@ -11,7 +11,7 @@ import ThrowawayRedis
         var leader: String?
         var term: UInt64
         var token: UInt64
-        var unreadJournals: Int
+        var unreadRegisters: Int
     }
 
     private func report(_ run: LapseBinary.Run) throws -> Report {

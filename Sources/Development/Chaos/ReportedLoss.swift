@@ -37,7 +37,7 @@ package struct ReportedLoss: Sendable, Equatable {
                     let count = facts["lost"].flatMap({ Int($0) }), count > 0
                 else { continue }
                 // A leader that dies before it has written how far it is leaves the same stretch to the next one to tell.
-                let runID = facts["run-id"].map(String.init) ?? String(node)
+                let runID = (facts["runId"] ?? facts["run-id"]).map(String.init) ?? String(node)
                 stretches[Stretch(node: String(node), runID: runID, ordinals: from...to)] = count
             }
         }

@@ -114,7 +114,7 @@ final class Companions: Sendable {
         guard let count = unreadLine.withLock({ $0.happened(now: now) }) else { return }
         logger.warning(
             "companion not read: its expiration waits",
-            metadata: ["key": "\(delivery.key)", "error": "\(error)", "attempts": "\(count)"])
+            metadata: ["key": "\(delivery.key)", "error": "\(error)", "attempts": .stringConvertible(count)])
     }
 
     private func tooLarge(_ delivery: Delivery, _ companion: [UInt8], _ bytes: Int64) {
@@ -123,8 +123,9 @@ final class Companions: Sendable {
         logger.error(
             "companion too large: handled without its value",
             metadata: [
-                "key": "\(delivery.key)", "companion": "\(ExpirationKey(bytes: companion))", "bytes": "\(bytes)",
-                "limit": "\(Self.valueLimit)", "count": "\(count)",
+                "key": "\(delivery.key)", "companion": "\(ExpirationKey(bytes: companion))",
+                "bytes": .stringConvertible(bytes),
+                "limit": .stringConvertible(Self.valueLimit), "count": .stringConvertible(count),
                 "fix": "keep what is large in a key of its own, and its name in the companion; delete this one",
             ])
     }

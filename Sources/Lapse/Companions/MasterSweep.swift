@@ -152,8 +152,9 @@ final class MasterSweep: Sendable {
         around.logger.log(
             level: report.suspected > 0 || report.reason != .interval ? .info : .debug, "companions swept",
             metadata: [
-                "node": "\(address)", "reason": "\(report.reason.rawValue)", "scanned": "\(report.scanned)",
-                "without-timer": "\(report.suspected)",
+                "node": "\(address)", "reason": "\(report.reason.rawValue)",
+                "scanned": .stringConvertible(report.scanned),
+                "withoutTimer": .stringConvertible(report.suspected),
             ])
     }
 }

@@ -128,9 +128,9 @@ final class DeadLetters: Sendable {
         let delivery = letter.delivery
         var metadata: Logger.Metadata = [
             "key": "\(delivery.key)", "node": "\(delivery.node)", "position": "\(delivery.runID):\(delivery.ordinal)",
-            "attempts": "\(delivery.attempt)", "error": "\(letter.error)",
+            "attempts": .stringConvertible(delivery.attempt), "error": "\(letter.error)",
         ]
-        if let reason { metadata["not-in-stream"] = "\(reason)" }
+        if let reason { metadata["notInStream"] = "\(reason)" }
         logger.error("dead-lettered", metadata: metadata)
     }
 
@@ -143,7 +143,7 @@ final class DeadLetters: Sendable {
     private static func fix(_ error: RedisError, _ key: String) -> String {
         guard case .reply(let reply) = error.kind else {
             return error.isPermanent
-                ? "lapse doctor --acl prints the rights needed" : "see that this server can be reached"
+                ? "'lapse doctor --acl' prints the rights needed" : "see that this server can be reached"
         }
         return switch reply.code {
         case "WRONGTYPE": "name another key by --dead-letter, or delete \(key)"

@@ -154,7 +154,8 @@ package struct Lane: Sendable {
 
     private func failed(_ delivery: Delivery, _ error: String) {
         let metadata: Logger.Metadata = [
-            "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": "\(delivery.attempt)", "error": "\(error)",
+            "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": .stringConvertible(delivery.attempt),
+            "error": "\(error)",
         ]
         around.logger.warning("handler failed", metadata: metadata)
         around.metrics.failed()

@@ -53,23 +53,23 @@ extension NodeFeed {
 
     /// - Parameter grown: by how much the base has grown.
     private func report(_ finding: Numbering.Finding, _ counter: UInt64, grown: Int64) {
-        var metadata: Logger.Metadata = ["node": "\(address)", "counter": "\(counter)"]
+        var metadata: Logger.Metadata = ["node": "\(address)", "counter": .stringConvertible(counter)]
         if case .numbered = finding, grown > 0 {
-            metadata["below"] = "\(grown)"
+            metadata["below"] = .stringConvertible(grown)
             logger.notice("expiration counter was reset while this replica did not listen", metadata: metadata)
         }
         switch finding {
         case .numbered(_, nil), .confirmed: logger.debug("numbering known", metadata: metadata)
         case .numbered(_, let missed?), .missed(let missed):
-            metadata["count"] = "\(missed.count)"
+            metadata["count"] = .stringConvertible(missed.count)
             logger.warning("expirations missed", metadata: metadata)
         case .surplus(let count):
-            metadata["count"] = "\(count)"
+            metadata["count"] = .stringConvertible(count)
             around.metrics.surplus(address, count)
             logger.warning("forged expirations heard", metadata: metadata)
         case .reset: logger.notice("expiration counter was reset", metadata: metadata)
         case .renumbered(_, let shift):
-            metadata["shift"] = "\(shift)"
+            metadata["shift"] = .stringConvertible(shift)
             logger.notice("numbered anew: the leader knew of forged expirations or a reset", metadata: metadata)
         }
     }

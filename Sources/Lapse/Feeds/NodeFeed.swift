@@ -161,7 +161,7 @@ final class NodeFeed: Sendable {
             status = Status(isSubscribed: true, runID: subscription.runID)
         }
         around.metrics.subscription(address, up: true)
-        logger.info("subscribed", metadata: ["node": "\(address)", "run-id": "\(subscription.runID)"])
+        logger.info("subscribed", metadata: ["node": "\(address)", "runId": "\(subscription.runID)"])
         return (subscription, sink)
     }
 

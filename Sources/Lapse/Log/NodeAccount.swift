@@ -44,7 +44,7 @@ public struct NodeAccount: Sendable, Codable, Equatable {
         return sum
     }
 
-    /// The numbers by the names that metrics and log lines give them.
+    /// The numbers by the values of the label `state`.
     package var states: [(name: String, count: UInt64)] {
         [
             ("announced", announced), ("handled", handled), ("dead_lettered", deadLettered), ("pending", pending),

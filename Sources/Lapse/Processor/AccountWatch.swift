@@ -14,8 +14,8 @@ final class AccountWatch: Sendable {
         for log in accounts where log.account.imbalance != told.withLock({ $0[log.runID] ?? 0 }) {
             told.withLock { $0[log.runID] = log.account.imbalance }
             guard log.account.imbalance != 0 else { continue }
-            var metadata: Logger.Metadata = ["node": "\(log.node)", "run-id": "\(log.runID)"]
-            for state in log.account.states { metadata[state.name] = "\(state.count)" }
+            var metadata: Logger.Metadata = ["node": "\(log.node)", "runId": "\(log.runID)"]
+            metadata.merge(log.account.metadata) { $1 }
             logger.error("account does not balance", metadata: metadata)
         }
     }
@@ -24,8 +24,17 @@ final class AccountWatch: Sendable {
     func close(_ accounts: [DeliveryMachine.LogAccount]) {
         look(accounts)
         let sum = accounts.reduce(NodeAccount()) { $0 + $1.account }
-        var metadata: Logger.Metadata = [:]
-        for state in sum.states { metadata[state.name] = "\(state.count)" }
-        logger.info("account of the term", metadata: metadata)
+        logger.info("account of the term", metadata: sum.metadata)
+    }
+}
+
+extension NodeAccount {
+    fileprivate var metadata: Logger.Metadata {
+        [
+            "announced": .stringConvertible(announced), "handled": .stringConvertible(handled),
+            "deadLettered": .stringConvertible(deadLettered), "pending": .stringConvertible(pending),
+            "waiting": .stringConvertible(waiting), "lost": .stringConvertible(lost),
+            "ignored": .stringConvertible(ignored), "unannounced": .stringConvertible(unannounced),
+        ]
     }
 }

@@ -36,13 +36,14 @@ struct Farewell: Sendable {
             if let reason = await reason() {
                 let took = (SystemClock.read().monotonic - began) / .milliseconds(1)
                 return logger.info(
-                    "not needed any more", metadata: ["reason": "\(reason.rawValue)", "took-ms": "\(Int(took))"])
+                    "not needed any more",
+                    metadata: ["reason": "\(reason.rawValue)", "tookMs": .stringConvertible(Int(took))])
             }
             if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return }
         }
         logger.warning(
             "left before the successor was whole",
-            metadata: ["kept": "\(logs.all.reduce(0) { $0 + $1.counts.entries })"])
+            metadata: ["kept": .stringConvertible(logs.all.reduce(0) { $0 + $1.counts.entries })])
     }
 
     private func reason() async -> Reason? {

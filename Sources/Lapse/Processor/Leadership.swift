@@ -104,7 +104,7 @@ struct Leadership: Sendable {
             if let reading = await keeper.read(fencing: term.token) { return await begin(from: reading, term) }
             if SystemClock.read().monotonic >= deadline {
                 logger.warning(
-                    "term given up: progress cannot be read", metadata: ["term": "\(term.number)"])
+                    "term given up: progress cannot be read", metadata: ["term": .stringConvertible(term.number)])
                 resign()
                 return nil
             }
@@ -119,7 +119,7 @@ struct Leadership: Sendable {
         guard let contradiction = reading.contradiction(of: term.token.rawValue, store: keeper.store) else {
             return Progress.newest([reading.entries, keeper.latest])
         }
-        var metadata: Logger.Metadata = ["store": "\(keeper.store)", "token": "\(term.token)"]
+        var metadata: Logger.Metadata = ["store": "\(keeper.store)", "token": .stringConvertible(term.token.rawValue)]
         switch contradiction {
         case .moved(let from):
             metadata["from"] = "\(from ?? "another store")"
@@ -131,7 +131,7 @@ struct Leadership: Sendable {
         case .forgotten(let token):
             // Were this a leader of the past, its next renewal would fail.
             guard await renewed(term) else { return nil }
-            metadata["written-under"] = "\(token)"
+            metadata["writtenUnder"] = "\(token)"
             metadata["fix"] = """
                 restore the store's data if tokens are checked by a resource, or reset what it remembers; else nothing: was the store \
                 wiped or restored from an old backup?
@@ -192,7 +192,8 @@ struct Leadership: Sendable {
                 sharedAt = now
                 await share(moved, term.token)
             case .fenced:
-                logger.error("progress refused: a later term has begun", metadata: ["term": "\(term.number)"])
+                logger.error(
+                    "progress refused: a later term has begun", metadata: ["term": .stringConvertible(term.number)])
                 resign()
                 return
             }

@@ -1,13 +1,34 @@
-/// How a processor stands: what `/status` shows.
-public struct ProcessorStatus: Sendable, Codable {
+public import LeaderElection
+
+/// How a processor stands: what `/status` shows. Its JSON stands in ``ProcessorStatus/formatVersion``'s form: every key is
+/// always there, with null for what is not known.
+public struct ProcessorStatus: Sendable {
+    /// The version of the JSON. It changes when a key goes or changes its meaning, not when one is added.
+    public static let formatVersion = 1
+
+    /// What the topology says of a node.
+    public enum NodeRole: String, Sendable, Hashable, Codable { case master, replica }
+
+    /// How many registers of the lease are in which state.
+    public struct RegisterCounts: Sendable, Hashable, Encodable {
+        /// They answer, and hold what they should.
+        public var ok = 0
+        /// They hold this replica's claim no more.
+        public var lost = 0
+        /// They gave no answer.
+        public var unreachable = 0
+        /// They have not been asked yet.
+        public var unknown = 0
+    }
+
     /// One node's feed and log.
-    public struct Node: Sendable, Codable {
+    public struct Node: Sendable {
         /// `host:port`.
         public var address: String
-        /// `master` or `replica`, as the topology says.
-        public var role: String
+        /// Master or replica, as the topology says.
+        public var role: NodeRole
         /// The server process; nil before it was first heard.
-        public var runId: String?
+        public var runID: String?
         /// Whether the feed is subscribed.
         public var isSubscribed: Bool
         /// Whether the node leaves pings unanswered.
@@ -38,8 +59,8 @@ public struct ProcessorStatus: Sendable, Codable {
     public var name: String
     /// This replica.
     public var id: String
-    /// What this replica does in the election, as `ElectorState.Role` names it.
-    public var role: String
+    /// What this replica does in the election.
+    public var role: ElectorState.Role
     /// Whether handlers may be called now.
     public var isLeader: Bool
     /// The term under way, or the last one of this replica; 0: none yet.
@@ -49,11 +70,63 @@ public struct ProcessorStatus: Sendable, Codable {
     /// The replica that leads, as far as is known.
     public var leader: String?
     /// What is left until this replica must have stopped calling handlers; 0 when it does not lead.
-    public var leaseRemainingSeconds: Double
-    /// How many registers are in which state.
-    public var registerCounts: [String: Int]
+    public var leaseRemaining: Duration
+    /// The registers of the lease.
+    public var registers: RegisterCounts
     /// Expirations handed to handlers and not finished.
     public var inFlight: Int
     /// Every node of the topology, replicas too.
     public var nodes: [Node]
+}
+
+extension ProcessorStatus: Encodable {
+    private enum CodingKeys: String, CodingKey {
+        case formatVersion, name, id, role, isLeader, term, token, leader, leaseRemainingSeconds, registers, inFlight,
+            nodes
+    }
+
+    /// Encodes the keys that the manual lists.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(Self.formatVersion, forKey: .formatVersion)
+        try container.encode(name, forKey: .name)
+        try container.encode(id, forKey: .id)
+        try container.encode(role.rawValue, forKey: .role)
+        try container.encode(isLeader, forKey: .isLeader)
+        try container.encode(term, forKey: .term)
+        try container.encode(token, forKey: .token)
+        try container.encode(leader, forKey: .leader)
+        try container.encode(leaseRemaining / .seconds(1), forKey: .leaseRemainingSeconds)
+        try container.encode(registers, forKey: .registers)
+        try container.encode(inFlight, forKey: .inFlight)
+        try container.encode(nodes, forKey: .nodes)
+    }
+}
+
+extension ProcessorStatus.Node: Encodable {
+    private enum CodingKeys: String, CodingKey {
+        case address, role, runID = "runId", isSubscribed, isSilent, notifications, error, received, lost, ignored,
+            surplus
+        case logEntries, logBytes, backlog, account
+    }
+
+    /// Encodes the keys that the manual lists.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(address, forKey: .address)
+        try container.encode(role, forKey: .role)
+        try container.encode(runID, forKey: .runID)
+        try container.encode(isSubscribed, forKey: .isSubscribed)
+        try container.encode(isSilent, forKey: .isSilent)
+        try container.encode(notifications, forKey: .notifications)
+        try container.encode(error, forKey: .error)
+        try container.encode(received, forKey: .received)
+        try container.encode(lost, forKey: .lost)
+        try container.encode(ignored, forKey: .ignored)
+        try container.encode(surplus, forKey: .surplus)
+        try container.encode(logEntries, forKey: .logEntries)
+        try container.encode(logBytes, forKey: .logBytes)
+        try container.encode(backlog, forKey: .backlog)
+        try container.encode(account, forKey: .account)
+    }
 }

@@ -38,7 +38,8 @@ extension RunningProcessor {
                     metrics.unannounced(node, count)
                     // Whether its keys were announced or not: those with companions are found by them.
                     self?.parts.withLock { $0 }?.reconciler?.want(.gap)
-                    logger.notice("counted and not announced", metadata: ["node": "\(node)", "count": "\(count)"])
+                    logger.notice(
+                        "counted and not announced", metadata: ["node": "\(node)", "count": .stringConvertible(count)])
                 },
                 doubtful: { [watch] in watch.refreshSoon(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
         let locksAreHere = configuration.store == nil && configuration.lockServers.isEmpty

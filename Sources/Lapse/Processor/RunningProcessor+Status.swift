@@ -24,7 +24,7 @@ extension RunningProcessor {
             let sums = addresses.map { account["\($0)"] }.reduce(Account.Entry()) { $0 + $1 }
             let kept = logs.all.filter { known($0.address) == node.address }
             return ProcessorStatus.Node(
-                address: "\(node.address)", role: node.role.rawValue, runId: feed.runID,
+                address: "\(node.address)", role: node.role == .master ? .master : .replica, runID: feed.runID,
                 isSubscribed: feed.isSubscribed, isSilent: feed.isSilent, notifications: feed.notifications,
                 error: feed.error, received: kept.reduce(0) { $0 + $1.counts.received }, lost: sums.lost,
                 ignored: sums.ignored, surplus: kept.reduce(0) { $0 + $1.counts.surplus },
@@ -33,12 +33,11 @@ extension RunningProcessor {
                 backlog: kept.reduce(0) { $0 + (backlog[$1.runID] ?? 0) }, account: accounts["\(node.address)"])
         }
         return ProcessorStatus(
-            name: configuration.name, id: configuration.id, role: state.role.rawValue, isLeader: state.isLeader,
+            name: configuration.name, id: configuration.id, role: state.role, isLeader: state.isLeader,
             term: state.term, token: state.token.rawValue, leader: state.isLeader ? configuration.id : state.leader,
-            leaseRemainingSeconds: state.leaseRemaining / .seconds(1),
-            registerCounts: state.registers.reduce(into: ["ok": 0, "lost": 0, "unreachable": 0, "unknown": 0]) {
-                $0[$1.state.label, default: 0] += 1
-            }, inFlight: parts.dispatcher.inFlight, nodes: nodes)
+            leaseRemaining: state.leaseRemaining,
+            registers: state.registers.reduce(into: ProcessorStatus.RegisterCounts()) { $0.count($1.state) },
+            inFlight: parts.dispatcher.inFlight, nodes: nodes)
     }
 
     func liveness() -> String? {
@@ -51,12 +50,12 @@ extension RunningProcessor {
         guard let status else { return ["Redis has not been reached yet"] }
         guard !status.nodes.isEmpty else { return ["no node is known"] }
         var reasons: [String] = []
-        if !status.nodes.contains(where: { $0.role == Topology.Role.master.rawValue }) {
+        if !status.nodes.contains(where: { $0.role == .master }) {
             reasons.append("no master is known")
         }
         let leftBehind = Set((watch.current?.nodes ?? []).filter(\.isLeftBehind).map { "\($0.address)" })
         for node in status.nodes
-        where node.role == Topology.Role.master.rawValue && !leftBehind.contains(node.address) {
+        where node.role == .master && !leftBehind.contains(node.address) {
             if !node.isSubscribed {
                 reasons.append("\(node.address): not subscribed\(node.error.map { " (\($0))" } ?? "")")
             } else if node.isSilent {
@@ -80,7 +79,7 @@ extension RunningProcessor {
 
     /// What a node counted and did not announce since it last announced anything; nil when that is too little to tell.
     private func unheard(_ node: ProcessorStatus.Node) -> UInt64? {
-        guard let runID = node.runId, let count = logs[runID]?.counts.unheard, count >= 10 else { return nil }
+        guard let runID = node.runID, let count = logs[runID]?.counts.unheard, count >= 10 else { return nil }
         return count
     }
 
@@ -90,13 +89,13 @@ extension RunningProcessor {
     }
 }
 
-extension RegisterState {
-    fileprivate var label: String {
-        switch self {
-        case .unknown: "unknown"
-        case .ok: "ok"
-        case .lost: "lost"
-        case .unreachable: "unreachable"
+extension ProcessorStatus.RegisterCounts {
+    fileprivate mutating func count(_ state: RegisterState) {
+        switch state {
+        case .unknown: unknown += 1
+        case .ok: ok += 1
+        case .lost: lost += 1
+        case .unreachable: unreachable += 1
         }
     }
 }

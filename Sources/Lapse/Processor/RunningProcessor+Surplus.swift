@@ -13,8 +13,10 @@ extension RunningProcessor {
         logger.error(
             "expired key too large: passed over",
             metadata: [
-                "node": "\(node)", "key": "\(begin)…", "bytes": "\(bytes)", "limit": "\(Subscription.messageBytes)",
-                "count": "\(count)", "fix": "shorter keys; or find who publishes this on the event channel",
+                "node": "\(node)", "key": "\(begin)…", "bytes": .stringConvertible(bytes),
+                "limit": .stringConvertible(Subscription.messageBytes),
+                "count": .stringConvertible(count),
+                "fix": "shorter keys; or find who publishes this on the event channel",
             ])
     }
 
@@ -38,7 +40,7 @@ extension RunningProcessor {
         logger.error(
             "expirations given up: too many wait behind their key or to be tried again",
             metadata: [
-                "count": "\(count)", "key": "\(last.key)", "node": "\(last.node)",
+                "count": .stringConvertible(count), "key": "\(last.key)", "node": "\(last.node)",
                 "fix": "a handler that keeps up with its busiest key, or one that succeeds",
             ])
     }

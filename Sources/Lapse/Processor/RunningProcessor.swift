@@ -100,7 +100,9 @@ final class RunningProcessor: Sendable {
                 let topology = try await watch.discover()
                 logger.info(
                     "found Redis",
-                    metadata: ["topology": "\(topology.mode.rawValue)", "nodes": "\(topology.nodes.count)"])
+                    metadata: [
+                        "topology": "\(topology.mode.rawValue)", "nodes": .stringConvertible(topology.nodes.count),
+                    ])
                 found = topology
                 break
             } catch {
@@ -233,7 +235,7 @@ final class RunningProcessor: Sendable {
         logger.warning(
             "lease registers share a master",
             metadata: [
-                "registers": "\(state.registers.count)", "masters": "\(domains)",
+                "registers": .stringConvertible(state.registers.count), "masters": "\(domains)",
                 "fix": "spread the slots evenly over at least as many masters, or use --lock-servers",
             ])
     }
@@ -255,9 +257,11 @@ final class RunningProcessor: Sendable {
         logger.log(
             level: gap.lost > 0 ? .error : .notice, "gap",
             metadata: [
-                "node": "\(gap.node)", "count": "\(gap.ordinals.count)", "repaired": "\(gap.repaired)",
-                "lost": "\(gap.lost)", "from": "\(gap.ordinals.lowerBound)", "to": "\(gap.ordinals.upperBound)",
-                "run-id": "\(gap.runID)",
+                "node": "\(gap.node)", "count": .stringConvertible(gap.ordinals.count),
+                "repaired": .stringConvertible(gap.repaired),
+                "lost": .stringConvertible(gap.lost), "from": .stringConvertible(gap.ordinals.lowerBound),
+                "to": .stringConvertible(gap.ordinals.upperBound),
+                "runId": "\(gap.runID)",
             ])
         if gap.lost > 0 { parts.withLock { $0 }?.reconciler?.want(.gap) }
         gaps.send(gap)

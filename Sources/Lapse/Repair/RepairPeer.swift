@@ -100,7 +100,10 @@ package final class RepairPeer: Sendable {
         guard reply.count > 0 else { return }
         logger.info(
             "answered a peer",
-            metadata: ["peer": "\(request.asker)", "asked": "\(request.ordinals.count)", "had": "\(reply.count)"])
+            metadata: [
+                "peer": "\(request.asker)", "asked": .stringConvertible(request.ordinals.count),
+                "had": .stringConvertible(reply.count),
+            ])
     }
 
     /// False when it is not taken: then the rest need not be told.

@@ -108,7 +108,8 @@ struct ElectedProgram: Sendable {
         if prepared.withLock({ $0?.isRunning }) != true { try await prepare(prepared) }
         guard let child = prepared.withLock({ $0 }), term.lease.isValid else { return .stopped(0) }
         child.order(.start(term: term.number, token: term.token.rawValue, until: term.lease.limit))
-        logger.info("program started", metadata: ["guard": "\(child.guardID)", "term": "\(term.number)"])
+        logger.info(
+            "program started", metadata: ["guard": "\(child.guardID)", "term": .stringConvertible(term.number)])
         let wasAsked = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await child.waitForExit()
@@ -134,7 +135,7 @@ struct ElectedProgram: Sendable {
             return wasAsked
         }
         let code = child.exitCode
-        logger.info("program ended", metadata: ["guard": "\(child.guardID)", "exit": "\(code)"])
+        logger.info("program ended", metadata: ["guard": "\(child.guardID)", "exit": .stringConvertible(code)])
         // The guard ends it with the lease, which a lapse that was stopped meanwhile learns only afterwards.
         return wasAsked || !term.lease.isValid ? .stopped(code) : .itself(code)
     }

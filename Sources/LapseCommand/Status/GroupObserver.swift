@@ -81,7 +81,7 @@ struct GroupObserver: Sendable {
                 word.term = seen.term
                 word.token = seen.token.rawValue
                 word.register.holder = seen.leader
-                word.register.leaseLeftSeconds = seen.ttl.map { $0 / .seconds(1) }
+                word.register.leaseRemainingSeconds = seen.ttl.map { $0 / .seconds(1) }
             } catch {
                 word.register.error = error.description
                 if case .denied = error { word.isDenied = true }
@@ -104,7 +104,7 @@ struct GroupObserver: Sendable {
             word.term = PlausibleCount.read(fields[3]) ?? 0
             word.since = PlausibleCount.read(fields[4])
             word.register.holder = word.holder.map(Claim.replica(of:))
-            word.register.leaseLeftSeconds = word.left.map { $0 / .seconds(1) }
+            word.register.leaseRemainingSeconds = word.left.map { $0 / .seconds(1) }
         } catch {
             word.register.error = error.description
             word.isDenied = error.isPermanent
@@ -147,8 +147,8 @@ struct GroupObserver: Sendable {
             since: since.map { UTCTime(milliseconds: Int64(clamping: $0)).text },
             sinceSeconds: since.map { max(0, Double(WallClock.milliseconds()) - Double($0)) / 1000 },
             term: record?.term ?? 0, token: record?.token ?? 0,
-            leaseLeftSeconds: left.map { $0 / .seconds(1) },
-            registers: words.map(\.register), unreadJournals: journal.unread,
+            leaseRemainingSeconds: left.map { $0 / .seconds(1) },
+            registers: words.map(\.register), unreadRegisters: journal.unread,
             replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
             nodes: counters.map { $0.entry(journal) })
     }

@@ -2,26 +2,26 @@ import Console
 import Lapse
 
 /// How an election group stands, as read from Redis: what `lapse status` prints.
-struct GroupReport: Sendable, Codable {
+struct GroupReport: Sendable {
     /// One vote on the lease.
-    struct Register: Sendable, Codable {
+    struct Register: Sendable {
         var key: String
         var node: String?
         var holder: String?
-        var leaseLeftSeconds: Double?
+        var leaseRemainingSeconds: Double?
         var error: String?
     }
 
     /// A replica that told the registers of itself in the last half minute.
-    struct Replica: Sendable, Codable {
+    struct Replica: Sendable, Encodable {
         var id: String
         var seenSecondsAgo: Int
     }
 
-    struct Node: Sendable, Codable {
+    struct Node: Sendable {
         var address: String
         var role: String
-        var runId: String?
+        var runID: String?
         /// Expirations that this process has announced.
         var expired: UInt64?
         /// How far the leader has taken them up; nil when it has not been here yet.
@@ -35,7 +35,7 @@ struct GroupReport: Sendable, Codable {
     }
 
     /// What is known of the leadership.
-    enum State: String, Sendable, Codable {
+    enum State: String, Sendable, Encodable {
         /// A majority of the registers names one replica.
         case led
         /// No replica holds a majority.
@@ -56,10 +56,10 @@ struct GroupReport: Sendable, Codable {
     var term: UInt64
     var token: UInt64
     /// Until the majority is lost, unless renewed.
-    var leaseLeftSeconds: Double?
+    var leaseRemainingSeconds: Double?
     var registers: [Register]
     /// Registers beside which neither the progress nor the replicas could be read.
-    var unreadJournals: Int
+    var unreadRegisters: Int
     var replicas: [Replica]
     var nodes: [Node]
 }
@@ -73,7 +73,7 @@ extension GroupReport {
             lines += [
                 "leader    \(Printable.text(leader))", "term      \(term), token \(token)",
                 "since     \(since ?? "unknown")\(sinceSeconds.map { " (\(Self.span($0)))" } ?? "")",
-                "lease     \(Self.seconds(leaseLeftSeconds)) left, held by \(votes) of \(registers.count) registers",
+                "lease     \(Self.seconds(leaseRemainingSeconds)) left, held by \(votes) of \(registers.count) registers",
             ]
         } else if state != .vacant {
             let unread = registers.count { $0.error != nil }
@@ -89,8 +89,8 @@ extension GroupReport {
         for replica in replicas { seen.add(Printable.text(replica.id), "\(replica.seenSecondsAgo) s ago") }
         if !replicas.isEmpty {
             lines += seen.lines
-        } else if unreadJournals > 0 {
-            lines.append("replicas unknown: the progress beside \(unreadJournals) registers cannot be read")
+        } else if unreadRegisters > 0 {
+            lines.append("replicas unknown: the progress beside \(unreadRegisters) registers cannot be read")
         } else {
             lines.append("no replica was seen in the last 30 s")
         }

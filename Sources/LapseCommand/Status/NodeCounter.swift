@@ -33,7 +33,7 @@ struct NodeCounter: Sendable {
     /// Compares with how far the leader is.
     func entry(_ journal: GroupRecord) -> GroupReport.Node {
         var entry = GroupReport.Node(
-            address: "\(node.address)", role: node.role.rawValue, runId: runID, expired: expired, error: error)
+            address: "\(node.address)", role: node.role.rawValue, runID: runID, expired: expired, error: error)
         guard let runID, let expired, let own = journal.progress[runID] else { return entry }
         entry.through = own.cursor.through
         entry.pending = own.cursor.pending.count

@@ -59,7 +59,7 @@ final class ExpirationTail: Sendable {
         let output = LineOutput(
             onBroken: { [weak self] broken in self?.end(because: Failure(broken)) },
             onStalled: { [logger] stall in
-                logger.warning("stdout is not read", metadata: ["seconds": "\(stall.seconds)"])
+                logger.warning("stdout is not read", metadata: ["seconds": .stringConvertible(stall.seconds)])
             })
         let listening = Task { try await listen() }
         let printing = Task { for await batch in lines { try await output.write(batch) } }

@@ -23,6 +23,7 @@ struct TailLine: Sendable {
             line.add("database", database)
             line.add("node", node)
             line.add("receivedAt", time)
+            line.add("formatVersion", JSONLine.formatVersion)
             return line.finish()
         }
     }

@@ -168,7 +168,7 @@ package final class TopologyWatch: Sendable {
             var metadata: Logger.Metadata = [
                 "node": "\(outsider.address)", "id": "\(outsider.id)", "reason": "\(outsider.reason)",
             ]
-            if let expected = outsider.expected { metadata["expected"] = "\(expected)" }
+            if let expected = outsider.expected { metadata["expected"] = .stringConvertible(expected) }
             logger.error("not a member of the deployment: nothing it says counts", metadata: metadata)
         }
     }

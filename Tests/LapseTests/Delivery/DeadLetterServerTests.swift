@@ -63,7 +63,7 @@ struct DeadLetterServerTests {
         #expect(told.count < 10)
         let letters = handler.log.lines("dead-lettered")
         #expect(letters.count == 1100)
-        #expect(letters.allSatisfy { $0.contains("not-in-stream=") && $0.utf8.count < 6_000 })
+        #expect(letters.allSatisfy { $0.contains("notInStream=") && $0.utf8.count < 6_000 })
         let calls = Dictionary(grouping: handler.keys, by: { $0 }).mapValues(\.count)
         #expect(calls.allSatisfy { key, count in count == (key.hasPrefix("k:bad") ? 3 : 1) })
         #expect(try await server.cli("GET", "letters") == "no stream")
@@ -86,7 +86,7 @@ struct DeadLetterServerTests {
             let entry = try await server.cli("XRANGE", "letters", "-", "+")
             #expect(entry.contains("k:bad:1") && entry.utf8.count < 6_000)
         }
-        #expect(handler.log.lines("dead-lettered").allSatisfy { !$0.contains("not-in-stream") })
+        #expect(handler.log.lines("dead-lettered").allSatisfy { !$0.contains("notInStream") })
         await server.shutDown()
     }
 

@@ -1,3 +1,5 @@
+import Metrics
+
 /// What a metric is, said once and before its first value: kind, labels, help text, buckets, and the
 /// series that must read zero from the start (an absent series cannot be seen to rise).
 package struct MetricDeclaration: Sendable {
@@ -13,6 +15,18 @@ package struct MetricDeclaration: Sendable {
     package let buckets: [Double]
     /// For a metric with one label whose values are known beforehand.
     package let knownValues: [String]
+
+    package init(
+        name: String, kind: Kind, labels: [String] = [], help: String = "", buckets: [Double] = [],
+        knownValues: [String] = []
+    ) {
+        self.name = name
+        self.kind = kind
+        self.labels = labels
+        self.help = help
+        self.buckets = buckets
+        self.knownValues = knownValues
+    }
 
     package static func counter(_ name: String, by label: String? = nil, of values: [String] = [], _ help: String)
         -> Self
@@ -38,4 +52,16 @@ package struct MetricDeclaration: Sendable {
     package static let durations: [Double] = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
     ]
+}
+
+extension MetricDeclaration {
+    /// Its instrument for these values of its labels, in their order.
+    func gauge(_ values: String...) -> Gauge { Gauge(label: name, dimensions: dimensions(.gauge, values)) }
+    func counter(_ values: String...) -> Counter { Counter(label: name, dimensions: dimensions(.counter, values)) }
+    func timer(_ values: String...) -> Timer { Timer(label: name, dimensions: dimensions(.histogram, values)) }
+
+    private func dimensions(_ kind: Kind, _ values: [String]) -> [(String, String)] {
+        precondition(kind == self.kind && values.count == labels.count, "\(name) is a \(self.kind) by \(labels)")
+        return Array(zip(labels, values))
+    }
 }

@@ -3,7 +3,7 @@ import Metrics
 import RedisClient
 import Synchronization
 
-/// The numbers that Lapse exports, under the names dashboards rely on.
+/// The instruments of ``LapseMetrics``, and when they move.
 final class ProcessorMetrics: Sendable {
     private struct NodeSeries {
         let up: Gauge
@@ -32,24 +32,24 @@ final class ProcessorMetrics: Sendable {
     private let takenOver = ProcessorMetrics.handled(.takeover)
     private let repaired = ProcessorMetrics.handled(.repair)
     private let reconciled = ProcessorMetrics.handled(.reconcile)
-    private let failures = Counter(label: "lapse_expirations_failed_total")
-    private let retries = Counter(label: "lapse_expirations_retried_total")
-    private let deadLetters = Counter(label: "lapse_expirations_dead_lettered_total")
-    private let handlerTime = Timer(label: "lapse_handler_seconds")
-    private let renewTime = Timer(label: "lapse_lease_renew_seconds")
-    private let companionsScanned = Counter(label: "lapse_reconcile_scanned_total")
-    private let companionsFound = Counter(label: "lapse_reconcile_found_total")
-    private let leader = Gauge(label: "lapse_leader")
-    private let term = Gauge(label: "lapse_term")
-    private let leaseRemaining = Gauge(label: "lapse_lease_remaining_seconds")
-    private let domains = Gauge(label: "lapse_failure_domains")
-    private let running = Gauge(label: "lapse_in_flight")
+    private let failures = LapseMetrics.declared.failed.counter()
+    private let retries = LapseMetrics.declared.retried.counter()
+    private let deadLetters = LapseMetrics.declared.deadLettered.counter()
+    private let handlerTime = LapseMetrics.declared.handlerTime.timer()
+    private let renewTime = LapseMetrics.declared.leaseRenewal.timer()
+    private let companionsScanned = LapseMetrics.declared.reconcileScanned.counter()
+    private let companionsFound = LapseMetrics.declared.reconcileFound.counter()
+    private let leader = LapseMetrics.declared.leader.gauge()
+    private let term = LapseMetrics.declared.term.gauge()
+    private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
+    private let domains = LapseMetrics.declared.failureDomains.gauge()
+    private let running = LapseMetrics.declared.inFlight.gauge()
 
     /// Whether the program has chosen a metrics backend.
     let isExported = !(MetricsSystem.factory is NOOPMetricsHandler)
 
     private static func handled(_ origin: Origin) -> Counter {
-        Counter(label: "lapse_expirations_handled_total", dimensions: [("origin", origin.rawValue)])
+        LapseMetrics.declared.handled.counter(origin.rawValue)
     }
 
     /// Once for each expiration: no look-up by label or origin, and no `Duration`.
@@ -84,7 +84,7 @@ final class ProcessorMetrics: Sendable {
     func surplus(_ node: NodeAddress, _ count: UInt64) { series(node) { $0.surplus.increment(by: Int64(count)) } }
 
     func transition(_ reason: String) {
-        Counter(label: "lapse_leadership_transitions_total", dimensions: [("reason", reason)]).increment()
+        LapseMetrics.declared.transitions.counter(reason).increment()
     }
 
     /// Brings the gauges up to date.
@@ -104,13 +104,15 @@ final class ProcessorMetrics: Sendable {
         }
         leader.record(status.isLeader ? 1 : 0)
         term.record(status.term)
-        leaseRemaining.record(status.leaseRemainingSeconds)
+        leaseRemaining.record(status.leaseRemaining / .seconds(1))
         running.record(status.inFlight)
         guard let elector else { return }
         domains.record(elector.failureDomains ?? elector.registers.count)
-        for (state, count) in status.registerCounts {
-            Gauge(label: "lapse_lease_registers", dimensions: [("state", state)]).record(count)
-        }
+        let registers = status.registers
+        for (state, count) in [
+            ("ok", registers.ok), ("lost", registers.lost), ("unreachable", registers.unreachable),
+            ("unknown", registers.unknown),
+        ] { LapseMetrics.declared.leaseRegisters.gauge(state).record(count) }
         let isNew = lastRenewal.withLock { last in
             defer { last = elector.lastRenewal }
             return last != elector.lastRenewal
@@ -129,22 +131,23 @@ final class ProcessorMetrics: Sendable {
 
     private func series(_ node: NodeAddress, _ body: (inout NodeSeries) -> Void) {
         nodes.withLock { nodes in
-            let label = [("node", "\(node)")]
+            let label = "\(node)"
+            let declared = LapseMetrics.declared
             var series =
                 nodes[node]
                 ?? NodeSeries(
-                    up: Gauge(label: "lapse_subscription_up", dimensions: label),
-                    received: Counter(label: "lapse_expirations_received_total", dimensions: label),
-                    lost: Counter(label: "lapse_expirations_lost_total", dimensions: label),
-                    repaired: Counter(label: "lapse_expirations_repaired_total", dimensions: label),
-                    ignored: Counter(label: "lapse_expirations_ignored_total", dimensions: label),
-                    surplus: Counter(label: "lapse_expirations_surplus_total", dimensions: label),
-                    unannounced: Counter(label: "lapse_expirations_unannounced_total", dimensions: label),
-                    entries: Gauge(label: "lapse_log_entries", dimensions: label),
-                    bytes: Gauge(label: "lapse_log_bytes", dimensions: label),
-                    backlog: Gauge(label: "lapse_backlog", dimensions: label),
+                    up: declared.subscriptionUp.gauge(label),
+                    received: declared.received.counter(label),
+                    lost: declared.lost.counter(label),
+                    repaired: declared.repaired.counter(label),
+                    ignored: declared.ignored.counter(label),
+                    surplus: declared.surplus.counter(label),
+                    unannounced: declared.unannounced.counter(label),
+                    entries: declared.logEntries.gauge(label),
+                    bytes: declared.logBytes.gauge(label),
+                    backlog: declared.backlog.gauge(label),
                     account: NodeAccount().states.map { state in
-                        Gauge(label: "lapse_account", dimensions: label + [("state", state.name)])
+                        declared.account.gauge(label, state.name)
                     })
             body(&series)
             nodes[node] = series
