@@ -67,7 +67,8 @@ final class NodeFeed: Sendable {
         self.bell = Doorbell(on: around.control)
         self.command = around.commands[address]
         self.inspector = NodeInspector(
-            address: address, command: command, policy: around.notifications, logger: around.logger)
+            address: address, command: command, policy: around.notifications,
+            channel: ElectionKeys.channel(around.name), logger: around.logger)
     }
 
     var status: Status { current.withLock { $0 } }

@@ -26,16 +26,21 @@ final class NodeInspector: Sendable {
     private let address: NodeAddress
     private let command: NodeClient
     private let policy: Notifications.Policy
+    /// The control channel of the group.
+    private let channel: String
     private let logger: Logger
     private let implausible: ImplausibleInput
     private let state = Mutex(State())
     private static let count = [RESPCommand("INFO", "stats")]
     private static let countAndFlags = count + [RESPCommand("CONFIG", "GET", "notify-keyspace-events")]
 
-    init(address: NodeAddress, command: NodeClient, policy: Notifications.Policy, logger: Logger) {
+    init(
+        address: NodeAddress, command: NodeClient, policy: Notifications.Policy, channel: String, logger: Logger
+    ) {
         self.address = address
         self.command = command
         self.policy = policy
+        self.channel = channel
         self.logger = logger
         implausible = ImplausibleInput(logger)
     }
@@ -71,15 +76,22 @@ final class NodeInspector: Sendable {
             finding.mended = before.map { !Notifications.suffice($0) } ?? false
         } else {
             if before != flags { tellMissing(flags) }
-            if policy == .set { await set(flags) }
+            if policy == .set { await set(flags, of: runID) }
         }
         return finding
     }
 
-    private func set(_ flags: String) async {
+    /// Peers are told first, on the node itself: a peer whose looks lie before and after sees nothing else of it, and would take
+    /// what was counted meanwhile for what no node announces.
+    private func set(_ flags: String, of runID: String) async {
         let merged = Notifications.merged(flags)
         do throws(RedisError) {
-            _ = try await command.send(RESPCommand("CONFIG", "SET", "notify-keyspace-events", merged))
+            let replies = try await command.send(
+                [
+                    RESPCommand("PUBLISH", channel, GroupMessage.silenced(runID).text),
+                    RESPCommand("CONFIG", "SET", "notify-keyspace-events", merged),
+                ], to: .process(runID))
+            if let refusal = replies.last?.error { throw RedisError(refusal, node: address) }
             logger.notice("notifications set", metadata: ["node": "\(address)", "value": "\(merged)"])
         } catch {
             logger.error("notifications not set", metadata: ["node": "\(address)", "error": "\(error.text)"])

@@ -67,7 +67,18 @@ extension NodeLog {
     }
 
     /// The mark stands here: between what was added before and what is added from now on.
-    package func pinMark() { state.withLock { $0.numbering.pin() } }
+    package func pinMark() {
+        state.withLock { state in
+            state.numbering.pin()
+            if state.isSilencedSinceMark {
+                state.isSilencedBeforeMark = true
+                state.isSilencedSinceMark = false
+            }
+        }
+    }
+
+    /// A peer found that the node announced nothing, and said so before it mended that: between two looks of this replica.
+    package func wasSilenced() { state.withLock { $0.isSilencedSinceMark = true } }
 
     /// The node's counter, read without a mark.
     ///
@@ -97,10 +108,12 @@ extension NodeLog {
             case .surplus(let count): state.surplus += count
             // A connection that stands loses nothing.
             case .missed(let ordinals):
-                state.unannounced.add(ordinals, flagsWereFine ? .countedOnly : .silenced)
+                let isFine = flagsWereFine && !state.isSilencedBeforeMark
+                state.unannounced.add(ordinals, isFine ? .countedOnly : .silenced)
                 state.unheard += UInt64(ordinals.count)
             case .confirmed, .reset, nil: break
             }
+            if finding != nil { state.isSilencedBeforeMark = false }
             return finding
         }
     }

@@ -28,6 +28,10 @@ package final class NodeLog: Sendable {
         var received: UInt64 = 0
         var surplus: UInt64 = 0
         var unheard: UInt64 = 0
+        /// A peer found that the node announced nothing: what it counted until then was silenced. Since the last mark, and before
+        /// the pinned one.
+        var isSilencedSinceMark = false
+        var isSilencedBeforeMark = false
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false

@@ -133,6 +133,7 @@ extension RunningProcessor {
         case .progress(let text): listener.hear(text)
         case .check(let question): numbers.hear(question)
         case .checked(let nonce, let replica): numbers.hear(answerTo: nonce, from: replica)
+        case .silenced(let runID): logs[runID]?.wasSilenced()
         case .unknown(let what):
             guard unknownTold.withLock({ $0.count < 16 && $0.insert(what).inserted }) else { return }
             logger.notice("message of another version passed over", metadata: ["message": "\(what)"])

@@ -22,6 +22,8 @@ extension RunningProcessor {
 
     func gaveUp(_ deliveries: [Delivery]) {
         let lost = deliveries.filter(\.hasPosition)
+        // Those with companions are found by them.
+        if !lost.isEmpty { parts.withLock { $0 }?.reconciler?.want(.gap) }
         for (process, deliveries) in Dictionary(grouping: lost, by: \.slice.process) {
             let count = UInt64(deliveries.count)
             account.lost(process.node, count)

@@ -258,6 +258,33 @@ struct DeliveryReadingTests {
         #expect(account.imbalance == 0)
     }
 
+    @Test("what a node counted while a peer found it silent is asked for, though every look here found its flags fine")
+    func aPeersWordOnSilenceCounts() throws {
+        let log = logs.log(of: "run", at: node)
+        log.subscriptionBegan()
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 0)
+        var machine = machine()
+        // The mark is on its way when the word comes: it stands for what comes after that mark.
+        try log.hear("lapse:test", "nonce")
+        log.wasSilenced()
+        _ = log.resolve(counter: 0, flagsWereFine: true)
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 3, flagsWereFine: true)
+        #expect(Array(machine.take(4)).isEmpty)
+        let actions = machine.takeActions()
+        #expect(actions.unannounced.isEmpty && actions.holes.map(\.ordinals) == [1...3])
+        // From that mark on it announces again.
+        let lost = machine.settle(try #require(actions.holes.first), .answered)
+        #expect(lost == 3)
+        try log.hear("lapse:test", "nonce")
+        _ = log.resolve(counter: 4, flagsWereFine: true)
+        try log.hear(EventChannel.name(0), "k:5")
+        let delivery = machine.take(4)
+        #expect(delivery.map(\.ordinal) == [5])
+        #expect(machine.takeActions().unannounced == [node: 1])
+    }
+
     /// The last leader had counted five forged messages that this replica was not there to hear.
     @Test func nothingIsTakenUpBeforeItIsKnownHowTheLastLeaderNumbered() throws {
         let log = logs.log(of: "run", at: node)
