@@ -43,10 +43,10 @@ struct Failure: Error, Sendable, CustomStringConvertible {
             self.init(code, error.description(naming: OptionRow.flag(ofProperty:)))
         case let error as RedisError: self.init(LapseError(error))
         case let error as RegisterError:
-            switch error {
+            switch error.code {
             case .denied: self.init(.denied, error.description)
             case .unreachable, .timedOut, .refusesWrites: self.init(.unreachable, error.description)
-            case .unexpected, .cancelled: self.init(.internal, error.description)
+            default: self.init(.internal, error.description)
             }
         case let error as ElectionError:
             self.init(

@@ -57,31 +57,3 @@ public struct Observation: Sendable, Hashable {
     /// The replica that holds the register.
     public var leader: String? { holder.map(Claim.replica(of:)) }
 }
-
-/// Why a register gave no answer. What it was asked may have been done all the same.
-public enum RegisterError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Not connected, cut off, moving, loading.
-    case unreachable(String)
-    /// No answer in time.
-    case timedOut
-    /// Authentication or permission refused: nothing but an operator can help.
-    case denied(String)
-    /// The server answers and refuses to write, such as one whose memory is full; the text names it and gives its words.
-    case refusesWrites(String)
-    /// An answer that makes no sense.
-    case unexpected(String)
-    /// The task that asked was cancelled.
-    case cancelled
-
-    /// One line for logs.
-    public var description: String {
-        switch self {
-        case .unreachable(let detail): "unreachable: \(detail)"
-        case .timedOut: "no answer in time"
-        case .denied(let detail): "refused: \(detail)"
-        case .refusesWrites(let detail): detail
-        case .unexpected(let detail): "unexpected answer: \(detail)"
-        case .cancelled: "cancelled"
-        }
-    }
-}

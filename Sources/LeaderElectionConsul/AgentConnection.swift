@@ -60,7 +60,7 @@ final class AgentConnection: Sendable {
         do {
             return try await send(method, path, body, patience)
         } catch {
-            if case .unreachable = error, configuration.agents.count > 1 {
+            if error.code == .unreachable, configuration.agents.count > 1 {
                 _ = current.compareExchange(expected: number, desired: number &+ 1, ordering: .relaxed)
             }
             throw error

@@ -52,7 +52,7 @@ extension RegisterTests {
             let error = await #expect(throws: RegisterError.self) {
                 _ = try await patient.registers[0].acquire(Self.claim("a"))
             }
-            #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
+            #expect(error.map { $0.code == .unreachable } == true)
             await client.shutDown()
         }
     }
@@ -68,7 +68,7 @@ extension RegisterTests {
             let error = await #expect(throws: RegisterError.self) {
                 _ = try await store.registers[0].acquire(Self.claim("a"))
             }
-            guard case .denied(let text) = error else {
+            guard let text = error?.detail(of: .denied) else {
                 Issue.record("it is \(String(describing: error))")
                 return
             }
@@ -84,7 +84,7 @@ extension RegisterTests {
             let error = await #expect(throws: RegisterError.self) {
                 _ = try await place.register.observe("test")
             }
-            #expect(error.map { if case .unexpected = $0 { true } else { false } } == true)
+            #expect(error.map { $0.code == .unexpected } == true)
         }
     }
 

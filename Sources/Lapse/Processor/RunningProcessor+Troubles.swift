@@ -65,8 +65,8 @@ extension ElectorState {
     /// Why no majority can be had: the registers that do not refuse to write are no majority. Nil when that is not the reason.
     var refusedWrites: String? {
         let words = registers.compactMap { register -> String? in
-            guard case .unreachable(.refusesWrites(let text)) = register.state else { return nil }
-            return text
+            guard case .unreachable(let error) = register.state, error.code == .refusesWrites else { return nil }
+            return error.detail
         }
         guard words.count > registers.count - (registers.count / 2 + 1) else { return nil }
         return words.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: "; ")

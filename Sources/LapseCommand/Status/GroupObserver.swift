@@ -84,7 +84,7 @@ struct GroupObserver: Sendable {
                 word.register.leaseRemainingSeconds = seen.ttl.map { $0 / .seconds(1) }
             } catch {
                 word.register.error = error.description
-                if case .denied = error { word.isDenied = true }
+                if error.code == .denied { word.isDenied = true }
             }
             words.append(word)
         }

@@ -102,7 +102,7 @@ struct StoreOptions: Sendable {
                 return try await RedisElectionStore.connect(configuration, election: election, logger: logger)
             } catch let error as RegisterError {
                 // A refusal is told at once, unless there is a time in which it may pass.
-                let isFinal = if case .unreachable = error { false } else { deadline == nil }
+                let isFinal = error.code != .unreachable && deadline == nil
                 if isFinal || deadline.map({ ContinuousClock.now >= $0 }) == true { throw Failure(error) }
                 if told != error.description {
                     told = error.description
@@ -124,7 +124,7 @@ struct StoreOptions: Sendable {
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
         while !ending.isAsked {
             guard let error = await Self.refusal(of: store, name) else { return true }
-            let isDenied = if case .denied = error { true } else { false }
+            let isDenied = error.code == .denied
             guard isDenied || deadline != nil else { return true }
             guard let deadline, ContinuousClock.now < deadline else {
                 await store.shutDown()
@@ -137,7 +137,7 @@ struct StoreOptions: Sendable {
 
     /// Ends a start that can come to nothing: refused by the store.
     func check(_ store: any LeaseStore, _ name: String) async throws(Failure) {
-        guard let error = await Self.refusal(of: store, name), case .denied = error else { return }
+        guard let error = await Self.refusal(of: store, name), error.code == .denied else { return }
         await store.shutDown()
         throw Failure(.denied, "--store: \(error)")
     }

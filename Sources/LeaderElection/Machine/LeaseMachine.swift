@@ -242,7 +242,7 @@ package struct LeaseMachine: Sendable {
         case .renewed(.lost), .confirmed(false): registers[request.register] = .lost
         case .released:
             // A server that refuses to write still deletes: that says nothing about its vote.
-            if case .unreachable(.refusesWrites) = registers[request.register] { break }
+            if case .unreachable(let error) = registers[request.register], error.code == .refusesWrites { break }
             registers[request.register] = .ok
         default: registers[request.register] = .ok
         }

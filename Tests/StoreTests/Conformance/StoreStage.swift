@@ -68,10 +68,8 @@ struct StoreStage: Sendable {
                 said = "\(reply)"
             } catch {
                 // Waiting helps against no other error.
-                switch error {
-                case .unreachable, .timedOut, .refusesWrites: said = "\(error)"
-                case .denied, .unexpected, .cancelled: throw error
-                }
+                guard [.unreachable, .timedOut, .refusesWrites].contains(error.code) else { throw error }
+                said = "\(error)"
             }
             try await Task.sleep(for: .milliseconds(20))
         }

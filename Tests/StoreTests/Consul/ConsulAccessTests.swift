@@ -38,7 +38,8 @@ struct ConsulAccessTests {
         do {
             try await useOnce(configuration)
             throw GaveUp(description: "it was let in")
-        } catch RegisterError.denied(let text) {
+        } catch let error as RegisterError {
+            guard let text = error.detail(of: .denied) else { throw error }
             return text
         }
     }
@@ -123,7 +124,7 @@ struct ConsulAccessTests {
                 _ = try await store.registers[0].observe("test")
                 return true
             } catch {
-                guard case .denied(let detail) = error else { return false }
+                guard let detail = error.detail(of: .denied) else { return false }
                 text = detail
                 return true
             }

@@ -202,7 +202,7 @@ struct EtcdFaultTests {
         ]
         for (store, word) in refused {
             let error = await #expect(throws: RegisterError.self) { _ = try await store.registers[0].acquire(mine) }
-            guard case .denied(let text) = error else {
+            guard let text = error?.detail(of: .denied) else {
                 Issue.record("\(String(describing: error))")
                 continue
             }
@@ -233,7 +233,7 @@ struct EtcdFaultTests {
         let stranger = store([server.port], "x") { $0.tls = tls }
         tls.trustRoots = .file(certificates.authority.certificate.path)
         let error = await #expect(throws: RegisterError.self) { _ = try await stranger.registers[0].observe("x") }
-        guard case .denied(let text) = error else {
+        guard let text = error?.detail(of: .denied) else {
             Issue.record("\(String(describing: error))")
             return
         }

@@ -11,7 +11,7 @@ import Testing
         let text = "CommonName of client sending a request against gateway will be ignored and not used as expected\n"
         let failure = EtcdAnswer(status: status, body: ByteBuffer(string: text)).failure(at: "a:1")
         #expect(!failure.blamesEndpoint, "every member says the same")
-        guard case .denied(let reason) = RegisterError(failure) else {
+        guard let reason = RegisterError(failure).detail(of: .denied) else {
             Issue.record("\(failure)")
             return
         }

@@ -13,7 +13,9 @@ struct MySQLAccessTests {
         let server = try await ThrowawayMariaDB.shared
         return try await server.with(configuration) { replica in
             let error = await replica.error { _ = try await $0.observe("election") }
-            guard case .denied(let text) = error else { throw GaveUp(description: "\(String(describing: error))") }
+            guard let text = error?.detail(of: .denied) else {
+                throw GaveUp(description: "\(String(describing: error))")
+            }
             #expect(text.contains("127.0.0.1:"))
             #expect(!text.contains("secret"))
             return text
@@ -55,7 +57,7 @@ struct MySQLAccessTests {
         try await server.sql("REVOKE INSERT, UPDATE ON lapse.* FROM \(user)@'%'")
         try await server.with(configuration) { replica in
             let error = await replica.error { _ = try await $0.acquire(replica.claim("b")) }
-            guard case .denied(let text) = error else {
+            guard let text = error?.detail(of: .denied) else {
                 Issue.record("it is \(String(describing: error))")
                 return
             }

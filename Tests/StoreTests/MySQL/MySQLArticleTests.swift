@@ -120,7 +120,7 @@ struct MySQLArticleTests {
                 // It throws nothing: it cannot even be written as `try`.
                 await article.unlock("job")
                 let error = await replica.error { try await $0.release(mine, wake: false) }
-                #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
+                #expect(error.map { $0.code == .unreachable } == true)
             }
             try await server.start()
             #expect(try await article.isLive("job"), "the article: unlocked without an error, and still locked")

@@ -74,7 +74,7 @@ struct MySQLMigrationTests {
         let configuration = server.configuration(.lease, table: table)
         try await server.with(configuration) { replica in
             let error = await replica.error { _ = try await $0.acquire(replica.claim("a")) }
-            guard case .denied(let text) = error else {
+            guard let text = error?.detail(of: .denied) else {
                 Issue.record("it is \(String(describing: error))")
                 return
             }

@@ -34,7 +34,7 @@ struct MySQLTroubleTests {
             #expect(try await server.value("SELECT n FROM \(table)_left") == "0")
             try await server.sql("UPDATE \(table)_left SET n = 1000000")
             let error = await replica.error { _ in _ = try await replica.renew(mine, vote) }
-            guard case .unreachable(let text) = error else {
+            guard let text = error?.detail(of: .unreachable) else {
                 Issue.record("it is \(String(describing: error))")
                 return
             }
@@ -59,7 +59,7 @@ struct MySQLTroubleTests {
             #expect(try await replica.register.acquire(mine) == .granted(again))
             await server.daemon.kill()
             let error = await replica.error { _ in _ = try await replica.renew(mine, vote) }
-            #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
+            #expect(error.map { $0.code == .unreachable } == true)
             try await server.start()
             #expect(try await replica.renew(mine, vote) == .renewed, "the lock outlives the server's crash")
         }
@@ -132,7 +132,7 @@ struct MySQLTroubleTests {
             let asking = Task { await replica.error { _ = try await $0.observe("election") } }
             await replica.store.shutDown()
             let error = await asking.value
-            #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
+            #expect(error.map { $0.code == .unreachable } == true)
             server.daemon.resume()
             try await eventually("the connection is closed") { try await server.value(connected) == "0" }
             #expect(await replica.error { _ = try await $0.observe("x") } == .unreachable("shut down"))
@@ -145,7 +145,7 @@ struct MySQLTroubleTests {
             try await server.sql("GRANT READ_ONLY ADMIN ON *.* TO 'lapse'@'%'; SET GLOBAL read_only = 1")
             try await server.with(server.configuration(.lease)) { replica in
                 let error = await replica.error { _ = try await $0.observe("election") }
-                guard case .unreachable(let text) = error else {
+                guard let text = error?.detail(of: .unreachable) else {
                     Issue.record("it is \(String(describing: error))")
                     return
                 }
@@ -157,7 +157,7 @@ struct MySQLTroubleTests {
                 let vote = try await replica.take(mine)
                 try await server.sql("SET GLOBAL read_only = 1")
                 let error = await replica.error { _ in _ = try await replica.renew(mine, vote) }
-                #expect(error.map { if case .unreachable = $0 { true } else { false } } == true)
+                #expect(error.map { $0.code == .unreachable } == true)
             }
         }
     }
