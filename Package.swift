@@ -28,13 +28,13 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let package = Package(
     name: "lapse",
     products: [
-        .library(name: "Lapse", targets: ["Lapse"]),
+        .library(name: "Lapse", targets: ["Lapse", "Endpoints"]),
         .library(name: "LapseAdmin", targets: ["LapseAdmin"]),
-        .library(name: "LeaderElection", targets: ["LeaderElection"]),
-        .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
-        .library(name: "LeaderElectionEtcd", targets: ["LeaderElectionEtcd"]),
-        .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
-        .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL"]),
+        .library(name: "LeaderElection", targets: ["LeaderElection", "Endpoints"]),
+        .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis", "Endpoints"]),
+        .library(name: "LeaderElectionEtcd", targets: ["LeaderElectionEtcd", "Endpoints"]),
+        .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul", "Endpoints"]),
+        .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL", "Endpoints"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
     ],
     traits: [

@@ -1,43 +1,49 @@
 package import NIOSSL
 
 /// The PEM files that tell a client whom to trust, and which certificate to show (mutual TLS): of Redis and of every store.
-package struct TLSFiles: Sendable {
+///
+/// Paths of files, which are read again for a connection that is made after one of them has changed.
+public struct TLSFiles: Sendable, Hashable {
     /// Why they cannot be used: one line that names the option and the fix.
     package struct Unusable: Error, Equatable, CustomStringConvertible {
         package let description: String
     }
 
     /// The authorities to trust; nil trusts the system's.
-    private let authority: String?
-    /// The chain this client shows, with `key` as its key.
-    private let certificate: String?
-    private let key: String?
-    private let option: String
+    public var authority: String?
+    /// The chain that this client shows to a server that asks for one.
+    public var certificate: String?
+    /// The key of ``certificate``.
+    public var key: String?
 
-    /// - Parameter option: how the names of the options begin that gave the files: `--tls` for `--tls-ca` and so on.
-    package init(authority: String?, certificate: String?, key: String?, option: String) {
+    /// Encryption with these PEM files; without any, trust in the system's authorities and no certificate of this client.
+    public init(authority: String? = nil, certificate: String? = nil, key: String? = nil) {
         self.authority = authority
         self.certificate = certificate
         self.key = key
-        self.option = option
     }
+
+    /// Whether none is named.
+    package var isEmpty: Bool { self == TLSFiles() }
 
     /// Tells whether one of the files has changed since another call.
     var stamps: [FileStamp?] { [authority, certificate, key].map { $0.flatMap { FileStamp($0) } } }
 
     /// Reads the files.
-    package func configuration() throws(Unusable) -> TLSConfiguration {
+    ///
+    /// - Parameter option: how the names of the options begin that gave the files, for errors: `--tls` for `--tls-ca` and so on.
+    package func configuration(named option: String = "--tls") throws(Unusable) -> TLSConfiguration {
         var configuration = Self.systemTrusting
         if let authority {
             configuration.trustRoots = .certificates(
-                try read(authority, "ca") { try NIOSSLCertificate.fromPEMFile($0) })
+                try read(authority, "\(option)-ca") { try NIOSSLCertificate.fromPEMFile($0) })
         }
         switch (certificate, key) {
         case (let certificate?, let key?):
-            let chain = try read(certificate, "cert") { try NIOSSLCertificate.fromPEMFile($0) }
+            let chain = try read(certificate, "\(option)-cert") { try NIOSSLCertificate.fromPEMFile($0) }
             configuration.certificateChain = chain.map { .certificate($0) }
             configuration.privateKey = .privateKey(
-                try read(key, "key") { try NIOSSLPrivateKey(file: $0, format: .pem) })
+                try read(key, "\(option)-key") { try NIOSSLPrivateKey(file: $0, format: .pem) })
         case (nil, nil): break
         default: throw Unusable(description: "\(option)-cert and \(option)-key belong together: give both or none")
         }
@@ -56,7 +62,7 @@ package struct TLSFiles: Sendable {
     ) throws(Unusable) -> Value {
         do { return try body(file) } catch {
             throw Unusable(
-                description: "\(option)-\(what): \(file) cannot be read as PEM: check that it exists and may be read")
+                description: "\(what): \(file) cannot be read as PEM: check that it exists and may be read")
         }
     }
 }

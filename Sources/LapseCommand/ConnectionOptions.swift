@@ -104,9 +104,9 @@ extension ProcessorConfiguration {
         sentinel.usesTLS = try values(Connection.sentinelTLS).map { $0 == .on }
         if let value = try values(Connection.announced) { announced = value }
         tlsServerName = try values(Connection.tlsServerName)
-        tlsAuthorityFile = try values(Connection.tlsAuthority)
-        tlsCertificateFile = try values(Connection.tlsCertificate)
-        tlsKeyFile = try values(Connection.tlsKey)
+        tls.authority = try values(Connection.tlsAuthority)
+        tls.certificate = try values(Connection.tlsCertificate)
+        tls.key = try values(Connection.tlsKey)
         if let value = try values(Connection.topology) { topology = value }
         if let value = try values(Connection.connectTimeout) { connectTimeout = value }
         startupTimeout = try values(Connection.startupTimeout)

@@ -27,7 +27,7 @@ final class AgentConnection: Sendable {
     init(_ configuration: ConsulConfiguration, on eventLoop: any EventLoop) {
         self.configuration = configuration
         let timeout = TimeAmount(configuration.connectTimeout)
-        clients = RenewedClients(configuration.tls, configuration.tlsFiles) { tls in
+        clients = RenewedClients(configuration.tls) { tls in
             var settings = HTTPClient.Configuration(
                 tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: timeout))
             settings.httpVersion = .http1Only

@@ -1,5 +1,4 @@
-package import Endpoints
-public import NIOSSL
+public import Endpoints
 
 /// Where Consul is, and how an election is kept there.
 ///
@@ -27,12 +26,11 @@ public struct ConsulConfiguration: Sendable {
     /// An ACL token; it needs `key_prefix "<prefix>/" { policy = "write" }` and
     /// `session_prefix "" { policy = "write" }`.
     public var token: ConsulToken?
-    /// TLS, with a client certificate if the agent asks for one; nil: plain HTTP.
-    public var tls: TLSConfiguration?
+    /// TLS, with a client certificate if the agent asks for one; nil: plain HTTP. While a file cannot be read, only the system's
+    /// authorities are trusted.
+    public var tls: TLSFiles?
     /// Where the token is renewed; it counts before ``token``.
     package var tokenFile: SecretFile?
-    /// Where ``tls`` is renewed.
-    package var tlsFiles: TLSFiles?
     /// How long Consul keeps everybody from the lock after a session was *invalidated* while it held the lock: at most
     /// 60 s. Nil: as long as the lease (`Claim.ttl`), the least that is safe.
     ///
@@ -53,7 +51,7 @@ public struct ConsulConfiguration: Sendable {
     /// Plain HTTP to the agent of this host, unless told otherwise.
     public init(
         agents: [Agent] = [Agent()], prefix: String = "lapse", token: ConsulToken? = nil,
-        tls: TLSConfiguration? = nil, lockDelay: Duration? = nil, shortestSession: Duration = .seconds(10),
+        tls: TLSFiles? = nil, lockDelay: Duration? = nil, shortestSession: Duration = .seconds(10),
         checks: [String] = ["serfHealth"],
         connectTimeout: Duration = .seconds(2), requestTimeout: Duration = .seconds(5)
     ) {

@@ -1,10 +1,9 @@
-import Endpoints
+package import Endpoints
 
 extension ConsulConfiguration {
-    /// Reads `consul://host:8500[,host:8500…]/prefix`, or `consul+tls://` for TLS. `password` is an ACL token, the
-    /// TLS options are PEM files. The error repeats nothing of the URL: one with a mistake has its secret anywhere.
+    /// Reads `consul://host:8500[,host:8500…]/prefix`, or `consul+tls://` for TLS. `password` is an ACL token. The error repeats nothing of the URL: one with a mistake has its secret anywhere.
     package init(
-        url: String, password: String? = nil, tlsCA: String? = nil, tlsCert: String? = nil, tlsKey: String? = nil
+        url: String, password: String? = nil, tls files: TLSFiles = TLSFiles()
     ) throws(ConsulConfigurationError) {
         let usesTLS: Bool
         let rest: Substring
@@ -38,10 +37,11 @@ extension ConsulConfiguration {
             if token?.reveal.isEmpty != false { throw ConsulConfigurationError("the file of Consul's token is empty") }
         }
         if usesTLS {
-            let files = TLSFiles(authority: tlsCA, certificate: tlsCert, key: tlsKey, option: "--store-tls")
-            tlsFiles = files
-            do { tls = try files.configuration() } catch { throw ConsulConfigurationError(error.description) }
-        } else if tlsCA != nil || tlsCert != nil || tlsKey != nil {
+            do { _ = try files.configuration(named: "--store-tls") } catch {
+                throw ConsulConfigurationError(error.description)
+            }
+            tls = files
+        } else if !files.isEmpty {
             throw ConsulConfigurationError(
                 "there are TLS files for Consul, but its URL starts with consul://: write consul+tls://")
         }

@@ -15,11 +15,12 @@ final class RenewedClients: Sendable {
     private let source: Source
     private let previous = Mutex<HTTPClient?>(nil)
 
-    init(_ tls: TLSConfiguration?, _ files: TLSFiles?, make: @escaping @Sendable (TLSConfiguration?) -> HTTPClient) {
+    init(_ files: TLSFiles?, make: @escaping @Sendable (TLSConfiguration?) -> HTTPClient) {
         if let files, let renewed = try? RenewedTLS(files, make: { make($0) }) {
             source = .files(renewed)
         } else {
-            source = .fixed(make(tls))
+            // Never in plain text where encryption is wanted.
+            source = .fixed(make(files.map { _ in TLSFiles.systemTrusting }))
         }
     }
 

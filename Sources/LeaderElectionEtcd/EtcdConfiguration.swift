@@ -1,5 +1,4 @@
-package import Endpoints
-public import NIOSSL
+public import Endpoints
 
 /// Where etcd is and how to log in.
 public struct EtcdConfiguration: Sendable {
@@ -27,21 +26,19 @@ public struct EtcdConfiguration: Sendable {
     public var user: String?
     /// Its password. It is never printed.
     public var password: String?
-    /// How to encrypt; nil: plain text.
-    public var tls: TLSConfiguration?
+    /// How to encrypt; nil: plain text. While a file cannot be read, only the system's authorities are trusted.
+    public var tls: TLSFiles?
     /// How long making a connection may take.
     public var connectTimeout: Duration
     /// Where the password is renewed; it counts before ``password``.
     package var passwordFile: SecretFile?
-    /// Where ``tls`` is renewed.
-    package var tlsFiles: TLSFiles?
     /// How long one endpoint may take for one request. Then the next is asked.
     public var requestTimeout: Duration
 
     /// A configuration; nothing is contacted.
     public init(
         endpoints: [Endpoint], prefix: String = "/lapse", user: String? = nil, password: String? = nil,
-        tls: TLSConfiguration? = nil, connectTimeout: Duration = .seconds(1), requestTimeout: Duration = .seconds(1)
+        tls: TLSFiles? = nil, connectTimeout: Duration = .seconds(1), requestTimeout: Duration = .seconds(1)
     ) {
         self.endpoints = endpoints
         self.prefix = prefix

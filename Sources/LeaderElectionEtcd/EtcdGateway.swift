@@ -42,7 +42,7 @@ final class EtcdGateway: Sendable {
         let eventLoop = group.any()
         self.eventLoop = eventLoop
         let timeout = TimeAmount(configuration.connectTimeout)
-        clients = RenewedClients(configuration.tls, configuration.tlsFiles) { tls in
+        clients = RenewedClients(configuration.tls) { tls in
             var settings = HTTPClient.Configuration(
                 tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: timeout))
             // A stalled request must not hold up others on its connection.

@@ -1,5 +1,4 @@
-import Endpoints
-public import NIOSSL
+public import Endpoints
 
 /// What is wrong with a store's URL, and what to write instead. It repeats nothing of the URL's user or password.
 public struct EtcdURLError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -14,7 +13,7 @@ extension EtcdConfiguration {
     ///
     /// The password does not belong into the URL. `tls` is used with `etcd+tls` only; nil trusts the system's
     /// authorities.
-    public init(url: String, password: String? = nil, tls: TLSConfiguration? = nil) throws(EtcdURLError) {
+    public init(url: String, password: String? = nil, tls: TLSFiles? = nil) throws(EtcdURLError) {
         guard let separator = url.firstRange(of: "://") else {
             throw EtcdURLError("it starts with etcd:// or etcd+tls://")
         }
@@ -58,7 +57,7 @@ extension EtcdConfiguration {
         }
         self.init(
             endpoints: endpoints, prefix: prefix, user: user, password: password,
-            tls: isEncrypted ? tls ?? TLSFiles.systemTrusting : nil)
+            tls: isEncrypted ? tls ?? TLSFiles() : nil)
     }
 
     private static func endpoint(_ text: Substring) throws(EtcdURLError) -> Endpoint {

@@ -7,8 +7,8 @@ extension MySQLConfiguration {
     /// Reads `mysql://user@host:3306/database?scheme=heartbeat`, or `?scheme=lease`, or `mysql+tls://…`; further
     /// `&table=NAME` and, for a `host_master` that was there before, `&row=ID`. The paths name PEM files.
     package init(
-        url: String, password: String? = nil, passwordFile: SecretFile? = nil, tlsCA: String? = nil,
-        tlsCert: String? = nil, tlsKey: String? = nil
+        url: String, password: String? = nil, passwordFile: SecretFile? = nil,
+        tls files: TLSFiles = TLSFiles()
     ) throws(MySQLURLError) {
         guard let separator = url.firstRange(of: "://") else { throw MySQLURLError("a MySQL URL is \(Self.shape)") }
         let usesTLS: Bool
@@ -39,15 +39,15 @@ extension MySQLConfiguration {
         }
         let user = try Self.decoded(rest[..<at], "user")
         let (host, port) = try Self.address(rest[rest.index(after: at)...])
-        if !usesTLS, tlsCA != nil || tlsCert != nil || tlsKey != nil {
+        if !usesTLS, !files.isEmpty {
             throw MySQLURLError("certificates are given, but nothing is encrypted: write mysql+tls://")
         }
-        guard (tlsCert == nil) == (tlsKey == nil) else {
+        guard (files.certificate == nil) == (files.key == nil) else {
             throw MySQLURLError("a client certificate and its key go together: give both or none")
         }
         self.init(
             host: host, port: port, user: user, password: password, database: database,
-            tls: usesTLS ? TLS(authority: tlsCA, certificate: tlsCert, key: tlsKey) : nil)
+            tls: usesTLS ? files : nil)
         self.passwordFile = passwordFile
         try read(options)
     }

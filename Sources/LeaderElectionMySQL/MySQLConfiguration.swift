@@ -1,5 +1,5 @@
 #if MySQL
-package import Endpoints
+public import Endpoints
 
 /// Where the election's table is, and who asks for it.
 ///
@@ -21,23 +21,6 @@ public struct MySQLConfiguration: Sendable, Equatable {
         }
     }
 
-    /// What encryption needs besides the server's name; all are paths of PEM files.
-    public struct TLS: Sendable, Equatable {
-        /// Who signed the server's certificate; nil: the authorities that this system trusts.
-        public var authority: String?
-        /// Shown to a server that asks for it, with its key.
-        public var certificate: String?
-        /// The key of `certificate`.
-        public var key: String?
-
-        /// Encryption; the server's certificate and its name are always checked.
-        public init(authority: String? = nil, certificate: String? = nil, key: String? = nil) {
-            self.authority = authority
-            self.certificate = certificate
-            self.key = key
-        }
-    }
-
     /// The primary: election over a replica that lags is none.
     public var host: String
     /// 3306 unless given.
@@ -52,8 +35,8 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var table: String
     /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row.
     public var row: UInt32 = 1
-    /// Nil: no encryption.
-    public var tls: TLS?
+    /// How to encrypt; nil: plain text. The server's certificate and its name are always checked.
+    public var tls: TLSFiles?
     /// Connecting, one read and one write each end after this long, in whole seconds, rounded up.
     public var timeout: Duration = .seconds(2)
     /// Where the password is renewed; it counts before the one given.
@@ -63,7 +46,7 @@ public struct MySQLConfiguration: Sendable, Equatable {
     /// A table in a database. `table` is the scheme's own unless given.
     public init(
         host: String, port: Int = 3306, user: String, password: String? = nil, database: String,
-        scheme: Scheme = .heartbeat, table: String? = nil, tls: TLS? = nil
+        scheme: Scheme = .heartbeat, table: String? = nil, tls: TLSFiles? = nil
     ) {
         self.host = host
         self.port = port

@@ -1,3 +1,4 @@
+public import Endpoints
 import LeaderElection
 package import RedisClient
 
@@ -16,12 +17,8 @@ public struct RedisElectionConfiguration: Sendable {
     package var announced = AnnouncedAddress.auto
     /// The name that every server's certificate must bear; nil for the host that is connected to.
     public var tlsServerName: String?
-    /// Path of a PEM file with the authorities to trust; nil for the system's.
-    public var tlsAuthorityFile: String?
-    /// Path of a PEM file with this client's certificate, for mutual TLS.
-    public var tlsCertificateFile: String?
-    /// Path of a PEM file with the key of ``tlsCertificateFile``.
-    public var tlsKeyFile: String?
+    /// Whom to trust and which certificate to show, where the URLs are `rediss://`.
+    public var tls = TLSFiles()
     /// `FROM=TO`, for nodes announced behind NAT.
     public var addressMap: [String] = []
     /// The longest wait for one connection.
@@ -44,9 +41,7 @@ public struct RedisElectionConfiguration: Sendable {
         words.sentinel = sentinel
         words.announced = announced
         words.tlsServerName = tlsServerName
-        words.tlsAuthorityFile = tlsAuthorityFile
-        words.tlsCertificateFile = tlsCertificateFile
-        words.tlsKeyFile = tlsKeyFile
+        words.tls = tls
         words.connectTimeout = connectTimeout
         do throws(RedisDeployment.Malformed) { return try RedisDeployment(words) } catch {
             throw .configuration(error.property, error.text)

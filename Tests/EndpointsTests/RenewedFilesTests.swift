@@ -50,7 +50,7 @@ import ThrowawayRedis
         }
         let files = TLSFiles(
             authority: first.authority.certificate.path, certificate: first.client.certificate.path,
-            key: first.client.key.path, option: "--tls")
+            key: first.client.key.path)
         let renewed = try RenewedTLS(files) { configuration in
             _ = try NIOSSLContext(configuration: configuration)
             return configuration.certificateChain

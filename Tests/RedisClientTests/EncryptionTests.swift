@@ -1,3 +1,4 @@
+import Endpoints
 import Foundation
 import RESP
 import Testing
@@ -11,9 +12,10 @@ extension RedisClientServerTests {
         _ certificates: ThrowawayCertificates, trusting authority: String? = nil, showing: Bool = false
     ) throws -> ConnectionSettings {
         let tls = try TLSSettings(
-            authorityFile: authority ?? certificates.authority.certificate.path,
-            certificateFile: showing ? certificates.client.certificate.path : nil,
-            keyFile: showing ? certificates.client.key.path : nil)
+            TLSFiles(
+                authority: authority ?? certificates.authority.certificate.path,
+                certificate: showing ? certificates.client.certificate.path : nil,
+                key: showing ? certificates.client.key.path : nil))
         return settings { $0.tls = tls }
     }
 
@@ -123,7 +125,7 @@ extension RedisClientServerTests {
             (certificates.client.key.path, nil, nil, "--tls-ca"),
         ] {
             let error = #expect(throws: RedisError.self) {
-                _ = try TLSSettings(authorityFile: authority, certificateFile: certificate, keyFile: key)
+                _ = try TLSSettings(TLSFiles(authority: authority, certificate: certificate, key: key))
             }
             #expect(error?.kind == .tls)
             #expect(error?.text.contains(words) == true, "\(String(describing: error))")

@@ -105,7 +105,7 @@ extension RedisClientServerTests {
             $0.extra = ["tls-protocols TLSv1.1", "tls-ciphers DEFAULT:@SECLEVEL=0"]
         } _: { server in
             let tls = try TLSSettings(
-                authorityFile: certificates.authority.certificate.path, certificateFile: nil, keyFile: nil)
+                TLSFiles(authority: certificates.authority.certificate.path))
             let error = try await Self.refusal(server, Self.settings { $0.tls = tls })
             #expect(error.kind == .tls && error.text.contains("neither TLS 1.2 nor TLS 1.3"), "\(error)")
         }
@@ -118,8 +118,7 @@ extension RedisClientServerTests {
             $0.tls = certificates.tls(certificates.wrongName)
         } _: { server in
             let tls = try TLSSettings(
-                authorityFile: certificates.authority.certificate.path, certificateFile: nil, keyFile: nil,
-                serverName: "elsewhere.example")
+                TLSFiles(authority: certificates.authority.certificate.path), serverName: "elsewhere.example")
             let client = Self.client(server.node, Self.settings { $0.tls = tls })
             let reply = try await client.text("PING")
             #expect(reply == "PONG")

@@ -43,9 +43,7 @@ extension ProcessorConfiguration {
         words.sentinel = sentinel
         words.announced = announced
         words.tlsServerName = tlsServerName
-        words.tlsAuthorityFile = tlsAuthorityFile
-        words.tlsCertificateFile = tlsCertificateFile
-        words.tlsKeyFile = tlsKeyFile
+        words.tls = tls
         words.connectTimeout = connectTimeout
         return words
     }

@@ -1,3 +1,4 @@
+public import Endpoints
 public import LeaderElection
 package import RedisClient
 
@@ -52,12 +53,8 @@ public struct ProcessorConfiguration: Sendable {
     package var announced = AnnouncedAddress.auto
     /// The name that every server's certificate must bear; nil for the host that is connected to.
     public var tlsServerName: String?
-    /// Path of a PEM file with the authorities to trust; nil for the system's.
-    public var tlsAuthorityFile: String?
-    /// Path of a PEM file with this client's certificate, for mutual TLS.
-    public var tlsCertificateFile: String?
-    /// Path of a PEM file with the key of ``tlsCertificateFile``.
-    public var tlsKeyFile: String?
+    /// Whom to trust and which certificate to show, where the URLs are `rediss://`.
+    public var tls = TLSFiles()
     /// What runs on the servers. ``TopologyMode/sentinel`` and `redis+sentinel://` URLs belong together.
     public var topology: TopologyMode = .auto
     /// `FROM=TO`, for nodes announced behind NAT.

@@ -41,9 +41,9 @@ struct OptionRow: Sendable {
             switch property {
             case "databases": "database"
             case "companions": "companion"
-            case "tlsAuthorityFile": "tls-ca"
-            case "tlsCertificateFile": "tls-cert"
-            case "tlsKeyFile": "tls-key"
+            case "tls.authority": "tls-ca"
+            case "tls.certificate": "tls-cert"
+            case "tls.key": "tls-key"
             default: name(ofFileKey: property)
             }
         return "--\(name)"

@@ -43,20 +43,16 @@ struct StoreOptions: Sendable {
             switch choice {
             case .redis: return nil
             case .etcd(let url):
-                let files = try etcdFiles(url)
-                var configuration = try EtcdConfiguration(url: url, password: password, tls: tls(files))
+                var configuration = try EtcdConfiguration(url: url, password: password, tls: etcdFiles(url))
                 configuration.passwordFile = passwordFile
-                configuration.tlsFiles = files
                 return EtcdLeaseStore(configuration: configuration, name: election.name, logger: logger)
             case .consul(let url):
-                var configuration = try ConsulConfiguration(
-                    url: url, password: password, tlsCA: authority, tlsCert: certificate, tlsKey: key)
+                var configuration = try ConsulConfiguration(url: url, password: password, tls: files)
                 configuration.tokenFile = passwordFile
                 return try ConsulLeaseStore(configuration: configuration, name: election.name, logger: logger)
             case .mysql(let url):
                 let configuration = try MySQLConfiguration(
-                    url: url, password: password, passwordFile: passwordFile, tlsCA: authority, tlsCert: certificate,
-                    tlsKey: key)
+                    url: url, password: password, passwordFile: passwordFile, tls: files)
                 return MySQLLeaseStore(configuration: configuration, name: election.name, logger: logger)
             }
         } catch let failure as Failure {
@@ -66,18 +62,18 @@ struct StoreOptions: Sendable {
         }
     }
 
+    private var files: TLSFiles { TLSFiles(authority: authority, certificate: certificate, key: key) }
+
+    /// Nil where nothing is encrypted.
     private func etcdFiles(_ url: String) throws(Failure) -> TLSFiles? {
         guard url.hasPrefix("etcd+tls://") else {
-            guard authority == nil, certificate == nil, key == nil else {
+            guard files.isEmpty else {
                 throw .usage("--store-tls-…: nothing is encrypted: write etcd+tls:// in --store")
             }
             return nil
         }
-        return TLSFiles(authority: authority, certificate: certificate, key: key, option: "--store-tls")
-    }
-
-    private func tls(_ files: TLSFiles?) throws(Failure) -> TLSConfiguration? {
-        do { return try files?.configuration() } catch { throw .usage(error.description) }
+        do { _ = try files.configuration(named: "--store-tls") } catch { throw .usage(error.description) }
+        return files
     }
 
     /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run` does.
@@ -169,9 +165,7 @@ extension RedisElectionConfiguration {
         sentinel = connection.sentinel
         announced = connection.announced
         tlsServerName = connection.tlsServerName
-        tlsAuthorityFile = connection.tlsAuthorityFile
-        tlsCertificateFile = connection.tlsCertificateFile
-        tlsKeyFile = connection.tlsKeyFile
+        tls = connection.tls
         addressMap = connection.addressMap
         connectTimeout = connection.connectTimeout
         registers = try values(Election.registers)

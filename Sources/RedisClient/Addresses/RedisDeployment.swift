@@ -1,4 +1,4 @@
-import Endpoints
+package import Endpoints
 
 /// Where to begin and who logs in, read from what a user wrote: URLs, a password, TLS files, address rules.
 package struct RedisDeployment: Sendable {
@@ -15,9 +15,7 @@ package struct RedisDeployment: Sendable {
         package var announced = AnnouncedAddress.auto
         /// The name that every server's certificate must bear; nil for the host that is connected to.
         package var tlsServerName: String?
-        package var tlsAuthorityFile: String?
-        package var tlsCertificateFile: String?
-        package var tlsKeyFile: String?
+        package var tls = TLSFiles()
         package var connectTimeout: Duration = .seconds(2)
         package var clientName: String
 
@@ -94,8 +92,7 @@ package struct RedisDeployment: Sendable {
         // The Sentinels alone may be encrypted.
         guard isWanted || words.sentinel.usesTLS == true else {
             let given =
-                words.tlsAuthorityFile.map { _ in "tlsAuthorityFile" }
-                ?? words.tlsCertificateFile.map { _ in "tlsCertificateFile" }
+                words.tls.authority.map { _ in "tls.authority" } ?? words.tls.certificate.map { _ in "tls.certificate" }
                 ?? words.tlsServerName.map { _ in "tlsServerName" }
             if let given { throw Malformed(property: given, text: "needs rediss:// URLs") }
             return nil
@@ -106,9 +103,7 @@ package struct RedisDeployment: Sendable {
 
     private static func makeTLS(_ words: Words) throws(Malformed) -> TLSSettings {
         do throws(RedisError) {
-            return try TLSSettings(
-                authorityFile: words.tlsAuthorityFile, certificateFile: words.tlsCertificateFile,
-                keyFile: words.tlsKeyFile, serverName: words.tlsServerName)
+            return try TLSSettings(words.tls, serverName: words.tlsServerName)
         } catch { throw Malformed(text: error.text) }
     }
 

@@ -1,4 +1,4 @@
-import Endpoints
+package import Endpoints
 import NIOCore
 import NIOSSL
 
@@ -15,14 +15,8 @@ package struct TLSSettings: Sendable {
 
     /// Reads the files, and again for a connection that is made after one of them has changed.
     ///
-    /// - Parameters:
-    ///   - authorityFile: PEM file with the authorities to trust; nil trusts the system's.
-    ///   - certificateFile: PEM chain this client shows, with `keyFile` as its key.
     /// - Throws: ``RedisError`` of kind `tls`, naming the file.
-    package init(
-        authorityFile: String?, certificateFile: String?, keyFile: String?, serverName: String? = nil
-    ) throws(RedisError) {
-        let files = TLSFiles(authority: authorityFile, certificate: certificateFile, key: keyFile, option: "--tls")
+    package init(_ files: TLSFiles, serverName: String? = nil) throws(RedisError) {
         do {
             source = .files(try RenewedTLS(files) { try NIOSSLContext(configuration: $0) })
         } catch let error as TLSFiles.Unusable {

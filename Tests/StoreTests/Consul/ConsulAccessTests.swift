@@ -1,3 +1,4 @@
+import Endpoints
 import FoundationEssentials
 import LeaderElection
 import Testing
@@ -98,8 +99,10 @@ struct ConsulAccessTests {
                 _ authority: ThrowawayCertificates, client: ThrowawayCertificates.Pair?
             ) throws -> ConsulConfiguration {
                 try ConsulConfiguration(
-                    url: url, tlsCA: authority.authority.certificate.path, tlsCert: client?.certificate.path,
-                    tlsKey: client?.key.path)
+                    url: url,
+                    tls: TLSFiles(
+                        authority: authority.authority.certificate.path, certificate: client?.certificate.path,
+                        key: client?.key.path))
             }
             try await useOnce(try configuration(certificates, client: certificates.client))
             #expect(try await refusal(try configuration(others, client: certificates.client)).contains("not trusted"))
@@ -116,7 +119,8 @@ struct ConsulAccessTests {
         // The command line of Consul would not trust it either, so this server is asked without waiting for it.
         let wrong = try await ThrowawayConsul.startUnchecked(options)
         let configuration = try ConsulConfiguration(
-            url: "consul+tls://127.0.0.1:\(wrong.port)", tlsCA: certificates.authority.certificate.path)
+            url: "consul+tls://127.0.0.1:\(wrong.port)",
+            tls: TLSFiles(authority: certificates.authority.certificate.path))
         let store = try ConsulLeaseStore(configuration: configuration, name: "test", logger: quiet)
         var text = ""
         try await eventually("it answers") {

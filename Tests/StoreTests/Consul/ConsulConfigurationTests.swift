@@ -1,3 +1,4 @@
+import Endpoints
 import LeaderElection
 import Testing
 
@@ -34,7 +35,7 @@ import Testing
             ("consul+tls://a", nil, "/cert.pem", nil), ("consul+tls://a", nil, nil, "/key.pem"),
         ] as [(String, String?, String?, String?)] {
             #expect(throws: ConsulConfigurationError.self) {
-                try ConsulConfiguration(url: url, tlsCA: ca, tlsCert: cert, tlsKey: key)
+                try ConsulConfiguration(url: url, tls: TLSFiles(authority: ca, certificate: cert, key: key))
             }
         }
         #expect(throws: ConsulConfigurationError.self) { try ConsulConfiguration(url: "consul://a", password: "\n") }

@@ -1,3 +1,4 @@
+import Endpoints
 import Foundation
 import LeaderElection
 import NIOPosix
@@ -229,9 +230,7 @@ struct EtcdFaultTests {
     @Test func speaksTLSAndNamesAMistake() async throws {
         let certificates = try await ThrowawayCertificates.make()
         let server = try await ThrowawayEtcd.start(tls: certificates)
-        var tls = TLSConfiguration.makeClientConfiguration()
-        let stranger = store([server.port], "x") { $0.tls = tls }
-        tls.trustRoots = .file(certificates.authority.certificate.path)
+        let stranger = store([server.port], "x") { $0.tls = TLSFiles() }
         let error = await #expect(throws: RegisterError.self) { _ = try await stranger.registers[0].observe("x") }
         guard let text = error?.detail(of: .denied) else {
             Issue.record("\(String(describing: error))")
@@ -239,7 +238,7 @@ struct EtcdFaultTests {
         }
         #expect(text.contains("TLS") && text.contains("\(server.port)"))
         await stranger.shutDown()
-        let trusted = tls
+        let trusted = TLSFiles(authority: certificates.authority.certificate.path)
         try await with([server], store([server.port], "x") { $0.tls = trusted }) { register in
             let mine = claim("x", "a")
             guard case .granted = try await register.acquire(mine) else { throw GaveUp(description: "not granted") }

@@ -1,4 +1,5 @@
 #if MySQL
+import Endpoints
 import Foundation
 import LeaderElection
 import LeaderElectionMySQL

@@ -1,3 +1,4 @@
+import Endpoints
 import LeaderElectionMySQL
 import Testing
 
@@ -10,7 +11,7 @@ struct MySQLURLTests {
 
         let full = try MySQLConfiguration(
             url: "mysql+tls://a%40b@[::1]:3307/my%20db?scheme=lease&table=leases_2&row=7", password: "secret",
-            tlsCA: "/ca.pem", tlsCert: "/c.pem", tlsKey: "/k.pem")
+            tls: TLSFiles(authority: "/ca.pem", certificate: "/c.pem", key: "/k.pem"))
         #expect(full.host == "::1" && full.port == 3307 && full.user == "a@b" && full.database == "my db")
         #expect(full.scheme == .lease && full.table == "leases_2" && full.row == 7)
         #expect(full.tls == .init(authority: "/ca.pem", certificate: "/c.pem", key: "/k.pem"))
@@ -42,8 +43,12 @@ struct MySQLURLTests {
     }
 
     @Test func certificatesNeedEncryption() {
-        #expect(throws: MySQLURLError.self) { try MySQLConfiguration(url: "mysql://a@h/d", tlsCA: "/ca.pem") }
-        #expect(throws: MySQLURLError.self) { try MySQLConfiguration(url: "mysql+tls://a@h/d", tlsCert: "/c.pem") }
+        #expect(throws: MySQLURLError.self) {
+            try MySQLConfiguration(url: "mysql://a@h/d", tls: TLSFiles(authority: "/ca.pem"))
+        }
+        #expect(throws: MySQLURLError.self) {
+            try MySQLConfiguration(url: "mysql+tls://a@h/d", tls: TLSFiles(certificate: "/c.pem"))
+        }
     }
 
     @Test func timeoutsAreWholeSeconds() throws {
