@@ -114,4 +114,30 @@ struct CounterResetTests {
         await group.shutDown()
         await server.shutDown()
     }
+
+    @Test(
+        "a message was forged while no replica led, and one begins before the others have found out: it counts as they do"
+    )
+    func forgedBeforeABeginning() async throws {
+        let server = try await ThrowawayServer.start()
+        let group = try await group(2, server)
+        let leader = try await group.leader()
+        try await waitUntilAcquainted(leader, server)
+        let before = (0..<20).map { "before:\($0)" }
+        try await server.script(before.map { "SET \($0) v PX 50" })
+        try await waitUntilHandled(before, by: group)
+        await leader.kill()
+        _ = try await server.cli("PUBLISH", "__keyevent@0__:expired", "forged")
+        try await group.startAgain(leader)
+        // The next mark of its own comes after five seconds at the earliest.
+        try await waitUntil("the newcomer has numbered anew", within: .seconds(4)) {
+            leader.count(of: "numbered anew") > 0 ? nil : "\(leader.log.suffix(2_000))"
+        }
+        let after = (0..<20).map { "after:\($0)" }
+        try await server.script(after.map { "SET \($0) v PX 50" })
+        try await waitUntilHandled(after, by: group)
+        #expect(group.reported.lost == 0)
+        await group.shutDown()
+        await server.shutDown()
+    }
 }

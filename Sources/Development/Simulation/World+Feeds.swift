@@ -33,6 +33,8 @@ final class Feed {
     /// Peers that wait for the next mark.
     var awaitingMark: [() -> Void] = []
     var isMarkForPeer = false
+    /// It has not asked its peers yet about a process that this replica had not heard before.
+    var isNewcomer = false
 
     init(node: Int, address: NodeAddress) {
         self.node = node
@@ -89,8 +91,9 @@ extension World {
         guard connection.isOpen else { return close(feed, replica, connection) }
         inform(log, replica)
         ping(feed, replica, connection)
-        // Who heard the process all the while knows of resets and forged messages that this replica missed.
-        guard log.counts.last != nil else { return listen(feed, replica, connection) }
+        feed.isNewcomer = log.counts.last == nil
+        if feed.isNewcomer { return listen(feed, replica, connection) }
+        // A replica that heard the process all the while knows of resets and forged messages that this one missed.
         askAboutNumbers(of: log, replica) { [unowned self] in listen(feed, replica, connection) }
     }
 
@@ -221,7 +224,14 @@ extension World {
         feed.awaitingMark = []
         // A peer's mark comes between two looks.
         if feed.isMarkForPeer { return feed.isMarkForPeer = false }
-        inspect(feed, replica, connection)
+        guard feed.isNewcomer, isKnown, let log = feed.log else { return inspect(feed, replica, connection) }
+        feed.isNewcomer = false
+        askAboutNumbers(of: log, replica) { [unowned self] in
+            guard feed.connection === connection, log.isProvisional, feed.mark == nil else {
+                return inspect(feed, replica, connection)
+            }
+            mark(feed, replica, connection)
+        }
     }
 
     private func inspect(_ feed: Feed, _ replica: Replica, _ connection: Connection) {

@@ -197,12 +197,19 @@ final class NodeFeed: Sendable {
         var lookedInto: Int?
         var flags = FlagsWatch()
         // A replica that heard the process all the while knows of resets and forged messages that this replica missed.
-        if sink.log.counts.last != nil { await around.numbers.ask(about: sink.log) }
+        var isNewcomer = sink.log.counts.last == nil
+        if !isNewcomer { await around.numbers.ask(about: sink.log) }
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
             if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
                 await mark(subscription, sink, &watch, &flags)
+            }
+            // After the first mark: a counter that was reset tells so for a moment only, and peers that died answer late.
+            if isNewcomer, !watch.isFirstMark {
+                isNewcomer = false
+                await around.numbers.ask(about: sink.log)
+                if sink.log.isProvisional { await mark(subscription, sink, &watch, &flags) }
             }
             if isGone.withLock({ $0 }) { continue }
             let isSilent = sink.isSilent
