@@ -22,18 +22,21 @@ import Testing
     }
 
     /// The simulation has teeth: each planted mistake breaks an invariant, within so many seeds.
-    @Test(arguments: [
-        (Defect.renewWithoutOwnerCheck, Invariant.i5), (.deadlineFromResponse, .i1), (.releaseBeforeDrain, .i4),
-        (.progressBeforeCompletion, .i13), (.quorumFromReachable, .i1), (.cursorNotRestored, .i9),
-        (.ownWordFromView, .i13), (.pongOnly, .i8),
-        (.readNeedsWrite, .i8), (.pendingAges, .i12), (.rulesUncompared, .i1),
-    ])
-    func everyPlantedMistakeIsFound(defect: Defect, breaks: Invariant) throws {
+    @Test(
+        arguments: [
+            (.renewWithoutOwnerCheck, [.i5], 200), (.deadlineFromResponse, [.i1], 4_000),
+            (.releaseBeforeDrain, [.i4], 200),
+            (.progressBeforeCompletion, [.i13], 200), (.quorumFromReachable, [.i1, .i7], 200),
+            (.cursorNotRestored, [.i9], 300), (.ownWordFromView, [.i13], 100), (.pongOnly, [.i8], 100),
+            (.readNeedsWrite, [.i8], 50), (.pendingAges, [.i12], 50), (.baseUntold, [.i13], 50),
+            (.floorUnknown, [.i8, .i13], 50), (.rulesUncompared, [.i1], 50),
+        ] as [(Defect, Set<Invariant>, UInt64)])
+    func everyPlantedMistakeIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
         var found: Invariant?
-        for seed in 1...4_000 as ClosedRange<UInt64> where found == nil {
+        for seed in 1...seeds where found == nil {
             found = try World(defect.schedule(seed), defect: defect).run()?.invariant
         }
-        #expect(found == breaks)
+        #expect(found.map(breaks.contains) == true, "\(found.map { "\($0)" } ?? "not found")")
     }
 
     @Test(arguments: [3, 14, 15] as [UInt64])

@@ -5,7 +5,8 @@ extension Situation {
     package static let held: [Situation] = [
         .staleView, .slowFeed, .failoverInBurst, .movingSlots, .longHandlers, .deadMaster, .rollingRestart,
         .smallAnswers,
-        .hotKey, .stalePromotion, .otherRules, .unreadableProgress, .damagedProgress,
+        .hotKey, .stalePromotion, .otherRules, .unreadableProgress, .damagedProgress, .lateWord, .deafLeader,
+        .hostileMessages,
     ]
 
     /// None, or one of these: two at once have not been made green yet.
