@@ -36,10 +36,7 @@ extension World {
                 "\(delivery.runID):\(delivery.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(delivery.key)"
             )
         }
-        // A replica that was stopped itself could not notice the silence.
-        let isWitnessed =
-            !allowances.contains(.stoppedWitness) || replicas.allSatisfy { now - $0.lastTrouble > .seconds(8) }
-        if announcement.isRepeat, isWitnessed {
+        if announcement.isRepeat {
             ledger.violate(.repeat, "\(delivery.key) was announced by a deposed master, and handled")
         }
     }
@@ -187,7 +184,7 @@ extension World {
         for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key })
         where process.isExact || judgesKeys {
             for (index, one) in process.announced.enumerated() {
-                guard one.isWanted, !one.isRepeat, !one.isDeposed, !one.hearers.isDisjoint(with: alive) else {
+                guard one.isWanted, !one.isRepeat, !one.hearers.isDisjoint(with: alive) else {
                     continue
                 }
                 let isSettled =
