@@ -56,6 +56,21 @@ struct ReplicationGroupTests {
         }
     }
 
+    @Test("what a feed hears at an address that is silent in one look still counts", arguments: ["name", "10.0.0.1"])
+    func aSilentAddressOfAProcessThatAnswersElsewhere(silent: String) {
+        var group = ReplicationGroup(seeds: [at("name"), at("10.0.0.1")])
+        let words = [master("name", "a"), master("10.0.0.1", "a")]
+        _ = group.look(words)
+        for _ in 0..<3 {
+            let topology = group.look(words.filter { $0.address != at(silent) }).topology
+            #expect(topology.nodes.count == 1)
+            #expect(topology.countsExpirations(of: 1, at: at(silent)))
+        }
+        // Another process has the address now.
+        let moved = group.look([words.first { $0.address != at(silent) } ?? words[0], master(silent, "b")]).topology
+        #expect(!moved.countsExpirations(of: 1, at: at(silent)))
+    }
+
     @Test func aServerWithoutRunIDIsKnownByItsAddress() {
         var group = ReplicationGroup(seeds: [at("x")])
         let poll = group.look([master("x", nil, replicas: ["y"]), replica("y", nil, of: "x")])
