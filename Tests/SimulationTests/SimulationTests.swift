@@ -27,9 +27,9 @@ import Testing
             (.renewWithoutOwnerCheck, [.i5], 200), (.deadlineFromResponse, [.i1], 4_000),
             (.releaseBeforeDrain, [.i4], 200),
             (.progressBeforeCompletion, [.i13], 200), (.quorumFromReachable, [.i1, .i7], 200),
-            (.cursorNotRestored, [.i9], 300), (.ownWordFromView, [.i13], 100), (.pongOnly, [.i8], 100),
+            (.cursorNotRestored, [.i8, .i9], 300), (.ownWordFromView, [.i13], 100), (.pongOnly, [.i8], 100),
             (.readNeedsWrite, [.i8], 50), (.pendingAges, [.i12], 50), (.baseUntold, [.i13], 50),
-            (.floorUnknown, [.i8, .i13], 50), (.rulesUncompared, [.i1], 50),
+            (.floorUnknown, [.i8, .i13], 50), (.rulesUncompared, [.i1], 50), (.addressBelieved, [.foreign], 50),
         ] as [(Defect, Set<Invariant>, UInt64)])
     func everyPlantedMistakeIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
         var found: Invariant?

@@ -29,6 +29,8 @@ package enum Defect: String, CaseIterable, Sendable {
     case floorUnknown = "floor-unknown"
     /// Replicas with other rules look like others of the group.
     case rulesUncompared = "rules-uncompared"
+    /// A server is known by its address alone.
+    case addressBelieved = "address-believed"
 
     /// Where it shows; nil for single faults.
     package var situation: Situation? {
@@ -43,6 +45,7 @@ package enum Defect: String, CaseIterable, Sendable {
         case .baseUntold: .halfHeardReset
         case .floorUnknown: .unheardReset
         case .rulesUncompared: .otherRules
+        case .addressBelieved: .foreignNode
         }
     }
 

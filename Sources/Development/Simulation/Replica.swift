@@ -35,6 +35,10 @@ final class Replica {
     var topology: TopologyPoll?
     var looks = 0
     var lookIsPlanned = false
+    /// Who belongs to a single Redis, by its looks.
+    var group = ReplicationGroup(seeds: (0..<2).map(SimulatedTopology.address))
+    /// It has heard what the registers know, and listens to whatever the view has.
+    var opensFeeds = false
 
     // Progress and peers.
     var known: [String: Progress] = [:]

@@ -6,7 +6,7 @@ extension Situation {
         .staleView, .slowFeed, .failoverInBurst, .movingSlots, .longHandlers, .deadMaster, .rollingRestart,
         .smallAnswers,
         .hotKey, .stalePromotion, .otherRules, .unreadableProgress, .damagedProgress, .lateWord, .deafLeader,
-        .hostileMessages,
+        .hostileMessages, .alias, .foreignNode, .unheardReset,
     ]
 
     /// None, or one of these: two at once have not been made green yet.

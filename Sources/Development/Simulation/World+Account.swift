@@ -57,8 +57,10 @@ extension World {
     /// What the machine wants done.
     func carryOutActions(_ replica: Replica, _ body: Body) {
         let actions = replica.deliveryMachine.takeActions()
-        for (node, count) in actions.ignored { body.account["\(node)", default: NodeSum()].ignored += count }
-        for (node, count) in actions.unannounced { body.account["\(node)", default: NodeSum()].unannounced += count }
+        for (node, count) in actions.ignored { body.account[server("\(node)"), default: NodeSum()].ignored += count }
+        for (node, count) in actions.unannounced {
+            body.account[server("\(node)"), default: NodeSum()].unannounced += count
+        }
         for hole in actions.holes { repair(hole, replica, body) }
         for delivery in actions.surplus where delivery.hasPosition {
             body.lost[delivery.runID, default: []].insert(delivery.ordinal)
@@ -146,14 +148,14 @@ extension World {
             }
             // Kept by log: one that is finished and over may leave the book.
             body.sums[log.runID] = LogSum(
-                node: log.node,
+                node: server(log.node),
                 passed: Int(clamping: cursor.through) - Int(clamping: began.through) + began.pending.count,
                 open: cursor.pending.count, lost: body.lost[log.runID]?.count { $0 <= cursor.through } ?? 0)
         }
         var sums: [String: LogSum] = [:]
         for sum in body.sums.values { sums[sum.node, default: LogSum(node: sum.node)].add(sum) }
         // After a counter reset that somebody missed, a number may stand for two expirations.
-        let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map(\.node)
+        let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map { server($0.node) }
         for (node, sum) in sums where !inexact.contains(node) {
             let account = body.account[node] ?? NodeSum()
             let settled = account.finished + sum.open + sum.lost + Int(account.ignored + account.unannounced)

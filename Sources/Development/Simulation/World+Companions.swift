@@ -25,9 +25,13 @@ extension World {
                 for sweep in body.sweeps { sweep.machine.want(reason) }
             }
             let masters = topology.masters.map(\.address)
-            for sweep in body.sweeps where !masters.contains(sweep.node.address) { sweep.isStopped = true }
+            for sweep in body.sweeps where !masters.contains(where: { server(at: $0) === sweep.node }) {
+                sweep.isStopped = true
+            }
             body.sweeps.removeAll(where: \.isStopped)
-            for node in nodes where masters.contains(node.address) && !body.sweeps.contains(where: { $0.node === node })
+            for node in nodes
+            where masters.contains(where: { server(at: $0) === node })
+                && !body.sweeps.contains(where: { $0.node === node })
             {
                 var limits = ReconcileMachine.Limits()
                 limits.interval = .seconds(2)

@@ -35,6 +35,9 @@ final class Feed {
     var isMarkForPeer = false
     /// It has not asked its peers yet about a process that this replica had not heard before.
     var isNewcomer = false
+    /// Since when the view has not had its node.
+    var absentSince: Duration?
+    var isGivenUp = false
 
     init(node: Int, address: NodeAddress) {
         self.node = node
@@ -44,14 +47,14 @@ final class Feed {
 
 extension World {
     func openFeeds(_ replica: Replica) {
-        replica.feeds = nodes.map { Feed(node: $0.index, address: $0.address) }
-        if conditions.hasAlias { replica.feeds.append(Feed(node: 0, address: SimulatedTopology.address(1))) }
-        for feed in replica.feeds { connect(feed, replica) }
+        replica.opensFeeds = true
+        followView(replica)
     }
 
     // MARK: - Subscribing
 
-    private func connect(_ feed: Feed, _ replica: Replica) {
+    func connect(_ feed: Feed, _ replica: Replica) {
+        guard !feed.isGivenUp else { return }
         let node = nodes[feed.node]
         let trip = trip(replica)
         let again = { [unowned self] in
@@ -61,7 +64,9 @@ extension World {
         guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica, again) }
         after(trip.there) { [unowned self] in
             guard replica.isAlive else { return }
-            guard node.answers(now), node.refusesUntil <= now, !isRefused(replica, feed.node) else {
+            guard node.answers(now), node.refusesUntil <= now, !isRefused(replica, feed.node),
+                isMeant(node, at: feed.address, by: replica)
+            else {
                 return after(node.isFrozen(now) ? .seconds(2) : .milliseconds(1), in: replica, again)
             }
             let connection = Connection(replica: replica, feed: feed, process: node.process)
@@ -73,8 +78,12 @@ extension World {
 
     private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         trace.note("subscribed", replica.life, UInt64(feed.node), connection.process.runID)
-        let log = replica.logs.log(of: connection.process.runID, at: feed.address)
-        log.subscriptionBegan()
+        guard let log = claim(connection, feed, replica) else {
+            connection.isOpen = false
+            nodes[feed.node].connections.removeAll { $0 === connection }
+            let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)
+            return after(wait, in: replica) { [unowned self] in connect(feed, replica) }
+        }
         // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
         if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
         feed.connection = connection
@@ -95,6 +104,17 @@ extension World {
         if feed.isNewcomer { return listen(feed, replica, connection) }
         // A replica that heard the process all the while knows of resets and forged messages that this one missed.
         askAboutNumbers(of: log, replica) { [unowned self] in listen(feed, replica, connection) }
+    }
+
+    /// The log for a feed to fill; nil while another one listens to the same process.
+    private func claim(_ connection: Connection, _ feed: Feed, _ replica: Replica) -> NodeLog? {
+        let runID = connection.process.runID
+        guard defect == .addressBelieved else {
+            return replica.logs.claim(runID, at: feed.address, uptime: nil, now: 0)
+        }
+        let log = replica.logs.log(of: runID, at: feed.address)
+        log.subscriptionBegan()
+        return log
     }
 
     /// Sends through a subscription, in order.

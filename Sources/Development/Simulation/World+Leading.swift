@@ -192,7 +192,7 @@ extension World {
     private func finish(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
         replica.deliveryMachine.finish(delivery)
         guard delivery.hasPosition else { return }
-        body.account[delivery.node, default: NodeSum()].finished += 1
+        body.account[server(delivery.node), default: NodeSum()].finished += 1
         body.finished.insert(Position(runID: delivery.runID, ordinal: delivery.ordinal))
     }
 

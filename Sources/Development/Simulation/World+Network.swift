@@ -91,7 +91,8 @@ extension World {
         let replies = Replies<Reply>(count: 1)
         if !trip.isLost {
             after(trip.there) { [unowned self] in
-                guard node.isUp else { return }
+                // Who asks names the server that is meant.
+                guard node.isUp, !node.process.isForeign || defect == .addressBelieved else { return }
                 let life = node.lives
                 let serve = { [unowned self] in
                     guard node.lives == life, node.isUp else { return }

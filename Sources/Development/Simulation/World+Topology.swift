@@ -11,15 +11,12 @@ extension World {
         let trip = trip(replica)
         guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica) { done(nil) } }
         after(trip.there) { [unowned self] in
-            var own: [NodeAddress: Topology.Role] = [:]
-            for node in nodes where node.answers(now) { own[node.address] = node.believesMaster ? .master : .replica }
-            if conditions.hasAlias { own[SimulatedTopology.address(1)] = own[nodes[0].address] }
-            if defect == .ownWordFromView {
-                for node in view().nodes where own[node.address] != nil { own[node.address] = node.role }
+            guard let poll = poll(replica, number: turn) else {
+                return after(.seconds(1), in: replica) { done(nil) }
             }
-            let poll = TopologyPoll(topology: view(), ownWord: own, number: turn)
             after(trip.back, in: replica) { [unowned self] in
                 replica.topology = poll
+                followView(replica)
                 replica.deliveryMachine.note(poll)
                 pump(replica)
                 done(poll)

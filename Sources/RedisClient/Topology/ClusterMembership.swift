@@ -2,19 +2,24 @@
 ///
 /// An answer counts only if its node is known to nodes that are trusted, and knows them: addresses are used again by
 /// nodes of other clusters, whose word on slots would otherwise send the lease there.
-struct ClusterMembership {
-    struct Answer {
-        let asked: NodeAddress
-        let nodes: ClusterNodes
+package struct ClusterMembership {
+    package struct Answer {
+        package let asked: NodeAddress
+        package let nodes: ClusterNodes
+
+        package init(asked: NodeAddress, nodes: ClusterNodes) {
+            self.asked = asked
+            self.nodes = nodes
+        }
     }
 
-    private(set) var members: [Answer] = []
-    private(set) var outsiders: [Outsider] = []
+    package private(set) var members: [Answer] = []
+    package private(set) var outsiders: [Outsider] = []
 
     /// - Parameters:
     ///   - known: the cluster as it was last seen; nil at the first look, which trusts the servers named by the user.
     ///   - order: of the servers named by the user; between two clusters of equal weight the earlier one counts.
-    init(_ answers: [Answer], known: Topology?, order: [NodeAddress]) {
+    package init(_ answers: [Answer], known: Topology?, order: [NodeAddress]) {
         let trusted = Set(known?.nodes.map(\.id) ?? [])
         let groups = Self.groups(answers.filter { $0.nodes.myself != nil })
         func weight(_ group: [Answer]) -> (trusted: Int, knows: Int, count: Int, order: Int) {

@@ -2,7 +2,7 @@
 ///
 /// Nothing stands above the servers: a replica that is taken out (`REPLICAOF NO ONE`) calls itself a master like a promoted
 /// one. Therefore the present master stays as long as it calls itself one, and for some looks after it has fallen silent.
-struct ReplicationGroup: Sendable {
+package struct ReplicationGroup: Sendable {
     private let seeds: [NodeAddress]
     private var master: Topology.Node?
     /// The members of the last look, the master among them.
@@ -13,10 +13,10 @@ struct ReplicationGroup: Sendable {
     /// How many looks the present master may leave unanswered before another that calls itself one takes its place.
     static let patience = 3
 
-    init(seeds: [NodeAddress]) { self.seeds = seeds }
+    package init(seeds: [NodeAddress]) { self.seeds = seeds }
 
     /// - Parameter words: of every server that answered.
-    mutating func look(_ words: [ReplicationWord]) -> TopologyPoll {
+    package mutating func look(_ words: [ReplicationWord]) -> TopologyPoll {
         var processes = ServerProcesses()
         for word in words { processes.runIDs[word.address] = word.runID }
         let aliases = processes.aliases(known: last, order: seeds)

@@ -40,7 +40,7 @@ final class StandaloneDiscovery: Discovery {
 }
 
 /// What one server says of itself and of those it replicates with.
-struct ReplicationWord: Sendable {
+package struct ReplicationWord: Sendable {
     var address: NodeAddress
     var runID: String?
     var role: Topology.Role
@@ -51,7 +51,7 @@ struct ReplicationWord: Sendable {
     /// The replication history that it continues.
     var history: String?
 
-    init(address: NodeAddress, runID: String?, role: Topology.Role, master: NodeAddress? = nil) {
+    package init(address: NodeAddress, runID: String?, role: Topology.Role, master: NodeAddress? = nil) {
         self.address = address
         self.runID = runID
         self.role = role
