@@ -84,6 +84,8 @@ extension World {
         ask(replica, node: sweep.node, timeout: .seconds(1)) { [unowned self] in
             orphans.filter { !timerExists($0.timer, shard) }
         } done: { [unowned self] (missing: [ReconcileMachine.Orphan]?) in
+            // What an earlier term asked is none of this one's business.
+            guard replica.body === body else { return }
             let clock = replica.clock
             var again = orphans
             if let missing {
