@@ -68,7 +68,12 @@ extension RunningProcessor {
             channel: ElectionKeys.channel(configuration.name), places: places,
             look: { [watch] in watch.looks }, on: threads.control.any(), logger: logger)
         let listener = ProgressListener(
-            id: configuration.id, name: configuration.name, keeper: keeper, registers: store.registers, logger: logger)
+            id: configuration.id, name: configuration.name, lease: configuration.leaseTTL, keeper: keeper,
+            registers: store.registers, on: threads.control.any(), logger: logger,
+            ownToken: { elector.state.token.rawValue },
+            publish: { [configuration, logger] message in
+                await Self.publish([message], configuration, client, logger)
+            })
         let numbers = NumberExchange(
             id: "\(member)", channel: ElectionKeys.channel(configuration.name), keeper: keeper, client: client,
             on: threads.control.any(), logger: logger
@@ -114,10 +119,16 @@ extension RunningProcessor {
         _ progress: [Progress], _ token: FencingToken, _ configuration: ProcessorConfiguration,
         _ client: KeyedClient, _ logger: Logger
     ) async {
-        let channel = ElectionKeys.channel(configuration.name)
         let turn = Int(progress.first?.write ?? 0)
         let messages = SharedProgress.messages(
             leader: configuration.id, token: token.rawValue, progress, turn: turn)
+        await publish(messages, configuration, client, logger)
+    }
+
+    private static func publish(
+        _ messages: [SharedProgress], _ configuration: ProcessorConfiguration, _ client: KeyedClient, _ logger: Logger
+    ) async {
+        let channel = ElectionKeys.channel(configuration.name)
         for message in messages {
             do throws(RedisError) {
                 _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)

@@ -1,5 +1,6 @@
 import LeaderElection
 import Logging
+import NIOCore
 import Synchronization
 import Timing
 
@@ -7,44 +8,81 @@ import Timing
 ///
 /// Any client may publish there, so only the holder's own token counts: the registers of the lease are asked who holds it, once for
 /// each token, and at most once a second.
+///
+/// What a leader has told that fell silent is repeated for replicas that begin meanwhile: see ``ProgressRelay``.
 final class ProgressListener: Sendable {
     private let id: String
     private let name: String
     private let keeper: ProgressKeeper
     private let registers: [any LeaseRegister]
     private let logger: Logger
+    /// The token of this replica's own last term: what it told itself is no news.
+    private let ownToken: @Sendable () -> UInt64
+    private let publish: @Sendable (SharedProgress) async -> Void
+    private let relay: Mutex<ProgressRelay>
+    private let bell: Doorbell
     private let messages: AsyncStream<String>
     private let inbox: AsyncStream<String>.Continuation
 
-    init(id: String, name: String, keeper: ProgressKeeper, registers: [any LeaseRegister], logger: Logger) {
+    init(
+        id: String, name: String, lease: Duration, keeper: ProgressKeeper, registers: [any LeaseRegister],
+        on loop: any EventLoop, logger: Logger, ownToken: @escaping @Sendable () -> UInt64,
+        publish: @escaping @Sendable (SharedProgress) async -> Void
+    ) {
         self.id = id
         self.name = name
         self.keeper = keeper
         self.registers = registers
         self.logger = logger
+        self.ownToken = ownToken
+        self.publish = publish
+        relay = Mutex(ProgressRelay(lease: lease))
+        bell = Doorbell(on: loop)
         (messages, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
     }
 
     /// A message came in on some feed; each comes by every feed.
     func hear(_ text: String) { inbox.yield(text) }
 
-    /// Listens until cancelled.
+    /// Listens, and repeats what a silent leader told, until cancelled.
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.listen() }
+            while await bell.wait(upTo: relay.withLock { $0.isIdle } ? .seconds(3_600) : .milliseconds(250))
+                != .cancelled
+            {
+                let due = relay.withLock { $0.due(now: SystemClock.read().monotonic) }
+                for message in due where message.token > ownToken() { await publish(message) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func listen() async {
         var holder: (leader: String, token: UInt64)?
         var askedAt: Duration?
-        var last: String?
-        for await text in messages where text != last {
-            guard let message = SharedProgress(text), message.leader != id else { continue }
+        var last: (text: String, message: SharedProgress)?
+        for await text in messages {
+            let now = SystemClock.read().monotonic
+            if let last, last.text == text {
+                relay.withLock { $0.heard(last.message, now: now) }
+                continue
+            }
+            // A restarted replica keeps its id, and its former life may have told what it needs now.
+            guard let message = SharedProgress(text), message.leader != id || message.token != ownToken() else {
+                continue
+            }
             if holder?.leader != message.leader || holder?.token != message.token {
-                let now = SystemClock.read().monotonic
                 if let askedAt, now - askedAt < .seconds(1) { continue }
                 askedAt = now
                 guard await holds(message) else { continue }
                 holder = (message.leader, message.token)
                 logger.notice("progress comes over the control channel", metadata: ["leader": "\(message.leader)"])
             }
-            last = text
+            last = (text, message)
             keeper.learn(message.entries)
+            relay.withLock { $0.heard(message, now: now) }
+            bell.ring()
         }
     }
 

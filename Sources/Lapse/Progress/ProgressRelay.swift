@@ -1,0 +1,52 @@
+/// When a follower repeats what a leader told that has fallen silent.
+///
+/// A replica that begins after the leader's crash has heard nothing of what the registers refused, and may lead next. It believes
+/// only the holder of the lease, dead or alive: so a telling is repeated as long as the dead leader's lease may stand.
+package struct ProgressRelay: Sendable {
+    /// A leader that has something to tell does so each second.
+    private static let silence = Duration.milliseconds(1_250)
+    private static let spacing = Duration.milliseconds(500)
+    /// The messages of one telling are few: see ``SharedProgress``.
+    private static let limit = 8
+
+    private let life: Duration
+    private var telling: [SharedProgress] = []
+    private var toldAt = Duration.zero
+    /// When the telling was last heard, from the leader or from another follower, or repeated.
+    private var lastAt = Duration.zero
+
+    package init(lease: Duration) { life = lease + .seconds(2) }
+
+    /// A message that is believed.
+    ///
+    /// - Parameter now: by the monotonic clock.
+    package mutating func heard(_ message: SharedProgress, now: Duration) {
+        guard !telling.contains(message) else {
+            lastAt = now
+            return
+        }
+        let (old, new) = (telling.first.map(Self.rank), Self.rank(message))
+        if let old, old > new { return }
+        if old.map({ $0 != new }) ?? false { telling = [] }
+        if telling.count < Self.limit { telling.append(message) }
+        (toldAt, lastAt) = (now, now)
+    }
+
+    /// By the term, and by the write within it, which each telling has of its own.
+    private static func rank(_ message: SharedProgress) -> (UInt64, UInt64) {
+        (message.token, message.entries.map(\.write).max() ?? 0)
+    }
+
+    package var isIdle: Bool { telling.isEmpty }
+
+    /// What to repeat now.
+    package mutating func due(now: Duration) -> [SharedProgress] {
+        guard !telling.isEmpty, now - toldAt >= Self.silence, now - lastAt >= Self.spacing else { return [] }
+        guard now - toldAt < life else {
+            telling = []
+            return []
+        }
+        lastAt = now
+        return telling
+    }
+}
