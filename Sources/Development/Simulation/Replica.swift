@@ -41,6 +41,9 @@ final class Replica {
     var opensFeeds = false
 
     // Progress and peers.
+    var relay = ProgressRelay(lease: World.ttl)
+    /// Of the leader whose word on the control channel was found to be the holder's.
+    var believedToken: UInt64?
     var known: [String: Progress] = [:]
     /// What any replica has told to be missing from a process' counter.
     var bases: [String: UInt64] = [:]

@@ -17,6 +17,7 @@ extension World {
             openFeeds(replica)
             tidy(replica)
             catchUp(replica)
+            if judges(.fullStore) { repeatProgress(replica) }
             after(.seconds(1), in: replica) { [unowned self] in follow(replica) }
         }
     }

@@ -110,6 +110,24 @@ extension World {
         }
     }
 
+    /// A follower repeats what a leader told that has fallen silent.
+    func repeatProgress(_ replica: Replica) {
+        if !replica.mayCallHandlers(at: now) {
+            for message in replica.relay.due(now: replica.clock.read(now).monotonic) { publish(message.text, replica) }
+        }
+        after(.milliseconds(250), in: replica) { [unowned self] in repeatProgress(replica) }
+    }
+
+    /// Only the holder of the lease is believed, dead or alive; the registers are asked once for each token.
+    func believes(_ message: SharedProgress, _ replica: Replica) -> Bool {
+        if replica.believedToken == message.token { return true }
+        let votes = registers.count { register in
+            register.held(at: now).map { Claim.replica(of: $0.value) == message.leader } ?? false
+        }
+        if votes > registers.count / 2 { replica.believedToken = message.token }
+        return votes > registers.count / 2
+    }
+
     /// On the control channel.
     func publish(_ text: String, _ replica: Replica, done: @escaping (Bool) -> Void = { _ in }) {
         ask(replica, node: switchboard) { [unowned self] () -> Bool in

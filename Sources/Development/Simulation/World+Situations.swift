@@ -1,6 +1,7 @@
 import Lapse
 import LeaderElection
 import RESP
+import Timing
 
 /// The faults that only situations have.
 extension World {
@@ -186,6 +187,9 @@ extension World {
         if text == "released" { step(.wakeUp, replica) }
         if let request = RepairRequest(text) { answerPeer(request, replica) }
         if text.hasPrefix("check") { hearNumbers(text, replica) }
-        if let message = SharedProgress(text), message.leader != replica.id { learn(message.entries, replica) }
+        if let message = SharedProgress(text), message.leader != replica.id, believes(message, replica) {
+            learn(message.entries, replica)
+            replica.relay.heard(message, now: replica.clock.read(now).monotonic)
+        }
     }
 }
