@@ -1,7 +1,7 @@
 /// What a leader tells its followers on the control channel while the registers refuse to write: how far it is.
 ///
-/// Then a crash repeats at most a second of work while one follower lives. Followers remember it and forget nothing by it:
-/// one that comes later knows only what the registers hold, and may ask for the rest.
+/// Then a crash repeats at most a second of work while one follower lives. Followers remember it and forget nothing by it, and
+/// repeat it for one that begins after the crash: see ``ProgressRelay``.
 package struct SharedProgress: Sendable, Equatable {
     /// The version is part of the prefix: another build's message is another message.
     package static let prefix = "progress:v1:"
