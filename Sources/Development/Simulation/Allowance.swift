@@ -1,6 +1,9 @@
 /// What the checks let pass, all of it, each with the promise that takes its place. A run may do without one, to see what hides
 /// behind it: `lapse-simulate --without NAME`.
 package enum Allowance: String, CaseIterable, Sendable {
+    /// A master that is frozen twice, with less than three seconds between, is believed for what it announced in between, or not:
+    /// its replica announces the same again. Never lost unless the replica never takes over.
+    case briefThaw = "brief-thaw"
     /// A master's replica takes its place after two seconds of absence, not sooner: what an unanswered ping needs to tell.
     case slowPromotion = "slow-promotion"
     /// A peer that began, stopped or was cut off in the last six seconds may be asked in vain: what only it had may be called lost.

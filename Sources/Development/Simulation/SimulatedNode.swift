@@ -30,6 +30,8 @@ struct Announcement {
     /// Counted, and no message was sent.
     var isCountedOnly = false
     let at: Duration
+    /// A replica in doubt about it may pass over it.
+    var isDeposed = false
     /// The lives of replicas that heard it and may be asked for it.
     var hearers: Set<Int> = []
     var handled = 0
@@ -72,6 +74,7 @@ final class SimulatedNode {
     var absences = 0
     var isUp = true
     var frozenUntil: Duration?
+    var thawedAt: Duration?
     /// Thinks that it is the master.
     var believesMaster: Bool
     var connections: [Connection] = []

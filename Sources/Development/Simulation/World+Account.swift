@@ -186,7 +186,7 @@ extension World {
         for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key })
         where process.isExact || judgesKeys {
             for (index, one) in process.announced.enumerated() {
-                guard one.isWanted, !one.isRepeat, !one.hearers.isDisjoint(with: alive) else {
+                guard one.isWanted, !one.isRepeat, !one.isDeposed, !one.hearers.isDisjoint(with: alive) else {
                     continue
                 }
                 let isSettled =

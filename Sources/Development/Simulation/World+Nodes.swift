@@ -151,6 +151,7 @@ extension World {
         guard node.isUp else { return }
         lastNodeTrouble = now
         node.frozenUntil = nil
+        node.thawedAt = now
         let deferred = node.deferred
         node.deferred = []
         if shards[node.shard].master == node.index {
@@ -172,6 +173,8 @@ extension World {
     private func promoteSoon(_ node: SimulatedNode) {
         guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
         let absence = node.absences
+        let process = node.process
+        let wasBriefThaw = allowances.contains(.briefThaw) && node.thawedAt.map { now - $0 < .seconds(3) } ?? false
         let absenceUntilVote = allowances.contains(.slowPromotion) ? 2_200...2_800 : 300...2_800
         after(random.milliseconds(absenceUntilVote)) { [unowned self] in
             guard shards[node.shard].master == node.index, !node.answers(now), node.absences == absence,
@@ -184,6 +187,13 @@ extension World {
             node.believesMaster = node.isUp
             trace.note("promoted", other.index)
             name(node.shard)
+            // What came between two silences, too short for a look at the roles to settle the first one, is a deposed master's by now:
+            // its replica may announce it again.
+            if wasBriefThaw, let thawedAt = node.thawedAt {
+                for index in process.announced.indices where process.announced[index].at >= thawedAt {
+                    process.announced[index].isDeposed = true
+                }
+            }
             after(random.milliseconds(50...150)) { [unowned self] in
                 guard other.answers(now), shards[node.shard].master == other.index else { return }
                 announceOverdue(node.shard, other)
