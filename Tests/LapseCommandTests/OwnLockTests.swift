@@ -88,4 +88,40 @@ import ThrowawayRedis
         #expect(try await next.end().code == 0)
         await server.shutDown()
     }
+
+    /// Its end is in the log; a hole of later has nothing to do with it.
+    @Test func aLockWhoseEndWasHeardExcusesNothing() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try await start(server, "one")
+        let next = try LapseBinary.start(
+            ["run", "--redis", server.url, "--lease-ttl", "1s", "--id", "two", "--admin", "off", "--handler", "ndjson"])
+        try await waitUntil("it follows", within: .seconds(20)) {
+            next.text.errors.contains("following") && next.text.errors.contains("subscribed") ? nil : next.text.errors
+        }
+        first.signal(9)
+        _ = try await first.end()
+        try await waitUntil("the other leads", within: .seconds(20)) {
+            next.text.errors.contains("became leader") ? nil : next.text.errors
+        }
+        // Each expires when it is asked for, behind a cut of the feed, or a moment before.
+        for number in 1...10 {
+            try await server.script(["SET k\(number) v PX 2"])
+            try await server.script(["MULTI", "CLIENT KILL TYPE pubsub", "GET k\(number)", "EXEC"])
+            try await waitUntil("\(number) is counted", within: .seconds(10)) {
+                let count = try await server.info("expired_keys")
+                return Int(count ?? "") == number + 1 ? nil : "\(count ?? "")"
+            }
+        }
+        let lost = {
+            self.gaps(next).reduce(0) {
+                $0 + (Int($1.split(separator: "lost=").last?.prefix { $0.isNumber } ?? "") ?? 0)
+            }
+        }
+        try await waitUntil("all are handled or called lost", within: .seconds(20)) {
+            next.lines.count + lost() == 10 ? nil : "handled \(next.lines.count), lost \(lost()): \(gaps(next))"
+        }
+        next.signal(15)
+        #expect(try await next.end().code == 0)
+        await server.shutDown()
+    }
 }

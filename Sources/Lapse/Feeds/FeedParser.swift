@@ -56,12 +56,13 @@ extension NodeLog {
     ///   - now: milliseconds since 1970.
     ///   - since: looks begun when the last ping that was answered was sent; like `look` if nil.
     ///   - look: looks begun.
-    ///   - lockLapsed: the lock of a lease has expired.
+    ///   - lockLapsed: the lock of a lease has expired: its key.
     ///   - tooLarge: told of a key that was too large, with its beginning.
     ///   - control: told of other messages. At a mark it calls ``pinMark()``.
     /// - Returns: how many expirations there were.
     package func take(
-        _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int, lockLapsed: () -> Void = {},
+        _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,
+        lockLapsed: (RawSpan) -> Void = { _ in },
         tooLarge: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }, control: (RawSpan) -> Void
     ) -> Int {
         var count = 0
@@ -69,7 +70,7 @@ extension NodeLog {
             append(run, database: database, now: now, since: since ?? look, look: look)
             count += run.count
             run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix) { key in
-                if key.ends(with: Self.lockSuffix) { lockLapsed() }
+                if key.ends(with: Self.lockSuffix) { lockLapsed(key) }
             }
         } tooLarge: { bytes, begin in
             passLargeKey()

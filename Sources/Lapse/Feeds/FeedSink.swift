@@ -13,6 +13,8 @@ final class FeedSink: PushReceiver {
         var appended: @Sendable () -> Void
         /// The lease may be free: a release message, or the lock's own expiration.
         var leaseFreed: @Sendable (WakeUp) -> Void
+        /// The lock with this key has expired.
+        var lockLapsed: @Sendable (String) -> Void = { _ in }
         /// A leader asks its peers for what it did not hear.
         var asked: @Sendable (RepairRequest) -> Void
         /// Another message of the group: see ``GroupMessage``.
@@ -78,9 +80,11 @@ final class FeedSink: PushReceiver {
         var rings = false
         var requests: [String] = []
         var messages: [GroupMessage] = []
+        var locks: [String] = []
         let since = since.load(ordering: .relaxed)
-        let count = log.take(batch, now: now, since: since, look: listeners.look()) {
+        let count = log.take(batch, now: now, since: since, look: listeners.look()) { lock in
             freed = .lapsed
+            if locks.count < Self.requestLimit { locks.append(lock.text) }
         } tooLarge: { bytes, begin in
             listeners.large(log.address, bytes, begin.text)
         } control: { payload in
@@ -92,6 +96,7 @@ final class FeedSink: PushReceiver {
             }
         }
         if let freed { listeners.leaseFreed(freed) }
+        for lock in locks { listeners.lockLapsed(lock) }
         if rings { bell.ring() }
         for message in messages { listeners.told(message) }
         for request in requests.compactMap(RepairRequest.init) { listeners.asked(request) }

@@ -36,7 +36,16 @@ final class OwnLocks: Sendable {
             reply.string?.isEmpty == false ? keys.lock : nil
         }
         state.withLock { $0 = State(unheard: Set(lapsed)) }
+        // Heard before this term began: it is in the log, and stands for no ordinal of a later hole.
+        for key in lapsed {
+            guard let node = client.node(for: key) else { continue }
+            let bytes = Array(key.utf8)
+            if logs.logs(at: node).contains(where: { $0.holds(bytes, from: 0) }) { heard(key) }
+        }
     }
+
+    /// A lock's expiration was announced, and a feed heard it.
+    func heard(_ key: String) { state.withLock { _ = $0.unheard.remove(key) } }
 
     /// The lock is about to be given back.
     func termEnds(_ token: FencingToken) async { _ = await run(Self.end, token) }

@@ -80,7 +80,7 @@ extension RunningProcessor {
         ) { [weak self] runID in
             await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
         }
-        let feeds = FeedSet(surroundings(votes, dispatcher, numbers, peer, listener))
+        let feeds = FeedSet(feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks))
         watch.tell { [weak feeds] poll in
             dispatcher.update { $0.note(poll) }
             feeds?.looked()
@@ -217,9 +217,9 @@ extension RunningProcessor {
             .map { ProgressKeeper.Place(keys: $0, runner: client) }
     }
 
-    private func surroundings(
+    private func feedDependencies(
         _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
-        _ listener: ProgressListener
+        _ listener: ProgressListener, _ ownLocks: OwnLocks
     ) -> FeedDependencies {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore
@@ -228,6 +228,7 @@ extension RunningProcessor {
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
+                lockLapsed: { ownLocks.heard($0) },
                 asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
                 look: { [watch] in watch.looks },
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),

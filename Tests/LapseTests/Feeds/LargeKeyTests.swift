@@ -22,7 +22,7 @@ struct LargeKeyTests {
             }
             var reader = ReplyReader(limits: Subscription.limits)
             try reader.read(bytes) { batch in
-                _ = log.take(batch, now: 1, look: 0) {
+                _ = log.take(batch, now: 1, look: 0) { _ in
                 } tooLarge: {
                     told.append(($0, $1.text))
                 } control: { _ in

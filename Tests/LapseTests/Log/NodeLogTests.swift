@@ -26,7 +26,7 @@ struct NodeLogTests {
             var other: [String] = []
             do {
                 try reader.read(bytes) { batch in
-                    count += log.take(batch, now: now, look: 3) {
+                    count += log.take(batch, now: now, look: 3) { _ in
                         lapsed += 1
                     } control: { payload in
                         log.pinMark()
