@@ -9,8 +9,8 @@ public struct MySQLConfiguration: Sendable {
 
     /// Says how to build with MySQL.
     package init(
-        url: String, password: String? = nil, passwordFile: SecretFile? = nil, tlsCA: String? = nil,
-        tlsCert: String? = nil, tlsKey: String? = nil
+        url: String, password: String? = nil, passwordFile: SecretFile? = nil,
+        tls files: TLSFiles = TLSFiles()
     ) throws(MySQLURLError) {
         throw MySQLURLError("built without MySQL: swift build --traits MySQL")
     }
