@@ -44,11 +44,11 @@ private final class Leader {
             lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
             claim: Claim(name: "bench", id: "bench", value: "", ttl: timing.ttl, rules: ""))
         let arrivals = arrivals
-        let around = Lane.Dependencies(
+        let dependencies = Lane.Dependencies(
             dispatcher: dispatcher, timeout: .seconds(30), logger: Logger(label: "bench"), clock: loop
         ) { _, _ in arrivals.one() }
         self.dispatcher = dispatcher
-        self.lanes = (0..<lanes).map { Lane($0, around: around, term: term) }
+        self.lanes = (0..<lanes).map { Lane($0, dependencies: dependencies, term: term) }
         dispatcher.update { $0.note(HeardNode.poll) }
         dispatcher.lead(token: term.token, progress: [:], now: 1_000)
     }

@@ -35,7 +35,7 @@ extension DoctorReport {
             rows.append([
                 "\(node.address)", node.isAnswering ? node.roleWord : "\(node.roleWord) (no answer)",
                 node.slotCount == 0 ? "-" : "\(node.slotCount)", notify(node),
-                PredictedLag.median(node).map(Reading.duration) ?? "-", found == 0 ? "-" : "\(found)",
+                PredictedLag.median(node).map(Wording.duration) ?? "-", found == 0 ? "-" : "\(found)",
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -72,13 +72,13 @@ extension DoctorReport {
             guard count > 0 else { return nil }
             return switch severity {
             case .breaks: "\(count) breaking"
-            case .warns: Reading.count(count, "warning", "warnings")
-            case .notes: Reading.count(count, "note", "notes")
+            case .warns: Wording.count(count, "warning", "warnings")
+            case .notes: Wording.count(count, "note", "notes")
             }
         }
         let told = counts.isEmpty ? "nothing found" : counts.joined(separator: ", ")
         let lost = isHealthy ? "" : ": expirations are lost or nobody can lead until this is mended"
-        return "\(Reading.count(facts.nodes.count, "server", "servers")), \(told)\(lost)"
+        return "\(Wording.count(facts.nodes.count, "server", "servers")), \(told)\(lost)"
     }
 }
 

@@ -15,7 +15,7 @@ struct EtcdLeaseRegister: LeaseRegister {
     let logger: Logger
 
     /// What one consistent look at the election's keys showed.
-    private struct Sight {
+    private struct SeenKeys {
         var holder: String?
         var lease: Int64 = 0
         var created: UInt64 = 0
@@ -86,7 +86,7 @@ struct EtcdLeaseRegister: LeaseRegister {
 
     // MARK: Steps
 
-    private func look() async throws(EtcdFailure) -> Sight {
+    private func look() async throws(EtcdFailure) -> SeenKeys {
         let reply = try await gateway.call(
             .transaction,
             WireTransaction(success: everything),
@@ -98,8 +98,8 @@ struct EtcdLeaseRegister: LeaseRegister {
         [keys.lock, keys.rules, keys.purpose, keys.term].map { .range($0) }
     }
 
-    private func sight(_ reply: WireTransactionReply) -> Sight {
-        var sight = Sight()
+    private func sight(_ reply: WireTransactionReply) -> SeenKeys {
+        var sight = SeenKeys()
         sight.raftTerm = reply.header?.raftTerm?.value ?? 0
         if let lock = reply.found(keys.lock) {
             sight.holder = String(decoding: lock.value ?? Data(), as: UTF8.self)
@@ -112,7 +112,7 @@ struct EtcdLeaseRegister: LeaseRegister {
         return sight
     }
 
-    private func occupied(_ sight: Sight, _ claim: Claim) async throws(EtcdFailure) -> AcquireReply {
+    private func occupied(_ sight: SeenKeys, _ claim: Claim) async throws(EtcdFailure) -> AcquireReply {
         if let theirs = claim.mismatch(rules: sight.rules, purpose: sight.purpose) { return .mismatch(rules: theirs) }
         return .held(by: sight.holder ?? "", ttl: try await timeLeft(sight.lease))
     }
@@ -171,7 +171,7 @@ struct EtcdLeaseRegister: LeaseRegister {
     /// A member cut off from the others may still extend leases, though a new leader of etcd's that knows nothing
     /// of it counts already. The look needs a majority of the members. If it ran in the same term of Raft, the extension
     /// was made by the member that led then; if not, it is repeated.
-    private func prolong(_ claim: Claim) async throws(EtcdFailure) -> Sight? {
+    private func prolong(_ claim: Claim) async throws(EtcdFailure) -> SeenKeys? {
         for _ in 0..<3 {
             let reply = try await keepAlive(EtcdLeaseID(of: claim.value))
             guard (reply?.ttl?.value ?? 0) > 0 else { return nil }

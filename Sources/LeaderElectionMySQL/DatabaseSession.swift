@@ -29,7 +29,7 @@ struct DatabaseSession {
     /// connection turns out to be dead, a new one is made and everything is done once more. A connection that
     /// was made for this operation, and an answer that did not come in time, get no second try here.
     mutating func perform<Answer>(
-        ttl: Duration?, claim: Claim?, decide: (Sight) -> RowStep<Answer>
+        ttl: Duration?, claim: Claim?, decide: (SeenRow) -> RowStep<Answer>
     ) throws(DatabaseFailure) -> Answer {
         let wasConnected = client.isConnected
         do throws(DatabaseFailure) {
@@ -41,7 +41,7 @@ struct DatabaseSession {
     }
 
     private mutating func attempt<Answer>(
-        ttl: Duration?, claim: Claim?, decide: (Sight) -> RowStep<Answer>
+        ttl: Duration?, claim: Claim?, decide: (SeenRow) -> RowStep<Answer>
     ) throws(DatabaseFailure) -> Answer {
         let start = ContinuousClock.now
         do throws(DatabaseFailure) {
@@ -60,7 +60,7 @@ struct DatabaseSession {
     }
 
     private func compareAndSet<Answer>(
-        _ layout: TableLayout, ttl: Duration?, claim: Claim?, decide: (Sight) -> RowStep<Answer>
+        _ layout: TableLayout, ttl: Duration?, claim: Claim?, decide: (SeenRow) -> RowStep<Answer>
     ) throws(DatabaseFailure) -> Answer {
         var last = DatabaseFailure(.contended, "others write the row all the time")
         for _ in 0..<Self.attempts {
@@ -81,13 +81,13 @@ struct DatabaseSession {
         throw last
     }
 
-    private func look(_ layout: TableLayout, ttl: Duration?) throws(DatabaseFailure) -> Sight {
+    private func look(_ layout: TableLayout, ttl: Duration?) throws(DatabaseFailure) -> SeenRow {
         let rows = try client.query(layout.look(ttl: ttl))
         guard let cells = rows.first, cells.count == 9, let clock = UInt64(cells[6]) else {
             throw DatabaseFailure(.unexpected, "\(layout.table) answers \(rows.count) rows")
         }
         try demandPrimary(cells[7])
-        var sight = Sight(clock: clock)
+        var sight = SeenRow(clock: clock)
         if case .article = layout.form { sight.countsTermsByToken = true }
         // Else a crash takes the last second of commits with it.
         if UInt64(cells[8]) != 1 { sight.serverAge = try age() }

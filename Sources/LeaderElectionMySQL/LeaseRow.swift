@@ -35,7 +35,7 @@ struct LeaseRow: Sendable, Equatable {
 }
 
 /// What the server says in one look: the row, if there is one, and its time.
-struct Sight: Sendable, Equatable {
+struct SeenRow: Sendable, Equatable {
     var row: LeaseRow?
     /// The server's clock in the unit of the token.
     var clock: UInt64
@@ -70,7 +70,7 @@ enum RowStep<Answer: Sendable>: Sendable {
 
 extension RowStep: Equatable where Answer: Equatable {}
 
-extension Sight {
+extension SeenRow {
     private func isMine(_ claim: Claim) -> Bool { row.map { $0.isLive && $0.holder == claim.value } ?? false }
 
     func acquire(_ claim: Claim) -> RowStep<AcquireReply> {

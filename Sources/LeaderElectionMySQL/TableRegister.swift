@@ -50,7 +50,7 @@ final class TableRegister: LeaseRegister {
     }
 
     private func perform<Answer: Sendable>(
-        _ claim: Claim?, isUrgent: Bool = false, _ decide: @escaping @Sendable (Sight) -> RowStep<Answer>
+        _ claim: Claim?, isUrgent: Bool = false, _ decide: @escaping @Sendable (SeenRow) -> RowStep<Answer>
     ) async throws(RegisterError) -> Answer {
         try await thread.run(patience: isUrgent ? nil : patience) {
             // Only that thread ever locks it.

@@ -34,7 +34,7 @@ public struct RedisElectionConfiguration: Sendable {
     }
 
     func deployment(clientName: String) throws(ElectionError) -> RedisDeployment {
-        var words = RedisDeployment.Words(urls: redis, clientName: clientName)
+        var words = RedisDeployment.Input(urls: redis, clientName: clientName)
         words.addressMap = addressMap
         words.password = password
         words.passwordFile = passwordFile

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ArticleFaultTests {
     /// Redis: a plain EXPIRE, without looking whose lock it is, prolongs the lock of the rival.
     @Test func renewingWithoutOwnerCheckExtendsTheRivalsLock() throws {
-        var world = try World.led(followers: 1, ttl: .seconds(2))
+        var world = try ElectionWorld.led(followers: 1, ttl: .seconds(2))
         world.pause(0, for: .milliseconds(2600))
         try #require(world.run(for: .milliseconds(2500)) { $0.leader == 1 })
         // Its first renewal follows at once.
@@ -20,9 +20,9 @@ import Testing
 
     /// Redis: a flag says "I lead", and nothing ever takes it back.
     @Test func leadershipIsNeverGivenUp() throws {
-        var world = try World.led(followers: 1, ttl: .seconds(2))
+        var world = try ElectionWorld.led(followers: 1, ttl: .seconds(2))
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             trip.isLost = candidate == 0
             return trip
         }
@@ -35,7 +35,7 @@ import Testing
     /// Redis: one client for the whole cluster makes a quorum of one.
     @Test(arguments: [3, 5])
     func aQuorumOfOne(registers: Int) throws {
-        var world = World(registers: registers)
+        var world = ElectionWorld(registers: registers)
         for register in 1..<registers { world.registers[register].isDown = true }
         world.join(try .replica("a", registers: registers))
         world.run(for: .seconds(20))
@@ -44,7 +44,7 @@ import Testing
 
     /// MySQL: the same host name means "still me", so a restarted twin leads at once beside the old one.
     @Test func aTwinOfTheSameNameLeadsToo() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         world.join(try .replica("a"))
         world.run(for: .seconds(30))
         #expect(world.candidates[1].terms.isEmpty)
@@ -53,14 +53,14 @@ import Testing
 
     /// etcd: after the lease is lost the program campaigns no more.
     @Test func nobodyCampaignsAgainAfterALoss() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         for register in world.registers.indices { world.registers[register].lock = nil }
         #expect(world.run(for: .seconds(4)) { $0.candidates[0].terms.count == 2 })
     }
 
     /// Redis: blocked in the acquiring of a lock, the program does not stop for 16 s.
     @Test func stoppingWaitsForTheLock() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         world.join(try .replica("b"))
         for register in world.registers.indices {
             world.after(.milliseconds(1)) { $0.registers[register].isBlackHole = true }
@@ -72,7 +72,7 @@ import Testing
 
     /// MySQL lease table: the heartbeat of a row that has expired resurrects it.
     @Test func anExpiredLeaseIsResurrected() throws {
-        var world = try World.led(ttl: .seconds(2))
+        var world = try ElectionWorld.led(ttl: .seconds(2))
         world.pause(0, for: .seconds(3))
         world.run(for: .seconds(4))
         #expect(world.candidates[0].ends.map(\.1) == [.renewTimeout])
@@ -83,9 +83,9 @@ import Testing
 
     /// Consul: a cancelled request that was executed all the same keeps a session, and so the lock, for ever.
     @Test func aRequestThatWasGivenUpKeepsTheLock() throws {
-        var world = World(registers: 1)
+        var world = ElectionWorld(registers: 1)
         world.network = { _, _, request in
-            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            var trip = ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1))
             if case .acquire = request.operation { trip.there = .milliseconds(600) }
             return trip
         }

@@ -8,7 +8,7 @@ import Timing
     /// A leader of a contested election holds two of three; then one of the two falls back to what it was before the vote.
     /// From shortly after the beginning on, the third holds the vote too.
     @Test(arguments: 1...30) func aStalePromotionAfterAContestedElection(step: Int) throws {
-        var world = World(registers: 3, seed: UInt64(step))
+        var world = ElectionWorld(registers: 3, seed: UInt64(step))
         world.occupy(2, for: .milliseconds(100))
         let before = world.registers[1]
         world.join(try .replica("a"))
@@ -25,7 +25,7 @@ import Timing
 
     /// The promoted replica has the vote, with the time of an earlier request.
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func aVoteCountsWithItsTime(seed: UInt64) throws {
-        var world = World(registers: 3, seed: seed)
+        var world = ElectionWorld(registers: 3, seed: seed)
         world.join(try .replica("a"))
         try #require(
             world.run(for: .seconds(1)) { if case .confirming = $0.candidates[0].machine.state { true } else { false } }
@@ -36,7 +36,7 @@ import Timing
         }
         // No renewal arrives: the term rests on the votes as they were confirmed.
         world.network = { random, _, request in
-            var trip = World.quietNetwork(&random, 0, request)
+            var trip = ElectionWorld.quietNetwork(&random, 0, request)
             if case .renew = request.operation { trip.isLost = true }
             return trip
         }
@@ -47,7 +47,7 @@ import Timing
     }
 
     @Test func theFirstRenewalFollowsTheBeginning() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.join(try .replica("a"))
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
         let begun = try #require(world.candidates[0].leadership?.window)
@@ -57,12 +57,12 @@ import Timing
 
     /// A register held by a rival for good costs no more than a few rounds beside the usual ones.
     @Test func aRivalsVoteThatStaysIsNotAskedForInAFrenzy() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.occupy(2, for: .seconds(3600))
         var rounds = 0
         world.network = { random, _, request in
             if case .renew = request.operation, request.register == 0 { rounds += 1 }
-            return World.quietNetwork(&random, 0, request)
+            return ElectionWorld.quietNetwork(&random, 0, request)
         }
         world.join(try .replica("a"))
         world.run(for: .seconds(80))
@@ -72,7 +72,7 @@ import Timing
 
     /// The register that did not vote knows the token as well.
     @Test func moreThanOneRegisterMustForgetTheToken() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.registers[0].counter = 1 << 60
         world.occupy(2, for: .milliseconds(100))
         world.join(try .replica("a"))

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ClockTests {
     @Test(arguments: [Duration.seconds(3600), .seconds(-3600)], [0, 1])
     func aWallClockJumps(by jump: Duration, of candidate: Int) throws {
-        var world = try World.led(followers: 1)
+        var world = try ElectionWorld.led(followers: 1)
         world.candidates[candidate].wallOffset += jump
         world.run(for: .seconds(30))
         #expect(world.leader != nil)
@@ -20,7 +20,7 @@ import Testing
 
     /// A virtual machine that was paused: its monotonic clock stood still, its wall clock was put right.
     @Test func aPausedVirtualMachine() throws {
-        var world = try World.led(followers: 1)
+        var world = try ElectionWorld.led(followers: 1)
         world.pause(0, for: .seconds(10))
         world.candidates[0].monotonicOffset -= .seconds(10)
         #expect(world.run(for: .seconds(9)) { $0.leader == 1 })
@@ -33,7 +33,7 @@ import Testing
     /// Row 12: one register's clock jumps past the lease.
     @Test(arguments: 0..<3)
     func oneRegisterClockJumps(register: Int) throws {
-        var world = try World.led(followers: 2)
+        var world = try ElectionWorld.led(followers: 2)
         world.registers[register].clockOffset += .seconds(8)
         world.run(for: .seconds(20))
         #expect(world.leader == 0)
@@ -43,7 +43,7 @@ import Testing
 
     /// Row 12: a majority of them does. The lease may break, and does; the tokens go on growing.
     @Test func aMajorityOfRegisterClocksJumps() throws {
-        var world = try World.led(followers: 1)
+        var world = try ElectionWorld.led(followers: 1)
         world.registers[0].clockOffset += .seconds(8)
         world.registers[1].clockOffset += .seconds(8)
         world.send(.wakeUp, to: 1)
@@ -52,8 +52,9 @@ import Testing
         #expect(world.leader != nil)
     }
 
-    private func contested(clockDrift: Double, leader: Double, registers: Double, seed: UInt64) throws -> World {
-        var world = World(registers: 3, seed: seed)
+    private func contested(clockDrift: Double, leader: Double, registers: Double, seed: UInt64) throws -> ElectionWorld
+    {
+        var world = ElectionWorld(registers: 3, seed: seed)
         world.join(try .replica("a", clockDrift: clockDrift, stopBudget: .zero))
         world.candidates[0].clockRate = leader
         for register in world.registers.indices { world.registers[register].clockRate = registers }
@@ -62,7 +63,7 @@ import Testing
         world.candidates[1].clockRate = registers
         world.run(for: .milliseconds(Int(seed) * 131))
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             trip.isLost = candidate == 0
             return trip
         }

@@ -7,7 +7,7 @@ import Testing
     /// Row 14: a master dies before its replica heard of the vote, of the renewal, or of the token.
     @Test(arguments: 0..<40)
     func oneRegisterFallsBack(step: Int) throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.join(try .replica("a"))
         let before = world.registers[1]
         world.run(for: .microseconds(step * 100))
@@ -23,7 +23,7 @@ import Testing
     /// Row 15.
     @Test(arguments: 0..<3)
     func oneRegisterRestartsEmpty(register: Int) throws {
-        var world = try World.led(followers: 2)
+        var world = try ElectionWorld.led(followers: 2)
         world.registers[register].restartEmpty(at: world.now)
         world.run(for: .seconds(20))
         #expect(world.leader == 0)
@@ -35,7 +35,7 @@ import Testing
     /// Row 15: one after the other restarts empty, faster than a lease lasts.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func aMajorityRestartsEmptyInTurn(seed: UInt64) throws {
-        var world = try World.led(followers: 2, seed: seed)
+        var world = try ElectionWorld.led(followers: 2, seed: seed)
         for round in 0..<6 {
             let pause = Duration.milliseconds(Int.random(in: 1...4000, using: &world.random))
             world.after(pause * (round + 1)) { $0.registers[round % 3].restartEmpty(at: $0.now) }
@@ -49,7 +49,7 @@ import Testing
     /// The same without the guard: a second leader, so the guard is what keeps it away.
     @Test func withoutTheGuardTwoLead() throws {
         let worlds = try (1...40 as ClosedRange<UInt64>).map { seed in
-            var world = try World.led(followers: 2, seed: seed)
+            var world = try ElectionWorld.led(followers: 2, seed: seed)
             for register in world.registers.indices { world.registers[register].refusesWhenYoung = false }
             for register in 0..<2 { world.registers[register].restartEmpty(at: world.now) }
             world.send(.wakeUp, to: 1)
@@ -61,7 +61,7 @@ import Testing
 
     /// Counters that drifted apart: the majorities {0, 1} and then {0, 2} still give growing tokens.
     @Test func tokensGrowThoughMajoritiesDiffer() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         for (register, counter) in [5, 9, 1].enumerated() {
             // Far above what the clock would give, so that only publishing can help.
             world.registers[register].counter = 1 << 60 + UInt64(counter)

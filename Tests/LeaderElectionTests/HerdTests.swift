@@ -4,8 +4,8 @@ import Testing
 
 /// Row 19: many candidates.
 @Suite struct HerdTests {
-    private func herd(_ count: Int, seed: UInt64) throws -> World {
-        var world = World(registers: 3, seed: seed)
+    private func herd(_ count: Int, seed: UInt64) throws -> ElectionWorld {
+        var world = ElectionWorld(registers: 3, seed: seed)
         for candidate in 0..<count { world.join(try .replica("c\(candidate)")) }
         return world
     }

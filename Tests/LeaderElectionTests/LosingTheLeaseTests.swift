@@ -8,10 +8,10 @@ import Timing
     /// Row 5.
     @Test(arguments: [1, 3])
     func blackHoledItStepsDownWithoutAnyAnswer(registers: Int) throws {
-        var world = try World.led(registers: registers, followers: 1)
+        var world = try ElectionWorld.led(registers: registers, followers: 1)
         // The leader alone is cut off.
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             trip.isLost = candidate == 0
             return trip
         }
@@ -28,16 +28,16 @@ import Timing
 
     /// Row 6.
     @Test func twoFailedRenewalsAreASuspicionNotALoss() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             trip.isLost = true
             return trip
         }
         #expect(world.run(for: .seconds(4)) { !$0.candidates[0].notes.isEmpty })
         world.run(for: .milliseconds(700))
         #expect(world.candidates[0].notes == [.suspect])
-        world.network = World.quietNetwork
+        world.network = ElectionWorld.quietNetwork
         world.run(for: .seconds(1))
         #expect(world.candidates[0].notes == [.suspect, .recovered])
         #expect(world.candidates[0].terms.count == 1)
@@ -48,7 +48,7 @@ import Timing
     /// Row 7: stopped for longer than the lease, at every moment of a renewal's life.
     @Test(arguments: 0..<60)
     func pausedPastTheLease(moment: Int) throws {
-        var world = try World.led(followers: 1, ttl: .seconds(2))
+        var world = try ElectionWorld.led(followers: 1, ttl: .seconds(2))
         world.run(for: .milliseconds(moment * 12))
         world.pause(0, for: .milliseconds(2500))
         #expect(world.run(for: .milliseconds(2400)) { $0.leader == 1 })
@@ -62,9 +62,9 @@ import Timing
 
     /// Row 7, between the clock reading and the first byte, and inside a release.
     @Test func delayedOnTheWayOut() throws {
-        var world = try World.led(followers: 1, ttl: .seconds(2))
+        var world = try ElectionWorld.led(followers: 1, ttl: .seconds(2))
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             if candidate == 0 { trip.there = .seconds(3) }
             return trip
         }
@@ -79,7 +79,7 @@ import Timing
 
     /// Row 8.
     @Test func pausedForLessThanTheLease() throws {
-        var world = try World.led(followers: 2)
+        var world = try ElectionWorld.led(followers: 2)
         for _ in 0..<10 {
             world.pause(0, for: .milliseconds(3900))
             world.run(for: .seconds(7))
@@ -93,7 +93,7 @@ import Timing
     @Test(arguments: [1, 3, 5])
     func aCrashIsFollowedWithinTheLease(registers: Int) throws {
         for seed in 1...50 as ClosedRange<UInt64> {
-            var world = try World.led(registers: registers, followers: 2, seed: seed)
+            var world = try ElectionWorld.led(registers: registers, followers: 2, seed: seed)
             world.run(for: .milliseconds(Int(seed) * 97))
             world.kill(0)
             #expect(world.run(for: .milliseconds(8250)) { $0.leader != nil }, "seed \(seed)")
@@ -104,7 +104,7 @@ import Timing
     /// Row 17: an operator deletes the lock.
     @Test(arguments: [true, false])
     func aDeletedLockIsNoticedByTheNextRenewal(flushed: Bool) throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         let first = try #require(world.candidates[0].terms.first)
         for register in world.registers.indices {
             world.registers[register].lock = nil
@@ -124,7 +124,7 @@ import Timing
 
     /// Row 17, with a push: a wake-up makes the leader look at once.
     @Test func aWakeUpMakesTheLeaderLook() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         for register in world.registers.indices { world.registers[register].lock = nil }
         world.send(.wakeUp, to: 0)
         #expect(world.run(for: .milliseconds(200)) { !$0.candidates[0].ends.isEmpty })

@@ -8,26 +8,26 @@ import Timing
     /// Row 2. The operation timeout is 500 ms with a lease of 8 s.
     @Test(arguments: [1, 3])
     func aSlowVoteIsNotCountedAndIsGivenBack(registers: Int) throws {
-        var world = World(registers: registers)
+        var world = ElectionWorld(registers: registers)
         world.network = { _, _, request in
-            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            var trip = ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1))
             if case .acquire = request.operation { trip.back = .milliseconds(700) }
             return trip
         }
         world.join(try .replica("a", registers: registers))
         world.run(for: .seconds(10))
         #expect(world.candidates[0].terms.isEmpty)
-        world.network = World.quietNetwork
+        world.network = ElectionWorld.quietNetwork
         // Its own late votes do not stand in its way: it leads long before they could have lapsed.
         #expect(world.run(for: .seconds(3)) { $0.leader == 0 })
         #expect(world.violations.isEmpty)
     }
 
     @Test func aLateVoteIsGivenBack() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         // The requests are slow, and overtaken by the releases of the attempt that gave up on them.
         world.network = { _, _, request in
-            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            var trip = ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1))
             if case .acquire = request.operation { trip.there = .seconds(2) }
             return trip
         }
@@ -43,9 +43,9 @@ import Timing
     /// Row 3, acquire.
     @Test(arguments: [1, 3])
     func aVoteWhoseAnswerWasCutOffIsGrantedAgain(registers: Int) throws {
-        var world = World(registers: registers)
+        var world = ElectionWorld(registers: registers)
         world.network = { _, _, request in
-            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            var trip = ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1))
             trip.isCut = request.round == 1
             return trip
         }
@@ -59,17 +59,17 @@ import Timing
 
     /// Row 3, renew: applied everywhere, heard of nowhere.
     @Test func theDeadlineMovesOnlyWithAGoodRound() throws {
-        var world = try World.led(followers: 1)
+        var world = try ElectionWorld.led(followers: 1)
         let window = try #require(world.candidates[0].leadership?.window)
         world.network = { _, _, request in
-            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            var trip = ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1))
             if case .renew = request.operation { trip.isCut = true }
             return trip
         }
         world.run(for: .seconds(4))
         #expect(world.leader == 0)
         #expect(world.candidates[0].leadership?.window == window)
-        world.network = World.quietNetwork
+        world.network = ElectionWorld.quietNetwork
         world.run(for: .seconds(1))
         let renewed = try #require(world.candidates[0].leadership?.window)
         #expect(renewed.start.monotonic > window.start.monotonic + .seconds(3))
@@ -77,8 +77,8 @@ import Timing
     }
 
     @Test func aLeaseCountsFromTheSendingOfItsRound() throws {
-        var world = World(registers: 3)
-        world.network = { _, _, _ in World.Trip(there: .milliseconds(1), back: .milliseconds(400)) }
+        var world = ElectionWorld(registers: 3)
+        world.network = { _, _, _ in ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(400)) }
         world.join(try .replica("a"))
         #expect(world.run(for: .seconds(1)) { $0.leader == 0 })
         var window = try #require(world.candidates[0].leadership?.window)
@@ -95,10 +95,10 @@ import Timing
     /// Row 3, release: whether it was applied or not, a follower leads within the lease.
     @Test(arguments: [true, false])
     func aReleaseThatNobodyConfirms(applied: Bool) throws {
-        var world = try World.led(followers: 1)
+        var world = try ElectionWorld.led(followers: 1)
         world.wakeUpDelay = nil
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             if case .release = request.operation {
                 trip.isCut = applied
                 trip.isLost = !applied
@@ -113,11 +113,11 @@ import Timing
 
     /// Row 4: the machine was paused while its votes came in, and only the wall clock knows.
     @Test func aMajorityThatComesTooLateIsWorthNothing() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         let confirmations = Recorder(0)
         world.network = { random, candidate, request in
             if case .confirm = request.operation { confirmations.value += 1 }
-            return World.quietNetwork(&random, candidate, request)
+            return ElectionWorld.quietNetwork(&random, candidate, request)
         }
         world.join(try .replica("a"))
         world.after(.microseconds(50)) { $0.candidates[0].wallOffset += .seconds(9) }
@@ -131,8 +131,8 @@ import Timing
 
     /// Row 4, for a confirmation.
     @Test func aConfirmationThatComesTooLateIsWorthNothing() throws {
-        var world = World(registers: 3)
-        world.network = { _, _, _ in World.Trip(there: .milliseconds(1), back: .milliseconds(1)) }
+        var world = ElectionWorld(registers: 3)
+        world.network = { _, _, _ in ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1)) }
         world.join(try .replica("a"))
         world.after(.milliseconds(3)) { $0.candidates[0].wallOffset += .seconds(9) }
         #expect(world.run(for: .milliseconds(10)) { !$0.candidates[0].terms.isEmpty } == false)
@@ -141,11 +141,11 @@ import Timing
     }
 
     @Test func doubledAnswersCountOnce() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.registers[1].isBlackHole = true
         world.registers[2].isBlackHole = true
         world.network = { _, _, _ in
-            var trip = World.Trip(there: .milliseconds(1), back: .milliseconds(1))
+            var trip = ElectionWorld.Trip(there: .milliseconds(1), back: .milliseconds(1))
             trip.isDoubled = true
             return trip
         }

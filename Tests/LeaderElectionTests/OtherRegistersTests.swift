@@ -6,13 +6,13 @@ import Testing
 /// Row 109: replicas that ask other registers, so that no majority of theirs meets.
 @Suite struct OtherRegistersTests {
     /// All requests and answers take the same time, so that answers come in the order of the registers.
-    private static func steadyNetwork(_: inout RandomSource, _: Int, _: LeaseMachine.Request) -> World.Trip {
-        World.Trip(there: .microseconds(500), back: .microseconds(500))
+    private static func steadyNetwork(_: inout RandomSource, _: Int, _: LeaseMachine.Request) -> ElectionWorld.Trip {
+        ElectionWorld.Trip(there: .microseconds(500), back: .microseconds(500))
     }
 
     /// The register that knows of the other group answers first, in the middle, or after a majority has voted.
     @Test(arguments: 0..<3) func oneRegistersWordEndsTheBallot(shared: Int) throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.network = Self.steadyNetwork
         world.join(try .replica("one", registers: 1, rules: "registers=1"), asking: [shared])
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
@@ -35,10 +35,10 @@ import Testing
 
     /// A word that is later than the beginning of the term ends the term.
     @Test func aLateWordEndsTheTerm() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.network = { _, candidate, request in
             let isLate = candidate == 1 && request.register == 2
-            return World.Trip(there: .microseconds(500), back: isLate ? .milliseconds(20) : .microseconds(500))
+            return ElectionWorld.Trip(there: .microseconds(500), back: isLate ? .milliseconds(20) : .microseconds(500))
         }
         world.join(try .replica("one", registers: 1, rules: "registers=1"), asking: [2])
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func anotherPurposeIsRefused() throws {
-        var world = World(registers: 1)
+        var world = ElectionWorld(registers: 1)
         world.join(try .replica("service", registers: 1, purpose: "run aa at 10.0.0.1:6379"))
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
         world.join(try .replica("other", registers: 1, purpose: "run bb at 10.0.0.2:6379"))

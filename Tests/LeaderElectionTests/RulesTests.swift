@@ -5,7 +5,7 @@ import Testing
 /// Row 25: replicas that do not agree on the rules.
 @Suite struct RulesTests {
     @Test func aNewcomerWithOtherRulesRefusesAndSaysWhy() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         world.join(try .replica("b", ttl: .seconds(20), rules: "other rules"))
         world.run(for: .seconds(60))
         #expect(world.leader == 0)
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func whenTheOthersAreGoneItsRulesHold() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         world.join(try .replica("b", rules: "other rules"))
         world.run(for: .seconds(5))
         world.send(.stop, to: 0)

@@ -4,8 +4,8 @@ import Testing
 
 /// Row 10, and the other ways in which a body comes to its end.
 @Suite struct StoppingTests {
-    private func led(_ body: Candidate.Body, drainLimit: Duration? = nil) throws -> World {
-        var world = World(registers: 3)
+    private func led(_ body: Candidate.Body, drainLimit: Duration? = nil) throws -> ElectionWorld {
+        var world = ElectionWorld(registers: 3)
         world.join(try .replica("a", drainLimit: drainLimit), body: body)
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
         world.join(try .replica("b"))
@@ -84,7 +84,7 @@ import Testing
         world.send(.stop, to: 0)
         world.run(for: .milliseconds(10))
         world.network = { random, candidate, request in
-            var trip = World.quietNetwork(&random, candidate, request)
+            var trip = ElectionWorld.quietNetwork(&random, candidate, request)
             trip.isLost = candidate == 0
             return trip
         }
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test func aBodyThatFailsAgainAndAgainIsTriedLessAndLess() throws {
-        var world = World(registers: 1)
+        var world = ElectionWorld(registers: 1)
         world.join(try .replica("a", registers: 1), body: .init(lifetime: .milliseconds(1), outcome: .failed))
         world.run(for: .seconds(300))
         #expect((8...20).contains(world.candidates[0].terms.count))
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test func noTermBeginsBeforeTheLastBodyReturned() throws {
-        var world = World(registers: 3)
+        var world = ElectionWorld(registers: 3)
         world.join(try .replica("a"), body: .init(afterCancel: .seconds(30)))
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
         for register in world.registers.indices { world.registers[register].lock = nil }
@@ -135,7 +135,7 @@ import Testing
 
     @Test func stoppingEarlyAndTwice() throws {
         for delay in 0..<40 {
-            var world = World(registers: 3)
+            var world = ElectionWorld(registers: 3)
             world.join(try .replica("a"))
             world.run(for: .microseconds(delay * 100))
             world.send(.stop, to: 0)

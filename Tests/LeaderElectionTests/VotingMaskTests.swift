@@ -8,7 +8,7 @@ import Testing
         case none, down, blackHole, occupied
     }
 
-    private func strike(_ world: inout World, _ faults: [Fault]) {
+    private func strike(_ world: inout ElectionWorld, _ faults: [Fault]) {
         for (register, fault) in faults.enumerated() {
             switch fault {
             case .none: break
@@ -23,7 +23,7 @@ import Testing
     func aLeaderNeedsAMajority(registers: Int) throws {
         let states: [Fault] = registers == 5 ? [.none, .blackHole, .occupied] : Fault.allCases
         for faults in assignments(of: states, to: registers) {
-            var world = World(registers: registers)
+            var world = ElectionWorld(registers: registers)
             strike(&world, faults)
             world.join(try .replica("a", registers: registers))
             world.run(for: .seconds(4))
@@ -42,7 +42,7 @@ import Testing
     func aLeaderStaysWithAMajority(registers: Int) throws {
         let states: [Fault] = registers == 5 ? [.none, .down, .occupied] : Fault.allCases
         for faults in assignments(of: states, to: registers) {
-            var world = try World.led(registers: registers, followers: 1)
+            var world = try ElectionWorld.led(registers: registers, followers: 1)
             strike(&world, faults)
             let lost = faults.count { $0 == .occupied }
             let good = faults.count { $0 == .none }
@@ -60,7 +60,7 @@ import Testing
     func aReleaseReachesAllItCan(registers: Int) throws {
         let states: [Fault] = registers == 5 ? [.none, .down, .blackHole] : Fault.allCases
         for faults in assignments(of: states, to: registers) {
-            var world = try World.led(registers: registers)
+            var world = try ElectionWorld.led(registers: registers)
             strike(&world, faults)
             world.send(.stop, to: 0)
             world.run(for: .seconds(2))
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func aLostVoteIsHealedWhileTheMajorityIsHeld() throws {
-        var world = try World.led()
+        var world = try ElectionWorld.led()
         world.registers[1].lock = nil
         world.run(for: .seconds(3))
         #expect(world.votes(of: 0) == 3)

@@ -6,9 +6,9 @@ import Testing
 /// A secret is given to those whom it was given for.
 @Suite struct CredentialScopeTests {
     private func deployment(
-        _ urls: [String], _ change: (inout RedisDeployment.Words) -> Void = { _ in }
+        _ urls: [String], _ change: (inout RedisDeployment.Input) -> Void = { _ in }
     ) throws(RedisDeployment.Malformed) -> RedisDeployment {
-        var words = RedisDeployment.Words(urls: urls, clientName: "test")
+        var words = RedisDeployment.Input(urls: urls, clientName: "test")
         change(&words)
         return try RedisDeployment(words)
     }

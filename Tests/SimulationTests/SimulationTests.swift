@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: 0..<20)
     func theInvariantsHold(batch: UInt64) throws {
         for seed in batch * 100 + 1...batch * 100 + 100 {
-            let violation = try World(Schedule(seed: seed)).run()
+            let violation = try SimulatedWorld(Schedule(seed: seed)).run()
             #expect(violation == nil, "seed \(seed)")
         }
     }
@@ -18,7 +18,7 @@ import Testing
             8_319, 15_545, 23_495, 30_733, 30_856, 47_974, 51_428, 62_082, 63_114, 67_434, 74_426, 96_775, 133_327,
         ] as [UInt64])
     func whatOnceBrokeHolds(seed: UInt64) throws {
-        #expect(try World(Schedule(seed: seed, situations: [])).run() == nil)
+        #expect(try SimulatedWorld(Schedule(seed: seed, situations: [])).run() == nil)
     }
 
     /// The simulation has teeth: each planted mistake breaks an invariant, within so many seeds.
@@ -34,7 +34,7 @@ import Testing
     func everyPlantedMistakeIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
         var found: Invariant?
         for seed in 1...seeds where found == nil {
-            found = try World(defect.schedule(seed), defect: defect).run()?.invariant
+            found = try SimulatedWorld(defect.schedule(seed), defect: defect).run()?.invariant
         }
         #expect(found.map(breaks.contains) == true, "\(found.map { "\($0)" } ?? "not found")")
     }
@@ -42,7 +42,7 @@ import Testing
     @Test(arguments: [3, 14, 15] as [UInt64])
     func theSameSeedIsTheSameRun(seed: UInt64) throws {
         let runs = try (0..<2).map { _ in
-            let world = try World(Schedule(seed: seed), recording: true)
+            let world = try SimulatedWorld(Schedule(seed: seed), recording: true)
             _ = world.run()
             return world
         }
@@ -53,7 +53,7 @@ import Testing
 
     @Test func otherSeedsAreOtherRuns() throws {
         let digests = try (1...20 as ClosedRange<UInt64>).map { seed in
-            let world = try World(Schedule(seed: seed))
+            let world = try SimulatedWorld(Schedule(seed: seed))
             _ = world.run()
             return world.trace.digest
         }
@@ -65,14 +65,14 @@ import Testing
         let seed = try #require(
             try (1...500 as ClosedRange<UInt64>).first { seed in
                 let schedule = defect.schedule(seed)
-                return try schedule.faults.count > 4 && World(schedule, defect: defect).run()?.invariant == .i4
+                return try schedule.faults.count > 4 && SimulatedWorld(schedule, defect: defect).run()?.invariant == .i4
             })
         let schedule = defect.schedule(seed)
         var shrinker = Shrinker(.i4, defect: defect)
         let small = try shrinker.shrink(schedule)
         #expect(small.faults.count < schedule.faults.count)
         #expect(small.traffic <= schedule.traffic)
-        #expect(try World(small, defect: defect).run()?.invariant == .i4)
+        #expect(try SimulatedWorld(small, defect: defect).run()?.invariant == .i4)
         // The numbers of the faults that are left give the same schedule again.
         #expect(schedule.only(small.faults.map(\.number)).faults == small.faults)
     }

@@ -79,7 +79,7 @@ struct SimulateCommand: ParsableCommand {
         let search = Search(from: from, count: seeds, minutes: minutes)
         var failed = 0
         let found = try search.run { seed in
-            let violation = try World(schedule(seed), defect: defect, allowing: allowances).run()
+            let violation = try SimulatedWorld(schedule(seed), defect: defect, allowing: allowances).run()
             guard keepGoing, let violation else { return violation }
             failed += 1
             show("seed \(seed): \(violation)")
@@ -118,7 +118,7 @@ struct SimulateCommand: ParsableCommand {
         let title = defect?.rawValue ?? situation.joined(separator: " + ")
         let search = Search(from: from, count: seeds, minutes: minutes)
         let found = try search.run { seed in
-            try World(schedule(seed, defect), defect: defect, allowing: allowances).run()
+            try SimulatedWorld(schedule(seed, defect), defect: defect, allowing: allowances).run()
         }
         guard let (seed, violation) = found.failure else {
             show("| \(title) | not within \(found.tried) | – | – |")
@@ -134,7 +134,7 @@ struct SimulateCommand: ParsableCommand {
         show("seed \(seed): \(violation)")
         var shrinker = Shrinker(violation.invariant, defect: defect, allowing: allowances)
         let small = try shrinker.shrink(schedule(seed))
-        let left = try World(small, defect: defect, allowing: allowances).run() ?? violation
+        let left = try SimulatedWorld(small, defect: defect, allowing: allowances).run() ?? violation
         show("shrunk in \(shrinker.tries) runs: \(left)")
         show(
             "\(small.registers) registers, \(small.replicas) replicas, \(small.deployment.rawValue), "
@@ -148,7 +148,7 @@ struct SimulateCommand: ParsableCommand {
     }
 
     private func printTrace() throws {
-        let world = try World(schedule(from), defect: defect, allowing: allowances, recording: true)
+        let world = try SimulatedWorld(schedule(from), defect: defect, allowing: allowances, recording: true)
         let violation = world.run()
         for fault in schedule(from).faults { show("\(fault)") }
         for line in world.trace.lines { show(line) }

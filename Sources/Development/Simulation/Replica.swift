@@ -41,7 +41,7 @@ final class Replica {
     var opensFeeds = false
 
     // Progress and peers.
-    var relay = ProgressRelay(lease: World.ttl)
+    var relay = ProgressRelay(lease: SimulatedWorld.ttl)
     /// Of the leader whose word on the control channel was found to be the holder's.
     var believedToken: UInt64?
     var known: [String: Progress] = [:]

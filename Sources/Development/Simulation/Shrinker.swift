@@ -65,6 +65,6 @@ package struct Shrinker {
 
     private mutating func stillFails(_ schedule: Schedule) throws -> Bool {
         tries += 1
-        return try World(schedule, defect: defect, allowing: allowances).run()?.invariant == invariant
+        return try SimulatedWorld(schedule, defect: defect, allowing: allowances).run()?.invariant == invariant
     }
 }

@@ -19,7 +19,7 @@ final class MasterSweep: Sendable {
     }
 
     let address: NodeAddress
-    private let around: Dependencies
+    private let dependencies: Dependencies
     private let machine: Mutex<ReconcileMachine>
     private let bell: Doorbell
     private let isStopped = Atomic(false)
@@ -27,9 +27,9 @@ final class MasterSweep: Sendable {
     /// Keys that one SCAN looks at.
     private static let scanCount = "500"
 
-    init(_ address: NodeAddress, _ around: Dependencies, _ machine: ReconcileMachine, on loop: any EventLoop) {
+    init(_ address: NodeAddress, _ dependencies: Dependencies, _ machine: ReconcileMachine, on loop: any EventLoop) {
         self.address = address
-        self.around = around
+        self.dependencies = dependencies
         self.machine = Mutex(machine)
         bell = Doorbell(on: loop)
     }
@@ -60,14 +60,14 @@ final class MasterSweep: Sendable {
     // MARK: - The first look
 
     private func scan(_ pass: ReconcileMachine.Pass, _ cursor: String) async {
-        let pattern = around.companions.rules.rules[pass.rule].companion.glob
+        let pattern = dependencies.companions.rules.rules[pass.rule].companion.glob
         let scan = RESPCommand("SCAN", cursor, "MATCH", pattern, "COUNT", Self.scanCount, "TYPE", "string")
         guard let found = await send([scan], pass.database)?.first?.array, found.count == 2,
             let next = found[0].string, let keys = found[1].array
         else { return fail() }
         let orphans = keys.compactMap { suspect($0, pass) }
         guard let missing = await absent(orphans) else { return fail() }
-        around.metrics.reconcileScanned(keys.count)
+        dependencies.metrics.reconcileScanned(keys.count)
         let report = machine.withLock {
             $0.scanned(keys.count, missing: missing, cursor: next, now: SystemClock.read().monotonic)
         }
@@ -78,9 +78,9 @@ final class MasterSweep: Sendable {
     private func suspect(_ reply: RESPValue, _ pass: ReconcileMachine.Pass) -> ReconcileMachine.Orphan? {
         guard let bytes = reply.bytes else { return nil }
         let companion = Array(bytes.readableBytesView)
-        guard let timer = around.companions.rules.rules[pass.rule].timer(of: companion),
-            around.companions.companion(of: timer) == companion,
-            around.dispatcher.filter.wants(timer, database: pass.database)
+        guard let timer = dependencies.companions.rules.rules[pass.rule].timer(of: companion),
+            dependencies.companions.companion(of: timer) == companion,
+            dependencies.dispatcher.filter.wants(timer, database: pass.database)
         else { return nil }
         return ReconcileMachine.Orphan(timer: timer, database: pass.database)
     }
@@ -97,7 +97,7 @@ final class MasterSweep: Sendable {
         }
         guard let replies = await send(questions, database), replies.count == orphans.count else { return nil }
         let answers = zip(orphans, replies)
-        around.companions.areSet(answers.filter { $1.int == 1 }.map(\.0))
+        dependencies.companions.areSet(answers.filter { $1.int == 1 }.map(\.0))
         return answers.filter { $1.int == 0 }.map(\.0)
     }
 
@@ -113,8 +113,8 @@ final class MasterSweep: Sendable {
             let offered = missing.map { orphan in
                 Delivery(orphan, at: "\(address)", now: now)
             }
-            let refused = around.dispatcher.update { $0.offer(offered) }
-            around.metrics.reconcileFound(offered.count - refused.count)
+            let refused = dependencies.dispatcher.update { $0.offer(offered) }
+            dependencies.metrics.reconcileFound(offered.count - refused.count)
             putBack(refused.map { ReconcileMachine.Orphan(timer: $0.key.bytes, database: $0.database) })
         }
     }
@@ -126,7 +126,7 @@ final class MasterSweep: Sendable {
     // MARK: - The server
 
     private func send(_ commands: [RESPCommand], _ database: UInt16) async -> [RESPValue]? {
-        guard let directory = around.directories[database] else { return nil }
+        guard let directory = dependencies.directories[database] else { return nil }
         let node = directory[address]
         let answer = await unlessCancelled { try? await node.send(commands) }
         guard let replies = answer ?? nil else { return nil }
@@ -139,7 +139,7 @@ final class MasterSweep: Sendable {
             return replies
         }
         if !hasComplained.exchange(true, ordering: .relaxed) {
-            around.logger.error(
+            dependencies.logger.error(
                 "reconciliation refused",
                 metadata: ["node": "\(address)", "error": "\(RedisError(refusal, node: address))"])
         }
@@ -149,7 +149,7 @@ final class MasterSweep: Sendable {
     private func fail() { machine.withLock { $0.failed(now: SystemClock.read().monotonic) } }
 
     private func tell(_ report: ReconcileMachine.Report) {
-        around.logger.log(
+        dependencies.logger.log(
             level: report.suspected > 0 || report.reason != .interval ? .info : .debug, "companions swept",
             metadata: [
                 "node": "\(address)", "reason": "\(report.reason.rawValue)",

@@ -9,7 +9,7 @@ import Timing
 /// It sweeps at the begin of the term, after a gap, when a node has restarted or slots have moved, and on an interval. Each
 /// master has a sweep of its own, so one that does not answer holds up no other.
 final class Reconciler: Sendable {
-    private let around: MasterSweep.Dependencies
+    private let dependencies: MasterSweep.Dependencies
     private let limits: ReconcileMachine.Limits
     private let watch: TopologyWatch
     private let logs: LogSet
@@ -17,10 +17,10 @@ final class Reconciler: Sendable {
     private let sweeps = Mutex<[NodeAddress: MasterSweep]>([:])
 
     init(
-        _ around: MasterSweep.Dependencies, limits: ReconcileMachine.Limits, watch: TopologyWatch, logs: LogSet,
+        _ dependencies: MasterSweep.Dependencies, limits: ReconcileMachine.Limits, watch: TopologyWatch, logs: LogSet,
         on loop: any EventLoop
     ) {
-        self.around = around
+        self.dependencies = dependencies
         self.limits = limits
         self.watch = watch
         self.logs = logs
@@ -34,7 +34,7 @@ final class Reconciler: Sendable {
 
     /// Sweeps until cancelled, at the end of the term.
     func run() async {
-        around.companions.beginTerm()
+        dependencies.companions.beginTerm()
         let bell = Doorbell(on: loop)
         await withDiscardingTaskGroup { group in
             var reasons = SweepReasons()
@@ -59,13 +59,13 @@ final class Reconciler: Sendable {
                 sweeps[address] = nil
             }
             let new = masters.subtracting(sweeps.keys).map { address in
-                let passes = around.directories.keys.sorted().flatMap { database in
-                    around.companions.rules.rules.indices.map { rule in
+                let passes = dependencies.directories.keys.sorted().flatMap { database in
+                    dependencies.companions.rules.rules.indices.map { rule in
                         ReconcileMachine.Pass(database: database, rule: rule)
                     }
                 }
                 return MasterSweep(
-                    address, around,
+                    address, dependencies,
                     ReconcileMachine(passes: passes, limits: limits, reason: isFirst ? .term : .topology, now: now),
                     on: loop)
             }

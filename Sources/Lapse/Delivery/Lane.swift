@@ -30,19 +30,19 @@ package struct Lane: Sendable {
     }
 
     private let number: Int
-    private let around: Dependencies
+    private let dependencies: Dependencies
     private let term: Term
 
-    package init(_ number: Int, around: Dependencies, term: Term) {
+    package init(_ number: Int, dependencies: Dependencies, term: Term) {
         self.number = number
-        self.around = around
+        self.dependencies = dependencies
         self.term = term
     }
 
     /// Handles expirations until the term ends.
     package func serve() async {
         while !Task.isCancelled {
-            let deadline = Deadline(bell: around.clock(), timeout: around.timeout)
+            let deadline = Deadline(bell: dependencies.clock(), timeout: dependencies.timeout)
             let isOver = await withTaskGroup(of: Bool?.self) { round in
                 round.addTask { await self.round(deadline) }
                 round.addTask {
@@ -63,11 +63,11 @@ package struct Lane: Sendable {
     /// Returns true when the term is over, false when a handler overran.
     private func round(_ deadline: Deadline) async -> Bool {
         var pace = Pace()
-        while let batch = await around.dispatcher.next(number, pace) {
+        while let batch = await dependencies.dispatcher.next(number, pace) {
             // One reading ends a handler and lets the next one begin.
             var now = SystemClock.glance()
             let isCancelled = Task.isCancelled
-            let round = LaneRound(batch, term, around.logger)
+            let round = LaneRound(batch, term, dependencies.logger)
             handlers: while batch.hasMore {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
@@ -78,7 +78,7 @@ package struct Lane: Sendable {
                 case .begin:
                     guard let index = batch.begin() else { break handlers }
                     let began = now.monotonic
-                    if let companions = around.companions {
+                    if let companions = dependencies.companions {
                         now = await prepareAndHandle(companions, round, index, deadline)
                     } else {
                         now = await handle(round, index, batch.deliveries.expiration(index), deadline, began)
@@ -87,15 +87,15 @@ package struct Lane: Sendable {
                     // Others may go on with what this one would keep waiting.
                     if !pace.isQuick { break handlers }
                 case .wait:
-                    around.dispatcher.putDown(number)
-                    _ = await around.clock().wait(upTo: .milliseconds(50))
+                    dependencies.dispatcher.putDown(number)
+                    _ = await dependencies.clock().wait(upTo: .milliseconds(50))
                     break handlers
                 case .leave:
-                    around.dispatcher.putDown(number)
+                    dependencies.dispatcher.putDown(number)
                     return !deadline.hasPassed
                 }
             }
-            if !pace.isQuick, batch.hasMore { around.dispatcher.putDown(number) }
+            if !pace.isQuick, batch.hasMore { dependencies.dispatcher.putDown(number) }
         }
         return true
     }
@@ -109,15 +109,15 @@ package struct Lane: Sendable {
         case .ready(let value):
             let now = SystemClock.glance()
             guard term.lease.isValid(at: now), !term.isDrainRequested, !Task.isCancelled else {
-                around.dispatcher.handBack { $0.giveBack([delivery]) }
+                dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
                 return now
             }
             return await handle(round, index, delivery.expiration(with: value), deadline, now.monotonic)
         case .groundless:
-            around.dispatcher.handBack { $0.finish(delivery) }
+            dependencies.dispatcher.handBack { $0.finish(delivery) }
         case .later:
             let due = SystemClock.read().monotonic + .seconds(1)
-            around.dispatcher.handBack { $0.postpone(delivery, to: due) }
+            dependencies.dispatcher.handBack { $0.postpone(delivery, to: due) }
         }
         return SystemClock.glance()
     }
@@ -127,28 +127,29 @@ package struct Lane: Sendable {
     ) async -> ClockGlance {
         deadline.start(began)
         do {
-            try await around.handler(expiration, HandlerContext(round: round, index: index))
+            try await dependencies.handler(expiration, HandlerContext(round: round, index: index))
         } catch {
             return await failed(round.batch.deliveries[index], error, overran: deadline.stop(), began)
         }
         deadline.end()
-        if let value = expiration.value { await around.companions?.settle(round.batch.deliveries[index], value) }
-        around.dispatcher.finished(index, of: round.batch)
+        if let value = expiration.value { await dependencies.companions?.settle(round.batch.deliveries[index], value) }
+        dependencies.dispatcher.finished(index, of: round.batch)
         let now = SystemClock.glance()
-        around.metrics.handled(expiration.origin, in: now.monotonic - began)
+        dependencies.metrics.handled(expiration.origin, in: now.monotonic - began)
         return now
     }
 
     private func failed(_ delivery: Delivery, _ error: any Error, overran: Bool, _ began: Int64) async -> ClockGlance {
-        if error is FencedOut { around.fencedOut() }
-        around.metrics.handlerTook(SystemClock.glance().monotonic - began)
+        if error is FencedOut { dependencies.fencedOut() }
+        dependencies.metrics.handlerTook(SystemClock.glance().monotonic - began)
         guard term.lease.isValid, overran || !Task.isCancelled else {
             // Cut short by the end of the term: it stays pending for the next leader.
-            around.dispatcher.handBack { $0.giveBack([delivery]) }
+            dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
             return SystemClock.glance()
         }
         failed(
-            delivery, overran ? "timed out after \(around.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
+            delivery,
+            overran ? "timed out after \(dependencies.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
         return SystemClock.glance()
     }
 
@@ -157,12 +158,12 @@ package struct Lane: Sendable {
             "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": .stringConvertible(delivery.attempt),
             "error": "\(error)",
         ]
-        around.logger.warning("handler failed", metadata: metadata)
-        around.metrics.failed()
-        if let wait = around.retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) {
+        dependencies.logger.warning("handler failed", metadata: metadata)
+        dependencies.metrics.failed()
+        if let wait = dependencies.retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) {
             let due = SystemClock.read().monotonic + wait
-            if around.dispatcher.handBack({ $0.retry(delivery, at: due) }) {
-                around.metrics.retried()
+            if dependencies.dispatcher.handBack({ $0.retry(delivery, at: due) }) {
+                dependencies.metrics.retried()
             } else {
                 bury(delivery, "\(error) (not tried again: too many wait for that)")
             }
@@ -172,7 +173,7 @@ package struct Lane: Sendable {
     }
 
     private func bury(_ delivery: Delivery, _ error: String) {
-        if around.deadLetters.bury(delivery, error: error) { around.buried(delivery) }
+        if dependencies.deadLetters.bury(delivery, error: error) { dependencies.buried(delivery) }
     }
 }
 

@@ -13,15 +13,15 @@ final class FeedSet: Sendable {
         var absentSince: UInt64?
     }
 
-    private let around: FeedDependencies
+    private let dependencies: FeedDependencies
     private let members = Mutex<[NodeAddress: Member]>([:])
     /// How long a node may be missing from the topology before its feed is given up, in milliseconds.
     private static let patience: UInt64 = 10_000
     private let bell: Doorbell
 
-    init(_ around: FeedDependencies) {
-        self.around = around
-        self.bell = Doorbell(on: around.control)
+    init(_ dependencies: FeedDependencies) {
+        self.dependencies = dependencies
+        self.bell = Doorbell(on: dependencies.control)
     }
 
     /// There has been a look at the topology.
@@ -54,7 +54,7 @@ final class FeedSet: Sendable {
             while !Task.isCancelled, refusal == nil {
                 let now = WallClock.milliseconds()
                 for feed in reconcile(now: now) { group.addTask { await feed.run() } }
-                around.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
+                dependencies.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
                 if await bell.wait(upTo: .seconds(1)) == .cancelled { break }
                 refusal = refusedEverywhere()
             }
@@ -73,7 +73,7 @@ final class FeedSet: Sendable {
 
     /// Returns the feeds to start.
     private func reconcile(now: UInt64) -> [NodeFeed] {
-        guard let topology = around.watch.current else { return [] }
+        guard let topology = dependencies.watch.current else { return [] }
         return members.withLock { members in
             // A feed that serves under another of its node's addresses goes on: nothing is gained by a gap.
             let present = Set(
@@ -95,7 +95,7 @@ final class FeedSet: Sendable {
             for address in present {
                 members[address]?.absentSince = nil
                 guard members[address] == nil else { continue }
-                let feed = NodeFeed(address: address, around: around)
+                let feed = NodeFeed(address: address, dependencies: dependencies)
                 members[address] = Member(feed: feed)
                 fresh.append(feed)
             }

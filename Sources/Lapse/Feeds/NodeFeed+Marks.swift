@@ -13,7 +13,7 @@ extension NodeFeed {
         let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark, flagsWereFine: flags.wereFine)
         watch.marked(isKnown: isKnown, now: monotonic)
         flags.marked()
-        await around.numbers.tell(sink.log)
+        await dependencies.numbers.publishBase(of: sink.log)
     }
 
     /// Marks the stream; true when the numbering is known.
@@ -21,12 +21,12 @@ extension NodeFeed {
         _ subscription: Subscription, _ sink: FeedSink, isFirst: Bool, flagsWereFine: Bool
     ) async -> Bool {
         let (floor, base) = (sink.log.floor, sink.log.base)
-        let nonce = "mark:\(around.id):\(UInt64.random(in: .min ... .max))"
+        let nonce = "mark:\(dependencies.id):\(UInt64.random(in: .min ... .max))"
         sink.expect(nonce)
         defer { sink.markDone() }
         do throws(RedisError) {
             let counter = try await Mark.take(
-                nonce: nonce, channel: ElectionKeys.channel(around.name), on: command,
+                nonce: nonce, channel: ElectionKeys.channel(dependencies.name), on: command,
                 of: subscription.runID)
             let deadline = ContinuousClock.now + .seconds(2)
             while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
@@ -36,7 +36,7 @@ extension NodeFeed {
                 let finding = sink.log.resolve(counter: counter, floor: floor, flagsWereFine: flagsWereFine)
             else { return !isFirst }
             report(finding, counter, grown: sink.log.base - base)
-            around.listeners.appended()
+            dependencies.listeners.appended()
             current.withLock { $0.error = nil }
             return true
         } catch {
@@ -65,7 +65,7 @@ extension NodeFeed {
             logger.warning("expirations missed", metadata: metadata)
         case .surplus(let count):
             metadata["count"] = .stringConvertible(count)
-            around.metrics.surplus(address, count)
+            dependencies.metrics.surplus(address, count)
             logger.warning("forged expirations heard", metadata: metadata)
         case .reset: logger.notice("expiration counter was reset", metadata: metadata)
         case .renumbered(_, let shift):

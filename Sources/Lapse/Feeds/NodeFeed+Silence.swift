@@ -8,10 +8,10 @@ extension NodeFeed {
     func settle(_ log: NodeLog, attempts: Int) async -> Bool {
         guard let silence = log.openSilence else { return true }
         for attempt in 0..<attempts where !isOver {
-            if let poll = await around.watch.refresh(doubting: address), poll.settles(address) {
+            if let poll = await dependencies.watch.refresh(doubting: address), poll.settles(address) {
                 log.decide(
                     look: poll.number, about: silence, isDeposed: poll.topology.claim(of: address).isEmpty)
-                around.settled(poll)
+                dependencies.settled(poll)
                 return true
             }
             let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
@@ -24,6 +24,6 @@ extension NodeFeed {
     func abandon(_ log: NodeLog) {
         guard let silence = log.openSilence else { return }
         log.abandonDoubt(about: silence)
-        around.watch.refreshSoon(doubting: address)
+        dependencies.watch.refreshSoon(doubting: address)
     }
 }

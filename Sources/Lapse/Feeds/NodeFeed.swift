@@ -48,7 +48,7 @@ final class NodeFeed: Sendable {
     }
 
     let address: NodeAddress
-    let around: FeedDependencies
+    let dependencies: FeedDependencies
     let bell: Doorbell
     let command: NodeClient
     private let inspector: NodeInspector
@@ -59,16 +59,16 @@ final class NodeFeed: Sendable {
     /// The process last met here, and how many databases it has.
     private let met = Mutex<(runID: String, databases: Int)?>(nil)
     private static let looks = SharedTick(every: .seconds(1))
-    var logger: Logger { around.logger }
+    var logger: Logger { dependencies.logger }
 
-    init(address: NodeAddress, around: FeedDependencies) {
+    init(address: NodeAddress, dependencies: FeedDependencies) {
         self.address = address
-        self.around = around
-        self.bell = Doorbell(on: around.control)
-        self.command = around.commands[address]
+        self.dependencies = dependencies
+        self.bell = Doorbell(on: dependencies.control)
+        self.command = dependencies.commands[address]
         self.inspector = NodeInspector(
-            address: address, command: command, policy: around.notifications,
-            channel: ElectionKeys.channel(around.name), logger: around.logger)
+            address: address, command: command, policy: dependencies.notifications,
+            channel: ElectionKeys.channel(dependencies.name), logger: dependencies.logger)
     }
 
     var status: Status { current.withLock { $0 } }
@@ -127,23 +127,23 @@ final class NodeFeed: Sendable {
     // MARK: - Subscribing
 
     private func subscribe() async throws(RedisError) -> (Subscription, FeedSink) {
-        let process = try await MetProcess.meet(command, around.watch.current, known: met.withLock { $0 })
+        let process = try await MetProcess.meet(command, dependencies.watch.current, known: met.withLock { $0 })
         met.withLock { $0 = (process.runID, process.databases) }
-        let channels = (0..<process.databases).map(EventChannel.name) + [ElectionKeys.channel(around.name)]
+        let channels = (0..<process.databases).map(EventChannel.name) + [ElectionKeys.channel(dependencies.name)]
         let made = Mutex<FeedSink?>(nil)
         let subscription: Subscription
         do throws(RedisError) {
             subscription = try await Subscription.open(
-                to: address, settings: around.settings, channels: channels, on: around.loops.next()
-            ) { [around, address, bell] runID in
+                to: address, settings: dependencies.settings, channels: channels, on: dependencies.loops.next()
+            ) { [dependencies, address, bell] runID in
                 guard runID == process.runID else { return .failure(Self.twoServers(address, runID, process.runID)) }
                 let now = WallClock.milliseconds()
-                guard let log = around.logs.claim(runID, at: address, uptime: process.uptime, now: now) else {
-                    let other = around.logs[runID]?.node ?? ""
+                guard let log = dependencies.logs.claim(runID, at: address, uptime: process.uptime, now: now) else {
+                    let other = dependencies.logs[runID]?.node ?? ""
                     return .failure(
                         RedisError(.otherServer, node: address, "the same server as \(other), which is listened to"))
                 }
-                let sink = FeedSink(log: log, listeners: around.listeners, bell: bell)
+                let sink = FeedSink(log: log, listeners: dependencies.listeners, bell: bell)
                 made.withLock { $0 = sink }
                 return .success(sink)
             }
@@ -157,11 +157,11 @@ final class NodeFeed: Sendable {
             throw RedisError(.closed, node: address, "the subscription ended at once")
         }
         subscription.closed.whenComplete { [bell] _ in bell.ring() }
-        around.numbers.inform(sink.log)
+        dependencies.numbers.inform(sink.log)
         current.withLock { status in
             status = Status(isSubscribed: true, runID: subscription.runID)
         }
-        around.metrics.subscription(address, up: true)
+        dependencies.metrics.subscription(address, up: true)
         logger.info("subscribed", metadata: ["node": "\(address)", "runId": "\(subscription.runID)"])
         return (subscription, sink)
     }
@@ -176,7 +176,7 @@ final class NodeFeed: Sendable {
             status.isSubscribed = false
             status.error = reason
         }
-        around.metrics.subscription(address, up: false)
+        dependencies.metrics.subscription(address, up: false)
         logger.log(
             level: isOver ? .info : .warning, "subscription lost",
             metadata: ["node": "\(address)", "reason": "\(reason)"])
@@ -191,14 +191,14 @@ final class NodeFeed: Sendable {
             isGone.withLock { $0 = true }
             bell.ring()
         }
-        var watch = FeedWatch(patience: Int(around.idleTimeout.components.seconds))
+        var watch = FeedWatch(patience: Int(dependencies.idleTimeout.components.seconds))
         var wasSilent = false
         // A silence that could not be settled at once.
         var lookedInto: Int?
         var flags = FlagsWatch()
         // A replica that heard the process all the while knows of resets and forged messages that this replica missed.
         var isNewcomer = sink.log.counts.last == nil
-        if !isNewcomer { await around.numbers.ask(about: sink.log) }
+        if !isNewcomer { await dependencies.numbers.ask(about: sink.log) }
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
@@ -208,7 +208,7 @@ final class NodeFeed: Sendable {
             // After the first mark: a counter that was reset tells so for a moment only, and peers that died answer late.
             if isNewcomer, !watch.isFirstMark {
                 isNewcomer = false
-                await around.numbers.ask(about: sink.log)
+                await dependencies.numbers.ask(about: sink.log)
                 if sink.log.isProvisional { await mark(subscription, sink, &watch, &flags) }
             }
             if isGone.withLock({ $0 }) { continue }
@@ -219,9 +219,9 @@ final class NodeFeed: Sendable {
                 watch.silenceChanged()
                 logger.notice(
                     isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
-                around.metrics.subscription(address, up: !isSilent)
+                dependencies.metrics.subscription(address, up: !isSilent)
             }
-            for log in around.logs.logs(at: address) where log.openSilence != nil {
+            for log in dependencies.logs.logs(at: address) where log.openSilence != nil {
                 guard log === sink.log else {
                     abandon(log)
                     continue

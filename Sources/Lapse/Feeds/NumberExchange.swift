@@ -56,7 +56,7 @@ final class NumberExchange: Sendable {
     }
 
     /// Tells the others what this replica adds to the counter, if they do not know.
-    func tell(_ log: NodeLog) async { await keeper.tell(base: log.base, of: log.runID) }
+    func publishBase(of log: NodeLog) async { await keeper.publish(base: log.base, of: log.runID) }
 
     /// Asks the living peers, and takes in what they have told the registers. Returns soon in any case.
     func ask(about log: NodeLog) async {

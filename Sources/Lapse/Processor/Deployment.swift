@@ -29,8 +29,8 @@ package struct Deployment: Sendable {
 }
 
 extension ProcessorConfiguration {
-    fileprivate func words(clientName: String) -> RedisDeployment.Words {
-        var words = RedisDeployment.Words(urls: redis, clientName: clientName)
+    fileprivate func words(clientName: String) -> RedisDeployment.Input {
+        var words = RedisDeployment.Input(urls: redis, clientName: clientName)
         switch topology {
         case .auto: words.mode = nil
         case .standalone: words.mode = .standalone

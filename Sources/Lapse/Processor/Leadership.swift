@@ -48,7 +48,7 @@ struct Leadership: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask(executorPreference: executor) { await lane.writeDeadLetters(term) }
             group.addTask(executorPreference: executor) { await lane.deadLetters.check() }
-            for number in 0..<lanes { group.addTask { await Lane(number, around: lane, term: term).serve() } }
+            for number in 0..<lanes { group.addTask { await Lane(number, dependencies: lane, term: term).serve() } }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }
             group.addTask(executorPreference: executor) { await sayWhetherWhole(term) }

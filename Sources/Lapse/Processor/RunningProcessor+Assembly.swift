@@ -81,7 +81,7 @@ extension RunningProcessor {
             await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
         }
         let feeds = FeedSet(feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks))
-        watch.tell { [weak feeds] poll in
+        watch.onEachLook { [weak feeds] poll in
             dispatcher.update { $0.note(poll) }
             feeds?.looked()
         }

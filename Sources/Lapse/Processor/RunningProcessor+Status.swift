@@ -21,7 +21,7 @@ extension RunningProcessor {
             let feed =
                 addresses.lazy.compactMap { feeds[$0] }.first(where: \.isSubscribed) ?? feeds[node.address]
                 ?? NodeFeed.Status()
-            let sums = addresses.map { account["\($0)"] }.reduce(Account.Entry()) { $0 + $1 }
+            let sums = addresses.map { account["\($0)"] }.reduce(NodeTotals.Entry()) { $0 + $1 }
             let kept = logs.all.filter { known($0.address) == node.address }
             return ProcessorStatus.Node(
                 address: "\(node.address)", role: node.role == .master ? .master : .replica, runID: feed.runID,

@@ -38,7 +38,7 @@ final class RunningProcessor: Sendable {
     let watch: TopologyWatch
     let logs: LogSet
     let metrics = ProcessorMetrics()
-    let account = Account()
+    let account = NodeTotals()
     let absent = Mutex(AbsentNodes())
     let parts = Mutex<Parts?>(nil)
     /// This replica and this process, by which its peers tell it from a namesake.

@@ -175,7 +175,7 @@ package final class ProgressKeeper: Sendable {
     }
 
     /// Tells the others what is missing from a process' counter, if they do not know.
-    package func tell(base: Int64, of runID: String) async {
+    package func publish(base: Int64, of runID: String) async {
         guard base > self.base(of: runID), base <= 1 << 53 else { return }
         state.withLock { $0.bases[runID] = UInt64(base) }
         let arguments = bytes(["base:\(runID)", "\(base)"])

@@ -5,7 +5,7 @@ struct AgeCheck: Check {
             guard let uptime = node.uptime, uptime < facts.leaseTTL else { return nil }
             return Finding(
                 .notes, "age", at: node.address, "younger than the lease",
-                "It started \(Reading.duration(uptime)) ago and gives its vote after \(Reading.duration(facts.leaseTTL)): "
+                "It started \(Wording.duration(uptime)) ago and gives its vote after \(Wording.duration(facts.leaseTTL)): "
                     + "it may have forgotten one. This passes.")
         }
     }

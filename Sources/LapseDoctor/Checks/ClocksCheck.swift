@@ -15,9 +15,9 @@ struct ClocksCheck: Check {
             guard certain > facts.drift else { return nil }
             return Finding(
                 .warns, "clocks", at: node.address,
-                "the clock is \(Reading.duration(difference < .zero ? .zero - difference : difference)) "
+                "the clock is \(Wording.duration(difference < .zero ? .zero - difference : difference)) "
                     + (difference < .zero ? "behind" : "ahead"),
-                "The lease allows for \(Reading.duration(facts.drift)). After a failover to or from this server a lease ends "
+                "The lease allows for \(Wording.duration(facts.drift)). After a failover to or from this server a lease ends "
                     + "that much too early or too late, and so do all keys.",
                 fix: "on \(node.address.host): chronyc makestep (and keep chronyd or ntpd running)")
         }

@@ -14,8 +14,8 @@ struct EvictionCheck: Check {
             let lease = holds ? " The lock of the lease and its counter live here and may go too: two leaders." : ""
             let happened =
                 evicted > 0
-                ? " It has evicted \(Reading.count(evicted, "key", "keys")) since it started."
-                : " Its limit is \(Reading.megabytes(limit))."
+                ? " It has evicted \(Wording.count(evicted, "key", "keys")) since it started."
+                : " Its limit is \(Wording.megabytes(limit))."
             return Finding(
                 evicted > 0 ? .breaks : .warns, "eviction", at: node.address, "keys may be evicted",
                 "maxmemory-policy is \(policy): when memory is full, keys vanish without an expired event.\(happened)\(lease)",

@@ -19,7 +19,7 @@ struct FailoverCheck: Check {
         return [
             Finding(
                 .warns, "failover", at: master.address, "a failover may be quicker than the lease",
-                "\(setting) is \(Reading.duration(patience)), the lease \(Reading.duration(facts.leaseTTL)). A replica "
+                "\(setting) is \(Wording.duration(patience)), the lease \(Wording.duration(facts.leaseTTL)). A replica "
                     + "promoted before the lease has run out may not know of it and elect a second leader.",
                 fix: fix(master.address, setting, facts))
         ]

@@ -14,11 +14,11 @@ struct LagCheck: Check {
             let canBeEager = effort < 10
             let cheaper =
                 canBeEager
-                ? " active-expire-effort 10 would make it \(Reading.duration(eager)), at some cost of the server's time."
+                ? " active-expire-effort 10 would make it \(Wording.duration(eager)), at some cost of the server's time."
                 : ""
             return Finding(
                 lag > Self.long ? .warns : .notes, "lag", at: node.address,
-                "expirations come about \(Reading.duration(lag)) late",
+                "expirations come about \(Wording.duration(lag)) late",
                 "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper)",
                 fix: canBeEager ? facts.command(on: node.address, "CONFIG", "SET", "active-expire-effort", "10") : nil)
         }

@@ -19,7 +19,7 @@ struct MemoryCheck: Check {
                 ? "no leader can be elected, and a crash repeats what was handled since" : "writers of keys fail"
             return Finding(
                 .warns, "memory", at: node.address, "memory is nearly full",
-                "\(Reading.megabytes(used)) of \(Reading.megabytes(limit)) are used (\(used / (limit / 100 + 1)) %). When it is full "
+                "\(Wording.megabytes(used)) of \(Wording.megabytes(limit)) are used (\(used / (limit / 100 + 1)) %). When it is full "
                     + "the server refuses writes and goes on announcing: \(effect).",
                 fix: facts.command(on: node.address, "CONFIG", "SET", "maxmemory", "\(limit * 2)")
                     + " (or free memory)")

@@ -12,7 +12,7 @@ struct MinReplicasCheck: Check {
             if wanted > good {
                 return Finding(
                     .breaks, "min-replicas", at: node.address, "the server refuses writes",
-                    "min-replicas-to-write is \(wanted), but \(Reading.count(good, "replica is", "replicas are")) in step: the "
+                    "min-replicas-to-write is \(wanted), but \(Wording.count(good, "replica is", "replicas are")) in step: the "
                         + "register here cannot be held, and keys cannot be set.",
                     fix: "bring the replicas back, or: "
                         + facts.command(on: node.address, "CONFIG", "SET", "min-replicas-to-write", "\(good)"))
@@ -46,7 +46,7 @@ struct MinReplicasCheck: Check {
         return Finding(
             .warns, "min-replicas", at: node.address, "a master that is cut off goes on taking renewals",
             "It holds the majority of the registers, with min-replicas-to-write \(wanted) and min-replicas-max-lag \(lag) s for "
-                + "\(Reading.count(replicas, "replica", "replicas")). Cut off together with the leader it keeps that leader, "
+                + "\(Wording.count(replicas, "replica", "replicas")). Cut off together with the leader it keeps that leader, "
                 + "while the other side elects one too: for up to min-replicas-max-lag and a lease, or for as long as the "
                 + "partition lasts where min-replicas-to-write is below the number of replicas.",
             fix: fix)

@@ -30,8 +30,8 @@ struct ReachabilityCheck: Check {
             guard time > patience / 2 else { return nil }
             return Finding(
                 .warns, "reachability", at: node.address, "slow to answer",
-                "It took \(Reading.duration(time)) to answer a small command; a renewal of the lease counts only within "
-                    + "\(Reading.duration(patience)).",
+                "It took \(Wording.duration(time)) to answer a small command; a renewal of the lease counts only within "
+                    + "\(Wording.duration(patience)).",
                 fix: facts.command(on: node.address, "--latency"))
         }
     }

@@ -39,7 +39,7 @@ struct RegistersCheck: Check {
         return [
             Finding(
                 isLockServers && isSole ? .breaks : .warns, "registers", at: worst.first?.1,
-                "\(wanted) registers on \(Reading.count(domains, "server", "servers"))",
+                "\(wanted) registers on \(Wording.count(domains, "server", "servers"))",
                 "This server holds \(worst.count) of the lease's \(wanted) registers."
                     + (isSole
                         ? " While it is down, nobody can lead."

@@ -9,7 +9,7 @@ struct SlotsCheck: Check {
         if facts.uncoveredSlots > 0 {
             found.append(
                 Finding(
-                    .breaks, "slots", "\(Reading.count(facts.uncoveredSlots, "slot is", "slots are")) owned by no node",
+                    .breaks, "slots", "\(Wording.count(facts.uncoveredSlots, "slot is", "slots are")) owned by no node",
                     "Keys there can be neither set nor expired, and with cluster-require-full-coverage the whole cluster "
                         + "refuses commands.",
                     fix: anyone.map { "redis-cli --cluster fix \($0)" }))
@@ -25,7 +25,7 @@ struct SlotsCheck: Check {
         let replica = facts.replicas(of: node).first { $0.isAnswering }
         return Finding(
             .breaks, "slots", at: node.address, "the cluster calls this node failing",
-            "It owns \(Reading.count(node.slotCount, "slot", "slots")) and no replica has taken over yet.",
+            "It owns \(Wording.count(node.slotCount, "slot", "slots")) and no replica has taken over yet.",
             fix: "start it again"
                 + (replica.map {
                     ", or promote its replica: \(facts.command(on: $0.address, "CLUSTER", "FAILOVER", "TAKEOVER"))"

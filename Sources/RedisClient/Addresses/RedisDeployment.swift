@@ -3,7 +3,7 @@ package import Endpoints
 /// Where to begin and who logs in, read from what a user wrote: URLs, a password, TLS files, address rules.
 package struct RedisDeployment: Sendable {
     /// What a user writes.
-    package struct Words: Sendable {
+    package struct Input: Sendable {
         package var urls: [String]
         /// Nil: ask the servers; with `redis+sentinel://` URLs it is Sentinel.
         package var mode: Topology.Mode?
@@ -38,9 +38,9 @@ package struct RedisDeployment: Sendable {
     /// The database that a URL names.
     package let database: Int?
 
-    package init(_ words: Words) throws(Malformed) {
+    package init(_ input: Input) throws(Malformed) {
         var urls: [RedisURL] = []
-        for text in words.urls {
+        for text in input.urls {
             do throws(RedisURLError) { urls.append(try RedisURL(text)) } catch {
                 throw Malformed(property: "redis", text: "\(error)")
             }
@@ -49,18 +49,18 @@ package struct RedisDeployment: Sendable {
         guard urls.allSatisfy({ $0.scheme == first.scheme && $0.masterName == first.masterName }) else {
             throw Malformed(property: "redis", text: "all URLs must have the same scheme and master name")
         }
-        let mode = words.mode ?? (first.isSentinel ? .sentinel : nil)
+        let mode = input.mode ?? (first.isSentinel ? .sentinel : nil)
         guard (mode == .sentinel) == first.isSentinel else {
             throw Malformed(property: "topology", text: "sentinel and redis+sentinel:// URLs belong together")
         }
         var seeds = RedisSeeds(addresses: urls.map(\.address), mode: mode)
         if first.isSentinel { seeds.masterName = first.masterName }
-        for rule in words.addressMap where !seeds.map.add(rule) {
+        for rule in input.addressMap where !seeds.map.add(rule) {
             throw Malformed(
                 property: "addressMap", text: "'\(rule)' is not FROM=TO (host:port=host:port, or host=host)")
         }
         seeds.useHostNames =
-            switch words.announced {
+            switch input.announced {
             case .auto: first.usesTLS
             case .ip: false
             case .name: true
@@ -69,12 +69,12 @@ package struct RedisDeployment: Sendable {
         database = first.database
 
         let own = urls.compactMap(\.credentials).first
-        let credentials = try Self.credentials(words.password, words.passwordFile, user: own?.user) ?? own
+        let credentials = try Self.credentials(input.password, input.passwordFile, user: own?.user) ?? own
         var settings = ConnectionSettings(
-            clientName: words.clientName, credentials: credentials, tls: try Self.tls(words, first.usesTLS))
-        settings.connectTimeout = words.connectTimeout
+            clientName: input.clientName, credentials: credentials, tls: try Self.tls(input, first.usesTLS))
+        settings.connectTimeout = input.connectTimeout
         self.settings = settings
-        sentinelSettings = try Self.sentinelSettings(words, settings, isSentinel: first.isSentinel)
+        sentinelSettings = try Self.sentinelSettings(input, settings, isSentinel: first.isSentinel)
     }
 
     private static func credentials(
@@ -88,30 +88,30 @@ package struct RedisDeployment: Sendable {
         return password.map { Credentials(user: user, password: Secret($0)) }
     }
 
-    private static func tls(_ words: Words, _ isWanted: Bool) throws(Malformed) -> TLSSettings? {
+    private static func tls(_ input: Input, _ isWanted: Bool) throws(Malformed) -> TLSSettings? {
         // The Sentinels alone may be encrypted.
-        guard isWanted || words.sentinel.usesTLS == true else {
+        guard isWanted || input.sentinel.usesTLS == true else {
             let given =
-                words.tls.authority.map { _ in "tls.authority" } ?? words.tls.certificate.map { _ in "tls.certificate" }
-                ?? words.tlsServerName.map { _ in "tlsServerName" }
+                input.tls.authority.map { _ in "tls.authority" } ?? input.tls.certificate.map { _ in "tls.certificate" }
+                ?? input.tlsServerName.map { _ in "tlsServerName" }
             if let given { throw Malformed(property: given, text: "needs rediss:// URLs") }
             return nil
         }
         guard isWanted else { return nil }
-        return try makeTLS(words)
+        return try makeTLS(input)
     }
 
-    private static func makeTLS(_ words: Words) throws(Malformed) -> TLSSettings {
+    private static func makeTLS(_ input: Input) throws(Malformed) -> TLSSettings {
         do throws(RedisError) {
-            return try TLSSettings(words.tls, serverName: words.tlsServerName)
+            return try TLSSettings(input.tls, serverName: input.tlsServerName)
         } catch { throw Malformed(text: error.text) }
     }
 
     /// The Sentinels' own credentials; where none are given, those of the servers, for a Sentinel that asks for some.
     private static func sentinelSettings(
-        _ words: Words, _ servers: ConnectionSettings, isSentinel: Bool
+        _ input: Input, _ servers: ConnectionSettings, isSentinel: Bool
     ) throws(Malformed) -> ConnectionSettings {
-        let access = words.sentinel
+        let access = input.sentinel
         guard isSentinel || access == SentinelAccess() else {
             let given =
                 access.user != nil ? "sentinelUser" : access.usesTLS != nil ? "sentinelTLS" : "sentinelPasswordFile"
@@ -119,7 +119,7 @@ package struct RedisDeployment: Sendable {
         }
         var settings = servers
         switch access.usesTLS {
-        case true?: if settings.tls == nil { settings.tls = try makeTLS(words) }
+        case true?: if settings.tls == nil { settings.tls = try makeTLS(input) }
         case false?: settings.tls = nil
         case nil: break
         }

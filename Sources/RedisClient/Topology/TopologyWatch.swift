@@ -51,8 +51,10 @@ package final class TopologyWatch: Sendable {
     /// The number of the last look.
     package var looks: Int { state.withLock { $0.looks } }
 
-    /// Tells one listener of every look that succeeded, before the tasks that wait for it.
-    package func tell(_ listener: @escaping @Sendable (TopologyPoll) -> Void) { onLook.withLock { $0 = listener } }
+    /// Calls the listener after every look that succeeded, before the tasks that wait for it.
+    package func onEachLook(_ listener: @escaping @Sendable (TopologyPoll) -> Void) {
+        onLook.withLock { $0 = listener }
+    }
 
     /// Asks for a look soon: something did not fit the view.
     package func refreshSoon() { bell.ring() }

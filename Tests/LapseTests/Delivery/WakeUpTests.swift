@@ -53,7 +53,7 @@ struct WakeUpTests {
             number: 1, token: FencingToken(rawValue: 1),
             lease: Lease(LeaseWindow(start: SystemClock.read(), timing: timing)),
             claim: Claim(name: "test", id: "test", value: "", ttl: timing.ttl, rules: ""))
-        let around = Lane.Dependencies(
+        let dependencies = Lane.Dependencies(
             dispatcher: dispatcher, timeout: .seconds(3600), logger: Logger(label: "test"), clock: loop
         ) { expiration, _ in
             await handler(expiration)
@@ -61,7 +61,9 @@ struct WakeUpTests {
         }
         dispatcher.lead(token: term.token, progress: [:], now: 0)
         await withDiscardingTaskGroup { group in
-            for number in 0..<lanes { group.addTask { await Lane(number, around: around, term: term).serve() } }
+            for number in 0..<lanes {
+                group.addTask { await Lane(number, dependencies: dependencies, term: term).serve() }
+            }
             await work(log, dispatcher)
             await missing.none()
             #expect(missing.isNone, "somebody was left to sleep")

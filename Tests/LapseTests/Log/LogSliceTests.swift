@@ -68,7 +68,7 @@ struct LogSliceTests {
         #expect(one != expiration("session:2") && one != expiration(value: []))
     }
 
-    @Test func theSameOneIsEqualInWhateverExcerpt() {
+    @Test func theSameOneIsEqualInAnySlice() {
         let long = LogSlice(log.copy(from: 3, upTo: 9, bytes: 500), of: Self.node, since: 0)
         let short = LogSlice(log.copy(from: 5, upTo: 1, bytes: 500), of: Self.node, since: 0)
         #expect(Expiration(long, 2) == Expiration(short, 0))

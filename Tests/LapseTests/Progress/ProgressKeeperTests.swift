@@ -202,11 +202,11 @@ struct ProgressKeeperTests {
     func bases() async throws {
         try await Self.withServer { _, keeper in
             let (one, other) = (keeper("a", nil, 0...2), keeper("b", nil, 0...2))
-            await one.tell(base: 100, of: "run")
-            await one.tell(base: 0, of: "silent")
+            await one.publish(base: 100, of: "run")
+            await one.publish(base: 0, of: "silent")
             _ = await other.read()
             #expect(other.base(of: "run") == 100 && other.bases == ["run": 100])
-            await keeper("c", nil, 0...2).tell(base: 40, of: "run")
+            await keeper("c", nil, 0...2).publish(base: 40, of: "run")
             _ = await other.read()
             #expect(other.base(of: "run") == 100)
             await one.remove(["run"], token: FencingToken(rawValue: 1))

@@ -4,7 +4,7 @@ import RedisClient
 
 /// Who the servers are: an address is only where one was last seen. Which of them belong to the deployment, and which addresses
 /// lead to one process, the product's own rules tell.
-extension World {
+extension SimulatedWorld {
     /// What a look finds now; nil when no server of the deployment answers.
     func poll(_ replica: Replica, number: Int) -> TopologyPoll? {
         if defect != .addressBelieved {

@@ -1,5 +1,5 @@
 /// How durations and sizes are written in findings.
-enum Reading {
+enum Wording {
     /// `0 s`, `12 ms`, `3.4 s`, `12 min`, `2.5 h`.
     static func duration(_ duration: Duration) -> String {
         let seconds = duration / .seconds(1)

@@ -15,7 +15,7 @@ final class Sweep {
     }
 }
 
-extension World {
+extension SimulatedWorld {
     /// Each second: sweeps begin and end with the masters, and are wanted anew when something came or moved.
     func reconcileSoon(_ replica: Replica, _ body: Body) {
         guard replica.body === body, body.phase == .running || body.phase == .draining else { return }

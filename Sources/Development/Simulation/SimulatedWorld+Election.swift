@@ -3,7 +3,7 @@ import LeaderElection
 import Timing
 
 /// The lease machine of each replica, between its clock and the registers.
-extension World {
+extension SimulatedWorld {
     func makeReplica(_ place: Int, _ clock: ReplicaClock) throws -> Replica {
         lives += 1
         var map = Array(registers.indices)

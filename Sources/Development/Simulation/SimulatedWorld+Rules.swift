@@ -3,7 +3,7 @@ import LeaderElectionRedis
 import Timing
 
 /// Every replica signs its rules in the deployment, whatever registers it counts: see ``GroupRules``.
-extension World {
+extension SimulatedWorld {
     private static let life = Duration.seconds(3)
 
     func signRules(_ replica: Replica) {

@@ -5,7 +5,7 @@ import RESP
 import RedisClient
 import Timing
 
-extension World {
+extension SimulatedWorld {
     func openFeeds(_ replica: Replica) {
         replica.opensFeeds = true
         followView(replica)

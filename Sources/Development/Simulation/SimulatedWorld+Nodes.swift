@@ -4,7 +4,7 @@ import RESP
 import RedisClient
 
 /// The Redis servers: timers fall due, servers announce them, fail over, forget.
-extension World {
+extension SimulatedWorld {
     func buildNodes() {
         switch schedule.deployment {
         case .single:

@@ -2,7 +2,7 @@ import Lapse
 import LeaderElection
 
 /// Who leaves serves its peers until they need it no more.
-extension World {
+extension SimulatedWorld {
     func leave(_ replica: Replica) {
         guard !replica.isLeaving else { return }
         replica.isLeaving = true

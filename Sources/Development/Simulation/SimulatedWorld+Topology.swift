@@ -3,7 +3,7 @@ import LeaderElection
 import RedisClient
 
 /// Looks at the topology, each second and after every silence.
-extension World {
+extension SimulatedWorld {
     /// One look; `done` gets nil when it failed.
     func look(_ replica: Replica, done: @escaping (TopologyPoll?) -> Void) {
         let turn = replica.looks

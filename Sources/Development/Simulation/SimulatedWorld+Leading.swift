@@ -3,7 +3,7 @@ import LeaderElection
 import Timing
 
 /// The body of a term: read where the last leader stood, move the cursors, drain, write, return.
-extension World {
+extension SimulatedWorld {
     func begin(_ info: LeaseMachine.TermInfo, _ replica: Replica) {
         checkBegin(info, replica)
         let body = Body(info, order: ledger.beginTerm(), lanes: Self.lanes)

@@ -3,7 +3,7 @@ import Simulation
 
 /// Candidates, registers and the network between them, in one value with a clock of its own. Everything happens in an
 /// order that follows from the seed, and after every step the invariants of the election are checked.
-struct World {
+struct ElectionWorld {
     /// What becomes of one request on its way there and of its answer on the way back.
     struct Trip {
         var there: Duration
@@ -20,7 +20,7 @@ struct World {
         case step(LeaseMachine.Event, at: Int, incarnation: Int)
         case timer(Int, number: Int)
         case bodyReturns(Int, term: UInt64)
-        case act((inout World) -> Void)
+        case act((inout ElectionWorld) -> Void)
     }
 
     var now: Duration = .zero
@@ -29,7 +29,7 @@ struct World {
     var random: RandomSource
     var queue = EventQueue<Happening>()
     /// Decides every trip; a fault is another rule.
-    var network: (inout RandomSource, _ candidate: Int, LeaseMachine.Request) -> Trip = World.quietNetwork
+    var network: (inout RandomSource, _ candidate: Int, LeaseMachine.Request) -> Trip = ElectionWorld.quietNetwork
     var wakeUpDelay: Duration? = .milliseconds(1)
 
     private(set) var violations: [String] = []
@@ -68,7 +68,7 @@ struct World {
             .step(event, at: candidate, incarnation: candidates[candidate].incarnation), at: now + delay)
     }
 
-    mutating func after(_ delay: Duration, _ action: @escaping (inout World) -> Void) {
+    mutating func after(_ delay: Duration, _ action: @escaping (inout ElectionWorld) -> Void) {
         queue.plan(.act(action), at: now + delay)
     }
 
@@ -79,7 +79,7 @@ struct World {
     }
 
     /// Runs until `condition` holds; false if it did not within `duration`.
-    mutating func run(for duration: Duration, until condition: (World) -> Bool) -> Bool {
+    mutating func run(for duration: Duration, until condition: (ElectionWorld) -> Bool) -> Bool {
         let end = now + duration
         while !condition(self) {
             guard let time = queue.nextTime, time <= end, let next = queue.next() else {
@@ -237,7 +237,7 @@ struct World {
 
 // MARK: Faults
 
-extension World {
+extension ElectionWorld {
     /// A `kill -9`: its requests in flight arrive all the same.
     mutating func kill(_ candidate: Int) {
         candidates[candidate].isAlive = false

@@ -3,7 +3,7 @@ import LeaderElection
 import Timing
 
 /// Progress beside the lock: the leader's writes, everybody's reads.
-extension World {
+extension SimulatedWorld {
     func readProgress(
         _ replica: Replica, fencing token: UInt64? = nil, done: @escaping (ProgressReading?) -> Void
     ) {

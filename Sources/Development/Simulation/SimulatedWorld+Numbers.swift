@@ -2,7 +2,7 @@ import Lapse
 import LeaderElection
 
 /// All replicas number a process alike: who comes back asks those who heard it all the while.
-extension World {
+extension SimulatedWorld {
     /// What the registers said last.
     func inform(_ log: NodeLog, _ replica: Replica) {
         if defect != .floorUnknown { log.learn(through: replica.known[log.runID]?.cursor.through ?? 0) }

@@ -4,7 +4,7 @@ import NIOCore
 import Timing
 
 /// A leader's hole, its question to the peers, and their answers in a short-lived list.
-extension World {
+extension SimulatedWorld {
     /// The server through which questions are put, and which keeps the answers.
     var switchboard: SimulatedNode { nodes[shards[shards.count / 2].master] }
 

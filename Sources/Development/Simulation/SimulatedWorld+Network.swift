@@ -15,7 +15,7 @@ struct Trip {
     var again: Duration?
 }
 
-extension World {
+extension SimulatedWorld {
     func trip(_ replica: Replica, register: Int? = nil) -> Trip {
         let badness = network.badUntil > now ? network.badness : 0
         func delay() -> Duration {

@@ -4,7 +4,7 @@ import RESP
 import Timing
 
 /// The faults that only situations have.
-extension World {
+extension SimulatedWorld {
     func happen(inSituation fault: Fault) {
         switch fault {
         case .outage(let isGraceful, let time):

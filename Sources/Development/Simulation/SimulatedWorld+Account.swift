@@ -2,7 +2,7 @@ import Lapse
 import LeaderElection
 
 /// The account: what handlers get, what is passed over, what is lost, and that the sums are right.
-extension World {
+extension SimulatedWorld {
     func handlerBegins(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
         trace.note("handler", replica.life, delivery.ordinal, delivery.runID)
         // Unsafe in name only: a byte has no padding.

@@ -2,7 +2,7 @@ import RedisClient
 import Synchronization
 
 /// What became of each node's expirations, by address.
-final class Account: Sendable {
+final class NodeTotals: Sendable {
     struct Entry: Sendable {
         var lost: UInt64 = 0
         var ignored: UInt64 = 0

@@ -9,7 +9,7 @@ import RedisClient
 /// The replicas decide by the product's own values: the lease machine, the logs and their numbering, the delivery machine and its cursors, progress,
 /// repair, reconciliation. Here is only what lies around them, and the account that everything is held against.
 /// All randomness comes from the seed: the same schedule is the same run, step by step.
-package final class World {
+package final class SimulatedWorld {
     package let schedule: Schedule
     let defect: Defect?
     let allowances: Set<Allowance>

@@ -2,7 +2,7 @@ import Lapse
 import LeaderElection
 
 /// What a whole situation is held against.
-extension World {
+extension SimulatedWorld {
     /// Whether what a living replica heard must be handled though nobody can know its number: then its key tells.
     var judgesKeys: Bool {
         judges(.unheardReset) || judges(.halfHeardReset) || judges(.hostileMessages) || judges(.silentCounter)

@@ -13,12 +13,12 @@ extension LeaseMachine.Settings {
     }
 }
 
-extension World {
+extension ElectionWorld {
     /// A world in which candidate 0 leads and the others follow.
     static func led(registers: Int = 3, followers: Int = 0, ttl: Duration = .seconds(8), seed: UInt64 = 1) throws
-        -> World
+        -> ElectionWorld
     {
-        var world = World(registers: registers, seed: seed)
+        var world = ElectionWorld(registers: registers, seed: seed)
         world.join(try .replica("a", registers: registers, ttl: ttl))
         try #require(world.run(for: .seconds(1)) { $0.leader == 0 })
         for follower in 0..<followers {

@@ -1,7 +1,7 @@
 import LeaderElection
 
 /// What the schedule does to the world, and how it ends.
-extension World {
+extension SimulatedWorld {
     func start(_ replica: Replica) {
         guard replica.isAlive else { return }
         replica.bornAt = now
