@@ -44,7 +44,8 @@ struct DoctorReportTests {
         let top = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
         #expect(
             Set(top.keys) == [
-                "healthy", "topology", "name", "leaseTtlSeconds", "uncoveredSlots", "registers", "nodes", "findings",
+                "formatVersion", "healthy", "topology", "name", "leaseTtlSeconds", "uncoveredSlots", "registers",
+                "nodes", "findings",
                 "repairs",
             ])
         let nodes = try #require(top["nodes"] as? [[String: Any]])
