@@ -14,6 +14,14 @@ final class DemoStage: Sendable {
         var term: Int
     }
 
+    /// One line of `--log-format json`, as far as it matters here.
+    private struct Logged: Decodable {
+        var message: String
+        var node: String?
+        var term: UInt64?
+        var token: UInt64?
+    }
+
     private struct State {
         var leader: String?
         var subscriptions: [String: Set<String>] = [:]
@@ -57,13 +65,13 @@ final class DemoStage: Sendable {
     }
 
     func logged(_ line: Data, by replica: String) {
-        guard let facts = try? JSONDecoder().decode([String: String].self, from: line) else { return }
-        switch facts["message"] {
+        guard let line = try? JSONDecoder().decode(Logged.self, from: line) else { return }
+        switch line.message {
         case "subscribed":
-            state.withLock { _ = $0.subscriptions[replica, default: []].insert(facts["node"] ?? "") }
+            state.withLock { _ = $0.subscriptions[replica, default: []].insert(line.node ?? "") }
         case "became leader":
             state.withLock { $0.leader = replica }
-            say("\(replica) leads: term \(facts["term"] ?? "?"), fencing token \(facts["token"] ?? "?")")
+            say("\(replica) leads: term \(line.term ?? 0), fencing token \(line.token ?? 0)")
         default: break
         }
     }
