@@ -49,7 +49,8 @@ package struct RandomRun: Sendable {
     private func play(on stage: Stage) async throws -> Ledger {
         let traffic = ArmedKeys(cluster: stage.cluster)
         let length = minutes * 60
-        // It ends when the faults are over, where it is awaited; the longest of them may overrun the time.
+        // A task, since the faults end it and not its own time, which the longest of them may overrun. It is awaited below; where
+        // this throws, it is cancelled and the process ends.
         let supply = Task {
             try await traffic.run(rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(length + 120))
         }

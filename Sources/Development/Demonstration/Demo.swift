@@ -51,7 +51,7 @@ package struct Demo: Sendable {
         stage.say("keys are set, \(Int(Self.rate)) a second for \(span) s, each with 1 to 3 s to live")
         let keys = ArmedKeys(cluster: cluster, prefix: "session:")
         async let arming = keys.run(rate: Self.rate, ttl: .seconds(1)...(.seconds(3)), duration: Self.duration)
-        // Cancelled where this ends, however it ends; it only prints, so nothing waits for its last line.
+        // A task, since it ends before the account is told, where it is awaited. Where this throws, it is cancelled.
         let ticker = Task { await tick() }
         defer { ticker.cancel() }
         try await Task.sleep(for: Self.untilKill)
@@ -72,6 +72,7 @@ package struct Demo: Sendable {
         try? await witness.stop()
         let account = stage.account(armed: armed.acknowledged.count, announced: announced)
         ticker.cancel()
+        await ticker.value
         stage.print(account.lines)
         return account
     }

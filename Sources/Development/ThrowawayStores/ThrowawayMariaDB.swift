@@ -92,6 +92,7 @@ package final class ThrowawayMariaDB: Sendable {
         private var made: Task<ThrowawayDaemon, any Error>?
 
         func directory() async throws -> URL {
+            // A task, so that servers that start at once wait for the same one; each of them awaits it.
             let making = made ?? Task { try await Self.make() }
             made = making
             return try await making.value.place.directory.appending(path: "data")

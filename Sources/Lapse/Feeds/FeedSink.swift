@@ -32,6 +32,8 @@ final class FeedSink: PushReceiver {
 
     /// Questions taken from one read: a true one is asked again.
     private static let requestLimit = 64
+    /// Longer than the lock's key of any election; any client may announce others.
+    private static let lockBytes = 1 << 10
 
     let log: NodeLog
     private let listeners: Listeners
@@ -84,7 +86,7 @@ final class FeedSink: PushReceiver {
         let since = since.load(ordering: .relaxed)
         let count = log.take(batch, now: now, since: since, look: listeners.look()) { lock in
             freed = .lapsed
-            if locks.count < Self.requestLimit { locks.append(lock.text) }
+            if locks.count < Self.requestLimit, lock.byteCount <= Self.lockBytes { locks.append(lock.text) }
         } tooLarge: { bytes, begin in
             listeners.large(log.address, bytes, begin.text)
         } control: { payload in
