@@ -1,6 +1,10 @@
 /// What the checks let pass, all of it, each with the promise that takes its place. A run may do without one, to see what hides
 /// behind it: `lapse-simulate --without NAME`.
 package enum Allowance: String, CaseIterable, Sendable {
+    /// A replica that was itself stopped while a master was frozen cannot tell what was announced before the frost from what was after
+    /// it: within eight seconds of a replica's stop a deposed master's second announcement may be handled like the first. Never lost, at
+    /// most twice.
+    case stoppedWitness = "stopped-witness"
     /// A master that is frozen twice, with less than three seconds between, is believed for what it announced in between, or not:
     /// its replica announces the same again. Never lost unless the replica never takes over.
     case briefThaw = "brief-thaw"

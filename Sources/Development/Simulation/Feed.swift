@@ -40,4 +40,13 @@ final class Feed {
         self.node = node
         self.address = address
     }
+
+    /// The mark under way has arrived, or its subscription has ended: the peers that wait for it go on.
+    func endMark() {
+        mark = nil
+        isMarkForPeer = false
+        let waiting = awaitingMark
+        awaitingMark = []
+        for done in waiting { done() }
+    }
 }

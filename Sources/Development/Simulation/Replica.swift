@@ -35,6 +35,9 @@ final class Replica {
     var topology: TopologyPoll?
     var looks = 0
     var lookIsPlanned = false
+    /// One look at a time: who asks meanwhile waits for the next one.
+    var isLooking = false
+    var lookers: [(TopologyPoll?) -> Void] = []
     /// Who belongs to a single Redis, by its looks.
     var group = ReplicationGroup(seeds: (0..<2).map(SimulatedTopology.address))
     /// It has heard what the registers know, and listens to whatever the view has.
@@ -57,6 +60,8 @@ final class Replica {
     var wholeness: Wholeness?
     /// It has given up its lease for good, and serves its peers until they are whole.
     var isLeaving = false
+    /// The peers that have said that they leave.
+    var leavers: Set<String> = []
     /// The token of its last term.
     var lastToken: UInt64 = 0
 

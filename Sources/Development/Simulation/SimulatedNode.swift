@@ -9,6 +9,9 @@ final class NodeProcess {
     /// What `INFO` shows as `expired_keys`.
     var counter: UInt64 = 0
     var resetAt: Duration?
+    /// It was reset while no replica listened, and had passed again what the leader had handled when one came: nothing tells.
+    var isUndecidable = false
+    var wasResetUnheard = false
     /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
     var isExact = true
 

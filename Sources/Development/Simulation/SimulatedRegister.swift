@@ -54,6 +54,7 @@ package struct SimulatedRegister: Sendable {
     private var progressWrite: UInt64 = 0
     /// When each replica was last seen, by this register's clock.
     private var members: [String: Duration] = [:]
+    private var leaving: Set<String> = []
 
     package func clock(_ time: Duration) -> Duration { time * clockRate + clockOffset }
 
@@ -148,6 +149,15 @@ package struct SimulatedRegister: Sendable {
 
     mutating func withdraw(_ member: String) { signatures[member] = nil }
 
+    /// A replica says that it leaves.
+    mutating func noteLeaving(_ id: String) { if !refusesWrites { leaving.insert(id) } }
+
+    /// It has left.
+    mutating func forget(_ id: String) {
+        leaving.remove(id)
+        members[id] = nil
+    }
+
     // MARK: Progress
 
     mutating func note(_ word: Wholeness) {
@@ -209,6 +219,7 @@ package struct SimulatedRegister: Sendable {
             }
         }
         word.members = Set(members.filter { $0.value >= now - .seconds(5) }.keys)
+        word.leaving = leaving
         word.fence = progressToken
         word.wholeness = wholeness
         return word
@@ -234,6 +245,7 @@ package struct SimulatedRegister: Sendable {
         progressToken = 0
         progressWrite = 0
         members = [:]
+        leaving = []
         startedAt = clock(time)
     }
 }

@@ -36,7 +36,10 @@ extension SimulatedWorld {
                 "\(delivery.runID):\(delivery.ordinal) is \(String(decoding: announcement.key, as: UTF8.self)), handled as \(delivery.key)"
             )
         }
-        if announcement.isRepeat {
+        // A replica that was stopped itself could not notice the silence.
+        let isWitnessed =
+            !allowances.contains(.stoppedWitness) || replicas.allSatisfy { now - $0.lastTrouble > .seconds(8) }
+        if announcement.isRepeat, isWitnessed {
             ledger.violate(.repeat, "\(delivery.key) was announced by a deposed master, and handled")
         }
     }
@@ -74,8 +77,8 @@ extension SimulatedWorld {
 
     /// A hole is as full as it will ever be: what it still lacks is called lost.
     func report(_ hole: Repairer.Hole, _ lost: UInt64, _ replica: Replica, _ body: Body) {
-        guard let log = replica.logs[hole.runID] else { return }
-        let missing = hole.ordinals.filter { log.entry($0) == nil }
+        let log = replica.logs[hole.runID]
+        let missing = hole.ordinals.filter { log?.entry($0) == nil }
         trace.note("gap", replica.life, lost)
         body.lost[hole.runID, default: []].formUnion(missing)
         let isExact = ledger.processes[hole.runID]?.isExact ?? true
@@ -184,7 +187,7 @@ extension SimulatedWorld {
     private func unsettled() -> (Invariant, String)? {
         let alive = Set(replicas.filter(\.isAlive).map(\.life))
         for (runID, process) in ledger.processes.sorted(by: { $0.key < $1.key })
-        where process.isExact || judgesKeys {
+        where process.isExact || judgesKeys && !process.isUndecidable {
             for (index, one) in process.announced.enumerated() {
                 guard one.isWanted, !one.isRepeat, !one.isDeposed, !one.hearers.isDisjoint(with: alive) else {
                     continue

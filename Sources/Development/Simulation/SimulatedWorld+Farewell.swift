@@ -13,22 +13,37 @@ extension SimulatedWorld {
             } done: { _ in
             }
         }
+        let id = replica.id
+        askAll(replica) {
+            $0.noteLeaving(id)
+        } done: { _ in
+        }
         serve(replica, since: now)
     }
 
     private func serve(_ replica: Replica, since began: Duration) {
         let limit: Duration = replica.lastToken > 0 ? .seconds(10) : .seconds(2)
-        guard now - began < limit else { return exited(replica) }
+        guard now - began < limit else { return withdrawn(replica) }
         readProgress(replica) { [unowned self] reading in
-            if let reading, isDispensable(replica, reading.entries) { return exited(replica) }
+            if let reading, isDispensable(replica, reading.entries) { return withdrawn(replica) }
             after(.milliseconds(100), in: replica) { [unowned self] in serve(replica, since: began) }
         }
     }
 
     private func isDispensable(_ replica: Replica, _ progress: [String: Progress]) -> Bool {
-        if replica.peers.subtracting([replica.id]).isEmpty { return true }
-        if let leader = replica.wholeness, leader.isWhole, leader.token > replica.lastToken { return true }
-        return !replica.logs.all.contains { $0.holdsAny(unfinishedBy: progress[$0.runID]) }
+        let reason = LeaveReason(
+            id: replica.id, token: replica.lastToken, logs: replica.logs, progress: progress, peers: replica.peers,
+            leaving: replica.leavers, wholeness: replica.wholeness)
+        return reason != nil
+    }
+
+    private func withdrawn(_ replica: Replica) {
+        let id = replica.id
+        askAll(replica) {
+            $0.forget(id)
+        } done: { [unowned self] _ in
+            exited(replica)
+        }
     }
 
     /// Every 250 ms while a term lasts, when it has changed.

@@ -93,6 +93,7 @@ extension SimulatedWorld {
         guard node.answers(now) else { return }
         node.process.counter = 0
         node.process.resetAt = now
+        node.process.wasResetUnheard = node.connections.isEmpty
         let isHeardByAll = replicas.allSatisfy { replica in
             let feed = replica.feeds.first { $0.node == node.index }
             return replica.isAlive && !replica.isPaused(now) && feed?.isNumbered ?? false

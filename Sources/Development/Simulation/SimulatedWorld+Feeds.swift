@@ -6,77 +6,6 @@ import RedisClient
 import Timing
 
 extension SimulatedWorld {
-    func openFeeds(_ replica: Replica) {
-        replica.opensFeeds = true
-        followView(replica)
-    }
-
-    // MARK: - Subscribing
-
-    func connect(_ feed: Feed, _ replica: Replica) {
-        guard !feed.isGivenUp else { return }
-        let node = nodes[feed.node]
-        let trip = trip(replica)
-        let again = { [unowned self] in
-            let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)
-            after(wait, in: replica) { [unowned self] in connect(feed, replica) }
-        }
-        guard !trip.isLost, !trip.answerIsLost else { return after(.seconds(1), in: replica, again) }
-        after(trip.there) { [unowned self] in
-            guard replica.isAlive else { return }
-            guard node.answers(now), node.refusesUntil <= now, !isRefused(replica, feed.node),
-                isMeant(node, at: feed.address, by: replica)
-            else {
-                return after(node.isFrozen(now) ? .seconds(2) : .milliseconds(1), in: replica, again)
-            }
-            let connection = Connection(replica: replica, feed: feed, process: node.process)
-            node.connections.append(connection)
-            connection.lastArrival = now + trip.back
-            after(trip.back, in: replica) { [unowned self] in subscribed(feed, replica, connection) }
-        }
-    }
-
-    private func subscribed(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
-        trace.note("subscribed", replica.life, UInt64(feed.node), connection.process.runID)
-        guard let log = claim(connection, feed, replica) else {
-            connection.isOpen = false
-            nodes[feed.node].connections.removeAll { $0 === connection }
-            let wait = feed.backoff.next(random: Double(random.pick(1000)) / 1000)
-            return after(wait, in: replica) { [unowned self] in connect(feed, replica) }
-        }
-        // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
-        if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
-        feed.connection = connection
-        feed.log = log
-        feed.watch = FeedWatch(patience: 3)
-        feed.isSilent = false
-        feed.wasSilent = false
-        feed.ping = PingWatch()
-        feed.pingedAt = replica.looks
-        feed.since = replica.looks
-        feed.isNumbered = false
-        feed.unnumbered = []
-        feed.backoff.reset()
-        guard connection.isOpen else { return close(feed, replica, connection) }
-        inform(log, replica)
-        ping(feed, replica, connection)
-        feed.isNewcomer = log.counts.last == nil
-        if feed.isNewcomer { return listen(feed, replica, connection) }
-        // A replica that heard the process all the while knows of resets and forged messages that this one missed.
-        askAboutNumbers(of: log, replica) { [unowned self] in listen(feed, replica, connection) }
-    }
-
-    /// The log for a feed to fill; nil while another one listens to the same process.
-    private func claim(_ connection: Connection, _ feed: Feed, _ replica: Replica) -> NodeLog? {
-        let runID = connection.process.runID
-        guard defect == .addressBelieved else {
-            return replica.logs.claim(runID, at: feed.address, uptime: nil, now: 0)
-        }
-        let log = replica.logs.log(of: runID, at: feed.address)
-        log.subscriptionBegan()
-        return log
-    }
-
     /// Sends through a subscription, in order.
     func send(_ message: FeedMessage, _ connection: Connection) {
         guard connection.isOpen, !connection.isDeaf else { return }
@@ -147,7 +76,7 @@ extension SimulatedWorld {
     // MARK: - Watching over it
 
     /// Once a second: a mark when one is due, and a look at the counter.
-    private func listen(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+    func listen(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard feed.connection === connection else { return }
         let time = replica.clock.read(now).monotonic
         if feed.watch.isMarkDue(now: time, isProvisional: feed.log?.isProvisional == true) {
@@ -186,13 +115,16 @@ extension SimulatedWorld {
         guard let mark = feed.mark, mark.arrived, let counter = mark.counter else { return }
         let finding = feed.log?.resolve(counter: counter, floor: feed.floorAtMark, flagsWereFine: true)
         trace.note("marked", replica.life, counter, "\(feed.log?.runID ?? "") \(finding.map { "\($0)" } ?? "nothing")")
+        if connection.process.wasResetUnheard, case .numbered = finding {
+            connection.process.wasResetUnheard = false
+            connection.process.isUndecidable = Int64(counter) + (feed.log?.base ?? 0) >= Int64(feed.floorAtMark)
+        }
         marked(finding != nil, feed, replica, connection)
         pump(replica)
     }
 
     private func marked(_ isResolved: Bool, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
         let isKnown = isResolved || !feed.watch.isFirstMark
-        feed.mark = nil
         feed.watch.marked(isKnown: isKnown, now: replica.clock.read(now).monotonic)
         if isKnown {
             feed.isNumbered = true
@@ -200,14 +132,17 @@ extension SimulatedWorld {
             feed.unnumbered = []
         }
         if let log = feed.log { tell(baseOf: log, replica) }
-        for done in feed.awaitingMark { done() }
-        feed.awaitingMark = []
+        let wasForPeer = feed.isMarkForPeer
+        feed.endMark()
         // A peer's mark comes between two looks.
-        if feed.isMarkForPeer { return feed.isMarkForPeer = false }
+        if wasForPeer { return }
         guard feed.isNewcomer, isKnown, let log = feed.log else { return inspect(feed, replica, connection) }
         feed.isNewcomer = false
         askAboutNumbers(of: log, replica) { [unowned self] in
-            guard feed.connection === connection, log.isProvisional, feed.mark == nil else {
+            guard feed.connection === connection else { return }
+            log.peersWereAsked()
+            pump(replica)
+            guard log.isProvisional, feed.mark == nil else {
                 return inspect(feed, replica, connection)
             }
             mark(feed, replica, connection)
@@ -234,7 +169,9 @@ extension SimulatedWorld {
             if feed.isSilent, counter != nil {
                 switch feed.watch.answersElsewhere(hasHeard: hasHeard, hasSpoken: feed.hasSpoken) {
                 case .unknown: break
-                case .connection: if let silence = log.openSilence { log.acquit(silence) }
+                case .connection:
+                    trace.note("acquitted", replica.life, UInt64(feed.node))
+                    if let silence = log.openSilence { log.acquit(silence) }
                 case .dead:
                     checkIdle(connection)
                     return close(feed, replica, connection)
@@ -245,7 +182,7 @@ extension SimulatedWorld {
     }
 
     /// Every half second: a ping each second, and whether the last one was answered.
-    private func ping(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
+    func ping(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         after(.milliseconds(500), in: replica) { [unowned self] in
             guard feed.connection === connection else { return }
             switch feed.ping.tick() {
@@ -253,6 +190,7 @@ extension SimulatedWorld {
             case .silent:
                 feed.isSilent = true
                 feed.hasSpoken = false
+                trace.note("silent", replica.life, UInt64(feed.node))
                 feed.log?.doubt()
                 silenceChanged(feed, replica)
             case .ping:
@@ -293,7 +231,7 @@ extension SimulatedWorld {
         guard feed.connection === connection, let log = feed.log else { return }
         trace.note("unsubscribed", replica.life, UInt64(feed.node), log.runID)
         feed.connection = nil
-        feed.mark = nil
+        feed.endMark()
         log.subscriptionEnded(now: replica.clock.milliseconds(now))
         for ordinal in feed.unnumbered where allowances.contains(.unmarked) {
             connection.process.announced[Int(ordinal) - 1].hearers.remove(replica.life)

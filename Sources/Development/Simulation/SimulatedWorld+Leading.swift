@@ -35,6 +35,7 @@ extension SimulatedWorld {
 
     private func begin(_ read: [String: Progress], _ replica: Replica, _ body: Body) {
         let progress = defect == .cursorNotRestored ? [:] : read
+        replica.logs.adopt(bases: replica.bases)
         replica.deliveryMachine.begin(
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
         body.phase = .running

@@ -16,6 +16,7 @@ extension SimulatedWorld {
             if !words.isEmpty {
                 let seen = Set(words.flatMap(\.members))
                 replica.peers = words.contains { $0.refusal != nil } ? replica.peers.union(seen) : seen
+                replica.leavers = Set(words.flatMap(\.leaving))
                 for word in words { replica.bases.merge(word.bases, uniquingKeysWith: max) }
                 if let latest = words.compactMap(\.wholeness).max(by: { $0.token < $1.token }) {
                     replica.wholeness = latest
@@ -144,7 +145,7 @@ extension SimulatedWorld {
     func follow(_ replica: Replica) {
         readProgress(replica) { [unowned self] reading in
             if let reading {
-                for (runID, base) in replica.bases { replica.logs[runID]?.adopt(base: Int64(clamping: base)) }
+                replica.logs.adopt(bases: replica.bases)
                 if !replica.mayCallHandlers(at: now) { follow(reading, replica) }
             }
             tidy(replica)

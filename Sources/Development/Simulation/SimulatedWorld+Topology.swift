@@ -4,8 +4,25 @@ import RedisClient
 
 /// Looks at the topology, each second and after every silence.
 extension SimulatedWorld {
-    /// One look; `done` gets nil when it failed.
+    /// A look that begins from now on; `done` gets nil when it failed.
     func look(_ replica: Replica, done: @escaping (TopologyPoll?) -> Void) {
+        replica.lookers.append(done)
+        lookAgain(replica)
+    }
+
+    private func lookAgain(_ replica: Replica) {
+        guard !replica.isLooking, !replica.lookers.isEmpty else { return }
+        replica.isLooking = true
+        let lookers = replica.lookers
+        replica.lookers = []
+        lookOnce(replica) { [unowned self] poll in
+            replica.isLooking = false
+            for done in lookers { done(poll) }
+            lookAgain(replica)
+        }
+    }
+
+    private func lookOnce(_ replica: Replica, done: @escaping (TopologyPoll?) -> Void) {
         let turn = replica.looks
         replica.looks += 1
         let trip = trip(replica)
@@ -56,10 +73,12 @@ extension SimulatedWorld {
     ) {
         look(replica) { [unowned self] poll in
             if let poll, poll.settles(log.address) {
+                trace.note("decided", replica.life, UInt64(poll.number), log.runID)
                 log.decide(
                     look: poll.number, about: silence, isDeposed: poll.topology.claim(of: log.address).isEmpty)
                 replica.deliveryMachine.note(poll)
-                return pump(replica)
+                pump(replica)
+                if log.openSilence != silence { return }
             }
             guard attempts > 1 else {
                 if isLast { log.abandonDoubt(about: silence) }

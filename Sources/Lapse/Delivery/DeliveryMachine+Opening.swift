@@ -12,6 +12,7 @@ extension DeliveryMachine {
             openedByPeers[log.runID] = first - 1
             return true
         }
+        guard !log.isProvisional else { return false }
         let told = surveyedThrough[log.runID] ?? 0
         if baseline > told, surveys.asks(log.runID, .before) {
             survey(told + 1...baseline, log, .before)

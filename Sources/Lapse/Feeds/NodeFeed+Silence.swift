@@ -12,7 +12,8 @@ extension NodeFeed {
                 log.decide(
                     look: poll.number, about: silence, isDeposed: poll.topology.claim(of: address).isEmpty)
                 dependencies.settled(poll)
-                return true
+                if log.openSilence != silence { return true }
+                continue
             }
             let pause = Duration.milliseconds(min(20 << min(attempt, 4), 200))
             if await Doorbell(on: bell.loop).wait(upTo: pause) == .cancelled { break }

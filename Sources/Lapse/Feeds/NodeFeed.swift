@@ -198,7 +198,7 @@ final class NodeFeed: Sendable {
         var flags = FlagsWatch()
         // A replica that heard the process all the while knows of resets and forged messages that this replica missed.
         var isNewcomer = sink.log.counts.last == nil
-        if !isNewcomer { await dependencies.numbers.ask(about: sink.log) }
+        if isNewcomer { sink.log.awaitPeers() } else { await dependencies.numbers.ask(about: sink.log) }
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
@@ -209,6 +209,8 @@ final class NodeFeed: Sendable {
             if isNewcomer, !watch.isFirstMark {
                 isNewcomer = false
                 await dependencies.numbers.ask(about: sink.log)
+                sink.log.peersWereAsked()
+                dependencies.listeners.appended()
                 if sink.log.isProvisional { await mark(subscription, sink, &watch, &flags) }
             }
             if isGone.withLock({ $0 }) { continue }

@@ -159,11 +159,16 @@ package struct ExpirationLog {
         return dropped
     }
 
-    /// Ends the doubt about entries that came after a silence.
-    package mutating func decide(look: Int) {
-        for index in chunks.indices where chunks[index].provenance.isDoubted {
-            chunks[index].provenance = .decided(look: look)
+    /// Ends the doubt about entries that came after a silence, and before this look had begun.
+    ///
+    /// - Returns: whether all of it has ended: a role may have changed while a look was under way.
+    package mutating func decide(look: Int) -> Bool {
+        var isOver = true
+        for index in chunks.indices {
+            guard case .doubted(let before) = chunks[index].provenance else { continue }
+            if before <= look { chunks[index].provenance = .decided(look: look) } else { isOver = false }
         }
+        return isOver
     }
 
     /// Ends it without the node's word.

@@ -122,6 +122,11 @@ package final class LogSet: Sendable {
         all.filter { $0.counts.entries > 0 }.map { HeardProcess(runID: $0.runID, node: $0.node) }
     }
 
+    /// What replicas have found to be missing from processes' counters (see ``Numbering``): the next mark tells what follows.
+    package func adopt(bases: [String: UInt64]) {
+        for (runID, base) in bases { self[runID]?.adopt(base: Int64(clamping: base)) }
+    }
+
     /// Begins logs for processes that only others heard: what those announced is owed too.
     ///
     /// - Parameter now: milliseconds since 1970.

@@ -11,15 +11,17 @@ extension NodeLog {
     }
 
     /// The silence that nothing has settled yet; nil without one.
-    package var openSilence: Int? { state.withLock { $0.provenanceIsDoubted ? $0.silences : nil } }
+    package var openSilence: Int? {
+        state.withLock { $0.provenanceIsDoubted || $0.awaitsLook ? $0.silences : nil }
+    }
 
     /// The node has agreed with the others about its role in the look of this number: that settles this silence, if no other has
-    /// begun.
+    /// begun. What was heard since that look began waits for another one, and the silence is open until then.
     ///
     /// - Parameter isDeposed: it owns nothing any more. What is still on its way was announced before it knew.
     package func decide(look: Int, about silence: Int? = nil, isDeposed: Bool = false) {
         settle(silence) { state in
-            state.log.decide(look: look)
+            state.awaitsLook = !state.log.decide(look: look)
             if isDeposed { state.since = look + 1 }
         }
     }
@@ -34,6 +36,7 @@ extension NodeLog {
         state.withLock { state in
             guard silence ?? state.silences == state.silences else { return }
             state.provenanceIsDoubted = false
+            state.awaitsLook = false
             body(&state)
         }
     }

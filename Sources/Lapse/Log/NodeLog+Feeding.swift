@@ -13,6 +13,7 @@ extension NodeLog {
     package func subscriptionEnded(now: UInt64) {
         state.withLock { state in
             state.subscribed = false
+            state.awaitsPeers = false
             state.endedAt = now
             // They come again as part of the gap that the next mark shows.
             _ = state.log.dropUnnumbered()
@@ -28,8 +29,14 @@ extension NodeLog {
 
     package var floor: UInt64 { state.withLock { $0.numbering.floor } }
 
-    /// Whether the next mark may number everything anew.
-    package var isProvisional: Bool { state.withLock { $0.subscribed && $0.numbering.isProvisional } }
+    /// Whether the next mark, or a peer's word, may number everything anew.
+    package var isProvisional: Bool { state.withLock { $0.isProvisional } }
+
+    /// This replica has not heard the process before: peers may know of a reset or of forged messages. Until
+    /// ``peersWereAsked()`` nothing is handled under its numbers.
+    package func awaitPeers() { state.withLock { $0.awaitsPeers = true } }
+
+    package func peersWereAsked() { state.withLock { $0.awaitsPeers = false } }
 
     /// Adds keys that were announced one behind the other.
     ///

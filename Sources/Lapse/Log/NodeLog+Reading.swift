@@ -65,8 +65,9 @@ extension NodeLog {
     ) -> RepairReply.Piece {
         state.withLock { state in
             // Numbers that the next mark may change say nothing.
-            guard !(state.subscribed && state.numbering.isProvisional) else { return RepairReply.Piece(isClear: false) }
-            var piece = RepairReply.Piece(isClear: !(state.subscribed && state.numbering.awaitsNumbers))
+            guard !state.isProvisional else { return RepairReply.Piece(isClear: false) }
+            // A subscription that the server has begun may bring long before its first mark what no peer else heard.
+            var piece = RepairReply.Piece(isClear: !state.subscribed || state.numbering.isNumbered)
             var bytes = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
                 guard entry.ordinal <= ordinals.upperBound, bytes < limit else { return false }

@@ -20,7 +20,10 @@ package final class NodeLog: Sendable {
     struct State: ~Copyable {
         var log: ExpirationLog
         var numbering = Numbering()
+        var awaitsPeers = false
         var provenanceIsDoubted = false
+        /// Some came while a look was under way: the next one decides about them.
+        var awaitsLook = false
         /// Counts the silences.
         var silences = 0
         /// The node was found deposed: what it announces later was announced after the looks before this one.
@@ -35,6 +38,7 @@ package final class NodeLog: Sendable {
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
+        var isProvisional: Bool { subscribed && (numbering.isProvisional || awaitsPeers) }
         var unannounced = UnannouncedOrdinals()
         /// Finished through here, says the leader.
         var settled: UInt64 = 0

@@ -7,8 +7,8 @@ import Timing
 /// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has all that it has.
 ///
 /// Its log may hold what no other replica heard, such as a backlog over which all others were restarted. It ends at once when its log
-/// holds nothing unfinished, or no other replica lives, or the leader says that its own logs are whole; and after a limit in any
-/// case.
+/// holds nothing unfinished, or no other replica lives, or the leader says that its own logs are whole, or all leave at once and it is
+/// its turn (``LeaveReason``); and after a limit in any case.
 struct Farewell: Sendable {
     let id: String
     let keeper: ProgressKeeper
@@ -22,16 +22,11 @@ struct Farewell: Sendable {
     /// A follower has little that the leader has not.
     var limitOfFollower: Duration = .seconds(2)
 
-    private enum Reason: String {
-        case nothingLeft = "nothing is left unfinished"
-        case alone = "no other replica lives"
-        case successorIsWhole = "the successor's logs are whole"
-    }
-
     /// Returns when no other replica needs this one any more.
     func serve() async {
         let bell = Doorbell(on: loop)
         let began = SystemClock.read().monotonic
+        await keeper.sayThatItLeaves()
         while SystemClock.read().monotonic < began + (token > 0 ? limit : limitOfFollower) {
             if let reason = await reason() {
                 let took = (SystemClock.read().monotonic - began) / .milliseconds(1)
@@ -46,11 +41,11 @@ struct Farewell: Sendable {
             metadata: ["kept": .stringConvertible(logs.all.reduce(0) { $0 + $1.counts.entries })])
     }
 
-    private func reason() async -> Reason? {
+    private func reason() async -> LeaveReason? {
         // What cannot be read says nothing: then it stays.
         guard let progress = await keeper.read()?.entries else { return nil }
-        if keeper.peers.subtracting([id]).isEmpty { return .alone }
-        if let leader = keeper.latestWholeness, leader.isWhole, leader.token > token { return .successorIsWhole }
-        return logs.all.contains(where: { $0.holdsAny(unfinishedBy: progress[$0.runID]) }) ? nil : .nothingLeft
+        return LeaveReason(
+            id: id, token: token, logs: logs, progress: progress, peers: keeper.peers, leaving: keeper.leaving,
+            wholeness: keeper.latestWholeness)
     }
 }

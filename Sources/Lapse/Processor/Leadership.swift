@@ -42,6 +42,8 @@ struct Leadership: Sendable {
             if term.lease.isValid { await ownLocks.termEnds(term.token) }
             return
         }
+        // Peers may have found out about a reset or forged messages just now.
+        logs.adopt(bases: keeper.bases)
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         lane.deadLetters.begin()

@@ -199,7 +199,7 @@ final class RunningProcessor: Sendable {
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
             if let reading = await parts.keeper.read() {
                 // The leader too: a peer may have found what the leader's subscription missed.
-                for (runID, base) in parts.keeper.bases { logs[runID]?.adopt(base: Int64(clamping: base)) }
+                logs.adopt(bases: parts.keeper.bases)
                 if !parts.elector.state.isLeader { follow(reading) }
             }
             tellTroubles(parts)

@@ -48,6 +48,7 @@ extension ProgressKeeper.State {
         // One register may have forgotten whom it saw; one that refuses to write cannot tell who is there.
         let seen = Set(words.flatMap(\.members))
         members = refusal == nil ? seen : members.union(seen)
+        leaving = Set(words.flatMap(\.leaving))
         for word in words {
             if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
             bases.merge(word.bases, uniquingKeysWith: max)

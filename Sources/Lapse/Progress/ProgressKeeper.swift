@@ -29,6 +29,7 @@ package final class ProgressKeeper: Sendable {
         var known: [String: Progress] = [:]
         var bases: [String: UInt64] = [:]
         var members: Set<String> = []
+        var leaving: Set<String> = []
         var wholeness: Wholeness?
         var epoch: UInt64 = 0
         var troubles = ProgressTroubles()
@@ -66,6 +67,9 @@ package final class ProgressKeeper: Sendable {
 
     /// The replicas that were alive within the last seconds, this one included.
     package var peers: Set<String> { state.withLock { $0.members } }
+
+    /// Those of them that have said that they leave.
+    package var leaving: Set<String> { state.withLock { $0.leaving } }
 
     /// What stands in the way of reading and writing now.
     package var troubles: ProgressTroubles { state.withLock { $0.troubles } }
@@ -197,12 +201,22 @@ package final class ProgressKeeper: Sendable {
         }
     }
 
-    /// This replica is about to end: the others need not wait for its answers any more.
-    package func leave() async {
-        let arguments = bytes([id])
+    /// This replica ends as soon as no other needs it any more. What cannot be written makes others that leave, too, wait for longer.
+    package func sayThatItLeaves() async {
+        let arguments = bytes([RegisterWord.leavingField(id)])
         _ = await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(
-                ProgressScripts.leave, keys: [place.keys.members], arguments: arguments, timeout: timeout)
+                ProgressScripts.sayThatItLeaves, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+        }
+    }
+
+    /// This replica is about to end: the others need not wait for its answers any more.
+    package func leave() async {
+        let arguments = bytes([id, RegisterWord.leavingField(id)])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.leave, keys: [place.keys.members, place.keys.progress], arguments: arguments,
+                timeout: timeout)
         }
     }
 

@@ -93,8 +93,26 @@ enum ProgressScripts {
             return 1
             """)
 
-    /// KEYS: members. ARGV: this replica's id. Who reads next drops one that was last seen so long ago.
-    static let leave = Script("return redis.call('ZADD', KEYS[1], 0, ARGV[1])")
+    /// ARGV: this replica's field. One that was killed before it had left leaves its field behind: the next one that leaves drops it.
+    static let sayThatItLeaves = Script(
+        """
+        local seconds = tonumber(redis.call('TIME')[1])
+        local all = redis.call('HGETALL', KEYS[1])
+        for i = 1, #all, 2 do
+            if string.find(all[i], '^leaving:') then
+                local since = tonumber(string.match(all[i + 1], '^v1 (%d+)$') or '0')
+                if since < seconds - 60 then redis.call('HDEL', KEYS[1], all[i]) end
+            end
+        end
+        return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d', seconds))
+        """)
+
+    /// KEYS: members, progress. ARGV: this replica's id, and its field. Who reads next drops one that was last seen so long ago.
+    static let leave = Script(
+        """
+        redis.call('HDEL', KEYS[2], ARGV[2])
+        return redis.pcall('ZADD', KEYS[1], 0, ARGV[1])
+        """)
 
     /// ARGV: field, base. A base never falls.
     static let tellBase = Script(

@@ -8,6 +8,8 @@ package struct RegisterWord: Sendable {
     package var bases: [String: UInt64] = [:]
     /// The replicas that were alive within the last seconds.
     package var members: Set<String> = []
+    /// Those that have said that they leave, a short while ago.
+    package var leaving: Set<String> = []
     /// The largest token of this store that has read or written here.
     package var fence: UInt64 = 0
     package var origin: ProgressOrigin?
@@ -18,6 +20,12 @@ package struct RegisterWord: Sendable {
     package var complaints: [String] = []
     /// More replicas than any group has.
     private static let memberLimit = 1024
+    private static let leavingPrefix = "leaving:"
+    /// No replica takes longer to leave, in seconds.
+    private static let longestLeave: UInt64 = 15
+
+    /// In which a replica says that it leaves; its value is `v1`, and when, by the register's clock.
+    static func leavingField(_ id: String) -> String { leavingPrefix + id }
 
     package init() {}
 
@@ -31,7 +39,7 @@ package struct RegisterWord: Sendable {
         if parts.count > 3, let text = parts[3].string, !text.isEmpty {
             refusal = RefusedWrite(text)?.words ?? text
         }
-        for (field, text) in Self.pairs(fields) { read(field, text, tokenField) }
+        for (field, text) in Self.pairs(fields) { read(field, text, tokenField, UInt64(now)) }
         for entry in entries.keys { entries[entry]?.epoch = origin?.epoch ?? 0 }
         for (id, time) in Self.pairs(seen) {
             guard members.count < Self.memberLimit, id.utf8.count <= 255, let time = PlausibleCount.read(time) else {
@@ -42,7 +50,7 @@ package struct RegisterWord: Sendable {
         }
     }
 
-    private mutating func read(_ field: String, _ text: String, _ tokenField: String) {
+    private mutating func read(_ field: String, _ text: String, _ tokenField: String, _ now: UInt64) {
         if field == tokenField {
             fence = PlausibleCount.read(text) ?? 0
             if PlausibleCount.read(text) == nil { complain(field, text) }
@@ -51,6 +59,11 @@ package struct RegisterWord: Sendable {
             if origin == nil { complain(field, text) }
         } else if field == Wholeness.field {
             wholeness = Wholeness(text: text)
+        } else if field.hasPrefix(Self.leavingPrefix) {
+            guard leaving.count < Self.memberLimit, text.hasPrefix("v1 "),
+                let since = PlausibleCount.read(text.dropFirst(3))
+            else { return complain(field, text) }
+            if since + Self.longestLeave >= now { leaving.insert(String(field.dropFirst(Self.leavingPrefix.count))) }
         } else if field.hasPrefix("log:") {
             if let entry = Progress(field: field, text: text) {
                 entries[entry.runID] = entry

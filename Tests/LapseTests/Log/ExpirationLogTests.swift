@@ -64,7 +64,8 @@ struct ExpirationLogTests {
         #expect(entries.map(\.receivedAt) == [5_000, 5_250, 4_000, 4_100], "the wall clock may step back")
         #expect(
             entries.map(\.provenance) == [.trusted(look: 3), .trusted(look: 3), .trusted(look: 3), .doubted(look: 3)])
-        log.decide(look: 9)
+        let isOver = log.decide(look: 9)
+        #expect(isOver)
         #expect(log.entry(3)?.provenance == .trusted(look: 3))
         #expect(log.entry(4)?.provenance == .decided(look: 9))
     }

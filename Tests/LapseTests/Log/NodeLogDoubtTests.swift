@@ -69,6 +69,23 @@ struct NodeLogDoubtTests {
         #expect(try hear("c", log, since: 3, look: 7) == .trusted(since: 7, look: 7))
     }
 
+    @Test("seed 6200: a node may be promoted while a look is under way: what came meanwhile waits for the next one")
+    func aLookDecidesOnlyAboutWhatCameBeforeIt() throws {
+        let log = numberedLog()
+        log.doubt()
+        _ = try hear("announced while it was frozen", log, since: 3, look: 5)
+        _ = try hear("announced after it was promoted", log, since: 3, look: 6)
+        let silence = try #require(log.openSilence)
+        log.decide(look: 5, about: silence, isDeposed: true)
+        #expect(log.entry(1)?.provenance == .decided(look: 5))
+        #expect(log.entry(2)?.provenance == .doubted(look: 6))
+        #expect(log.openSilence == silence, "another look is needed")
+        #expect(try hear("no more in doubt", log, since: 3, look: 6) == .trusted(since: 6, look: 6))
+        log.decide(look: 6, about: silence)
+        #expect(log.entry(2)?.provenance == .decided(look: 6))
+        #expect(log.openSilence == nil)
+    }
+
     @Test("a silence that was only the connection's casts no doubt on what comes after it")
     func aSlowConnection() throws {
         let log = numberedLog()

@@ -111,6 +111,18 @@ struct RepairReplyTests {
         #expect(told(second).map(\.ordinal) == [4, 5])
     }
 
+    @Test("seed 2962: what the server has begun to announce to a subscription may be long on its way")
+    func thePeerWaitsForItsMarkThoughNothingHasComeYet() {
+        log.subscriptionBegan()
+        var reply = reply()
+        let first = reply.next(from: logs, ownership(old))
+        #expect(first == .wait)
+        hear("a", "b")
+        mark(5)
+        let second = reply.next(from: logs, ownership(old))
+        #expect(told(second).map(\.ordinal) == [4, 5])
+    }
+
     @Test func oneThatNeverGetsItsMarkDoesNotWaitForEver() {
         log.subscriptionBegan()
         hear("a")
@@ -139,7 +151,7 @@ struct RepairReplyTests {
         let steps = (0..<2).map { _ in reply.next(from: logs, ownership(old)) }
         #expect(told(steps[0]).map(\.ordinal) == [1])
         #expect(steps[1] == .wait)
-        log.decide(look: 0)
+        log.decide(look: 1)
         let after = reply.next(from: logs, ownership(old))
         #expect(told(after).map(\.ordinal) == [2])
         #expect(told(after).map(\.standing) == [.owned])
