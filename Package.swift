@@ -100,7 +100,9 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: rules),
-        .target(name: "LapseHandlers", dependencies: ["Lapse", "Timing", nioPosix, logging], swiftSettings: rules),
+        .target(
+            name: "LapseHandlers", dependencies: ["Lapse", "LeaderElection", "RESP", "Timing", nioPosix, logging],
+            swiftSettings: rules),
         .target(
             name: "LapseDoctor",
             dependencies: [

@@ -18,6 +18,16 @@ public struct Expiration: Sendable {
         self.value = value
     }
 
+    /// Reads the key without a copy.
+    package func withKey<Result>(_ body: (RawSpan) -> Result) -> Result { slice.withKey(index, body) }
+
+    /// The ordinal of ``position``.
+    package var ordinal: UInt64 { slice.ordinal(index) }
+    /// The run ID of ``position``.
+    package var runID: String { slice.process.runID }
+    /// ``receivedAt`` in milliseconds since 1970.
+    package var receivedMilliseconds: UInt64 { slice.received(index) }
+
     /// The key, byte for byte.
     public var key: ExpirationKey { slice.withKey(index) { ExpirationKey(copying: $0) } }
 

@@ -34,7 +34,7 @@ extension HandlerContext {
 }
 
 extension Expiration {
-    fileprivate var delivery: Delivery {
+    var delivery: Delivery {
         // Unsafe in name only: a byte has no padding.
         let hash = unsafe KeyHash(key.bytes.span.bytes, database: UInt16(database))
         return Delivery(slice, DeliveryEntry(index, hash))

@@ -67,10 +67,10 @@ struct RunningService {
         let registry = PrometheusRegistry()
         if admin != .off { MetricsSystem.bootstrap(registry) }
         let ending = Ending()
-        let expirationHandler = handler.handler(
+        let handling = handler.handler(
             .init(replica: configuration.id, logger: logger, onBroken: { ending.begin(because: Failure($0)) }))
         let processor = ExpirationProcessor(
-            configuration: configuration, logger: logger, handler: expirationHandler)
+            configuration: configuration, logger: logger, handling: handling)
         // The last one stops first: while the processor drains, its metrics can still be read.
         var services = [ServiceGroupConfiguration.ServiceConfiguration]()
         if admin != .off {

@@ -22,12 +22,12 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         }
     }
 
-    package func handler(_ dependencies: Dependencies) -> ExpirationHandler {
+    package func handler(_ dependencies: Dependencies) -> Handling {
         switch self {
-        case .none: return { _, _ in }
+        case .none: return .one { _, _ in }
         case .log:
             let handler = LoggingHandler()
-            return { try await handler($0, $1) }
+            return .one { try await handler($0, $1) }
         case .ndjson:
             let output = LineOutput(
                 onBroken: dependencies.onBroken,
@@ -39,7 +39,7 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
                         ])
                 })
             let handler = NDJSONHandler(replica: dependencies.replica, output: output)
-            return { try await handler($0, $1) }
+            return .batches { try await handler($0, $1) }
         }
     }
 }

@@ -1,3 +1,4 @@
+import RESP
 package import Timing
 
 /// One JSON object on one line, written field by field: an encoder would cost more than everything else about an
@@ -6,9 +7,30 @@ package struct JSONLine {
     /// Of the lines for expirations. It changes when a field goes or changes its meaning, not when one is added.
     package static let formatVersion = 1
 
-    private(set) var bytes: [UInt8] = [UInt8(ascii: "{")]
+    private var bytes: [UInt8]
+    private var isFirst = true
 
-    package init(capacity: Int = 320) { bytes.reserveCapacity(capacity) }
+    package init(capacity: Int = 320) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+        bytes.append(UInt8(ascii: "{"))
+    }
+
+    /// One more line behind others.
+    init(behind lines: consuming [UInt8]) {
+        bytes = lines
+        bytes.append(UInt8(ascii: "{"))
+    }
+
+    /// Some fields alone, for ``add(written:)``.
+    private init() { bytes = [] }
+
+    /// Fields that many lines have.
+    static func fields(_ add: (inout JSONLine) -> Void) -> [UInt8] {
+        var line = JSONLine()
+        add(&line)
+        return line.bytes
+    }
 
     /// The line, with its newline.
     package consuming func finish() -> [UInt8] {
@@ -17,7 +39,21 @@ package struct JSONLine {
         return bytes
     }
 
-    package mutating func add(_ name: StaticString, _ text: String) {
+    /// Fields that have been written before.
+    mutating func add(written fields: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: fields)
+    }
+
+    /// Text in which nothing is to be escaped.
+    mutating func add(_ name: String, plain text: [UInt8]) {
+        begin(name)
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: text)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    package mutating func add(_ name: String, _ text: String) {
         begin(name)
         quote(text.utf8)
     }
@@ -34,15 +70,15 @@ package struct JSONLine {
         separate()
         quote(name.utf8)
         bytes.append(UInt8(ascii: ":"))
-        bytes.append(contentsOf: String(number).utf8)
+        write(number)
     }
 
-    package mutating func add(_ name: StaticString, _ number: some BinaryInteger) {
+    package mutating func add(_ name: String, _ number: some BinaryInteger) {
         begin(name)
-        bytes.append(contentsOf: String(number).utf8)
+        write(number)
     }
 
-    package mutating func add(_ name: StaticString, _ time: UTCTime) {
+    package mutating func add(_ name: String, _ time: UTCTime) {
         begin(name)
         bytes.append(UInt8(ascii: "\""))
         time.write(to: &bytes)
@@ -50,28 +86,67 @@ package struct JSONLine {
     }
 
     /// Bytes as `name` when they are UTF-8, else as `otherwise` in base64.
-    package mutating func add(_ name: StaticString, otherwise base64: StaticString, _ content: [UInt8]) {
-        guard String(validating: content, as: UTF8.self) != nil else {
+    package mutating func add(_ name: String, otherwise base64: String, _ content: [UInt8]) {
+        // Unsafe in name only: a byte has no padding.
+        unsafe add(name, otherwise: base64, content.span.bytes)
+    }
+
+    /// The same for bytes that are not to be copied.
+    mutating func add(_ name: String, otherwise base64: String, _ content: RawSpan) {
+        if Self.isPlain(content) {
+            begin(name)
+            bytes.append(UInt8(ascii: "\""))
+            bytes.append(copying: content)
+            bytes.append(UInt8(ascii: "\""))
+            return
+        }
+        let copy = [UInt8](copying: content)
+        guard String(validating: copy, as: UTF8.self) != nil else {
             begin(base64)
             bytes.append(UInt8(ascii: "\""))
-            Base64.write(content, to: &bytes)
+            Base64.write(copy, to: &bytes)
             bytes.append(UInt8(ascii: "\""))
             return
         }
         begin(name)
-        quote(content)
+        quote(copy)
     }
 
-    private mutating func begin(_ name: StaticString) {
+    /// ASCII of which nothing is to be escaped.
+    private static func isPlain(_ content: RawSpan) -> Bool {
+        for index in 0..<content.byteCount {
+            let byte = content.byte(at: index)
+            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else {
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func write(_ number: some BinaryInteger) {
+        if number < 0 { bytes.append(UInt8(ascii: "-")) }
+        let first = bytes.count
+        var rest = UInt64(number.magnitude)
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        bytes[first...].reverse()
+    }
+
+    private mutating func begin(_ name: String) {
         separate()
         bytes.append(UInt8(ascii: "\""))
         // Names are ours and hold nothing to escape.
-        bytes.append(contentsOf: "\(name)".utf8)
+        bytes.append(contentsOf: name.utf8)
         bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ":"))
     }
 
-    private mutating func separate() { if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) } }
+    private mutating func separate() {
+        if !isFirst { bytes.append(UInt8(ascii: ",")) }
+        isFirst = false
+    }
 
     /// Source: RFC 8259, section 7: quotation mark, backslash and U+0000 to U+001F are escaped.
     private mutating func quote(_ text: some Sequence<UInt8>) {

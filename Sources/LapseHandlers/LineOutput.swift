@@ -4,9 +4,10 @@ import Synchronization
 
 /// A file descriptor that many tasks print whole lines to.
 ///
-/// One thread writes, everything that waits in one write(2): lines never interleave, and a reader that has stopped
-/// reading holds up that thread, not those on which handlers run. A caller that waits for its line can be cancelled.
-/// Each second the descriptor is looked at: a reader that has ended is noticed without a line for it.
+/// Lines never interleave. Into a pipe with room the caller writes itself; where it would wait, a thread writes in its place, so that a
+/// reader that has stopped reading does not hold up those on which handlers run. A caller that waits can be cancelled; a line that has
+/// been begun is finished all the same. Each second the descriptor is looked at: a reader that has ended is noticed without a line
+/// for it.
 package final class LineOutput: Sendable {
     /// The other end is gone, or the disk is full.
     package struct Broken: Error, CustomStringConvertible {
@@ -21,22 +22,49 @@ package final class LineOutput: Sendable {
         package let waiting: Int
     }
 
-    private struct Line {
-        let bytes: [UInt8]
-        let continuation: CheckedContinuation<Void, any Error>
+    /// What became of some lines.
+    package struct Outcome: Sendable {
+        /// How many have been written, from the first on.
+        package let lines: Int
+        /// Why the others have not.
+        package let error: (any Error)?
+    }
+
+    /// Lines on their way.
+    private final class Job: Sendable {
+        let lines: Lines
+        let mayGoOn: @Sendable () -> Bool
+        /// Bytes written. Moved by whoever writes.
+        let offset = Atomic(0)
+        let isCancelled = Atomic(false)
+        private let waiter = Mutex<CheckedContinuation<Void, Never>?>(nil)
+
+        init(_ lines: Lines, _ mayGoOn: @escaping @Sendable () -> Bool) {
+            self.lines = lines
+            self.mayGoOn = mayGoOn
+        }
+
+        func await(_ continuation: CheckedContinuation<Void, Never>) { waiter.withLock { $0 = continuation } }
+
+        func end() {
+            let waiter = waiter.withLock { waiter in
+                defer { waiter = nil }
+                return waiter
+            }
+            waiter?.resume()
+        }
     }
 
     private struct State {
-        /// In the order of their numbers.
-        var waiting: [(number: UInt64, line: Line)] = []
-        var underWay: [UInt64: CheckedContinuation<Void, any Error>] = [:]
-        var number: UInt64 = 0
+        var waiting: [Job] = []
         var isWriting = false
+        /// The one that the thread writes.
+        var underWay: Job?
         var failure: Broken?
         var stall = WriteStall()
     }
 
-    private let descriptor: Int32
+    private let descriptor: OutputDescriptor
     private let name: String
     private let onBroken: @Sendable (Broken) -> Void
     private let onStalled: @Sendable (Stall) -> Void
@@ -52,7 +80,7 @@ package final class LineOutput: Sendable {
         onBroken: @escaping @Sendable (Broken) -> Void = { _ in },
         onStalled: @escaping @Sendable (Stall) -> Void = { _ in }
     ) {
-        self.descriptor = descriptor
+        self.descriptor = OutputDescriptor(descriptor)
         self.name = name
         self.onBroken = onBroken
         self.onStalled = onStalled
@@ -69,150 +97,150 @@ package final class LineOutput: Sendable {
     deinit {
         watch.withLock { $0?.cancel() }
         writer.shutdownGracefully { _ in }
+        descriptor.close()
     }
 
     /// Returns when the line has been written.
     ///
     /// - Throws: ``Broken``, or `CancellationError`; the line may have been written all the same.
-    package func write(_ bytes: [UInt8]) async throws {
-        let number = state.withLock { state in
-            state.number += 1
-            return state.number
-        }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let (refusal, begins) = state.withLock { state -> ((any Error)?, Bool) in
-                    if let failure = state.failure { return (failure, false) }
-                    if Task.isCancelled { return (CancellationError(), false) }
-                    state.waiting.append((number, Line(bytes: bytes, continuation: continuation)))
-                    defer { state.isWriting = true }
-                    return (nil, !state.isWriting)
-                }
-                if let refusal { continuation.resume(throwing: refusal) }
-                if begins { writer.submit { [self] _ in writeAll() } }
-            }
-        } onCancel: {
-            cancel(number)
-        }
+    package func write(_ line: [UInt8]) async throws {
+        if let error = await write(Lines(line)).error { throw error }
     }
 
-    private func cancel(_ number: UInt64) {
-        let continuation = state.withLock { state -> CheckedContinuation<Void, any Error>? in
-            if let index = state.waiting.firstIndex(where: { $0.number == number }) {
-                return state.waiting.remove(at: index).line.continuation
+    /// Returns when the lines have been written, or as many of them as could be.
+    ///
+    /// - Parameter mayGoOn: asked before each write; false ends it with the line that has been begun.
+    package func write(_ lines: Lines, while mayGoOn: @escaping @Sendable () -> Bool = { true }) async -> Outcome {
+        let job = Job(lines, mayGoOn)
+        let beginning = begin(job)
+        if beginning != .over {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    job.await(continuation)
+                    if beginning == .begun { hand(job) } else { enqueue(job) }
+                }
+            } onCancel: {
+                cancel(job)
             }
-            return state.underWay.removeValue(forKey: number)
         }
-        continuation?.resume(throwing: CancellationError())
+        let written = lines.whole(in: job.offset.load(ordering: .acquiring))
+        guard written < lines.count else { return Outcome(lines: written, error: nil) }
+        return Outcome(lines: written, error: state.withLock { $0.failure } ?? CancellationError())
+    }
+
+    private enum Beginning {
+        case over
+        /// It has its turn, and the thread is to go on with it.
+        case begun
+        case waits
+    }
+
+    /// Writes what fits, if no other writes.
+    private func begin(_ job: Job) -> Beginning {
+        guard descriptor.isPatient else { return .waits }
+        let mayWrite = state.withLock { state in
+            guard state.failure == nil, !state.isWriting, state.waiting.isEmpty else { return false }
+            state.isWriting = true
+            return true
+        }
+        guard mayWrite else { return .waits }
+        guard advance(job) else { return .begun }
+        let hasMore = state.withLock { state in
+            state.isWriting = !state.waiting.isEmpty
+            return state.isWriting
+        }
+        if hasMore { writer.submit { [self] _ in writeAll() } }
+        return .over
+    }
+
+    /// The thread goes on with what has been begun, before anything else: a line in the middle of which another begins is none.
+    private func hand(_ job: Job) {
+        state.withLock { $0.waiting.insert(job, at: 0) }
+        writer.submit { [self] _ in writeAll() }
+        if job.isCancelled.load(ordering: .acquiring) { job.end() }
+    }
+
+    private func enqueue(_ job: Job) {
+        let (isOver, begins) = state.withLock { state in
+            guard state.failure == nil, !job.isCancelled.load(ordering: .acquiring) else { return (true, false) }
+            state.waiting.append(job)
+            defer { state.isWriting = true }
+            return (false, !state.isWriting)
+        }
+        if isOver { job.end() }
+        if begins { writer.submit { [self] _ in writeAll() } }
+    }
+
+    private func cancel(_ job: Job) {
+        job.isCancelled.store(true, ordering: .releasing)
+        state.withLock { state in
+            // The thread goes on with one that has been begun to the end of its line.
+            guard job.offset.load(ordering: .acquiring) == 0 else { return }
+            state.waiting.removeAll { $0 === job }
+        }
+        job.end()
     }
 
     /// On the writer's thread: until nothing waits.
     private func writeAll() {
         while true {
-            let batch = state.withLock { state -> [UInt8]? in
+            let job = state.withLock { state -> Job? in
+                state.underWay = nil
+                state.stall.ended()
                 guard !state.waiting.isEmpty else {
                     state.isWriting = false
                     return nil
                 }
-                var batch: [UInt8] = []
-                for (number, line) in state.waiting {
-                    batch += line.bytes
-                    state.underWay[number] = line.continuation
-                }
-                state.waiting.removeAll(keepingCapacity: true)
                 state.stall.began(at: .now)
-                return batch
+                state.underWay = state.waiting.removeFirst()
+                return state.underWay
             }
-            guard let batch else { return }
-            let failure = put(batch)
-            let done = state.withLock { state in
-                defer { state.underWay.removeAll(keepingCapacity: true) }
-                state.stall.ended()
-                return Array(state.underWay.values)
+            guard let job else { return }
+            while !advance(job) { descriptor.awaitRoom() }
+            job.end()
+        }
+    }
+
+    /// Writes what fits; returns whether the job is over.
+    private func advance(_ job: Job) -> Bool {
+        let bytes = job.lines.bytes
+        while true {
+            let offset = job.offset.load(ordering: .acquiring)
+            let isStopped = job.isCancelled.load(ordering: .acquiring) || !job.mayGoOn()
+            let end = isStopped ? job.lines.end(after: offset) : bytes.count
+            guard offset < end else { return true }
+            switch descriptor.write(bytes[offset..<end]) {
+            case .wrote(let count): job.offset.store(offset + count, ordering: .releasing)
+            case .full: return false
+            case .broken(let text):
+                broke(Broken(description: "\(name) \(text)"))
+                return true
             }
-            for continuation in done {
-                if let failure { continuation.resume(throwing: failure) } else { continuation.resume() }
-            }
-            if let failure { broke(failure) }
         }
     }
 
     private func broke(_ failure: Broken) {
-        let isFirst = state.withLock { state in
-            defer { state.failure = state.failure ?? failure }
-            return state.failure == nil
+        let (isFirst, waiting) = state.withLock { state in
+            defer {
+                state.failure = state.failure ?? failure
+                state.waiting = []
+            }
+            return (state.failure == nil, state.waiting)
         }
+        for job in waiting { job.end() }
         if isFirst { onBroken(failure) }
     }
 
     /// Each second.
     private func look() {
         guard state.withLock({ $0.failure == nil }) else { return }
-        if let failure = Self.condition(of: descriptor, name) { return broke(failure) }
+        if let text = descriptor.trouble { return broke(Broken(description: "\(name) \(text)")) }
         let stall = state.withLock { state in
-            state.stall.look(at: .now).map { Stall(seconds: $0, waiting: state.underWay.count + state.waiting.count) }
+            state.stall.look(at: .now).map { seconds in
+                let jobs = state.waiting + [state.underWay].compactMap { $0 }
+                return Stall(seconds: seconds, waiting: jobs.reduce(0) { $0 + $1.lines.count })
+            }
         }
         if let stall { onStalled(stall) }
-    }
-
-    private func put(_ bytes: [UInt8]) -> Broken? {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-                continue
-            }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN:
-                // Another process made the pipe non-blocking.
-                var interest = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = unsafe poll(&interest, 1, -1)
-            case EPIPE: return Self.closed(name)
-            case EBADF: return Broken(description: "\(name) is closed")
-            default: return Broken(description: "\(name) cannot be written: \(unsafe String(cString: strerror(errno)))")
-            }
-        }
-        return nil
-    }
-
-    private static func closed(_ name: String) -> Broken {
-        Broken(description: "\(name) is closed: its reader has ended")
-    }
-
-    /// Why nothing more can be written, as far as can be told without writing.
-    private static func condition(of descriptor: Int32, _ name: String) -> Broken? {
-        let mode = fcntl(descriptor, F_GETFL)
-        guard mode >= 0, mode & O_ACCMODE != O_RDONLY else { return Broken(description: "\(name) is closed") }
-        var interest = pollfd(fd: descriptor, events: 0, revents: 0)
-        guard unsafe poll(&interest, 1, 0) > 0, interest.revents & Int16(POLLERR | POLLHUP) != 0 else { return nil }
-        return closed(name)
-    }
-}
-
-/// How long a write has been under way, and when that is to be told.
-package struct WriteStall: Sendable {
-    private var began: ContinuousClock.Instant?
-    private var toldAt: ContinuousClock.Instant?
-    private static let patience = Duration.seconds(5)
-    private static let pause = Duration.seconds(60)
-
-    package init() {}
-
-    package mutating func began(at now: ContinuousClock.Instant) { began = now }
-
-    package mutating func ended() {
-        began = nil
-        toldAt = nil
-    }
-
-    /// The seconds that the write has taken, when they are to be told now.
-    package mutating func look(at now: ContinuousClock.Instant) -> Int? {
-        guard let began, now - began >= Self.patience, toldAt.map({ now - $0 >= Self.pause }) ?? true else {
-            return nil
-        }
-        toldAt = now
-        return Int((now - began).components.seconds)
     }
 }

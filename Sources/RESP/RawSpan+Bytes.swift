@@ -37,6 +37,12 @@ extension [UInt8] {
         // Unsafe: the bytes are copied inside the closure.
         self = unsafe span.withUnsafeBytes { unsafe Self($0) }
     }
+
+    /// Adds the bytes of a span.
+    package mutating func append(copying span: RawSpan) {
+        // Unsafe: the bytes are copied inside the closure.
+        unsafe span.withUnsafeBytes { unsafe append(contentsOf: $0) }
+    }
 }
 
 extension RawSpan {

@@ -20,10 +20,10 @@ import Timing
     }
 
     private func line(_ key: [UInt8], value: [UInt8]? = nil) -> String {
-        let bytes = NDJSONHandler.line(
-            expiration(key, value: value), replica: "a", term: 5, token: 1_721_000_000_000_000, attempt: 1,
-            handledAt: 1_767_323_045_680)
-        return String(decoding: bytes, as: UTF8.self)
+        var format = NDJSONFormat(
+            replica: "a", term: 5, token: 1_721_000_000_000_000, handledAt: 1_767_323_045_680)
+        let lines = format.lines(ExpirationBatch(testing: [expiration(key, value: value)]))
+        return String(decoding: lines.bytes, as: UTF8.self)
     }
 
     @Test func anExpirationIsOneGoldenLine() {

@@ -25,7 +25,7 @@ struct CostCommand: AsyncParsableCommand {
 
     private var lapse: String { executable.path }
 
-    private var subjects: [Subject] {
+    private func subjects() throws -> [Subject] {
         var subjects: [Subject] = []
         if let loop = yardsticks.cLoop { subjects.append(.loop("C, hiredis redisGetReply", loop)) }
         if let loop = yardsticks.pythonLoop {
@@ -35,6 +35,7 @@ struct CostCommand: AsyncParsableCommand {
             .follower(lapse), .leader(lapse, concurrency: 1), .leader(lapse, concurrency: 64),
             .sleeper(concurrency: 64),
         ]
+        for handler in ["ndjson", "log"] { subjects.append(try .printer(lapse, handler: handler)) }
         return subjects.filter { subject in only.map { subject.name.contains($0) } ?? true }
     }
 
@@ -42,7 +43,7 @@ struct CostCommand: AsyncParsableCommand {
         Console.show("\(events) keys expiring at once on one server, \(rounds) rounds, medians\n")
         Console.show(BenchRow.header)
         var yardstick: Duration?
-        for subject in subjects {
+        for subject in try subjects() {
             let row = try await measure(subject)
             yardstick = yardstick ?? row.perMillion
             Console.show(row.text(beside: yardstick ?? row.perMillion))
@@ -61,7 +62,7 @@ struct CostCommand: AsyncParsableCommand {
             for _ in 0..<rounds {
                 try await burst.load(events)
                 measured.append(try await Measurement.of(process) { try await burst.release(events) })
-                try await subject.check(process, on: server)
+                try await subject.check(process, on: server, events: events)
             }
             let row = BenchRow(
                 name: subject.name, events: events, processorTimes: measured.map(\.processorTime),

@@ -12,6 +12,8 @@ struct Subject {
     var leads = false
     /// It hears one in so many: its handler takes its time.
     var share = 1
+    /// Reads what it prints.
+    var lines: LineReader?
 
     static func loop(_ name: String, _ command: String, _ first: [String] = []) -> Subject {
         Subject(name: name, command: command, arguments: { first + [$0.host, "\($0.port)"] })
@@ -42,9 +44,24 @@ struct Subject {
         return subject
     }
 
-    static func run(_ url: String, _ concurrency: Int) -> [String] {
+    /// A built-in handler that prints each expiration, into a pipe whose reader checks that each key comes once.
+    static func printer(_ lapse: String, handler: String) throws -> Subject {
+        let lines = try LineReader()
+        let output = handler == "log" ? "2" : "1"
+        var subject = Subject(
+            name: "lapse leader: log -> \(handler) into a pipe", command: "/bin/sh",
+            arguments: { server in
+                // The shell becomes the program, and keeps its process ID.
+                ["-c", "exec \"$0\" \"$@\" \(output)> '\(lines.path)'", lapse] + Self.run(server.url, 64, handler)
+            })
+        subject.leads = true
+        subject.lines = lines
+        return subject
+    }
+
+    static func run(_ url: String, _ concurrency: Int, _ handler: String = "none") -> [String] {
         [
-            "run", "--redis", url, "--handler", "none", "--concurrency", "\(concurrency)", "--admin", "off",
+            "run", "--redis", url, "--handler", handler, "--concurrency", "\(concurrency)", "--admin", "off",
             "--lease-ttl", "2s",
         ]
     }
@@ -56,15 +73,17 @@ struct Subject {
             guard process.isRunning else { throw ThrowawayRedisError(process.output) }
             let clients = try await server.cli("CLIENT", "LIST", "TYPE", "pubsub")
             guard !clients.isEmpty else { return "it has not subscribed" }
-            return leads && !process.output.contains("became leader") ? "it does not lead: \(process.output)" : nil
+            let output = process.output + (lines?.others ?? "")
+            return leads && !output.contains("became leader") ? "it does not lead: \(process.output)" : nil
         }
         try await Task.sleep(for: .seconds(1))
         return process
     }
 
     /// Throws unless the leader has finished everything that the server announced.
-    func check(_ process: ThrowawayProcess, on server: ThrowawayServer) async throws {
+    func check(_ process: ThrowawayProcess, on server: ThrowawayServer, events: Int) async throws {
         guard leads else { return }
+        try await lines?.check(events)
         let burst = ExpirationBurst(server: server)
         try await waitUntil("the progress says that all is handled", within: .seconds(10)) {
             let announced = try await burst.announced()

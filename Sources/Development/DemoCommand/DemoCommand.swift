@@ -43,6 +43,6 @@ struct DemoCommand {
         configuration.leaseTTL = .seconds(2)
         let handler = BuiltInHandler.ndjson.handler(
             .init(replica: configuration.id, logger: logger, onBroken: { _ in _exit(70) }))
-        try await ExpirationProcessor(configuration: configuration, logger: logger, handler: handler).run()
+        try await ExpirationProcessor(configuration: configuration, logger: logger, handling: handler).run()
     }
 }

@@ -1,10 +1,10 @@
-import Foundation
+package import Foundation
 import Glibc
 import Processes
 import Synchronization
 
 /// What has to go when the process exits without a shut-down: running children and directories.
-enum Leftovers {
+package enum Leftovers {
     private struct Contents {
         var children: [ObjectIdentifier: ChildProcess] = [:]
         /// With the descriptor whose lock says that the owner lives.
@@ -24,7 +24,7 @@ enum Leftovers {
     }
 
     /// A fresh directory, readable only by this user: configurations hold passwords and keys.
-    static func makeDirectory(_ purpose: String) throws -> URL {
+    package static func makeDirectory(_ purpose: String) throws -> URL {
         let directory = FileManager.default.temporaryDirectory
             .appending(path: "\(prefix)\(purpose)-\(getpid())-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(

@@ -20,6 +20,31 @@ final class Deadline: Sendable {
         timeoutNanoseconds = timeout.inNanoseconds
     }
 
+    /// Calls handlers round by round: a round in which a handler overran is cancelled, and the next one begins.
+    ///
+    /// - Parameter round: returns true when the term is over, false when a handler overran.
+    static func rounds(
+        _ bell: @Sendable () -> Doorbell, timeout: Duration, _ round: @escaping @Sendable (Deadline) async -> Bool
+    ) async {
+        while !Task.isCancelled {
+            let deadline = Deadline(bell: bell(), timeout: timeout)
+            let isOver = await withTaskGroup(of: Bool?.self) { group in
+                group.addTask { await round(deadline) }
+                group.addTask {
+                    await deadline.passed()
+                    return nil
+                }
+                var isOver = false
+                for await ended in group {
+                    isOver = ended ?? isOver
+                    group.cancelAll()
+                }
+                return isOver
+            }
+            if isOver { return }
+        }
+    }
+
     /// A handler begins.
     func start(_ now: Int64) {
         let (end, isTooLong) = now.addingReportingOverflow(timeoutNanoseconds)

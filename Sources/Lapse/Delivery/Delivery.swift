@@ -15,6 +15,7 @@ package struct Delivery: Sendable {
     func expiration(with value: [UInt8]?) -> Expiration { Expiration(slice, Int(entry.index), value: value) }
 
     package var keyHash: KeyHash { entry.keyHash }
+    var holdsKey: Bool { entry.holdsKey }
     /// From 1.
     package var attempt: Int { Int(entry.attempt) }
     package var key: ExpirationKey { expiration.key }
@@ -36,11 +37,19 @@ package struct Delivery: Sendable {
         return again
     }
 
+    /// The same, and from now on those of its key that come later wait for it: see ``DeliveryMachine/Order``.
+    var holdingKey: Delivery {
+        var holder = self
+        holder.entry.holdsKey = true
+        return holder
+    }
+
     /// The same without its neighbours, whose keys it would keep in memory.
     var alone: Delivery {
         guard !slice.isOfOne else { return self }
         var entry = DeliveryEntry(0, entry.keyHash)
         entry.attempt = self.entry.attempt
+        entry.holdsKey = self.entry.holdsKey
         return Delivery(slice.alone(Int(self.entry.index)), entry)
     }
 }
@@ -53,6 +62,8 @@ struct DeliveryEntry: Sendable {
     var attempt: Int32 = 1
     /// Which of a list's slices is its own.
     var slice: Int32 = 0
+    /// Those of its key that come later wait for it. Where expirations go in the order of their keys, all do.
+    var holdsKey = false
 
     init(_ index: Int, _ keyHash: KeyHash) {
         self.index = Int32(index)

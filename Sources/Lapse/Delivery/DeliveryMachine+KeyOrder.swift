@@ -34,10 +34,15 @@ extension DeliveryMachine {
     /// An expiration of a stretch is to be handled with the others on the list, or behind the others of its key.
     mutating func admit(_ entry: DeliveryEntry, of slice: LogSlice, to list: inout DeliveryList) {
         pendingCount += 1
-        if keys.enter(entry.keyHash) { list.append(entry) } else { wait(Delivery(slice, entry)) }
+        let mayGo =
+            switch order {
+            case .ofKeys: keys.enter(entry.keyHash)
+            case .ofNodes: keys.isEmpty || !keys.contains(entry.keyHash)
+            }
+        if mayGo { list.append(entry) } else { wait(Delivery(slice, entry)) }
     }
 
-    private mutating func wait(_ delivery: Delivery) {
+    mutating func wait(_ delivery: Delivery) {
         let room = waiting.roomBehindKey
         guard let oldest = keys.wait(waiting.enter(delivery), room: room) else { return }
         waiting.leave(oldest)
@@ -58,9 +63,22 @@ extension DeliveryMachine {
     /// Up to `limit` expirations that may be handled now. Retries have every second turn: however many are due, they do not keep
     /// from the lanes what has not been tried yet.
     mutating func takeReady(_ limit: Int) -> DeliveryList {
-        guard !due.isEmpty else { return ready.take(limit) }
+        guard !due.isEmpty else { return takeFresh(limit) }
         isTurnOfDue.toggle()
-        return isTurnOfDue || ready.isEmpty ? due.take(limit) : ready.take(limit)
+        // In the order of the nodes a batch has no room for one that is tried again: it would fail with it.
+        return isTurnOfDue || ready.isEmpty ? due.take(order == .ofNodes ? 1 : limit) : takeFresh(limit)
+    }
+
+    /// In the order of the nodes it may have been taken up before another of its key failed: then it waits for that one.
+    private mutating func takeFresh(_ limit: Int) -> DeliveryList {
+        let list = ready.take(limit)
+        guard order == .ofNodes, !keys.isEmpty else { return list }
+        var free = DeliveryList(reserving: list.count)
+        for delivery in list {
+            if delivery.holdsKey || !keys.contains(delivery.keyHash) { free.append(delivery) } else { wait(delivery) }
+        }
+        countGivenUp()
+        return free
     }
 
     // MARK: - What lanes had in hand
@@ -69,7 +87,7 @@ extension DeliveryMachine {
     package mutating func finish(_ delivery: Delivery, as outcome: Tally.Outcome = .handled) {
         if let cursor = delivery.slice.cursorIndex { cursors.finish(delivery.ordinal, at: cursor, as: outcome) }
         handedOut -= 1
-        leave(delivery.keyHash)
+        leave(delivery.keyHash, delivery.holdsKey)
     }
 
     /// These of a list have been handled, bit by bit.
@@ -84,7 +102,7 @@ extension DeliveryMachine {
                 cursors.finish(slice.ordinals(first..<first + stretch.count), at: cursor)
             }
             for index in stretch {
-                leave(list.entry(index).keyHash)
+                leave(list.entry(index).keyHash, list.entry(index).holdsKey)
                 rest &= rest - 1
             }
         }
@@ -97,10 +115,18 @@ extension DeliveryMachine {
     }
 
     /// One of the key is done with: the next one is ready.
-    mutating func leave(_ key: KeyHash) {
+    mutating func leave(_ key: KeyHash, _ heldKey: Bool) {
         pendingCount -= 1
-        guard let next = keys.leave(key) else { return }
+        guard order == .ofKeys || heldKey, let next = keys.leave(key) else { return }
         waiting.leave(next)
-        ready.append(next)
+        ready.append(next.holdingKey)
+    }
+
+    /// One has failed. In the order of the nodes it is from now on alone on its way, and later ones of its key wait for it.
+    ///
+    /// - Returns: nil when it waits behind another one of its key that has failed.
+    mutating func hold(_ delivery: Delivery) -> Delivery? {
+        if order == .ofKeys || delivery.holdsKey { return delivery }
+        return keys.enter(delivery.keyHash) ? delivery.holdingKey : nil
     }
 }

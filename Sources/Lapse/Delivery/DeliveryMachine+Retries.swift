@@ -6,7 +6,13 @@ extension DeliveryMachine {
     @discardableResult
     package mutating func retry(_ delivery: Delivery, at due: Duration) -> Bool {
         guard waiting.hasRoom else { return false }
-        delay(delivery.again, to: due)
+        guard let holder = hold(delivery.again) else {
+            handedOut -= 1
+            wait(delivery.again)
+            countGivenUp()
+            return true
+        }
+        delay(holder, to: due)
         return true
     }
 
@@ -16,7 +22,7 @@ extension DeliveryMachine {
             givenUp.append(delivery)
             countGivenUp()
             handedOut -= 1
-            return leave(delivery.keyHash)
+            return leave(delivery.keyHash, delivery.holdsKey)
         }
         delay(delivery, to: due)
     }

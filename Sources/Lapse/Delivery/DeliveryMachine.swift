@@ -22,8 +22,18 @@ package struct DeliveryMachine {
         package var surplus: [Delivery] = []
     }
 
+    /// In which order expirations go to handlers.
+    package enum Order: Sendable {
+        /// Many at once, those of one key one after the other.
+        case ofKeys
+        /// A batch of one node after the other, in the order in which it announced them; a key may occur twice in a batch. Only what is
+        /// to be tried again, and what comes later of its key, goes alone.
+        case ofNodes
+    }
+
     let logs: LogSet
     let filter: KeyFilter
+    let order: Order
     /// The most expirations that are ready to be handed out: what may be handled at once. What waits has bounds of its own, see
     /// ``WaitingRoom``, and holds up nothing else.
     let readyLimit: Int
@@ -79,10 +89,12 @@ package struct DeliveryMachine {
     var writes: UInt64 = 0
 
     package init(
-        logs: LogSet, filter: KeyFilter, lanes: Int, bounds: WaitingRoom.Bounds = .init(), readyLimit: Int? = nil
+        logs: LogSet, filter: KeyFilter, lanes: Int, order: Order = .ofKeys, bounds: WaitingRoom.Bounds = .init(),
+        readyLimit: Int? = nil
     ) {
         self.logs = logs
         self.filter = filter
+        self.order = order
         self.bounds = bounds
         waiting = WaitingRoom(bounds)
         self.readyLimit = readyLimit ?? max(1024, lanes * 16)

@@ -73,13 +73,13 @@ package final class Dispatcher: Sendable {
     package let bell: Doorbell
 
     package init(
-        logs: LogSet, filter: KeyFilter, lanes: Int, bell: Doorbell, listeners: Listeners,
-        bounds: WaitingRoom.Bounds = .init()
+        logs: LogSet, filter: KeyFilter, lanes: Int, order: DeliveryMachine.Order = .ofKeys, bell: Doorbell,
+        listeners: Listeners, bounds: WaitingRoom.Bounds = .init()
     ) {
         self.filter = filter
         self.bell = bell
         self.listeners = listeners
-        let machine = DeliveryMachine(logs: logs, filter: filter, lanes: lanes, bounds: bounds)
+        let machine = DeliveryMachine(logs: logs, filter: filter, lanes: lanes, order: order, bounds: bounds)
         state = Mutex(State(machine: machine, schedule: LaneSchedule(lanes: lanes)))
     }
 

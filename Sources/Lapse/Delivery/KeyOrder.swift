@@ -12,6 +12,9 @@ struct KeyOrder {
     /// Whether anything waits.
     var isAnyAwaited: Bool { !queues.isEmpty }
 
+    /// Whether none is on its way.
+    var isEmpty: Bool { count == 0 }
+
     func contains(_ key: KeyHash) -> Bool { table[slot(of: key.number)] != 0 }
 
     /// Whether none of its key is on its way; else it is to ``wait(_:room:)``.

@@ -15,7 +15,7 @@ package struct Lane: Sendable {
     /// What lanes share.
     package struct Dependencies: Sendable {
         var dispatcher: Dispatcher
-        var handler: ExpirationHandler
+        var handler: Handling
         var timeout: Duration
         var retries: RetryPolicy
         var deadLetters: DeadLetters
@@ -31,33 +31,19 @@ package struct Lane: Sendable {
 
     private let number: Int
     private let dependencies: Dependencies
+    private let handler: ExpirationHandler
     private let term: Term
 
     package init(_ number: Int, dependencies: Dependencies, term: Term) {
         self.number = number
+        handler = dependencies.handler.ofOne
         self.dependencies = dependencies
         self.term = term
     }
 
     /// Handles expirations until the term ends.
     package func serve() async {
-        while !Task.isCancelled {
-            let deadline = Deadline(bell: dependencies.clock(), timeout: dependencies.timeout)
-            let isOver = await withTaskGroup(of: Bool?.self) { round in
-                round.addTask { await self.round(deadline) }
-                round.addTask {
-                    await deadline.passed()
-                    return nil
-                }
-                var isOver = false
-                for await ended in round {
-                    isOver = ended ?? isOver
-                    round.cancelAll()
-                }
-                return isOver
-            }
-            if isOver { return }
-        }
+        await Deadline.rounds(dependencies.clock, timeout: dependencies.timeout) { await round($0) }
     }
 
     /// Returns true when the term is over, false when a handler overran.
@@ -127,7 +113,7 @@ package struct Lane: Sendable {
     ) async -> ClockGlance {
         deadline.start(began)
         do {
-            try await dependencies.handler(expiration, HandlerContext(round: round, index: index))
+            try await handler(expiration, HandlerContext(round: round, index: index))
         } catch {
             return await failed(round.batch.deliveries[index], error, overran: deadline.stop(), began)
         }
@@ -147,37 +133,39 @@ package struct Lane: Sendable {
             dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
             return SystemClock.glance()
         }
-        failed(
+        dependencies.failed(
             delivery,
             overran ? "timed out after \(dependencies.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
         return SystemClock.glance()
     }
+}
 
-    private func failed(_ delivery: Delivery, _ error: String) {
+extension Lane.Dependencies {
+    /// A handler has failed with one: it is tried again, or for the last time it was.
+    func failed(_ delivery: Delivery, _ error: String) {
         let metadata: Logger.Metadata = [
             "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": .stringConvertible(delivery.attempt),
             "error": "\(error)",
         ]
-        dependencies.logger.warning("handler failed", metadata: metadata)
-        dependencies.metrics.failed()
-        if let wait = dependencies.retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) {
-            let due = SystemClock.read().monotonic + wait
-            if dependencies.dispatcher.handBack({ $0.retry(delivery, at: due) }) {
-                dependencies.metrics.retried()
-            } else {
-                bury(delivery, "\(error) (not tried again: too many wait for that)")
-            }
+        logger.warning("handler failed", metadata: metadata)
+        metrics.failed()
+        guard let wait = retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) else {
+            return bury(delivery, error)
+        }
+        let due = SystemClock.read().monotonic + wait
+        if dispatcher.handBack({ $0.retry(delivery, at: due) }) {
+            metrics.retried()
         } else {
-            bury(delivery, error)
+            bury(delivery, "\(error) (not tried again: too many wait for that)")
         }
     }
 
     private func bury(_ delivery: Delivery, _ error: String) {
-        if dependencies.deadLetters.bury(delivery, error: error) { dependencies.buried(delivery) }
+        // Until it lies there, those of its key that come later wait.
+        let delivery = dispatcher.handBack { $0.hold(delivery) } ?? delivery
+        if deadLetters.bury(delivery, error: error) { buried(delivery) }
     }
-}
 
-extension Lane.Dependencies {
     /// The dead letters have it, and its key may go on.
     func buried(_ delivery: Delivery) {
         metrics.deadLettered()
@@ -197,7 +185,7 @@ extension Lane.Dependencies {
         handler: @escaping ExpirationHandler
     ) {
         self.init(
-            dispatcher: dispatcher, handler: handler, timeout: timeout, retries: RetryPolicy(retries: 0),
+            dispatcher: dispatcher, handler: .one(handler), timeout: timeout, retries: RetryPolicy(retries: 0),
             deadLetters: DeadLetters(stream: nil, logger: logger, bell: Doorbell(on: clock)),
             metrics: ProcessorMetrics(), logger: logger,
             fencedOut: {}, companions: nil, clock: { Doorbell(on: clock) })

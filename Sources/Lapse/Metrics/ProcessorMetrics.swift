@@ -63,6 +63,19 @@ final class ProcessorMetrics: Sendable {
         }
         handlerTook(nanoseconds)
     }
+    /// Once for each batch: its time is that of the whole.
+    func handled(_ deliveries: DeliveryList, in nanoseconds: Int64) {
+        guard isExported else { return }
+        for index in deliveries.indices {
+            switch deliveries.expiration(index).origin {
+            case .live: live.increment()
+            case .takeover: takenOver.increment()
+            case .repair: repaired.increment()
+            case .reconcile: reconciled.increment()
+            }
+        }
+        handlerTook(nanoseconds)
+    }
     func failed() { failures.increment() }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }

@@ -25,7 +25,7 @@ public final class ExpirationProcessor: Service {
     public typealias Configuration = ProcessorConfiguration
 
     let configuration: Configuration
-    let handler: ExpirationHandler
+    let handler: Handling
     let logger: Logger
     private let changes = Broadcast<LeadershipChange>()
     private let gapsHeard = Broadcast<Gap>()
@@ -44,7 +44,33 @@ public final class ExpirationProcessor: Service {
         configuration: Configuration, logger: Logger = Logger(label: "lapse"), handler: @escaping ExpirationHandler
     ) {
         self.configuration = configuration
-        self.handler = handler
+        self.handler = .one(handler)
+        self.logger = logger
+    }
+
+    /// A processor that hands over many expirations at once; nothing happens before ``run()``.
+    ///
+    /// ```swift
+    /// let processor = ExpirationProcessor.inBatches(configuration: configuration) { batch, context in
+    ///     try await database.transaction { for expiration in batch { try await $0.release(expiration) } }
+    ///     return .handled
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - configuration: how it runs; checked by ``run()``. Its concurrency has no meaning here: one batch is handled at a time. With
+    ///     companion rules a batch holds one expiration.
+    ///   - logger: where its lines go.
+    ///   - handler: handles up to ``ExpirationBatch/limit`` expirations of one node, see ``BatchHandler``.
+    public static func inBatches(
+        configuration: Configuration, logger: Logger = Logger(label: "lapse"), handler: @escaping BatchHandler
+    ) -> ExpirationProcessor {
+        ExpirationProcessor(configuration: configuration, logger: logger, handling: .batches(handler))
+    }
+
+    package init(configuration: Configuration, logger: Logger, handling: Handling) {
+        self.configuration = configuration
+        self.handler = handling
         self.logger = logger
     }
 

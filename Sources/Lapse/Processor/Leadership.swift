@@ -50,7 +50,11 @@ struct Leadership: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask(executorPreference: executor) { await lane.writeDeadLetters(term) }
             group.addTask(executorPreference: executor) { await lane.deadLetters.check() }
-            for number in 0..<lanes { group.addTask { await Lane(number, dependencies: lane, term: term).serve() } }
+            if case .batches(let handler) = lane.handler {
+                group.addTask { await BatchLane(handler, dependencies: lane, term: term).serve() }
+            } else {
+                for number in 0..<lanes { group.addTask { await Lane(number, dependencies: lane, term: term).serve() } }
+            }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }
             group.addTask(executorPreference: executor) { await sayWhetherWhole(term) }

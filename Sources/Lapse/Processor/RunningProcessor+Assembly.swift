@@ -27,7 +27,7 @@ extension RunningProcessor {
             filter: KeyFilter(
                 match: configuration.match, ignore: configuration.ignore,
                 databases: Self.databases(configuration, deployment), companions: rules.isEmpty ? nil : rules),
-            lanes: configuration.concurrency, bell: Doorbell(on: threads.control.any()),
+            lanes: configuration.concurrency, order: handler.order, bell: Doorbell(on: threads.control.any()),
             listeners: .init(
                 hole: { holes.continuation.yield($0) },
                 ignored: { [account, metrics] node, count in

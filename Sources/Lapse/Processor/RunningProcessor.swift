@@ -27,7 +27,7 @@ final class RunningProcessor: Sendable {
     let deployment: Deployment
     let threads: ProcessorThreads
     let logger: Logger
-    let handler: ExpirationHandler
+    let handler: Handling
     let changes: Broadcast<LeadershipChange>
     let gaps: Broadcast<Gap>
     let commands: NodeDirectory
@@ -56,7 +56,7 @@ final class RunningProcessor: Sendable {
 
     init(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, _ threads: ProcessorThreads,
-        changes: Broadcast<LeadershipChange>, gaps: Broadcast<Gap>, logger: Logger, handler: @escaping ExpirationHandler
+        changes: Broadcast<LeadershipChange>, gaps: Broadcast<Gap>, logger: Logger, handler: Handling
     ) {
         self.configuration = configuration
         self.deployment = deployment
@@ -65,7 +65,8 @@ final class RunningProcessor: Sendable {
         self.changes = changes
         self.gaps = gaps
         self.logger = logger
-        self.handler = handler
+        // The value of each key is read before it is handled: they go one by one.
+        self.handler = configuration.companions.isEmpty ? handler : .one(handler.ofOne)
         commands = NodeDirectory(settings: deployment.settings, on: threads.control)
         sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: threads.control)
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)

@@ -1,0 +1,40 @@
+/// Whole lines, one behind the other.
+package struct Lines: Sendable {
+    package private(set) var bytes: [UInt8] = []
+    /// Where each ends.
+    private var ends: [Int] = []
+
+    package init(reserving count: Int = 0, bytes size: Int = 0) {
+        bytes.reserveCapacity(size)
+        ends.reserveCapacity(count)
+    }
+
+    /// One line.
+    package init(_ line: [UInt8]) {
+        bytes = line
+        ends = [line.count]
+    }
+
+    package var count: Int { ends.count }
+
+    /// Adds what one line consists of, with its newline.
+    package mutating func append(_ write: (inout [UInt8]) -> Void) {
+        write(&bytes)
+        ends.append(bytes.count)
+    }
+
+    /// How many whole lines so many bytes are.
+    func whole(in offset: Int) -> Int {
+        // They are looked at from their end: nearly always all of them have been written.
+        var count = ends.count
+        while count > 0, ends[count - 1] > offset { count -= 1 }
+        return count
+    }
+
+    /// Where the line ends in the middle of which so many bytes end.
+    func end(after offset: Int) -> Int {
+        let whole = whole(in: offset)
+        let begin = whole == 0 ? 0 : ends[whole - 1]
+        return begin == offset ? offset : ends[whole]
+    }
+}

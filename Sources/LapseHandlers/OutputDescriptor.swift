@@ -1,0 +1,70 @@
+import Glibc
+
+/// A file descriptor to write to, without a wait where that can be had.
+struct OutputDescriptor: Sendable {
+    enum Result: Equatable {
+        case wrote(Int)
+        /// Nothing more for now.
+        case full
+        case broken(String)
+    }
+
+    /// As it was given.
+    private let original: Int32
+    /// What is written to.
+    private let descriptor: Int32
+    private let isSocket: Bool
+    /// Whether a write never waits.
+    let isPatient: Bool
+
+    /// A pipe is opened anew: whether writes wait belongs to the open file, which other processes may share.
+    init(_ original: Int32) {
+        self.original = original
+        var facts = stat()
+        let kind = unsafe fstat(original, &facts) == 0 ? facts.st_mode & S_IFMT : 0
+        isSocket = kind == S_IFSOCK
+        let anew =
+            kind == S_IFIFO
+            ? unsafe open("/proc/self/fd/\(original)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1
+        descriptor = anew >= 0 ? anew : original
+        isPatient = isSocket || anew >= 0
+    }
+
+    private static let sendFlags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+
+    func close() { if descriptor != original { _ = Glibc.close(descriptor) } }
+
+    /// Writes what fits.
+    func write(_ bytes: ArraySlice<UInt8>) -> Result {
+        while true {
+            let count = unsafe bytes.withUnsafeBytes { bytes in
+                isSocket
+                    ? unsafe send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
+                    : unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+            }
+            if count >= 0 { return .wrote(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .full
+            case EPIPE: return .broken("is closed: its reader has ended")
+            case EBADF: return .broken("is closed")
+            default: return .broken("cannot be written: \(unsafe String(cString: strerror(errno)))")
+            }
+        }
+    }
+
+    /// Waits until something fits, for at most a tenth of a second.
+    func awaitRoom() {
+        var interest = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&interest, 1, 100)
+    }
+
+    /// Why nothing more can be written, as far as can be told without writing.
+    var trouble: String? {
+        let mode = fcntl(original, F_GETFL)
+        guard mode >= 0, mode & O_ACCMODE != O_RDONLY else { return "is closed" }
+        var interest = pollfd(fd: original, events: 0, revents: 0)
+        guard unsafe poll(&interest, 1, 0) > 0, interest.revents & Int16(POLLERR | POLLHUP) != 0 else { return nil }
+        return "is closed: its reader has ended"
+    }
+}
