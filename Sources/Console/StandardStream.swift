@@ -10,8 +10,12 @@ package enum StandardStream: Int32, Sendable {
 
     /// Returns false when it is no longer read.
     @discardableResult
-    package func write(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
+    package func write(_ bytes: [UInt8]) -> Bool { write(bytes[...]) }
+
+    /// The same for some of an array.
+    @discardableResult
+    package func write(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(rawValue, $0.baseAddress, $0.count) }
             if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return false }

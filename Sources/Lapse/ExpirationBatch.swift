@@ -51,7 +51,7 @@ public struct BatchContext: Sendable {
     /// For the handler's own lines; carries the term.
     public var logger: Logger {
         var logger = base
-        logger[metadataKey: "term"] = "\(term)"
+        logger[metadataKey: "term"] = .stringConvertible(term)
         return logger
     }
 

@@ -19,7 +19,7 @@ public struct HandlerContext: Sendable {
         var logger = round.logger
         logger[metadataKey: "key"] = "\(delivery.key)"
         logger[metadataKey: "node"] = "\(delivery.node)"
-        logger[metadataKey: "term"] = "\(term)"
+        logger[metadataKey: "term"] = .stringConvertible(term)
         return logger
     }
 

@@ -39,7 +39,8 @@ struct RunCommand: AsyncParsableCommand {
             election: ElectionConfiguration(
                 name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL), logger: logger)
         if let store = configuration.store { try await options.check(store, configuration.name) }
-        try await RunningService(configuration, handler: handler, admin: admin, logger: logger).run()
+        let format = try values(LogLines.format) ?? .text
+        try await RunningService(configuration, handler: handler, admin: admin, logger: logger, format: format).run()
     }
 }
 
@@ -49,8 +50,12 @@ struct RunningService {
     private let handler: BuiltInHandler
     private let admin: AdminAddress
     private let logger: Logger
+    private let format: LogFormat
 
-    init(_ configuration: ProcessorConfiguration, handler: BuiltInHandler, admin: AdminAddress, logger: Logger) {
+    init(
+        _ configuration: ProcessorConfiguration, handler: BuiltInHandler, admin: AdminAddress, logger: Logger,
+        format: LogFormat
+    ) {
         var configuration = configuration
         configuration.onOverrun = { term in
             let error = LapseError.handlerOverran(term: term)
@@ -61,6 +66,7 @@ struct RunningService {
         self.handler = handler
         self.admin = admin
         self.logger = logger
+        self.format = format
     }
 
     func run() async throws {
@@ -68,7 +74,10 @@ struct RunningService {
         if admin != .off { MetricsSystem.bootstrap(registry) }
         let ending = Ending()
         let handling = handler.handler(
-            .init(replica: configuration.id, logger: logger, onBroken: { ending.begin(because: Failure($0)) }))
+            .init(
+                replica: configuration.id, logger: logger,
+                log: logger.logLevel <= .info ? HandledLines(format) : nil,
+                putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
         let processor = ExpirationProcessor(
             configuration: configuration, logger: logger, handling: handling)
         // The last one stops first: while the processor drains, its metrics can still be read.

@@ -10,14 +10,22 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         /// This replica's id.
         package var replica: String
         package var logger: Logger
+        /// How the log's lines look; nil for those of the logger.
+        package var log: (any HandledLineFormat)?
+        /// Where they go.
+        package var putLog: @Sendable (ArraySlice<UInt8>) -> Void
         /// Called once, when the output of a handler is gone: the process has nothing to live for.
         package var onBroken: @Sendable (LineOutput.Broken) -> Void
 
         package init(
-            replica: String, logger: Logger, onBroken: @escaping @Sendable (LineOutput.Broken) -> Void
+            replica: String, logger: Logger, log: (any HandledLineFormat)? = nil,
+            putLog: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in },
+            onBroken: @escaping @Sendable (LineOutput.Broken) -> Void
         ) {
             self.replica = replica
             self.logger = logger
+            self.log = log
+            self.putLog = putLog
             self.onBroken = onBroken
         }
     }
@@ -26,8 +34,8 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         switch self {
         case .none: return .one { _, _ in }
         case .log:
-            let handler = LoggingHandler()
-            return .one { try await handler($0, $1) }
+            let handler = LoggingHandler(dependencies.log, put: dependencies.putLog)
+            return .batches { try await handler($0, $1) }
         case .ndjson:
             let output = LineOutput(
                 onBroken: dependencies.onBroken,

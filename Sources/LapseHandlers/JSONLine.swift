@@ -16,14 +16,21 @@ package struct JSONLine {
         bytes.append(UInt8(ascii: "{"))
     }
 
-    /// One more line behind others.
-    init(behind lines: consuming [UInt8]) {
-        bytes = lines
-        bytes.append(UInt8(ascii: "{"))
-    }
-
     /// Some fields alone, for ``add(written:)``.
     private init() { bytes = [] }
+
+    /// Writes one more line behind others, in place.
+    ///
+    /// - Parameter lines: taken while the line is written, so that they need not be copied.
+    static func append(to lines: inout [UInt8], _ add: (inout JSONLine) -> Void) {
+        var line = JSONLine()
+        swap(&line.bytes, &lines)
+        line.bytes.append(UInt8(ascii: "{"))
+        add(&line)
+        line.bytes.append(UInt8(ascii: "}"))
+        line.bytes.append(UInt8(ascii: "\n"))
+        swap(&line.bytes, &lines)
+    }
 
     /// Fields that many lines have.
     static func fields(_ add: (inout JSONLine) -> Void) -> [UInt8] {

@@ -23,6 +23,18 @@ package struct Lines: Sendable {
         ends.append(bytes.count)
     }
 
+    /// Whole lines together, as many as fit into so many bytes, or one that does not.
+    func parts(upTo limit: Int) -> [(count: Int, bytes: ArraySlice<UInt8>)] {
+        var parts: [(count: Int, bytes: ArraySlice<UInt8>)] = []
+        var (begin, first) = (0, 0)
+        for (index, end) in ends.enumerated() where end - begin > limit && index > first {
+            parts.append((index - first, bytes[begin..<ends[index - 1]]))
+            (begin, first) = (ends[index - 1], index)
+        }
+        if first < count { parts.append((count - first, bytes[begin...])) }
+        return parts
+    }
+
     /// How many whole lines so many bytes are.
     func whole(in offset: Int) -> Int {
         // They are looked at from their end: nearly always all of them have been written.

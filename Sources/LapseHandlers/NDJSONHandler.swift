@@ -57,21 +57,18 @@ package struct NDJSONFormat {
     }
 
     private mutating func write(_ expiration: Expiration, attempt: Int, to bytes: inout [UInt8]) {
-        // Moved and not copied.
-        let before = bytes
-        bytes = []
-        var line = JSONLine(behind: before)
-        expiration.withKey { line.add("key", otherwise: "keyBase64", $0) }
-        line.add("database", expiration.database)
-        line.add(written: text(of: expiration))
-        line.add("ordinal", expiration.ordinal)
-        line.add("origin", expiration.origin.rawValue)
-        line.add(written: middle)
-        line.add("attempt", attempt)
-        line.add("receivedAt", plain: received.text(Int64(clamping: expiration.receivedMilliseconds)))
-        line.add(written: end)
-        if let value = expiration.value { line.add("value", otherwise: "valueBase64", value) }
-        bytes = line.finish()
+        JSONLine.append(to: &bytes) { line in
+            expiration.withKey { line.add("key", otherwise: "keyBase64", $0) }
+            line.add("database", expiration.database)
+            line.add(written: text(of: expiration))
+            line.add("ordinal", expiration.ordinal)
+            line.add("origin", expiration.origin.rawValue)
+            line.add(written: middle)
+            line.add("attempt", attempt)
+            line.add("receivedAt", plain: received.text(Int64(clamping: expiration.receivedMilliseconds)))
+            line.add(written: end)
+            if let value = expiration.value { line.add("value", otherwise: "valueBase64", value) }
+        }
     }
 
     private mutating func text(of expiration: Expiration) -> [UInt8] {

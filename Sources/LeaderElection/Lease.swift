@@ -70,6 +70,8 @@ public final class Lease: Sendable {
 
 /// The lease has run out or was given up.
 public struct LeaseLapsed: Error, Sendable, CustomStringConvertible {
+    package init() {}
+
     /// One line for logs.
     public var description: String { "the lease has lapsed" }
 }

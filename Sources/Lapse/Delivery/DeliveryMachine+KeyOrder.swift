@@ -119,7 +119,8 @@ extension DeliveryMachine {
         pendingCount -= 1
         guard order == .ofKeys || heldKey, let next = keys.leave(key) else { return }
         waiting.leave(next)
-        ready.append(next.holdingKey)
+        // What waited behind one that had failed goes alone, as that did.
+        if order == .ofNodes { due.append(next.holdingKey) } else { ready.append(next) }
     }
 
     /// One has failed. In the order of the nodes it is from now on alone on its way, and later ones of its key wait for it.

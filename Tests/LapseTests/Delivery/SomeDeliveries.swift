@@ -19,10 +19,10 @@ extension Delivery {
 
 extension DeliveryMachine {
     /// One that leads, without logs: what it hands out is what a test admits.
-    static func leading(_ bounds: WaitingRoom.Bounds = .init()) -> DeliveryMachine {
+    static func leading(_ bounds: WaitingRoom.Bounds = .init(), order: Order = .ofKeys) -> DeliveryMachine {
         var machine = DeliveryMachine(
             logs: LogSet(limitBytes: 1 << 20, limitAge: .seconds(60)),
-            filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 1, bounds: bounds)
+            filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 1, order: order, bounds: bounds)
         machine.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
         return machine
     }

@@ -1,0 +1,111 @@
+import LeaderElection
+import Logging
+import NIOPosix
+import Synchronization
+import Testing
+import ThrowawayRedis
+import Timing
+
+@testable import Lapse
+@testable import RedisClient
+
+/// Between a dispatcher and a batch handler.
+@Suite(.timeLimit(.minutes(1)))
+struct BatchLaneTests {
+    private struct Refused: Error {}
+
+    private static let loops = MultiThreadedEventLoopGroup.singleton
+    private let nodes = [
+        NodeAddress(host: "10.0.0.1", port: 6379), NodeAddress(host: "10.0.0.2", port: 6379),
+    ]
+    private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
+
+    private func dispatcher() -> Dispatcher {
+        let dispatcher = Dispatcher(
+            logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 3, order: .ofNodes,
+            bell: Doorbell(on: Self.loops.next()),
+            listeners: .init(hole: { _ in }, ignored: { _, _ in }, doubtful: { _ in }))
+        for node in nodes { dispatcher.update { $0.note(.oneMaster(at: node)) } }
+        return dispatcher
+    }
+
+    private func term(_ lease: Lease) -> Term {
+        let claim = Claim(name: "test", id: "test", value: "test:1", ttl: .seconds(8), rules: "")
+        return Term(number: 1, token: FencingToken(rawValue: 1), lease: lease, claim: claim)
+    }
+
+    private func serve(
+        _ dispatcher: Dispatcher, retries: Int = 0, lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))),
+        _ handler: @escaping BatchHandler
+    ) -> Task<Void, Never> {
+        var dependencies = Lane.Dependencies(
+            dispatcher: dispatcher, timeout: .seconds(30), logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() },
+            clock: Self.loops.next(), handler: { _, _ in })
+        dependencies.retries = RetryPolicy(retries: retries, first: .milliseconds(1), cap: .milliseconds(1))
+        let lane = BatchLane(handler, dependencies: dependencies, term: term(lease))
+        dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        return Task { await lane.serve() }
+    }
+
+    @Test func aBatchHoldsOneNodesExpirationsInTheirOrderAndAKeyTwice() async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "a", "c"])
+        let dispatcher = dispatcher()
+        let batches = Mutex<[[String]]>([])
+        let serving = serve(dispatcher) { batch, _ in
+            batches.withLock { $0.append(batch.map { "\($0.key)" }) }
+            return .handled
+        }
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 4) ? nil : "not yet"
+        }
+        #expect(batches.withLock { $0 } == [["a", "b", "a", "c"]])
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
+    @Test func whatFailsIsTriedAgainAloneAndHoldsUpOnlyItsKey() async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "c"])
+        let dispatcher = dispatcher()
+        let calls = Mutex<[[String]]>([])
+        let serving = serve(dispatcher, retries: 3) { batch, _ in
+            let isFirst = calls.withLock { calls in
+                calls.append(batch.indices.map { "\(batch[$0].key)\(batch.attempt(at: $0))" })
+                return calls.count == 1
+            }
+            var result = BatchResult()
+            if isFirst { result.fail(1, Refused()) }
+            return result
+        }
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            _ = dispatcher.watch(now: SystemClock.read().monotonic)
+            return dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
+        }
+        #expect(calls.withLock { $0 } == [["a1", "b1", "c1"], ["b2"]])
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
+    @Test("row 7: stopped for longer than the lease in the middle of a batch: what had no effect is the next leader's")
+    func aLeaseThatRunsOutInABatch() async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "c"])
+        let dispatcher = dispatcher()
+        let lease = Lease(until: SystemClock.read().advanced(by: .seconds(60)))
+        let effects = Mutex<[String]>([])
+        let serving = serve(dispatcher, retries: 3, lease: lease) { batch, context in
+            for (index, expiration) in batch.enumerated() {
+                guard context.isLeading else {
+                    return BatchResult(handledUpTo: index, of: batch.count, error: CancellationError())
+                }
+                effects.withLock { $0.append("\(expiration.key)") }
+                if index == 0 { lease.end() }
+            }
+            return .handled
+        }
+        try await waitUntil("the rest waits", within: .seconds(20), every: .milliseconds(1)) {
+            dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3, pending: [2, 3]) ? nil : "not yet"
+        }
+        #expect(effects.withLock { $0 } == ["a"])
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+}
