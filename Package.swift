@@ -125,7 +125,8 @@ let package = Package(
             name: "ThrowawayStores", dependencies: ["Processes", "ThrowawayRedis"],
             path: "Sources/Development/ThrowawayStores", swiftSettings: rules),
         // Output, log lines and signals of the commands.
-        .target(name: "Console", dependencies: ["Lapse", "LapseHandlers", "RESP", "Timing", logging], swiftSettings: rules),
+        .target(
+            name: "Console", dependencies: ["Lapse", "LapseHandlers", "RESP", "Timing", logging], swiftSettings: rules),
         .target(
             name: "Demonstration", dependencies: ["Console", "ThrowawayRedis"],
             path: "Sources/Development/Demonstration", swiftSettings: rules),

@@ -2,55 +2,84 @@ package import Lapse
 package import LapseHandlers
 import Logging
 import RESP
+import Synchronization
 import Timing
 
 /// The log's lines for the expirations of a batch, as ``LogLine`` would print each: what they have in common is written once and copied.
-package struct HandledLines: HandledLineFormat {
+package final class HandledLines: HandledLineFormat {
+    /// What stands around a key.
+    private struct Frame {
+        var node: String
+        var origin: Origin
+        var term: UInt64
+        /// It begins with the time, or nearly so.
+        var before: [UInt8]
+        var placeOfTime: Int
+        var after: [UInt8]
+    }
+
     private let format: LogFormat
+    /// The last one: nearly always the next batch has the same.
+    private let known = Mutex<Frame?>(nil)
 
     package init(_ format: LogFormat) { self.format = format }
 
     package func lines(_ batch: ExpirationBatch, term: UInt64, at milliseconds: Int64) -> Lines {
         let time = UTCTime(milliseconds: milliseconds)
         var lines = Lines(reserving: batch.count, bytes: batch.count * 160)
-        // Around the key, for the node and the origin of the expiration before.
-        var around: (node: String, origin: Origin, before: [UInt8], after: [UInt8])?
+        var last: Expiration?
+        var frame: Frame?
         for expiration in batch {
-            let (node, origin) = (expiration.node, expiration.origin)
-            if around?.node != node || around?.origin != origin {
-                around = split(time, node, origin, term)
-            }
-            guard let around, expiration.withKey({ Self.isPlain($0) }) else {
-                let whole = line(time, key: expiration.key.description, node, origin, term)
+            if last.map({ !$0.isBeside(expiration) }) ?? true { frame = self.frame(time, expiration, term) }
+            last = expiration
+            guard let frame, expiration.withKey(Self.isPlain) else {
+                let whole = line(time, key: expiration.key.description, expiration, term)
                 lines.append { $0 += whole }
                 continue
             }
             lines.append { bytes in
-                bytes.append(contentsOf: around.before)
+                bytes.append(contentsOf: frame.before)
                 expiration.withKey { bytes.append(copying: $0) }
-                bytes.append(contentsOf: around.after)
+                bytes.append(contentsOf: frame.after)
             }
         }
         return lines
     }
 
-    private func line(_ time: UTCTime, key: String, _ node: String, _ origin: Origin, _ term: UInt64) -> [UInt8] {
+    private func line(_ time: UTCTime, key: String, _ expiration: Expiration, _ term: UInt64) -> [UInt8] {
         let line = LogLine(
             time: time, level: .info, message: "expiration handled",
-            facts: [("key", key), ("node", node), ("origin", origin.rawValue), ("term", "\(term)")],
-            numbers: ["term"])
+            facts: [
+                ("key", key), ("node", expiration.node), ("origin", expiration.origin.rawValue), ("term", "\(term)"),
+            ], numbers: ["term"])
         return format == .text ? line.text : line.json
     }
 
+    private func frame(_ time: UTCTime, _ expiration: Expiration, _ term: UInt64) -> Frame? {
+        let (node, origin) = (expiration.node, expiration.origin)
+        return known.withLock { known in
+            if known?.node != node || known?.origin != origin || known?.term != term {
+                known = made(time, expiration, term)
+            }
+            guard var frame = known else { return nil }
+            var text: [UInt8] = []
+            text.reserveCapacity(24)
+            time.write(to: &text)
+            frame.before.replaceSubrange(frame.placeOfTime..<frame.placeOfTime + text.count, with: text)
+            return frame
+        }
+    }
+
     /// A line divided where its key stands.
-    private func split(
-        _ time: UTCTime, _ node: String, _ origin: Origin, _ term: UInt64
-    ) -> (node: String, origin: Origin, before: [UInt8], after: [UInt8])? {
+    private func made(_ time: UTCTime, _ expiration: Expiration, _ term: UInt64) -> Frame? {
         // No other part of a line holds this: a name, a node, an origin or a number.
         let mark = "~key~"
-        let whole = line(time, key: mark, node, origin, term)
-        guard let start = whole.firstRange(of: Array(mark.utf8)) else { return nil }
-        return (node, origin, Array(whole[..<start.lowerBound]), Array(whole[start.upperBound...]))
+        let whole = line(time, key: mark, expiration, term)
+        guard let key = whole.firstRange(of: Array(mark.utf8)), let clock = whole.firstRange(of: Array(time.text.utf8))
+        else { return nil }
+        return Frame(
+            node: expiration.node, origin: expiration.origin, term: term, before: Array(whole[..<key.lowerBound]),
+            placeOfTime: clock.lowerBound, after: Array(whole[key.upperBound...]))
     }
 
     /// Nothing in it is escaped or quoted, in text or in JSON.

@@ -21,6 +21,9 @@ public struct Expiration: Sendable {
     /// Reads the key without a copy.
     package func withKey<Result>(_ body: (RawSpan) -> Result) -> Result { slice.withKey(index, body) }
 
+    /// Whether it shares node, process, database and ``origin`` with another one, as far as can be told at a glance.
+    package func isBeside(_ other: Expiration) -> Bool { slice === other.slice && origin == other.origin }
+
     /// The ordinal of ``position``.
     package var ordinal: UInt64 { slice.ordinal(index) }
     /// The run ID of ``position``.

@@ -46,20 +46,6 @@ package struct JSONLine {
         return bytes
     }
 
-    /// Fields that have been written before.
-    mutating func add(written fields: [UInt8]) {
-        separate()
-        bytes.append(contentsOf: fields)
-    }
-
-    /// Text in which nothing is to be escaped.
-    mutating func add(_ name: String, plain text: [UInt8]) {
-        begin(name)
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: text)
-        bytes.append(UInt8(ascii: "\""))
-    }
-
     package mutating func add(_ name: String, _ text: String) {
         begin(name)
         quote(text.utf8)
@@ -120,7 +106,7 @@ package struct JSONLine {
     }
 
     /// ASCII of which nothing is to be escaped.
-    private static func isPlain(_ content: RawSpan) -> Bool {
+    static func isPlain(_ content: RawSpan) -> Bool {
         for index in 0..<content.byteCount {
             let byte = content.byte(at: index)
             guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else {

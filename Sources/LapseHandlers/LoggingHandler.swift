@@ -16,13 +16,15 @@ package struct LoggingHandler: Sendable {
     private let put: @Sendable (ArraySlice<UInt8>) -> Void
 
     /// - Parameter put: writes some lines at once, where other lines of the log go.
-    package init(_ log: (any HandledLineFormat)? = nil, put: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in }) {
+    package init(_ log: (any HandledLineFormat)? = nil, put: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in })
+    {
         self.log = log
         self.put = put
     }
 
     /// The lines of a batch in as few writes as leave each line whole.
-    @Sendable package func callAsFunction(_ batch: ExpirationBatch, _ context: BatchContext) async throws -> BatchResult {
+    @Sendable package func callAsFunction(_ batch: ExpirationBatch, _ context: BatchContext) async throws -> BatchResult
+    {
         guard let log else { return logOneByOne(batch, context) }
         let lines = log.lines(batch, term: context.term, at: Int64(WallClock.milliseconds()))
         var written = 0

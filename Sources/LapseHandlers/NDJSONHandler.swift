@@ -1,5 +1,6 @@
 package import Lapse
 import LeaderElection
+import RESP
 import Timing
 
 /// Prints every expiration as one line of JSON, for a program that reads them from a pipe: those of a batch in one write.
@@ -25,75 +26,113 @@ package struct NDJSONHandler: Sendable {
     }
 }
 
-/// The lines of one batch. What they have in common is written once and copied.
+/// The lines of one batch. What an expiration has in common with the one before is written once and copied.
 package struct NDJSONFormat {
-    /// From the replica to the attempt, and from the time of handling to the end.
-    private let middle: [UInt8]
-    private let end: [UInt8]
-    /// The process of the expiration before, and how it is written.
-    private var process: (node: String, runID: String, text: [UInt8])?
-    private var received = WrittenTime()
+    private let replica: String
+    private let term: UInt64
+    private let token: UInt64
+    private let handledAt: UTCTime
+    private var last: Common?
+    private var number = DecimalText()
+
+    /// What the line before consisted of, but for its key and its ordinal.
+    private struct Common {
+        var expiration: Expiration
+        var receivedAt: UInt64
+        var attempt: Int
+        /// From the key's end to the ordinal, and from there on.
+        var beforeOrdinal: [UInt8]
+        var afterOrdinal: [UInt8]
+    }
 
     /// - Parameter handledAt: milliseconds since 1970.
     package init(replica: String, term: UInt64, token: UInt64, handledAt: Int64) {
-        middle = JSONLine.fields { line in
-            line.add("replica", replica)
-            line.add("term", term)
-            line.add("token", token)
-        }
-        end = JSONLine.fields { line in
-            line.add("handledAt", UTCTime(milliseconds: handledAt))
-            line.add("formatVersion", JSONLine.formatVersion)
-        }
+        self.replica = replica
+        self.term = term
+        self.token = token
+        self.handledAt = UTCTime(milliseconds: handledAt)
     }
 
     package mutating func lines(_ batch: ExpirationBatch) -> Lines {
         var lines = Lines(reserving: batch.count, bytes: batch.count * 384)
         for index in batch.indices {
             let expiration = batch[index]
-            lines.append { write(expiration, attempt: batch.attempt(at: index), to: &$0) }
+            let attempt = batch.attempt(at: index)
+            guard expiration.value == nil, expiration.withKey(JSONLine.isPlain) else {
+                lines.append { write(expiration, attempt, to: &$0) }
+                continue
+            }
+            let common = common(of: expiration, attempt)
+            number.set(expiration.ordinal)
+            lines.append { bytes in
+                bytes.append(contentsOf: Self.beforeKey)
+                expiration.withKey { bytes.append(copying: $0) }
+                bytes.append(contentsOf: common.beforeOrdinal)
+                bytes.append(contentsOf: number.digits)
+                bytes.append(contentsOf: common.afterOrdinal)
+            }
         }
         return lines
     }
 
-    private mutating func write(_ expiration: Expiration, attempt: Int, to bytes: inout [UInt8]) {
+    private static let beforeKey = Array("{\"key\":\"".utf8)
+
+    private mutating func common(of expiration: Expiration, _ attempt: Int) -> Common {
+        let received = expiration.receivedMilliseconds
+        if let last, last.expiration.isBeside(expiration), last.receivedAt == received, last.attempt == attempt {
+            return last
+        }
+        let before = JSONLine.fields { addPlace(expiration, &$0) }
+        let after = JSONLine.fields { addRest(expiration, attempt, &$0) }
+        let common = Common(
+            expiration: expiration, receivedAt: received, attempt: attempt,
+            beforeOrdinal: Array("\",".utf8) + before + Array(",\"ordinal\":".utf8),
+            afterOrdinal: Array(",".utf8) + after + Array("}\n".utf8))
+        last = common
+        return common
+    }
+
+    /// One with a value, or with a key in which something is to be escaped.
+    private func write(_ expiration: Expiration, _ attempt: Int, to bytes: inout [UInt8]) {
         JSONLine.append(to: &bytes) { line in
             expiration.withKey { line.add("key", otherwise: "keyBase64", $0) }
-            line.add("database", expiration.database)
-            line.add(written: text(of: expiration))
+            addPlace(expiration, &line)
             line.add("ordinal", expiration.ordinal)
-            line.add("origin", expiration.origin.rawValue)
-            line.add(written: middle)
-            line.add("attempt", attempt)
-            line.add("receivedAt", plain: received.text(Int64(clamping: expiration.receivedMilliseconds)))
-            line.add(written: end)
+            addRest(expiration, attempt, &line)
             if let value = expiration.value { line.add("value", otherwise: "valueBase64", value) }
         }
     }
 
-    private mutating func text(of expiration: Expiration) -> [UInt8] {
-        let (node, runID) = (expiration.node, expiration.runID)
-        if let process, process.runID == runID, process.node == node { return process.text }
-        let text = JSONLine.fields { line in
-            line.add("node", node)
-            line.add("runId", runID)
-        }
-        process = (node, runID, text)
-        return text
+    private func addPlace(_ expiration: Expiration, _ line: inout JSONLine) {
+        line.add("database", expiration.database)
+        line.add("node", expiration.node)
+        line.add("runId", expiration.runID)
+    }
+
+    private func addRest(_ expiration: Expiration, _ attempt: Int, _ line: inout JSONLine) {
+        line.add("origin", expiration.origin.rawValue)
+        line.add("replica", replica)
+        line.add("term", term)
+        line.add("token", token)
+        line.add("attempt", attempt)
+        line.add("receivedAt", UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)))
+        line.add("handledAt", handledAt)
+        line.add("formatVersion", JSONLine.formatVersion)
     }
 }
 
-/// The time of the expiration before: many come in one millisecond.
-private struct WrittenTime {
-    private var milliseconds: Int64 = .min
-    private var bytes: [UInt8] = []
+/// A number in decimal digits. The next one differs in few of them.
+private struct DecimalText {
+    private(set) var digits = Array("0".utf8)
+    private var number: UInt64 = 0
 
-    mutating func text(_ time: Int64) -> [UInt8] {
-        if time != milliseconds {
-            milliseconds = time
-            bytes.removeAll(keepingCapacity: true)
-            UTCTime(milliseconds: time).write(to: &bytes)
+    mutating func set(_ new: UInt64) {
+        guard new == number &+ 1, digits[digits.count - 1] < UInt8(ascii: "9") else {
+            number = new
+            digits = Array(String(new).utf8)
+            return
         }
-        return bytes
+        number = new
+        digits[digits.count - 1] += 1
     }
 }

@@ -148,3 +148,49 @@ import Timing
                 + "\n")
     }
 }
+
+/// The log's lines for a batch are those that the logger would print one by one.
+@Suite struct HandledLinesTests {
+    @Test(arguments: [LogFormat.text, .json])
+    func eachIsAsTheLoggerPrintsIt(_ format: LogFormat) throws {
+        let keys = ["session:42", "", "a b", "a=b", "\"q\"", "é漢", "\n", "\\", "~key~", "x"]
+        let expirations = keys.enumerated().map { index, key in
+            Expiration(
+                key: ExpirationKey(key), node: index < 8 ? "127.0.0.1:30001" : "127.0.0.1:30002",
+                origin: index % 3 == 0 ? .takeover : .live)
+        }
+        let lines = HandledLines(format)
+        for time in [1_767_323_045_678, 1_767_323_045_679] as [Int64] {
+            let text = String(
+                decoding: lines.lines(ExpirationBatch(testing: expirations), term: 7, at: time).bytes, as: UTF8.self)
+            let expected = expirations.map { expiration in
+                let line = LogLine(
+                    time: UTCTime(milliseconds: time), level: .info, message: "expiration handled",
+                    facts: [
+                        ("key", "\(expiration.key)"), ("node", expiration.node), ("origin", expiration.origin.rawValue),
+                        ("term", "7"),
+                    ], numbers: ["term"])
+                return String(decoding: format == .text ? line.text : line.json, as: UTF8.self)
+            }
+            #expect(text == expected.joined())
+        }
+    }
+
+    @Test func ndjsonLinesOfABatchAreThoseOfEachAlone() {
+        let keys = ["session:42", "", "a b", "\"q\"", "é漢", "\n", "x"]
+        let expirations = (0..<60).map { (index: Int) -> Expiration in
+            let isFirst = index < 40
+            let ordinal = UInt64(index % 5 == 0 ? index * 3 + 5 : index + 5)
+            return Expiration(
+                key: ExpirationKey(keys[index % keys.count]), node: isFirst ? "127.0.0.1:30001" : "127.0.0.1:30002",
+                position: Position(runID: isFirst ? "one" : "two", ordinal: ordinal),
+                origin: index % 7 == 0 ? .repair : .live,
+                receivedAt: Date(timeIntervalSince1970: Double(1_767_323_045 + index / 9)))
+        }
+        func text(_ expirations: [Expiration]) -> String {
+            var format = NDJSONFormat(replica: "a", term: 5, token: 6, handledAt: 1_767_323_045_680)
+            return String(decoding: format.lines(ExpirationBatch(testing: expirations)).bytes, as: UTF8.self)
+        }
+        #expect(text(expirations) == expirations.map { text([$0]) }.joined())
+    }
+}

@@ -35,11 +35,13 @@ struct BatchLaneTests {
     }
 
     private func serve(
-        _ dispatcher: Dispatcher, retries: Int = 0, lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))),
+        _ dispatcher: Dispatcher, retries: Int = 0,
+        lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))),
         _ handler: @escaping BatchHandler
     ) -> Task<Void, Never> {
         var dependencies = Lane.Dependencies(
-            dispatcher: dispatcher, timeout: .seconds(30), logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() },
+            dispatcher: dispatcher, timeout: .seconds(30),
+            logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() },
             clock: Self.loops.next(), handler: { _, _ in })
         dependencies.retries = RetryPolicy(retries: retries, first: .milliseconds(1), cap: .milliseconds(1))
         let lane = BatchLane(handler, dependencies: dependencies, term: term(lease))

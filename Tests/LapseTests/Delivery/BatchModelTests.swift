@@ -30,7 +30,8 @@ struct BatchModelTests {
             #expect(fresh == fresh.sorted(), "in the order of the node")
             for delivery in list {
                 let before = failed["\(delivery.key)"] ?? []
-                #expect(before.first ?? delivery.ordinal == delivery.ordinal, "one that failed before has not been handled")
+                #expect(
+                    before.first ?? delivery.ordinal == delivery.ordinal, "one that failed before has not been handled")
                 if delivery.attempt > 1 { #expect(list.count == 1, "it is tried again alone") }
             }
             var finished: UInt64 = 0
