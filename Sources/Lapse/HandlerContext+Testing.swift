@@ -23,13 +23,33 @@ extension HandlerContext {
     ) -> HandlerContext {
         var delivery = expiration.delivery
         for _ in 1..<max(1, attempt) { delivery = delivery.again }
-        let lease = Lease(until: SystemClock.read().advanced(by: lead))
-        let claim = Claim(name: "test", id: "test", value: "test:1", ttl: max(lead, .zero), rules: "")
         var deliveries = DeliveryList()
         deliveries.append(delivery)
-        return HandlerContext(
-            round: LaneRound(Batch(deliveries), Term(number: term, token: token, lease: lease, claim: claim), logger),
-            index: 0)
+        return HandlerContext(round: LaneRound(Batch(deliveries), .testing(token, term, lead), logger), index: 0)
+    }
+}
+
+extension BatchContext {
+    /// What a processor would hand to a batch handler, for tests of it.
+    ///
+    /// - Parameters:
+    ///   - token: the term's fencing token.
+    ///   - term: the term's number.
+    ///   - lead: how long ``isLeading`` is true from now on; zero or less for a lease that has run out.
+    ///   - logger: what ``logger`` derives from.
+    public static func testing(
+        token: FencingToken = FencingToken(rawValue: 1), term: UInt64 = 1, leadingFor lead: Duration = .seconds(8),
+        logger: Logger = Logger(label: "test")
+    ) -> BatchContext {
+        BatchContext(.testing(token, term, lead), logger)
+    }
+}
+
+extension Term {
+    fileprivate static func testing(_ token: FencingToken, _ number: UInt64, _ lead: Duration) -> Term {
+        let claim = Claim(name: "test", id: "test", value: "test:1", ttl: max(lead, .zero), rules: "")
+        return Term(
+            number: number, token: token, lease: Lease(until: SystemClock.read().advanced(by: lead)), claim: claim)
     }
 }
 

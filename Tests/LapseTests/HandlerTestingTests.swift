@@ -33,6 +33,44 @@ struct HandlerTestingTests {
         #expect(await carts.released == ["cart:42"])
     }
 
+    /// A transaction for each batch, idempotent by position, and only as far as this replica leads.
+    private actor Ledger {
+        private(set) var handled: Set<Position> = []
+
+        func write(_ batch: ExpirationBatch, _ context: BatchContext) -> BatchResult {
+            guard context.isLeading else {
+                return BatchResult(handledUpTo: 0, of: batch.count, error: Carts.StaleToken())
+            }
+            var result = BatchResult()
+            for (index, expiration) in batch.enumerated() {
+                if expiration.key.bytes.isEmpty {
+                    result.fail(index, Carts.StaleToken())
+                } else {
+                    handled.insert(expiration.position)
+                }
+            }
+            return result
+        }
+    }
+
+    @Test func aBatchHandlerIsCalledWithWhatATestMakes() async {
+        let ledger = Ledger()
+        let batch = ExpirationBatch(
+            testing: ["a", "", "b"].enumerated().map { index, key in
+                Expiration(key: ExpirationKey(key), position: Position(runID: "run", ordinal: UInt64(index + 1)))
+            })
+        let late = await ledger.write(batch, .testing(leadingFor: .zero))
+        #expect(late.failures.keys.sorted() == [0, 1, 2])
+        for _ in 0..<2 {
+            let result = await ledger.write(batch, .testing(token: FencingToken(rawValue: 7), term: 3))
+            #expect(result.failures.keys.sorted() == [1])
+        }
+        #expect(await ledger.handled.map(\.ordinal).sorted() == [1, 3])
+        let handler: BatchHandler = { await ledger.write($0, $1) }
+        _ = ExpirationProcessor.inBatches(configuration: .init(redis: ["redis://10.0.0.1:6379"]), handler: handler)
+        #expect(batch.attempt(at: 0) == 1 && BatchResult.handled.failures.isEmpty)
+    }
+
     @Test(arguments: Origin.allCases)
     func allThatAHandlerCanAskIsAsItWasMade(_ origin: Origin) {
         let time = Date(timeIntervalSince1970: 1_795_000_000.125)
