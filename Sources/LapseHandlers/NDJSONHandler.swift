@@ -32,18 +32,11 @@ package struct NDJSONFormat {
     private let term: UInt64
     private let token: UInt64
     private let handledAt: UTCTime
-    private var last: Common?
     private var number = DecimalText()
-
-    /// What the line before consisted of, but for its key and its ordinal.
-    private struct Common {
-        var expiration: Expiration
-        var receivedAt: UInt64
-        var attempt: Int
-        /// From the key's end to the ordinal, and from there on.
-        var beforeOrdinal: [UInt8]
-        var afterOrdinal: [UInt8]
-    }
+    /// The expiration before, and what it has in common with the next one: from the key's end to the ordinal, and from there on.
+    private var last: (expiration: Expiration, receivedAt: UInt64, attempt: Int)?
+    private var beforeOrdinal: [UInt8] = []
+    private var afterOrdinal: [UInt8] = []
 
     /// - Parameter handledAt: milliseconds since 1970.
     package init(replica: String, term: UInt64, token: UInt64, handledAt: Int64) {
@@ -54,6 +47,7 @@ package struct NDJSONFormat {
     }
 
     package mutating func lines(_ batch: ExpirationBatch) -> Lines {
+        let beforeKey = Array("{\"key\":\"".utf8)
         var lines = Lines(reserving: batch.count, bytes: batch.count * 384)
         for index in batch.indices {
             let expiration = batch[index]
@@ -62,34 +56,29 @@ package struct NDJSONFormat {
                 lines.append { write(expiration, attempt, to: &$0) }
                 continue
             }
-            let common = common(of: expiration, attempt)
+            prepare(expiration, attempt)
             number.set(expiration.ordinal)
             lines.append { bytes in
-                bytes.append(contentsOf: Self.beforeKey)
+                bytes.append(contentsOf: beforeKey)
                 expiration.withKey { bytes.append(copying: $0) }
-                bytes.append(contentsOf: common.beforeOrdinal)
+                bytes.append(contentsOf: beforeOrdinal)
                 bytes.append(contentsOf: number.digits)
-                bytes.append(contentsOf: common.afterOrdinal)
+                bytes.append(contentsOf: afterOrdinal)
             }
         }
         return lines
     }
 
-    private static let beforeKey = Array("{\"key\":\"".utf8)
-
-    private mutating func common(of expiration: Expiration, _ attempt: Int) -> Common {
+    private mutating func prepare(_ expiration: Expiration, _ attempt: Int) {
         let received = expiration.receivedMilliseconds
-        if let last, last.expiration.isBeside(expiration), last.receivedAt == received, last.attempt == attempt {
-            return last
+        if let last, last.receivedAt == received, last.attempt == attempt, last.expiration.isBeside(expiration) {
+            return
         }
+        last = (expiration, received, attempt)
         let before = JSONLine.fields { addPlace(expiration, &$0) }
         let after = JSONLine.fields { addRest(expiration, attempt, &$0) }
-        let common = Common(
-            expiration: expiration, receivedAt: received, attempt: attempt,
-            beforeOrdinal: Array("\",".utf8) + before + Array(",\"ordinal\":".utf8),
-            afterOrdinal: Array(",".utf8) + after + Array("}\n".utf8))
-        last = common
-        return common
+        beforeOrdinal = Array("\",".utf8) + before + Array(",\"ordinal\":".utf8)
+        afterOrdinal = Array(",".utf8) + after + Array("}\n".utf8)
     }
 
     /// One with a value, or with a key in which something is to be escaped.
