@@ -86,8 +86,8 @@ import ThrowawayRedis
         let output = LineOutput(ends.write)
         let big = [UInt8](repeating: 65, count: 1 << 20)
         let stuck = Task { try await output.write(big) }
-        let waiting = Task { try await output.write([10]) }
         try await waitUntil("the first is stuck", within: .seconds(20)) { ends.isFull ? nil : "there is room" }
+        let waiting = Task { try await output.write([10]) }
         stuck.cancel()
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await stuck.value }
