@@ -32,7 +32,7 @@ package final class HandledLines: HandledLineFormat {
         for expiration in batch {
             if last.map({ !$0.isBeside(expiration) }) ?? true { frame = self.frame(time, expiration, term) }
             last = expiration
-            guard let frame, expiration.withKey(Self.isPlain) else {
+            guard let frame, expiration.withKey({ $0.isPlainWord }) else {
                 let whole = line(time, key: expiration.key.description, expiration, term)
                 lines.append { $0 += whole }
                 continue
@@ -80,17 +80,5 @@ package final class HandledLines: HandledLineFormat {
         return Frame(
             node: expiration.node, origin: expiration.origin, term: term, before: Array(whole[..<key.lowerBound]),
             placeOfTime: clock.lowerBound, after: Array(whole[key.upperBound...]))
-    }
-
-    /// Nothing in it is escaped or quoted, in text or in JSON.
-    private static func isPlain(_ key: RawSpan) -> Bool {
-        guard key.byteCount > 0 else { return false }
-        for index in 0..<key.byteCount {
-            let byte = key.byte(at: index)
-            guard byte > 0x20, byte < 0x7F, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "="),
-                byte != UInt8(ascii: "\\")
-            else { return false }
-        }
-        return true
     }
 }

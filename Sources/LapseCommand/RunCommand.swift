@@ -39,7 +39,7 @@ struct RunCommand: AsyncParsableCommand {
             election: ElectionConfiguration(
                 name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL), logger: logger)
         if let store = configuration.store { try await options.check(store, configuration.name) }
-        let format = try values(LogLines.format) ?? .text
+        let format = try values.logFormat()
         try await RunningService(configuration, handler: handler, admin: admin, logger: logger, format: format).run()
     }
 }

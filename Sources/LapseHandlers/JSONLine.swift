@@ -16,14 +16,13 @@ package struct JSONLine {
         bytes.append(UInt8(ascii: "{"))
     }
 
-    /// Some fields alone, for ``add(written:)``.
-    private init() { bytes = [] }
+    private init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// Writes one more line behind others, in place.
     ///
     /// - Parameter lines: taken while the line is written, so that they need not be copied.
     static func append(to lines: inout [UInt8], _ add: (inout JSONLine) -> Void) {
-        var line = JSONLine()
+        var line = JSONLine(bytes: [])
         swap(&line.bytes, &lines)
         line.bytes.append(UInt8(ascii: "{"))
         add(&line)
@@ -34,7 +33,7 @@ package struct JSONLine {
 
     /// Fields that many lines have.
     static func fields(_ add: (inout JSONLine) -> Void) -> [UInt8] {
-        var line = JSONLine()
+        var line = JSONLine(bytes: [])
         add(&line)
         return line.bytes
     }
@@ -86,7 +85,7 @@ package struct JSONLine {
 
     /// The same for bytes that are not to be copied.
     mutating func add(_ name: String, otherwise base64: String, _ content: RawSpan) {
-        if Self.isPlain(content) {
+        if content.isPlainWord {
             begin(name)
             bytes.append(UInt8(ascii: "\""))
             bytes.append(copying: content)
@@ -103,17 +102,6 @@ package struct JSONLine {
         }
         begin(name)
         quote(copy)
-    }
-
-    /// ASCII of which nothing is to be escaped.
-    static func isPlain(_ content: RawSpan) -> Bool {
-        for index in 0..<content.byteCount {
-            let byte = content.byte(at: index)
-            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else {
-                return false
-            }
-        }
-        return true
     }
 
     private mutating func write(_ number: some BinaryInteger) {

@@ -34,7 +34,7 @@ package final class LineOutput: Sendable {
     private final class Job: Sendable {
         let lines: Lines
         let mayGoOn: @Sendable () -> Bool
-        /// Bytes written. Moved by whoever writes.
+        /// Bytes written. The writer moves it, and there is one at a time.
         let offset = Atomic(0)
         let isCancelled = Atomic(false)
         private let waiter = Mutex<CheckedContinuation<Void, Never>?>(nil)

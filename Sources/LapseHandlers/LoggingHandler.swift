@@ -15,7 +15,8 @@ package struct LoggingHandler: Sendable {
     private let log: (any HandledLineFormat)?
     private let put: @Sendable (ArraySlice<UInt8>) -> Void
 
-    /// - Parameter put: writes some lines at once, where other lines of the log go.
+    /// - Parameter put: writes some lines at once, where other lines of the log go. A log that cannot be written fails no expiration:
+    ///   that could not be told anywhere.
     package init(_ log: (any HandledLineFormat)? = nil, put: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in })
     {
         self.log = log

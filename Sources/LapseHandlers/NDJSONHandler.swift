@@ -52,7 +52,7 @@ package struct NDJSONFormat {
         for index in batch.indices {
             let expiration = batch[index]
             let attempt = batch.attempt(at: index)
-            guard expiration.value == nil, expiration.withKey(JSONLine.isPlain) else {
+            guard expiration.value == nil, expiration.withKey({ $0.isPlainWord }) else {
                 lines.append { write(expiration, attempt, to: &$0) }
                 continue
             }

@@ -42,7 +42,9 @@ struct OutputDescriptor: Sendable {
                     ? unsafe send(descriptor, bytes.baseAddress, bytes.count, Self.sendFlags)
                     : unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
             }
-            if count >= 0 { return .wrote(count) }
+            // Nothing at all is no progress: else the writer would try for ever without a pause.
+            if count == 0 { return .full }
+            if count > 0 { return .wrote(count) }
             switch errno {
             case EINTR: continue
             case EAGAIN: return .full

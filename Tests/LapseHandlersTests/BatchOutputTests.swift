@@ -7,35 +7,6 @@ import ThrowawayRedis
 
 /// How far a batch came when its reader does not read, or the lease has ended.
 @Suite(.timeLimit(.minutes(1))) struct BatchOutputTests {
-    /// A pipe that holds less than what is written.
-    private final class Ends: Sendable {
-        let read: Int32
-        let write: Int32
-
-        init() throws {
-            var ends: [Int32] = [-1, -1]
-            try #require(unsafe pipe(&ends) == 0)
-            (read, write) = (ends[0], ends[1])
-        }
-
-        var isFull: Bool {
-            var end = pollfd(fd: write, events: Int16(POLLOUT), revents: 0)
-            return unsafe poll(&end, 1, 0) == 0
-        }
-
-        /// Everything, until the other end is closed.
-        func all() -> [UInt8] {
-            Glibc.close(write)
-            var all: [UInt8] = []
-            var chunk = [UInt8](repeating: 0, count: 1 << 16)
-            while true {
-                let count = unsafe Foundation.read(read, &chunk, chunk.count)
-                guard count > 0 else { return all }
-                all += chunk[..<count]
-            }
-        }
-    }
-
     private func lines(_ count: Int, of size: Int) -> Lines {
         var lines = Lines()
         for number in 0..<count {
@@ -47,7 +18,7 @@ import ThrowawayRedis
 
     @Test("row 83: of what was not read, as many lines count as were written, and none is torn")
     func anUnreadPipe() async throws {
-        let ends = try Ends()
+        let ends = try PipeEnds()
         var output: LineOutput? = LineOutput(ends.write)
         let lines = lines(500, of: 1_000)
         let writing = Task { [output] in await output?.write(lines) }
@@ -67,17 +38,22 @@ import ThrowawayRedis
 
     @Test("row 7: the lease is asked before each write")
     func aLeaseThatHasEnded() async throws {
-        let ends = try Ends()
-        let output = LineOutput(ends.write)
+        let ends = try PipeEnds()
+        var output: LineOutput? = LineOutput(ends.write)
         let isLeading = Atomic(true)
         let lines = lines(500, of: 1_000)
-        async let writing = output.write(lines) { isLeading.load(ordering: .sequentiallyConsistent) }
+        let writing = Task { [output] in
+            await output?.write(lines) { isLeading.load(ordering: .sequentiallyConsistent) }
+        }
         try await waitUntil("the pipe is full", within: .seconds(20)) { ends.isFull ? nil : "there is room" }
         isLeading.store(false, ordering: .sequentiallyConsistent)
         let reading = Task.detached { ends.all() }
-        let outcome = await writing
+        let outcome = try #require(await writing.value)
         #expect(outcome.error != nil && outcome.lines < 500)
-        _ = reading
+        // The pipe ends with the output.
+        output = nil
+        let text = String(decoding: await reading.value, as: UTF8.self)
+        #expect(text.split(separator: "\n").count == outcome.lines && text.hasSuffix("\n"))
     }
 
     @Test func aFileTakesEverything() async throws {

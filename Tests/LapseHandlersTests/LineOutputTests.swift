@@ -6,33 +6,8 @@ import ThrowawayRedis
 
 /// Lines of many tasks into one pipe.
 @Suite(.timeLimit(.minutes(1))) struct LineOutputTests {
-    private final class Ends: Sendable {
-        let read: Int32
-        let write: Int32
-
-        init() throws {
-            var ends: [Int32] = [-1, -1]
-            try #require(unsafe pipe(&ends) == 0)
-            (read, write) = (ends[0], ends[1])
-        }
-
-        deinit { close(write) }
-
-        /// Whether a writer would have to wait.
-        var isFull: Bool {
-            var end = pollfd(fd: write, events: Int16(POLLOUT), revents: 0)
-            return unsafe poll(&end, 1, 0) == 0
-        }
-
-        func next(_ size: Int) -> [UInt8] {
-            var chunk = [UInt8](repeating: 0, count: size)
-            let count = unsafe Foundation.read(read, &chunk, size)
-            return Array(chunk.prefix(max(0, count)))
-        }
-    }
-
     @Test func linesNeverMix() async throws {
-        let ends = try Ends()
+        let ends = try PipeEnds()
         let output = LineOutput(ends.write)
         let reader = Task.detached {
             var all: [UInt8] = []
@@ -69,7 +44,7 @@ import ThrowawayRedis
 
     @Test func aClosedReaderIsToldOnce() async throws {
         signal(SIGPIPE, SIG_IGN)
-        let ends = try Ends()
+        let ends = try PipeEnds()
         let told = Mutex<[String]>([])
         let output = LineOutput(ends.write, onBroken: { broken in told.withLock { $0.append(broken.description) } })
         close(ends.read)
@@ -82,7 +57,7 @@ import ThrowawayRedis
     }
 
     @Test func aStuckReaderHoldsUpNobodyWhoIsCancelled() async throws {
-        let ends = try Ends()
+        let ends = try PipeEnds()
         let output = LineOutput(ends.write)
         let big = [UInt8](repeating: 65, count: 1 << 20)
         let stuck = Task { try await output.write(big) }

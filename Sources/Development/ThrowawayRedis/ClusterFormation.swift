@@ -37,6 +37,7 @@ extension ThrowawayCluster {
     private func each(_ work: @escaping @Sendable (Int, ThrowawayServer) async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, node) in nodes.enumerated() {
+                // At once, since each waits for its server; the group awaits them.
                 group.addTask { try await work(index, node) }
             }
             try await group.waitForAll()

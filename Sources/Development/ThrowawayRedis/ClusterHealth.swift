@@ -37,6 +37,7 @@ extension ThrowawayCluster {
             agreed = summaries
         }
         return await withTaskGroup(of: String?.self) { group in
+            // At once, since a node that hangs answers late; the group awaits them.
             for node in live { group.addTask { await Self.complaint(of: node) } }
             return await group.first { $0 != nil } ?? nil
         }

@@ -20,6 +20,7 @@ package final class ThrowawayCluster: Sendable {
         let cluster = ThrowawayCluster(options, members: [])
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
+                // At once, since each takes a while to listen; the group awaits them.
                 for _ in 0..<count { group.addTask { cluster.append(try await .start(options.nodeOptions)) } }
                 try await group.waitForAll()
             }
@@ -89,6 +90,7 @@ package final class ThrowawayCluster: Sendable {
     /// Ends all nodes and removes what they left on disk.
     package func shutDown() async {
         await withTaskGroup(of: Void.self) { group in
+            // At once, since one that hangs is waited for; the group awaits them.
             for node in nodes { group.addTask { await node.shutDown() } }
         }
         members.withLock { $0 = [] }
@@ -114,6 +116,7 @@ package final class ThrowawayCluster: Sendable {
     /// The views of the live nodes that answer, by port.
     func views() async -> [Int: ClusterView] {
         await withTaskGroup(of: (Int, ClusterView?).self) { group in
+            // At once, so that the views are of one moment; one without an answer is nil, and the group awaits them.
             for node in liveNodes { group.addTask { (node.port, try? await node.clusterView()) } }
             var views: [Int: ClusterView] = [:]
             for await (port, view) in group { views[port] = view }

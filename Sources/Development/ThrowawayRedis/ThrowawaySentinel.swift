@@ -76,6 +76,7 @@ package final class ThrowawaySentinel: Sendable {
 
     package func shutDown() async {
         await withTaskGroup(of: Void.self) { group in
+            // At once, since one that hangs is waited for; the group awaits them.
             for node in sentinels + servers { group.addTask { await node.shutDown() } }
         }
         everyone.withLock { $0 = ([], []) }

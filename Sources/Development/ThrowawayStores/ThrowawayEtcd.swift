@@ -36,6 +36,7 @@ package final class ThrowawayEtcd: Sendable {
         let cluster = list.urls.joined(separator: ",")
         for member in members { try member.writeCluster(cluster) }
         try await withThrowingTaskGroup(of: Void.self) { group in
+            // At once: a member answers only when a majority runs. The group awaits them.
             for member in members { group.addTask { try await member.start() } }
             try await group.waitForAll()
         }

@@ -42,6 +42,7 @@ final class Reconciler: Sendable {
                 guard let topology = watch.current else { continue }
                 let isFirst = reasons.isFirst
                 for reason in reasons.look(topology, present: Set(logs.all.map(\.runID))) { want(reason) }
+                // One for each master, so that one out of reach holds up no other; the group cancels and awaits them.
                 for sweep in adjust(to: topology, isFirst: isFirst) { group.addTask { await sweep.run() } }
             } while await bell.wait(upTo: .seconds(1)) != .cancelled
             group.cancelAll()

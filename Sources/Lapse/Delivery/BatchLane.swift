@@ -57,22 +57,22 @@ package struct BatchLane: Sendable {
     ) async {
         let part = batch.deliveries.part(stretch)
         deadline.start(began)
-        let result: BatchResult
+        let failures: [Int: any Error]
         do {
-            result = try await handler(ExpirationBatch(part), context)
+            failures = try await handler(ExpirationBatch(part), context).failures(in: part.indices)
         } catch {
-            result = BatchResult(handledUpTo: 0, of: part.count, error: error)
+            failures = BatchResult(handledUpTo: 0, of: part.count, error: error).failures
         }
         let took = SystemClock.glance().monotonic - began
-        guard !result.failures.isEmpty else {
+        guard !failures.isEmpty else {
             deadline.end()
             batch.finish(stretch)
             return dependencies.metrics.handled(part, in: took)
         }
         let overran = deadline.stop()
-        let failed = result.failures.keys.filter(part.indices.contains).sorted()
+        let failed = failures.sorted { $0.key < $1.key }
         var handled = 0
-        for index in failed + [part.count] {
+        for index in failed.map(\.key) + [part.count] {
             if index > handled {
                 batch.finish(stretch.lowerBound + handled..<stretch.lowerBound + index)
                 dependencies.metrics.handled(part.part(handled..<index), in: took)
@@ -81,7 +81,7 @@ package struct BatchLane: Sendable {
         }
         // What was handled counts first: it holds up none of its key.
         dependencies.dispatcher.update { _ in }
-        fail(failed.map { (part[$0], result.failures[$0] ?? CancellationError()) }, overran: overran)
+        fail(failed.map { (part[$0.key], $0.value) }, overran: overran)
     }
 
     private func fail(_ failures: [(delivery: Delivery, error: any Error)], overran: Bool) {
@@ -99,12 +99,17 @@ package struct BatchLane: Sendable {
     }
 }
 
-extension DeliveryList {
-    /// From an index on, where those of its node end.
-    func endOfNode(_ start: Int) -> Int {
-        let process = slice(start).process
-        var end = start + 1
-        while end < count, entry(end).slice == entry(start).slice || slice(end).process == process { end += 1 }
-        return end
+extension BatchResult {
+    /// Those of a batch with these indices.
+    fileprivate func failures(in indices: Range<Int>) -> [Int: any Error] {
+        guard let beyond = failures.keys.first(where: { !indices.contains($0) }) else { return failures }
+        return BatchResult(handledUpTo: 0, of: indices.count, error: NoSuchIndex(index: beyond, count: indices.count))
+            .failures
+    }
+
+    private struct NoSuchIndex: Error, CustomStringConvertible {
+        let index: Int
+        let count: Int
+        var description: String { "the batch handler's result names \(index) of a batch of \(count), counted from 0" }
     }
 }

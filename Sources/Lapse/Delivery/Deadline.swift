@@ -29,6 +29,7 @@ final class Deadline: Sendable {
         while !Task.isCancelled {
             let deadline = Deadline(bell: bell(), timeout: timeout)
             let isOver = await withTaskGroup(of: Bool?.self) { group in
+                // A child beside the timer: cancelling the group ends the handler that overran. The group awaits both.
                 group.addTask { await round(deadline) }
                 group.addTask {
                     await deadline.passed()

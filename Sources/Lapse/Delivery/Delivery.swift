@@ -62,7 +62,8 @@ struct DeliveryEntry: Sendable {
     var attempt: Int32 = 1
     /// Which of a list's slices is its own.
     var slice: Int32 = 0
-    /// Those of its key that come later wait for it. Where expirations go in the order of their keys, all do.
+    /// It has failed, and those of its key that come later wait for it. Only said in the order of the nodes: in that of the keys
+    /// every one holds its key.
     var holdsKey = false
 
     init(_ index: Int, _ keyHash: KeyHash) {

@@ -32,6 +32,7 @@ final class FeedSet: Sendable {
     func check(within limit: Duration) async {
         let feeds = members.withLock { $0.values.map(\.feed) }
         await withDiscardingTaskGroup { group in
+            // At once, so that the limit is that of all; the group awaits them.
             for feed in feeds { group.addTask { await feed.check(within: limit) } }
         }
     }
@@ -53,6 +54,7 @@ final class FeedSet: Sendable {
             var refusal: RedisError?
             while !Task.isCancelled, refusal == nil {
                 let now = WallClock.milliseconds()
+                // One for each node, as long as it is there; the group cancels and awaits them.
                 for feed in reconcile(now: now) { group.addTask { await feed.run() } }
                 dependencies.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
                 if await bell.wait(upTo: .seconds(1)) == .cancelled { break }

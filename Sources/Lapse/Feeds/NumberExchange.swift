@@ -67,6 +67,7 @@ final class NumberExchange: Sendable {
         waits.withLock { $0[nonce] = Wait(waitingFor: peers, bell: bell) }
         let question = NumberQuestion(nonce: nonce, runID: log.runID, asker: id)
         await withDiscardingTaskGroup { group in
+            // Beside the wait: a server that does not take it must not make the wait longer. The group cancels and awaits it.
             group.addTask { await self.publish(.check(question)) }
             _ = await bell.wait(upTo: Self.patience)
             group.cancelAll()

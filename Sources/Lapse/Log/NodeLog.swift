@@ -20,6 +20,7 @@ package final class NodeLog: Sendable {
     struct State: ~Copyable {
         var log: ExpirationLog
         var numbering = Numbering()
+        /// This replica hears the process for the first time, and has not asked its peers about its numbers yet.
         var awaitsPeers = false
         var provenanceIsDoubted = false
         /// Some came while a look was under way: the next one decides about them.
@@ -38,7 +39,6 @@ package final class NodeLog: Sendable {
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
-        var isProvisional: Bool { subscribed && (numbering.isProvisional || awaitsPeers) }
         var unannounced = UnannouncedOrdinals()
         /// Finished through here, says the leader.
         var settled: UInt64 = 0
@@ -50,6 +50,9 @@ package final class NodeLog: Sendable {
         var endedAt: UInt64?
         /// What of the log the budget knows.
         var charged = 0
+
+        /// Whether its numbers may still change.
+        var isProvisional: Bool { subscribed && (numbering.isProvisional || awaitsPeers) }
     }
 
     /// Where the process was last met, with what is made of it once.

@@ -55,27 +55,26 @@ final class ProcessorMetrics: Sendable {
     /// Once for each expiration: no look-up by label or origin, and no `Duration`.
     func handled(_ origin: @autoclosure () -> Origin, in nanoseconds: Int64) {
         guard isExported else { return }
-        switch origin() {
+        count(origin())
+        handlerTook(nanoseconds)
+    }
+
+    /// Once for each batch: its time is that of the whole.
+    func handled(_ deliveries: DeliveryList, in nanoseconds: Int64) {
+        guard isExported else { return }
+        for index in deliveries.indices { count(deliveries.expiration(index).origin) }
+        handlerTook(nanoseconds)
+    }
+
+    private func count(_ origin: Origin) {
+        switch origin {
         case .live: live.increment()
         case .takeover: takenOver.increment()
         case .repair: repaired.increment()
         case .reconcile: reconciled.increment()
         }
-        handlerTook(nanoseconds)
     }
-    /// Once for each batch: its time is that of the whole.
-    func handled(_ deliveries: DeliveryList, in nanoseconds: Int64) {
-        guard isExported else { return }
-        for index in deliveries.indices {
-            switch deliveries.expiration(index).origin {
-            case .live: live.increment()
-            case .takeover: takenOver.increment()
-            case .repair: repaired.increment()
-            case .reconcile: reconciled.increment()
-            }
-        }
-        handlerTook(nanoseconds)
-    }
+
     func failed() { failures.increment() }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }

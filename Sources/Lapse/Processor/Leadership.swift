@@ -50,6 +50,7 @@ struct Leadership: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask(executorPreference: executor) { await lane.writeDeadLetters(term) }
             group.addTask(executorPreference: executor) { await lane.deadLetters.check() }
+            // All end with the term, and the group awaits them.
             if case .batches(let handler) = lane.handler {
                 group.addTask { await BatchLane(handler, dependencies: lane, term: term).serve() }
             } else {

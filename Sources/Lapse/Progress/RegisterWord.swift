@@ -60,10 +60,13 @@ package struct RegisterWord: Sendable {
         } else if field == Wholeness.field {
             wholeness = Wholeness(text: text)
         } else if field.hasPrefix(Self.leavingPrefix) {
-            guard leaving.count < Self.memberLimit, text.hasPrefix("v1 "),
+            guard leaving.count < Self.memberLimit, field.utf8.count <= 255 + Self.leavingPrefix.utf8.count,
+                text.hasPrefix("v1 "),
                 let since = PlausibleCount.read(text.dropFirst(3))
             else { return complain(field, text) }
-            if since + Self.longestLeave >= now { leaving.insert(String(field.dropFirst(Self.leavingPrefix.count))) }
+            // One of the future would never be over.
+            let isNow = since + Self.longestLeave >= now && since <= now + Self.longestLeave
+            if isNow { leaving.insert(String(field.dropFirst(Self.leavingPrefix.count))) }
         } else if field.hasPrefix("log:") {
             if let entry = Progress(field: field, text: text) {
                 entries[entry.runID] = entry

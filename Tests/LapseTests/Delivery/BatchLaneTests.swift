@@ -87,6 +87,30 @@ struct BatchLaneTests {
         await serving.value
     }
 
+    @Test("a result that names what the batch does not have loses nothing: all of it is tried again")
+    func aResultBeyondTheBatch() async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b"])
+        let dispatcher = dispatcher()
+        let calls = Mutex<[[String]]>([])
+        let serving = serve(dispatcher, retries: 3) { batch, _ in
+            let isFirst = calls.withLock { calls in
+                calls.append(batch.map { "\($0.key)" })
+                return calls.count == 1
+            }
+            var result = BatchResult()
+            if isFirst { result.fail(2, Refused()) }
+            return result
+        }
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            _ = dispatcher.watch(now: SystemClock.read().monotonic)
+            return dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 2) ? nil : "not yet"
+        }
+        #expect(calls.withLock { $0.sorted { $0.count > $1.count } }.first == ["a", "b"])
+        #expect(Set(calls.withLock { $0.dropFirst() }) == [["a"], ["b"]])
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
     @Test("row 7: stopped for longer than the lease in the middle of a batch: what had no effect is the next leader's")
     func aLeaseThatRunsOutInABatch() async throws {
         logs.log(of: "run", at: nodes[0]).hear(["a", "b", "c"])

@@ -248,6 +248,28 @@ struct NodeLogTests {
         #expect(feed.ordinals(after: 5) == [6, 7])
     }
 
+    @Test("seed 97922: numbers about which peers have not been asked yet are told to no replica, and wait")
+    func aNewcomersNumbersWaitForItsPeers() {
+        var feed = Feed()
+        feed.log.subscriptionBegan()
+        feed.log.awaitPeers()
+        _ = feed.mark(3)
+        feed.expire("a")
+        let ownership = SlotOwnership().seen(from: feed.log.address)
+        #expect(feed.log.isProvisional)
+        let early = feed.log.heard(in: 1...10, bytes: 1_000, ownership)
+        #expect(early.expirations.isEmpty && !early.isClear)
+        feed.log.adopt(base: 1)
+        feed.log.peersWereAsked()
+        #expect(feed.log.isProvisional, "what they told needs a mark")
+        _ = feed.mark(4)
+        #expect(!feed.log.isProvisional && feed.ordinals(after: 4) == [5])
+        feed.log.awaitPeers()
+        feed.log.subscriptionEnded(now: 1_000)
+        feed.log.subscriptionBegan()
+        #expect(!feed.log.isProvisional, "the next subscription begins anew")
+    }
+
     @Test("what the bounds dropped and no leader has passed keeps its log: somebody has to count it as lost")
     func anEmptyLogWithAnUncountedLossIsNotOver() {
         var feed = Feed()

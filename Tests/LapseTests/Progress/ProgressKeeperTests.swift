@@ -2,6 +2,7 @@ import Endpoints
 import LeaderElection
 import LeaderElectionRedis
 import NIOPosix
+import RESP
 import RedisClient
 import Testing
 import ThrowawayRedis
@@ -73,6 +74,32 @@ struct ProgressKeeperTests {
             _ = await keeper.read(fencing: FencingToken(rawValue: 7))
             let outcome = await keeper.write([progress(6, token: 8, write: 4)], token: new)
             #expect(outcome == .written)
+        }
+    }
+
+    @Test("a replica that leaves says so, and takes it back with its presence; what cannot be true counts for nothing")
+    func oneThatLeaves() async throws {
+        try await Self.withKeeper { keeper in
+            _ = await keeper.read()
+            #expect(keeper.peers == ["a"] && keeper.leaving.isEmpty)
+            await keeper.sayThatItLeaves()
+            let word = try #require(await keeper.read())
+            #expect(keeper.leaving == ["a"] && word.entries.isEmpty)
+            let place = keeper.places[0]
+            let future = Script(
+                "return redis.call('HSET', KEYS[1], 'leaving:b', 'v1 99999999999', 'leaving:c', 'v1 5')")
+            _ = try await place.runner.run(future, keys: [place.keys.progress], arguments: [], timeout: .seconds(5))
+            _ = await keeper.read()
+            #expect(keeper.leaving == ["a"], "neither the one of the future nor that of long ago")
+            await keeper.sayThatItLeaves()
+            let all = Script("return redis.call('HEXISTS', KEYS[1], 'leaving:c')")
+            let old = try await place.runner.run(all, keys: [place.keys.progress], arguments: [], timeout: .seconds(5))
+            #expect(old.int == 0, "dropped by the next one that leaves")
+            await keeper.leave()
+            let after = Script("return redis.call('HEXISTS', KEYS[1], 'leaving:a')")
+            let left = try await place.runner.run(
+                after, keys: [place.keys.progress], arguments: [], timeout: .seconds(5))
+            #expect(left.int == 0)
         }
     }
 

@@ -1,0 +1,31 @@
+/// How expirations are handled.
+package enum Handling: Sendable {
+    case one(ExpirationHandler)
+    case batches(BatchHandler)
+
+    /// For lanes, which handle one at a time.
+    var ofOne: ExpirationHandler {
+        switch self {
+        case .one(let handler): handler
+        case .batches(let handler):
+            { expiration, context in
+                let batch = ExpirationBatch(context.deliveries, value: expiration.value)
+                if let error = try await handler(batch, context.ofBatch).failures.values.first { throw error }
+            }
+        }
+    }
+
+    var order: DeliveryMachine.Order {
+        switch self {
+        case .one: .ofKeys
+        case .batches: .ofNodes
+        }
+    }
+}
+
+extension HandlerContext {
+    /// The expiration alone.
+    fileprivate var deliveries: DeliveryList { round.batch.deliveries.part(index..<index + 1) }
+
+    fileprivate var ofBatch: BatchContext { BatchContext(round.term, round.logger) }
+}
