@@ -1,7 +1,7 @@
 /// Expirations of one node, in the order in which it announced them. A key may occur twice.
 public struct ExpirationBatch: Sendable, RandomAccessCollection {
     /// The most that one batch holds.
-    public static let limit = Batch.limit
+    public static let limit = NodeBatch.limit
 
     private let deliveries: DeliveryList
     /// Of a batch of one, its companion's.

@@ -35,7 +35,8 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         case .none: return .one { _, _ in }
         case .log:
             let handler = LoggingHandler(dependencies.log, put: dependencies.putLog)
-            return .batches { try await handler($0, $1) }
+            // One output: a second call would only wait for it.
+            return .batches({ try await handler($0, $1) }, atOnce: 1)
         case .ndjson:
             let output = LineOutput(
                 onBroken: dependencies.onBroken,
@@ -47,7 +48,8 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
                         ])
                 })
             let handler = NDJSONHandler(replica: dependencies.replica, output: output)
-            return .batches { try await handler($0, $1) }
+            // One output: a second call would only wait for it.
+            return .batches({ try await handler($0, $1) }, atOnce: 1)
         }
     }
 }

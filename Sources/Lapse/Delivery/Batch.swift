@@ -27,9 +27,6 @@ package final class Batch: Sendable {
         return index < deliveries.count ? index : nil
     }
 
-    /// Begins all up to an index: for a lane that works alone.
-    func begin(upTo end: Int) { begun.store(end, ordering: .relaxed) }
-
     var hasMore: Bool { begun.load(ordering: .relaxed) < deliveries.count }
 
     /// What is not begun, and will not be begun any more.
@@ -41,11 +38,6 @@ package final class Batch: Sendable {
     func finish(_ index: Int) {
         // In one order with the look at whether anybody waits for a key.
         finished.bitwiseOr(1 << UInt64(index), ordering: .sequentiallyConsistent)
-    }
-
-    func finish(_ indices: Range<Int>) {
-        let ones = UInt64.max >> UInt64(UInt64.bitWidth - indices.count)
-        finished.bitwiseOr(ones << UInt64(indices.lowerBound), ordering: .sequentiallyConsistent)
     }
 
     /// What was finished since the last look, a bit each.

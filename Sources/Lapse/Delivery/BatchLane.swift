@@ -3,9 +3,7 @@ import Logging
 import Synchronization
 import Timing
 
-/// The place where a batch handler runs: it takes what there is and has it handled, one node's batch after the other.
-///
-/// It is alone, so the order of each node needs no lock: no two batches are on their way at once.
+/// A place where a batch handler runs: it takes a batch of a node and has it handled. Others do the same with other nodes.
 package struct BatchLane: Sendable {
     private let dependencies: Lane.Dependencies
     private let handler: BatchHandler
@@ -26,62 +24,56 @@ package struct BatchLane: Sendable {
     private func round(_ deadline: Deadline) async -> Bool {
         let dispatcher = dependencies.dispatcher
         let context = BatchContext(term, dependencies.logger)
-        while let batch = await dispatcher.next(0, .ofBatches) {
-            var next = 0
-            stretches: while next < batch.deliveries.count {
-                let now = SystemClock.glance()
-                switch LaneStep(
-                    leaseIsValid: term.lease.isValid(at: now),
-                    mustEnd: term.isDrainRequested || Task.isCancelled || deadline.hasPassed)
-                {
-                case .begin:
-                    let stretch = next..<batch.deliveries.endOfNode(next)
-                    batch.begin(upTo: stretch.upperBound)
-                    await handle(stretch, of: batch, context, deadline, now.monotonic)
-                    next = stretch.upperBound
-                case .wait:
-                    dispatcher.putDown(0)
-                    _ = await dependencies.clock().wait(upTo: .milliseconds(50))
-                    break stretches
-                case .leave:
-                    dispatcher.putDown(0)
-                    return !deadline.hasPassed
-                }
+        var done: NodeBatch.Done?
+        while let batch = await dispatcher.nextBatch(after: done) {
+            done = nil
+            let now = SystemClock.glance()
+            switch LaneStep(
+                leaseIsValid: term.lease.isValid(at: now),
+                mustEnd: term.isDrainRequested || Task.isCancelled || deadline.hasPassed)
+            {
+            case .begin: done = await handle(batch, context, deadline, now.monotonic)
+            case .wait:
+                dispatcher.putDown(batch)
+                _ = await dependencies.clock().wait(upTo: .milliseconds(50))
+            case .leave:
+                dispatcher.putDown(batch)
+                return !deadline.hasPassed
             }
         }
         return true
     }
 
     private func handle(
-        _ stretch: Range<Int>, of batch: Batch, _ context: BatchContext, _ deadline: Deadline, _ began: Int64
-    ) async {
-        let part = batch.deliveries.part(stretch)
+        _ batch: NodeBatch, _ context: BatchContext, _ deadline: Deadline, _ began: Int64
+    ) async -> NodeBatch.Done {
+        let list = batch.deliveries
         deadline.start(began)
         let failures: [Int: any Error]
         do {
-            failures = try await handler(ExpirationBatch(part), context).failures(in: part.indices)
+            failures = try await handler(ExpirationBatch(list), context).failures(in: list.indices)
         } catch {
-            failures = BatchResult(handledUpTo: 0, of: part.count, error: error).failures
+            failures = BatchResult(handledUpTo: 0, of: list.count, error: error).failures
         }
         let took = SystemClock.glance().monotonic - began
         guard !failures.isEmpty else {
             deadline.end()
-            batch.finish(stretch)
-            return dependencies.metrics.handled(part, in: took)
+            dependencies.metrics.handled(list, in: took)
+            return NodeBatch.Done(batch: batch, handled: [list.startIndex..<list.endIndex])
         }
         let overran = deadline.stop()
         let failed = failures.sorted { $0.key < $1.key }
-        var handled = 0
-        for index in failed.map(\.key) + [part.count] {
-            if index > handled {
-                batch.finish(stretch.lowerBound + handled..<stretch.lowerBound + index)
-                dependencies.metrics.handled(part.part(handled..<index), in: took)
-            }
-            handled = index + 1
+        var handled: [Range<Int>] = []
+        var next = 0
+        for index in failed.map(\.key) + [list.count] {
+            if index > next { handled.append(next..<index) }
+            next = index + 1
         }
+        for range in handled { dependencies.metrics.handled(list.part(range), in: took) }
         // What was handled counts first: it holds up none of its key.
-        dependencies.dispatcher.update { _ in }
-        fail(failed.map { (part[$0.key], $0.value) }, overran: overran)
+        dependencies.dispatcher.finished(handled, of: batch)
+        fail(failed.map { (list[$0.key], $0.value) }, overran: overran)
+        return NodeBatch.Done(batch: batch, handled: [])
     }
 
     private func fail(_ failures: [(delivery: Delivery, error: any Error)], overran: Bool) {

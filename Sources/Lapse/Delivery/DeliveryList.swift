@@ -52,14 +52,6 @@ package struct DeliveryList: Sendable, RandomAccessCollection {
         return start..<end
     }
 
-    /// From an index on, where those of its node's process end.
-    func endOfNode(_ start: Int) -> Int {
-        let process = slice(start).process
-        var end = start + 1
-        while end < count, entry(end).slice == entry(start).slice || slice(end).process == process { end += 1 }
-        return end
-    }
-
     /// Adds one of the stretch the list was made for.
     mutating func append(_ entry: DeliveryEntry) {
         if bounds.upperBound < entries.count { entries.removeLast(entries.count - bounds.upperBound) }

@@ -1,9 +1,9 @@
 /// Two expirations of one key are never on their way at once, and they go in the order in which Redis announced them.
 extension DeliveryMachine {
-    package var readyCount: Int { ready.count + due.count }
+    package var readyCount: Int { ready.count + due.count + turns.count }
 
     /// Of these the ones that are no retries.
-    package var freshCount: Int { ready.count }
+    package var freshCount: Int { ready.count + turns.freshCount }
 
     /// Waiting behind their key, or until their time.
     package var waitingCount: Int { waiting.count }
@@ -21,8 +21,15 @@ extension DeliveryMachine {
         var list = DeliveryList(of: delivery.slice, reserving: 1)
         take(Int(entry.index)..<Int(entry.index) + 1, of: delivery.slice)
         admit(entry, of: delivery.slice, to: &list)
-        ready.append(list)
+        makeReady(list, delivery.slice)
         countGivenUp()
+    }
+
+    mutating func makeReady(_ list: DeliveryList, _ slice: LogSlice) {
+        switch order {
+        case .ofKeys: ready.append(list)
+        case .ofNodes: turns.append(list, at: slice.cursorIndex)
+        }
     }
 
     /// Takes up a part of a stretch; each of it is to be admitted.
@@ -63,22 +70,9 @@ extension DeliveryMachine {
     /// Up to `limit` expirations that may be handled now. Retries have every second turn: however many are due, they do not keep
     /// from the lanes what has not been tried yet.
     mutating func takeReady(_ limit: Int) -> DeliveryList {
-        guard !due.isEmpty else { return takeFresh(limit) }
+        guard !due.isEmpty else { return ready.take(limit) }
         isTurnOfDue.toggle()
-        // In the order of the nodes a batch has no room for one that is tried again: it would fail with it.
-        return isTurnOfDue || ready.isEmpty ? due.take(order == .ofNodes ? 1 : limit) : takeFresh(limit)
-    }
-
-    /// In the order of the nodes it may have been taken up before another of its key failed: then it waits for that one.
-    private mutating func takeFresh(_ limit: Int) -> DeliveryList {
-        let list = ready.take(limit)
-        guard order == .ofNodes, !keys.isEmpty else { return list }
-        var free = DeliveryList(reserving: list.count)
-        for delivery in list {
-            if delivery.holdsKey || !keys.contains(delivery.keyHash) { free.append(delivery) } else { wait(delivery) }
-        }
-        countGivenUp()
-        return free
+        return isTurnOfDue || ready.isEmpty ? due.take(limit) : ready.take(limit)
     }
 
     // MARK: - What lanes had in hand
@@ -96,11 +90,7 @@ extension DeliveryMachine {
         var rest = finished
         while rest != 0 {
             let stretch = list.stretch(rest.trailingZeroBitCount) { rest & 1 << UInt64($0) != 0 }
-            let slice = list.slice(stretch.lowerBound)
-            if let cursor = slice.cursorIndex {
-                let first = Int(list.entry(stretch.lowerBound).index)
-                cursors.finish(slice.ordinals(first..<first + stretch.count), at: cursor)
-            }
+            finish(stretch: stretch, of: list)
             for index in stretch {
                 leave(list.entry(index).keyHash, list.entry(index).holdsKey)
                 rest &= rest - 1
@@ -108,9 +98,20 @@ extension DeliveryMachine {
         }
     }
 
+    /// Moves the cursor over what follows one another in one log.
+    mutating func finish(stretch: Range<Int>, of list: DeliveryList) {
+        let slice = list.slice(stretch.lowerBound)
+        guard let cursor = slice.cursorIndex else { return }
+        let first = Int(list.entry(stretch.lowerBound).index)
+        cursors.finish(slice.ordinals(first..<first + stretch.count), at: cursor)
+    }
+
     /// Not to be begun any more: it stays pending for the next leader.
     package mutating func giveBack(_ deliveries: some Collection<Delivery>) {
-        ready.prepend(deliveries)
+        switch order {
+        case .ofKeys: ready.prepend(deliveries)
+        case .ofNodes: turns.prepend(deliveries)
+        }
         handedOut -= deliveries.count
     }
 
@@ -120,7 +121,7 @@ extension DeliveryMachine {
         guard order == .ofKeys || heldKey, let next = keys.leave(key) else { return }
         waiting.leave(next)
         // What waited behind one that had failed goes alone, as that did.
-        if order == .ofNodes { due.append(next.holdingKey) } else { ready.append(next) }
+        if order == .ofNodes { turns.appendAlone(next.holdingKey) } else { ready.append(next) }
     }
 
     /// One has failed. In the order of the nodes it is from now on alone on its way, and later ones of its key wait for it.

@@ -15,15 +15,15 @@ extension DeliveryMachine {
         }
     }
 
-    private mutating func read(_ log: NodeLog, _ wanted: Int) {
+    mutating func read(_ log: NodeLog, _ wanted: Int) {
         guard repairing.isEmpty || repairing[log.runID] == nil else { return }
         guard cursors.index(of: log.runID) != nil || open(log), let cursor = cursors.index(of: log.runID)
         else { return }
         if !openedByPeers.isEmpty { takeWhatWasHeardBefore(log) }
         // Made when there is something to judge: lanes look often where there is nothing.
         var judged: EntryVerdicts?
-        while freshCount < wanted {
-            let limit = min(wanted - freshCount, 4096)
+        while freshCount(cursor) < wanted {
+            let limit = min(wanted - freshCount(cursor), 4096)
             let through = cursors.through(cursor)
             switch log.next(after: through, upTo: limit) {
             case .none: return surveyTail(of: log, through)
@@ -34,6 +34,10 @@ extension DeliveryMachine {
             case .hole(let ordinals): guard pass(ordinals, log) else { return }
             }
         }
+    }
+
+    private func freshCount(_ cursor: Int) -> Int {
+        order == .ofNodes ? turns.freshCount(cursor) : freshCount
     }
 
     /// Takes up a stretch. False when the rest must wait for what is known of the node's slots.
@@ -63,7 +67,7 @@ extension DeliveryMachine {
             return true
         }
         take(noted..<index, of: slice)
-        ready.append(list)
+        makeReady(list, slice)
         countGivenUp()
         note(log, isUnproven: !isAllTaken)
         return isAllTaken

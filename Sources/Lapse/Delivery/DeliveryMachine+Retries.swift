@@ -36,7 +36,7 @@ extension DeliveryMachine {
     package mutating func releaseDue(now: Duration) -> Duration? {
         while let delivery = retries.popDue(now: now) {
             waiting.leave(delivery)
-            due.append(delivery)
+            if order == .ofNodes { turns.appendAlone(delivery) } else { due.append(delivery) }
         }
         return retries.next
     }

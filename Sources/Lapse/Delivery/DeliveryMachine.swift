@@ -26,8 +26,8 @@ package struct DeliveryMachine {
     package enum Order: Sendable {
         /// Many at once, those of one key one after the other.
         case ofKeys
-        /// A batch of one node after the other, in the order in which it announced them; a key may occur twice in a batch. Only what is
-        /// to be tried again, and what comes later of its key, goes alone.
+        /// Batches, each of one node, in the order in which it announced them, and one of a node at a time; a key may occur twice in a
+        /// batch. Only what is to be tried again, and what comes later of its key, goes alone.
         case ofNodes
     }
 
@@ -76,6 +76,8 @@ package struct DeliveryMachine {
     /// Their time to be tried again has come.
     var due = ReadyQueue()
     var isTurnOfDue = false
+    /// Instead of `ready` and `due`, in the order of the nodes.
+    var turns = NodeTurns()
     var waiting: WaitingRoom
     var retries = RetrySchedule()
     /// Given up, since too many wait, and not yet counted: the cursor may not have passed them.
@@ -146,6 +148,7 @@ package struct DeliveryMachine {
         keys = KeyOrder()
         ready = ReadyQueue()
         due = ReadyQueue()
+        turns = NodeTurns()
         waiting = WaitingRoom(bounds)
         retries = RetrySchedule()
         givenUp = []

@@ -32,6 +32,9 @@ struct LaneSchedule<Sleeper> {
         return sleeper
     }
 
+    /// One that slept looks again.
+    mutating func isUp() { isWaking = false }
+
     /// All to be woken: the term ends.
     mutating func wakeAll() -> [Sleeper] {
         defer { sleepers = [] }
@@ -44,7 +47,7 @@ struct LaneSchedule<Sleeper> {
     ///
     /// - Returns: the batch that it had in hand, and has no more.
     mutating func arrive(_ lane: Int, _ pace: Pace, hasSlept: Bool) -> Batch? {
-        if hasSlept { isWaking = false }
+        if hasSlept { isUp() }
         soloist.came(lane)
         if pace.isFleeting, !hasSlept { soloist.trust() }
         return drop(lane)

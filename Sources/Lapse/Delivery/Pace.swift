@@ -9,13 +9,6 @@ package struct Pace: Sendable {
     private static let quickLimit: Int64 = 20_000
     private static let fleetingLimit: Int64 = 2_000
 
-    /// Of a lane that takes as many as there are.
-    static var ofBatches: Pace {
-        var pace = Pace()
-        pace.isQuick = true
-        return pace
-    }
-
     var batchLimit: Int { isQuick ? Batch.limit : 1 }
 
     /// The last handler took this many nanoseconds.

@@ -51,8 +51,10 @@ struct Leadership: Sendable {
             group.addTask(executorPreference: executor) { await lane.writeDeadLetters(term) }
             group.addTask(executorPreference: executor) { await lane.deadLetters.check() }
             // All end with the term, and the group awaits them.
-            if case .batches(let handler) = lane.handler {
-                group.addTask { await BatchLane(handler, dependencies: lane, term: term).serve() }
+            if case .batches(let handler, let atOnce) = lane.handler {
+                for _ in 0..<min(lanes, atOnce ?? lanes) {
+                    group.addTask { await BatchLane(handler, dependencies: lane, term: term).serve() }
+                }
             } else {
                 for number in 0..<lanes { group.addTask { await Lane(number, dependencies: lane, term: term).serve() } }
             }

@@ -35,7 +35,7 @@ struct BatchLaneTests {
     }
 
     private func serve(
-        _ dispatcher: Dispatcher, retries: Int = 0,
+        _ dispatcher: Dispatcher, lanes: Int = 1, retries: Int = 0,
         lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))),
         _ handler: @escaping BatchHandler
     ) -> Task<Void, Never> {
@@ -46,7 +46,11 @@ struct BatchLaneTests {
         dependencies.retries = RetryPolicy(retries: retries, first: .milliseconds(1), cap: .milliseconds(1))
         let lane = BatchLane(handler, dependencies: dependencies, term: term(lease))
         dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
-        return Task { await lane.serve() }
+        return Task {
+            await withDiscardingTaskGroup { group in
+                for _ in 0..<lanes { group.addTask { await lane.serve() } }
+            }
+        }
     }
 
     @Test func aBatchHoldsOneNodesExpirationsInTheirOrderAndAKeyTwice() async throws {
@@ -131,6 +135,60 @@ struct BatchLaneTests {
             dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3, pending: [2, 3]) ? nil : "not yet"
         }
         #expect(effects.withLock { $0 } == ["a"])
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
+    /// Each owns one half of the slots: the second one that of `{a}`.
+    private var twoMasters: TopologyPoll {
+        let masters = nodes.map { Topology.Node(id: "\($0)", address: $0, role: .master) }
+        let owners = (0..<Topology.slotCount).map { "\(nodes[$0 < Topology.slotCount / 2 ? 0 : 1])" }
+        var poll = TopologyPoll(
+            topology: Topology(cluster: masters, owner: owners),
+            ownWord: [nodes[0]: .master, nodes[1]: .master])
+        poll.number = 2
+        return poll
+    }
+
+    @Test("a call that hangs holds up its own node and no other; a node has one call at a time")
+    func oneCallForEachNode() async throws {
+        let held = logs.log(of: "run-0", at: nodes[0])
+        held.hear(["{b}"])
+        let other = logs.log(of: "run-1", at: nodes[1])
+        other.hear(["{a}"])
+        let dispatcher = dispatcher()
+        dispatcher.update { $0.note(twoMasters) }
+        let running = Mutex<[String: Int]>([:])
+        let most = Mutex(0)
+        let stuck = Doorbell(on: Self.loops.next())
+        let serving = serve(dispatcher, lanes: 3) { batch, _ in
+            let atOnce = running.withLock { running in
+                running[batch[0].runID, default: 0] += 1
+                return running[batch[0].runID] ?? 0
+            }
+            most.withLock { $0 = max($0, atOnce) }
+            if batch[0].runID == "run-0" { _ = await stuck.wait(upTo: .seconds(60)) }
+            running.withLock { $0[batch[0].runID]? -= 1 }
+            return .handled
+        }
+        func isHandled(_ runID: String, _ last: UInt64) -> Bool {
+            dispatcher.read { $0.progress() }.contains { $0.runID == runID && $0.cursor == Cursor(through: last) }
+        }
+        for round in 1...50 {
+            other.hearMore(["{a}\(round)"])
+            dispatcher.appended()
+            held.hearMore(["{b}\(round)"])
+            dispatcher.appended()
+        }
+        try await waitUntil("the other node's are handled", within: .seconds(20), every: .milliseconds(1)) {
+            isHandled("run-1", 51) ? nil : "not yet"
+        }
+        #expect(!isHandled("run-0", 1))
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            stuck.ring()
+            return isHandled("run-0", 51) ? nil : "not yet"
+        }
+        #expect(most.withLock { $0 } == 1)
         dispatcher.stopHandingOut()
         await serving.value
     }

@@ -1,0 +1,79 @@
+import Synchronization
+
+/// What a lane for batches asks for and brings back.
+extension Dispatcher {
+    /// What such a lane found when it looked.
+    private struct Found {
+        var batch: NodeBatch?
+        var isOver = false
+        var actions = DeliveryMachine.Actions()
+        var sleeper: Waiter?
+        var drained: Waiter?
+    }
+
+    /// The next batch of a node of which none is on its way; nil when the term is over.
+    func nextBatch(after done: NodeBatch.Done?) async -> NodeBatch? {
+        var done = done
+        var hasSlept = false
+        while true {
+            let found = state.withLock { look(&$0, done, hasSlept: hasSlept) }
+            done = nil
+            found.sleeper?.resume()
+            found.drained?.resume()
+            publish(found.actions)
+            if found.isOver || found.batch != nil { return found.batch }
+            let told = found.actions.doubtful
+            await withCheckedContinuation { continuation in
+                let (maySleep, actions) = state.withLock { state -> (Bool, DeliveryMachine.Actions) in
+                    isAnyIdle.store(true, ordering: .sequentiallyConsistent)
+                    guard state.machine.phase == .running, !state.machine.hasBatch() else {
+                        return (false, DeliveryMachine.Actions())
+                    }
+                    state.schedule.sleep(continuation)
+                    // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked about.
+                    var actions = state.machine.takeActions()
+                    actions.doubtful.subtract(told)
+                    return (true, actions)
+                }
+                if !maySleep { continuation.resume() }
+                publish(actions)
+            }
+            hasSlept = true
+        }
+    }
+
+    private func look(_ state: inout State, _ done: NodeBatch.Done?, hasSlept: Bool) -> Found {
+        var found = Found()
+        if hasSlept { state.schedule.isUp() }
+        if let done {
+            state.machine.finish(done.handled, of: done.batch)
+            state.machine.isBack(done.batch)
+        }
+        noteIdle(state)
+        guard state.machine.phase == .running else {
+            found.isOver = true
+            found.drained = state.drainedWaiter()
+            return found
+        }
+        found.batch = state.machine.takeBatch()
+        // Looked for only where one sleeps that could take it.
+        if state.schedule.wantsWaking, state.machine.hasBatch() { found.sleeper = state.schedule.wakeOne() }
+        found.actions = state.machine.takeActions()
+        return found
+    }
+
+    /// These of a batch have been handled, and others of it not.
+    func finished(_ handled: [Range<Int>], of batch: NodeBatch) {
+        update { $0.finish(handled, of: batch) }
+    }
+
+    /// A lane puts down a batch that it has not begun.
+    func putDown(_ batch: NodeBatch) {
+        let (sleeper, drained) = state.withLock { state in
+            state.machine.giveBack(batch)
+            return (state.schedule.wakeOne(), state.drainedWaiter())
+        }
+        sleeper?.resume()
+        drained?.resume()
+    }
+}

@@ -1,0 +1,97 @@
+/// What may be handled now of each node, where a node has one batch on its way at a time. A pure value.
+///
+/// A turn is a cursor's index; what has no cursor has a turn of its own.
+struct NodeTurns {
+    private struct Turn {
+        var fresh = ReadyQueue()
+        /// To be tried again, or behind one of its key that was: each alone.
+        var due = ReadyQueue()
+        var isOfDue = false
+        var isOnItsWay = false
+
+        var count: Int { fresh.count + due.count }
+    }
+
+    private var turns: [Turn] = []
+    /// How many are ready, also of nodes that have a batch on its way.
+    private(set) var count = 0
+    private(set) var freshCount = 0
+
+    private static func turn(_ cursorIndex: Int?) -> Int { cursorIndex.map { $0 + 1 } ?? 0 }
+
+    private mutating func reach(_ turn: Int) {
+        while turns.count <= turn { turns.append(Turn()) }
+    }
+
+    /// Ready now, behind what is ready already.
+    mutating func append(_ list: DeliveryList, at cursorIndex: Int?) {
+        guard !list.isEmpty else { return }
+        let turn = Self.turn(cursorIndex)
+        reach(turn)
+        turns[turn].fresh.append(list)
+        count += list.count
+        freshCount += list.count
+    }
+
+    /// To go alone.
+    mutating func appendAlone(_ delivery: Delivery) {
+        let turn = Self.turn(delivery.slice.cursorIndex)
+        reach(turn)
+        turns[turn].due.append(delivery)
+        count += 1
+    }
+
+    /// Whether something is ready of a node that has no batch on its way.
+    var hasAny: Bool { turns.contains { !$0.isOnItsWay && $0.count > 0 } }
+
+    func isOnItsWay(_ cursorIndex: Int) -> Bool {
+        let turn = Self.turn(cursorIndex)
+        return turn < turns.count && turns[turn].isOnItsWay
+    }
+
+    func freshCount(_ cursorIndex: Int) -> Int {
+        let turn = Self.turn(cursorIndex)
+        return turn < turns.count ? turns[turn].fresh.count : 0
+    }
+
+    /// A turn with something to handle, if that node has no batch on its way; nil stands for all nodes, in no particular order.
+    func next(_ cursorIndex: Int?) -> Int? {
+        guard let cursorIndex else { return turns.firstIndex { !$0.isOnItsWay && $0.count > 0 } }
+        let turn = Self.turn(cursorIndex)
+        guard turn < turns.count, !turns[turn].isOnItsWay, turns[turn].count > 0 else { return nil }
+        return turn
+    }
+
+    /// Takes up to `limit`, which are on their way from now on. What is to go alone has every second turn: however many there
+    /// are, they do not keep from the handler what has not been tried yet.
+    mutating func take(_ turn: Int, _ limit: Int) -> (list: DeliveryList, isAlone: Bool) {
+        turns[turn].isOnItsWay = true
+        let isAlone =
+            if turns[turn].due.isEmpty { false } else { !turns[turn].isOfDue || turns[turn].fresh.isEmpty }
+        turns[turn].isOfDue = isAlone
+        let list = isAlone ? turns[turn].due.take(1) : turns[turn].fresh.take(limit)
+        count -= list.count
+        if !isAlone { freshCount -= list.count }
+        return (list, isAlone)
+    }
+
+    /// Nothing of the node is on its way any more.
+    mutating func isBack(_ turn: Int) {
+        // What was on its way when a term ended is forgotten.
+        if turn < turns.count { turns[turn].isOnItsWay = false }
+    }
+
+    /// Puts back what was taken of a node, in front.
+    mutating func prepend(_ deliveries: some Collection<Delivery>) {
+        guard let first = deliveries.first else { return }
+        let turn = Self.turn(first.slice.cursorIndex)
+        reach(turn)
+        if first.holdsKey {
+            turns[turn].due.prepend(deliveries)
+        } else {
+            turns[turn].fresh.prepend(deliveries)
+            freshCount += deliveries.count
+        }
+        count += deliveries.count
+    }
+}
