@@ -150,6 +150,13 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "Sources/Examples/CartExample", swiftSettings: rules),
+        .executableTarget(
+            name: "LedgerExample",
+            dependencies: [
+                "Lapse", "LeaderElection", logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Examples/LedgerExample", swiftSettings: rules),
 
         // Sources/Development: what tests and measures the rest. No product names these targets, so
         // a package that uses this one does not get them. SwiftPM makes each executable here a
@@ -243,7 +250,7 @@ let package = Package(
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["CartExample", "Chaos", "LapseCommand", "LapseDoctor", "RedisClient", "ThrowawayRedis"],
+            dependencies: ["CartExample", "Chaos", "LedgerExample", "LapseCommand", "LapseDoctor", "RedisClient", "ThrowawayRedis"],
             swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(

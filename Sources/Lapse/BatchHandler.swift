@@ -52,7 +52,7 @@ public struct BatchResult: Sendable {
     public mutating func fail(_ index: Int, _ error: any Error) { failures[index] = error }
 }
 
-/// Handles a batch of one node, and no other batch meanwhile. A throw fails all of it; the task is cancelled at the timeout and when
+/// Handles a batch of one node, and no other batch of that node meanwhile. A throw fails all of it; the task is cancelled at the timeout and when
 /// the term ends.
 ///
 /// A handler for one expiration gets many at once, in lanes, and only those of one key in their order. A batch handler gets those of

@@ -9,7 +9,7 @@ struct ExampleTests {
     @Test("the example releases a cart whose key expires, and ends with 0 on SIGTERM")
     func releasesCarts() async throws {
         let server = try await ThrowawayServer.start()
-        let example = try ExampleProcess(redis: server.url)
+        let example = try ExampleProcess("CartExample", [server.url])
         defer { example.kill() }
         // A server gives no vote while it is younger than the lease.
         try await waitUntil("the example leads", within: .seconds(20)) {
@@ -21,6 +21,39 @@ struct ExampleTests {
         }
         #expect(await example.terminate() == 0, "\(example.log)")
         #expect(example.output.split(separator: "\n").count == 1, "\(example.output)")
+        await server.shutDown()
+    }
+
+    @Test(
+        "the ledger books each order once in one transaction a batch, also when it is started again behind its progress"
+    )
+    func ledgerBooksEachOnce() async throws {
+        let server = try await ThrowawayServer.start()
+        let ledger = FileManager.default.temporaryDirectory.appending(path: "ledger-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: ledger) }
+        func booked() -> [String] {
+            ((try? String(contentsOf: ledger, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+        }
+        for run in 1...2 {
+            let example = try ExampleProcess("LedgerExample", [server.url, ledger.path])
+            defer { example.kill() }
+            try await waitUntil("it leads", within: .seconds(30)) {
+                example.log.contains("became leader") ? nil : "its log: \(example.log)"
+            }
+            let script = "for i = 1, 300 do redis.call('SET', 'order:\(run):' .. i, '1', 'PX', '50') end"
+            try await server.cli("EVAL", script, "0")
+            try await waitUntil("all are booked", within: .seconds(30)) {
+                booked().count >= run * 300 ? nil : "\(booked().count) are"
+            }
+            if run == 1 {
+                // Its last progress is lost with it: the next run is handed some again.
+                example.kill()
+            } else {
+                #expect(await example.terminate() == 0, "\(example.log)")
+            }
+        }
+        let orders = booked().compactMap { $0.split(separator: " ").last }
+        #expect(orders.count == 600 && Set(orders).count == 600, "each is booked once")
         await server.shutDown()
     }
 
@@ -67,11 +100,11 @@ private final class ExampleProcess: Sendable {
     var output: String { text("output") }
     var log: String { text("log") }
 
-    init(redis: String) throws {
-        directory = FileManager.default.temporaryDirectory.appending(path: "cart-example-\(UUID())")
+    init(_ program: String, _ arguments: [String]) throws {
+        directory = FileManager.default.temporaryDirectory.appending(path: "\(program)-\(UUID())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        process.executableURL = URL(filePath: Binary.built("CartExample"))
-        process.arguments = [redis]
+        process.executableURL = URL(filePath: Binary.built(program))
+        process.arguments = arguments
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try file("output")
         process.standardError = try file("log")
