@@ -136,7 +136,7 @@ let package = Package(
                 "Console", "Demonstration", "Endpoints", "Lapse", "LapseAdmin", "LapseDoctor", "LapseHandlers",
                 "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
                 "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Timing",
-                nioCore, nioPosix, nioSSL, logging, metrics, lifecycle,
+                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
@@ -250,7 +250,9 @@ let package = Package(
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["CartExample", "Chaos", "LedgerExample", "LapseCommand", "LapseDoctor", "RedisClient", "ThrowawayRedis"],
+            dependencies: [
+                "CartExample", "Chaos", "LedgerExample", "LapseCommand", "LapseDoctor", "RedisClient", "ThrowawayRedis",
+            ],
             swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
         .testTarget(

@@ -35,7 +35,9 @@ struct AdminResponder: HTTPResponder {
             return Self.response(.ok, "application/json", ByteBuffer(bytes: source.statusJSON()))
         case "/metrics":
             source.refreshGauges()
-            return Self.response(.ok, PrometheusText.contentType, ByteBuffer(string: registry.render()))
+            return Self.response(
+                .ok, PrometheusText.contentType,
+                ByteBuffer(string: registry.render() + (ProcessFigures.now()?.rendered ?? "")))
         default:
             return Self.text(.notFound, "not found: try /livez, /readyz, /status or /metrics\n")
         }

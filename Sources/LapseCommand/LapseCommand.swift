@@ -13,10 +13,10 @@ struct LapseCommand: AsyncParsableCommand {
             Every option is also read from the environment (--lease-ttl is LAPSE_LEASE_TTL) and from a YAML or JSON file \
             (--config FILE; there it is leaseTtl). A flag counts before the environment, that before the file.
             """,
-        version: Version.text,
+        version: BuildVersion.text,
         subcommands: [
             RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, ElectCommand.self,
-            DemoCommand.self,
+            HealthCommand.self, DemoCommand.self,
         ])
 
     static func main() async {

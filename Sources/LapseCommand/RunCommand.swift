@@ -101,7 +101,7 @@ struct RunningService {
         let trap = SignalTrap { _ in ending.begin() }
         logger.info(
             "lapse starts",
-            metadata: ["name": "\(configuration.name)", "id": "\(configuration.id)", "version": "\(Version.text)"])
+            metadata: ["name": "\(configuration.name)", "id": "\(configuration.id)", "version": "\(BuildVersion.text)"])
         do {
             try await group.run()
         } catch is CancellationError where trap.signal != nil {

@@ -5,7 +5,7 @@ struct CommandHelp: Sendable {
     /// Help text of a subcommand.
     let text: @Sendable (_ subcommand: String) throws -> String
 
-    static let subcommands = ["run", "tail", "doctor", "status", "elect", "work", "demo"]
+    static let subcommands = ["run", "tail", "doctor", "status", "elect", "health", "work", "demo"]
 
     struct Missing: Error, CustomStringConvertible {
         let description: String

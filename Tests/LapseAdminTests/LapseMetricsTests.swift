@@ -16,6 +16,7 @@ import Testing
         "lapse_in_flight": "gauge",
         "lapse_log_entries{node}": "gauge", "lapse_log_bytes{node}": "gauge", "lapse_backlog{node}": "gauge",
         "lapse_handler_seconds": "histogram",
+        "lapse_ready": "gauge", "lapse_build_info{version,commit}": "gauge",
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
         "lapse_account{node,state}": "gauge",

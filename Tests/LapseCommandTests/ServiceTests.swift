@@ -97,8 +97,20 @@ import ThrowawayRedis
         #expect(pages[2].contains("\nlapse_leader 1\n"))
         #expect(pages[2].contains("lapse_expirations_ignored_total{node=\"\(server.address)\"} 0"))
         #expect(pages[3].contains("\"isLeader\":true"))
+        #expect(pages[2].contains("\nlapse_ready 1\n") && pages[2].contains("lapse_build_info{"))
+        #expect(pages[2].contains("\nprocess_resident_memory_bytes "))
+        let healthy = try await LapseBinary.run(["health", "--admin", address, "--ready"])
+        #expect(healthy.code == 0 && healthy.output == "ok\n", "\(healthy)")
+        try await server.cli("CONFIG", "SET", "notify-keyspace-events", "")
+        try await waitUntil("the missing flags are told", within: .seconds(30)) {
+            let run = try await LapseBinary.run(["health", "--admin", address, "--ready"])
+            return run.code == 1 && run.lastLine.contains("not ready: ") ? nil : "\(run)"
+        }
         child.signal(SIGINT)
         #expect(try await child.end().code == 0)
+        let gone = try await LapseBinary.run(["health", "--admin", address])
+        #expect(gone.code == 69 && gone.lastLine.contains("does not answer"), "\(gone)")
+        #expect(try await LapseBinary.run(["health", "--admin", "off"]).code == 64)
         await server.shutDown()
     }
 

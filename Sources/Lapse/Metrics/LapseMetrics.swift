@@ -68,6 +68,11 @@ package struct LapseMetrics: Sendable {
         "lapse_account", byAll: ["node", "state"],
         "What became of this node's expirations in the leader's term: announced is the sum of the other states.")
 
+    // The service
+    let ready = MetricDeclaration.gauge("lapse_ready", "1 while /readyz answers 200, else 0.")
+    let buildInfo = MetricDeclaration.gauge(
+        "lapse_build_info", byAll: ["version", "commit"], "1, by the build that runs.")
+
     package static let declared = LapseMetrics()
     /// All of them, in their order above.
     package static let all = Mirror(reflecting: declared).children.compactMap { $0.value as? MetricDeclaration }

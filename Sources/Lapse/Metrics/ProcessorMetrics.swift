@@ -43,10 +43,14 @@ final class ProcessorMetrics: Sendable {
     private let term = LapseMetrics.declared.term.gauge()
     private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
     private let domains = LapseMetrics.declared.failureDomains.gauge()
+    private let ready = LapseMetrics.declared.ready.gauge()
+    private let build = LapseMetrics.declared.buildInfo.gauge(BuildVersion.text, BuildVersion.commit)
     private let running = LapseMetrics.declared.inFlight.gauge()
 
     /// Whether the program has chosen a metrics backend.
     let isExported = !(MetricsSystem.factory is NOOPMetricsHandler)
+
+    init() { build.record(1) }
 
     private static func handled(_ origin: Origin) -> Counter {
         LapseMetrics.declared.handled.counter(origin.rawValue)
@@ -100,7 +104,8 @@ final class ProcessorMetrics: Sendable {
     }
 
     /// Brings the gauges up to date.
-    func refresh(_ status: ProcessorStatus, _ elector: ElectorState?) {
+    func refresh(_ status: ProcessorStatus, _ elector: ElectorState?, isReady: Bool) {
+        ready.record(isReady ? 1 : 0)
         for node in status.nodes {
             guard let address = NodeAddress(node.address) else { continue }
             series(address) { series in

@@ -85,7 +85,7 @@ extension RunningProcessor {
 
     func refreshMetrics() {
         guard let status else { return }
-        metrics.refresh(status, parts.withLock { $0 }?.elector.state)
+        metrics.refresh(status, parts.withLock { $0 }?.elector.state, isReady: readiness().isEmpty)
     }
 }
 

@@ -3,5 +3,5 @@ enum OptionCatalog {
     static let rows =
         Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + LogLines.rows + Running.rows
         + Results.rows
-        + Examination.own
+        + Examination.own + Health.own
 }
