@@ -118,6 +118,8 @@ let package = Package(
             ],
             swiftSettings: rules),
         .target(name: "Processes", swiftSettings: rules),
+        // The parent of a worker that can die: no Foundation, no NIO.
+        .target(name: "Supervision", dependencies: ["Processes"], swiftSettings: rules),
         .target(
             name: "ThrowawayRedis", dependencies: ["Processes"], path: "Sources/Development/ThrowawayRedis",
             swiftSettings: rules),
@@ -135,7 +137,7 @@ let package = Package(
             dependencies: [
                 "Console", "Demonstration", "Endpoints", "Lapse", "LapseAdmin", "LapseDoctor", "LapseHandlers",
                 "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
-                "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Timing",
+                "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Supervision", "Timing",
                 asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -247,6 +249,7 @@ let package = Package(
             swiftSettings: rules),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Lapse", "LeaderElection"], swiftSettings: rules),
+        .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: rules),
         .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
         .testTarget(
             name: "EndToEndTests",
@@ -266,7 +269,7 @@ let package = Package(
             dependencies: [
                 "Console", "Endpoints", "LapseCommand", "Lapse", "LapseAdmin", "LapseHandlers", "LeaderElection",
                 "LeaderElectionRedis",
-                "RedisClient",
+                "RedisClient", "Supervision",
                 "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -22,11 +22,13 @@ struct LapseCommand: AsyncParsableCommand {
     static func main() async {
         // Before anything is opened.
         StandardStream.occupyClosed()
+        let (role, own) = Role.own
+        if role == .parent { Parent.run(own) }
         let arguments = CommandLine.arguments
         if arguments.count > 2, arguments[1] == ProgramGuard.word { ProgramGuard.serve(Array(arguments.dropFirst(2))) }
         // A reader that has gone away is an error of the write, not the end of the process.
         _ = signal(SIGPIPE, SIG_IGN)
-        Glibc.exit(await end(of: Array(CommandLine.arguments.dropFirst())))
+        Glibc.exit(await end(of: own))
     }
 
     /// Runs a command line to its end; returns the exit code. Off the main actor, which has nothing to do with it.
@@ -34,7 +36,10 @@ struct LapseCommand: AsyncParsableCommand {
     private static func end(of arguments: [String]) async -> Int32 {
         do {
             var command = try parseAsRoot(arguments)
-            if var asynchronous = command as? any AsyncParsableCommand {
+            if Role.own.role == .releaser {
+                guard let supervised = command as? any SupervisedCommand else { return Failure.Code.usage.rawValue }
+                try await OneShotRelease.run(supervised)
+            } else if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()

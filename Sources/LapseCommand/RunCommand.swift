@@ -11,7 +11,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// `lapse run`: the service.
-struct RunCommand: AsyncParsableCommand {
+struct RunCommand: AsyncParsableCommand, SupervisedCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "The service: subscribe to every node, elect a leader, handle expirations.",
         discussion: """
@@ -25,12 +25,19 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup(title: "Candidacy") var candidacy: GivenOptions<Candidacy>
     @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
     @OptionGroup(title: "Service") var running: GivenOptions<Running>
+    @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
 
+    func values() async throws(Failure) -> OptionValues {
+        try await OptionValues(given: connection, election, candidacy, wanted, running, supervising, logLines)
+    }
+
     func run() async throws {
-        let values = try await OptionValues(given: connection, election, candidacy, wanted, running, logLines)
+        let values = try await values()
+        try Parent.take(over: values)
         let logger = try values.bootstrapLogging()
         var configuration = try ProcessorConfiguration(values)
+        configuration.witness = ParentLink.own
         let handler = try values(Running.handler) ?? .log
         let admin = try values(Running.admin) ?? .off
         // Last: whatever throws behind it must shut it down.
@@ -99,14 +106,22 @@ struct RunningService {
             Task { await group.triggerGracefulShutdown() }
         }
         let trap = SignalTrap { _ in ending.begin() }
+        // A parent that is gone releases nothing: another replica leads, which has one.
+        ParentLink.own?.onEnd { ending.begin() }
+        let report = ServiceReport()
+        report.ready()
+        let reporting = Task { await report.run() }
+        defer { reporting.cancel() }
         logger.info(
             "lapse starts",
             metadata: ["name": "\(configuration.name)", "id": "\(configuration.id)", "version": "\(BuildVersion.text)"])
         do {
             try await group.run()
-        } catch is CancellationError where trap.signal != nil {
+        } catch is CancellationError where trap.signal != nil || ParentLink.own?.hasEnded == true {
             // Stopped in the middle of a wait, as asked.
-        } catch let error as LapseError where error.code == .unreachable && trap.signal != nil {
+        } catch let error as LapseError
+            where error.code == .unreachable && (trap.signal != nil || ParentLink.own?.hasEnded == true)
+        {
             // Stopped before Redis was ever reached: there is nothing to hand over.
         }
         if let failure = ending.failure { throw failure }

@@ -22,6 +22,9 @@ public struct ElectionConfiguration: Sendable {
     /// when the body blocks every thread that Swift has for tasks.
     public var onOverrun: (@Sendable (UInt64) -> Void)?
 
+    /// Hears of each claim before a register does; see ``ClaimWitness``.
+    package var witness: (any ClaimWitness)?
+
     /// A configuration; nothing is checked before ``timing()`` or an ``Elector`` is made.
     public init(
         name: String, id: String = ElectionConfiguration.uniqueID(), leaseTTL: Duration = .seconds(8),

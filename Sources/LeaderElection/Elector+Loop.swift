@@ -32,6 +32,7 @@ extension Elector {
             var inFlight = 0
             var overran: UInt64?
             var isStopped = false
+            var witnessed: String?
 
             loop: for await input in inbox {
                 let event: LeaseMachine.Event
@@ -46,6 +47,10 @@ extension Elector {
                 for effect in machine.step(event, now: now) {
                     switch effect {
                     case .send(let request):
+                        if case .acquire(let claim) = request.operation, claim.value != witnessed {
+                            witnessed = claim.value
+                            configuration.witness?.claims(claim)
+                        }
                         inFlight += 1
                         group.addTask { await self.ask(request, on: eventLoop) }
                     case .wake(let time):
@@ -66,6 +71,7 @@ extension Elector {
                             latest.state.term = info.term
                             latest.state.token = info.token
                         }
+                        configuration.witness?.leads(info.claim)
                         changes.send(.leading(term: info.term, token: info.token))
                         journal.yield(.becameLeader(info))
                         group.addTask {
@@ -89,6 +95,7 @@ extension Elector {
                     case .note(let note):
                         changes.send(LeadershipChange(note))
                         journal.yield(.note(note))
+                        if case .released = note { configuration.witness?.released() }
                         if case .overran(let term) = note {
                             overran = term
                             configuration.onOverrun?(term)
@@ -104,6 +111,7 @@ extension Elector {
                 publish(machine)
                 if isStopped, inFlight == 0 { break }
             }
+            if overran == nil { configuration.witness?.released() }
             outbox.finish()
             timer?.cancel()
             journal.finish()

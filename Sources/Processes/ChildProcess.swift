@@ -48,9 +48,12 @@ package final class ChildProcess: Sendable {
         _ words: [String], environment: [String: String], input: Int32? = nil, output: Int32? = nil,
         errors: Int32? = nil, control: Int32? = nil
     ) throws -> Int32 {
-        try posixSpawn(
-            words, environment: environment.map { "\($0)=\($1)" }, input: input, output: output, errors: errors,
-            control: control)
+        var spawn = Spawn(words, environment: environment.map { "\($0)=\($1)" })
+        spawn.input = input
+        spawn.output = output
+        spawn.errors = errors
+        spawn.control = control
+        return try spawn.start()
     }
 
     /// Whether the child has not ended yet; a frozen child runs.
@@ -142,58 +145,4 @@ package final class ChildProcess: Sendable {
             status = raw
         }
     }
-}
-
-private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
-
-/// glibc has it since 2.34, but Swift's module of glibc does not show the calls beyond POSIX.
-private let closeFrom: CloseFrom? = unsafe dlsym(
-    nil, "posix_spawn_file_actions_addclosefrom_np"
-).map { unsafe unsafeBitCast($0, to: CloseFrom.self) }
-
-private func posixSpawn(
-    _ words: [String], environment: [String], input: Int32?, output: Int32?, errors: Int32?, control: Int32?
-) throws -> Int32 {
-    var actions = unsafe posix_spawn_file_actions_t()
-    unsafe posix_spawn_file_actions_init(&actions)
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    if let input {
-        unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
-    } else {
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    }
-    if let output {
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
-    } else {
-        unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-    }
-    unsafe posix_spawn_file_actions_adddup2(&actions, errors ?? 1, 2)
-    if let control { unsafe posix_spawn_file_actions_adddup2(&actions, control, 3) }
-    // Sockets of the parent must not live on in a server.
-    if let closeFrom = unsafe closeFrom { _ = unsafe closeFrom(&actions, control == nil ? 3 : 4) }
-
-    var attributes = posix_spawnattr_t()
-    unsafe posix_spawnattr_init(&attributes)
-    defer { unsafe posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    var all = sigset_t()
-    unsafe sigemptyset(&none)
-    unsafe sigfillset(&all)
-    unsafe posix_spawnattr_setsigmask(&attributes, &none)
-    unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-    unsafe posix_spawnattr_setpgroup(&attributes, 0)
-    unsafe posix_spawnattr_setflags(
-        &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
-    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-    var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
-    defer {
-        unsafe (arguments + variables).forEach { unsafe free($0) }
-    }
-    var pid: pid_t = 0
-    let failure = unsafe posix_spawn(&pid, words[0], &actions, &attributes, &arguments, &variables)
-    guard failure == 0 else {
-        throw ProcessError("cannot start \(words[0]): \(unsafe String(cString: strerror(failure)))")
-    }
-    return pid
 }

@@ -90,6 +90,7 @@ struct LapseBinary: Sendable {
         }
 
         var isRunning: Bool { process.isRunning }
+        var pid: Int32 { process.processIdentifier }
 
         func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 

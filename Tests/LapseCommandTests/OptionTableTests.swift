@@ -11,7 +11,7 @@ import Testing
 /// The table of options: one row is one option, everywhere.
 @Suite struct OptionTableTests {
     private static let runRows =
-        Connection.rows + Election.rows + Candidacy.rows + Wanted.rows + Running.rows + LogLines.rows
+        Connection.rows + Election.rows + Candidacy.rows + Wanted.rows + Running.rows + Supervising.rows + LogLines.rows
 
     @Test(arguments: [
         ("lease-ttl", "LAPSE_LEASE_TTL", "leaseTtl"), ("redis", "LAPSE_REDIS", "redis"),
@@ -45,7 +45,7 @@ import Testing
         let command = try #require(try LapseCommand.parseAsRoot(["run", row.flag, "from-flag"]) as? RunCommand)
         let given = [
             command.connection.values, command.election.values, command.candidacy.values, command.wanted.values,
-            command.running.values, command.logLines.values,
+            command.running.values, command.supervising.values, command.logLines.values,
         ].reduce(into: [:]) { $0.merge($1) { $1 } }
         #expect(given == [name: ["from-flag"]])
 

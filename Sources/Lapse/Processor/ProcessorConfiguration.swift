@@ -99,6 +99,9 @@ public struct ProcessorConfiguration: Sendable {
     /// Called when a handler ignores its cancellation past the end of the lease: exit the process there.
     public var onOverrun: (@Sendable (_ term: UInt64) -> Void)?
 
+    /// Hears of each claim before a register does.
+    package var witness: (any ClaimWitness)?
+
     /// Values for a server on this machine, unless others are given.
     ///
     /// - Parameters:

@@ -152,9 +152,11 @@ extension RunningProcessor {
     }
 
     private var electionConfiguration: ElectionConfiguration {
-        ElectionConfiguration(
+        var election = ElectionConfiguration(
             name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL,
             drainLimit: configuration.drain + .seconds(1), onOverrun: configuration.onOverrun, purpose: "run")
+        election.witness = configuration.witness
+        return election
     }
 
     /// Signs what this replica goes by where replicas with every other configuration look too.

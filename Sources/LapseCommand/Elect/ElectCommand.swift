@@ -5,7 +5,7 @@ import LeaderElection
 import Logging
 
 /// `lapse elect`: runs any program only while leading.
-struct ElectCommand: AsyncParsableCommand {
+struct ElectCommand: AsyncParsableCommand, SupervisedCommand {
     static let configuration = CommandConfiguration(
         commandName: "elect", abstract: "Run a program only while this replica leads.",
         usage: "lapse elect [--store URL] [--name NAME] [options] -- COMMAND [ARGUMENT ...]",
@@ -23,19 +23,25 @@ struct ElectCommand: AsyncParsableCommand {
     @OptionGroup(title: "Election") var election: GivenOptions<Election>
     @OptionGroup(title: "Candidacy") var candidacy: GivenOptions<Candidacy>
     @OptionGroup(title: "Program") var electing: GivenOptions<Electing>
+    @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
     @Argument(parsing: .postTerminator, help: "The program and its arguments, after --.")
     var command: [String] = []
 
+    func values() async throws(Failure) -> OptionValues {
+        try await OptionValues(given: connection, election, candidacy, electing, supervising, logLines)
+    }
+
     func run() async throws {
-        let values = try await OptionValues(given: connection, election, candidacy, electing, logLines)
+        let values = try await values()
+        try Parent.take(over: values)
         let logger = try values.bootstrapLogging()
         guard let program = command.first else {
             throw Failure.usage("no program to run: write it after --, as in lapse elect --name cron -- ./job")
         }
         let executable = try ElectedProgram.find(program)
         let timing = ElectionTimes(leaseTTL: try values(Candidacy.leaseTTL) ?? .seconds(8))
-        let election = ElectionConfiguration(
+        var election = ElectionConfiguration(
             name: try values(Election.name) ?? "default",
             id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID(), leaseTTL: timing.leaseTTL,
             stopBudget: timing.stopBudget,
@@ -45,16 +51,23 @@ struct ElectCommand: AsyncParsableCommand {
                 StandardStream.errors.write("lapse: the program of term \(term) could not be killed in time: ending")
                 _exit(Failure.Code.internal.rawValue)
             })
-        let supervisor = ElectedProgram(
+        election.witness = ParentLink.own
+        let elected = ElectedProgram(
             [executable] + command.dropFirst(), id: election.id,
             patience: .init(drain: try values(Candidacy.drain) ?? .seconds(10), loss: timing.grace),
             onLoss: try values(Electing.onLoss) ?? .exit, logger: logger)
         let ending = StopRequest()
         let trap = SignalTrap { _ in ending.ask() }
         defer { withExtendedLifetime(trap) {} }
+        // A parent that is gone releases nothing: another replica leads, which has one.
+        ParentLink.own?.onEnd { ending.ask() }
+        let report = ServiceReport()
+        report.ready()
+        let reporting = Task { await report.run() }
+        defer { reporting.cancel() }
         let store = try await StoreOptions(values).connect(election, values, logger: logger, until: ending)
         guard let store else { return }
-        let code = try await supervisor.run(election, store: store, until: ending)
+        let code = try await elected.run(election, store: store, until: ending)
         if code != 0 { throw ExitCode(code) }
     }
 }

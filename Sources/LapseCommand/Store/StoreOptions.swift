@@ -110,6 +110,24 @@ struct StoreOptions: Sendable {
         return nil
     }
 
+    /// The store of an election, for one operation: whatever the deployment is said to be, and no longer than `deadline`.
+    ///
+    /// - Throws: ``Failure`` when it is not reached in time.
+    func reach(
+        _ election: ElectionConfiguration, _ values: OptionValues, logger: Logger, by deadline: ContinuousClock.Instant
+    ) async throws -> any LeaseStore {
+        if let store = try open(election: election, logger: logger) { return store }
+        let configuration = try RedisElectionConfiguration(values, isAnyTopology: true)
+        while true {
+            do {
+                return try await RedisElectionStore.connect(configuration, election: election, logger: logger)
+            } catch let error as RegisterError {
+                guard ContinuousClock.now < deadline else { throw Failure(error) }
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
     /// Looks at the election: what only an operator can mend ends the start. Without a deadline a store that cannot be
     /// reached is no reason to wait here: the elector goes on asking.
     ///
@@ -153,10 +171,12 @@ struct StoreOptions: Sendable {
 
 extension RedisElectionConfiguration {
     /// Takes over the options for the connection and the election.
-    fileprivate init(_ values: OptionValues) throws(Failure) {
+    ///
+    /// - Parameter isAnyTopology: what the servers are said to be is passed over, since they are asked.
+    fileprivate init(_ values: OptionValues, isAnyTopology: Bool = false) throws(Failure) {
         var connection = ProcessorConfiguration()
         try connection.connect(values)
-        guard connection.topology == .auto else {
+        guard connection.topology == .auto || isAnyTopology else {
             throw .usage("--topology: elect asks the servers what they are")
         }
         self.init(redis: connection.redis)

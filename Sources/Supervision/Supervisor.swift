@@ -1,0 +1,199 @@
+import Glibc
+import Processes
+
+/// The parent of a worker: carries out what ``SupervisorMachine`` decides. One thread, no socket, and hardly any memory.
+package struct Supervisor {
+    /// The processes that the parent begins.
+    package struct Programs: Sendable {
+        /// The executable, whatever became of its file.
+        package static let path = "/proc/self/exe"
+
+        /// Gets its end of the link as descriptor 3.
+        package var worker: [String]
+        package var workerAfterCrash: [String]
+        /// Gets a claim on standard input, and writes nothing to standard output.
+        package var releaser: [String]
+        /// Whether a crash may write its report and a core dump first.
+        package var reportsCrashes: Bool
+
+        package init(worker: [String], workerAfterCrash: [String], releaser: [String], reportsCrashes: Bool) {
+            self.worker = worker
+            self.workerAfterCrash = workerAfterCrash
+            self.releaser = releaser
+            self.reportsCrashes = reportsCrashes
+        }
+    }
+
+    private var machine: SupervisorMachine
+    private let programs: Programs
+    private let environment: ParentEnvironment
+    private let signals: SignalDescriptor
+    private let manager: ServiceManager?
+    private var link: WorkerLink?
+    private var worker: Int32?
+    private var releaser: Int32?
+    private var trim = CleanPages()
+
+    /// While children are killed: one may fork meanwhile.
+    private static let clearingPause = Duration.milliseconds(2)
+
+    /// Never returns. Call it first of all, in a process with one thread.
+    package static func run(_ programs: Programs, _ settings: SupervisorMachine.Settings) -> Never {
+        var supervisor = Supervisor(programs, settings)
+        supervisor.serve()
+    }
+
+    private init(_ programs: Programs, _ settings: SupervisorMachine.Settings) {
+        machine = SupervisorMachine(settings)
+        self.programs = programs
+        environment = ParentEnvironment()
+        manager = ServiceManager(address: environment["NOTIFY_SOCKET"])
+        Descendants.adopt()
+        if !programs.reportsCrashes { CoreDumps.forbid() }
+        guard let signals = SignalDescriptor() else {
+            Self.say("no descriptor for signals")
+            _exit(SupervisorMachine.Settings.internalError)
+        }
+        self.signals = signals
+    }
+
+    private mutating func serve() -> Never {
+        step(.start)
+        while true {
+            let (hasLines, hasSignal) = wait()
+            // What the worker said before its end comes before its end.
+            if hasLines { hear() }
+            if hasSignal { take(signals.read()) }
+            if machine.isClearing { clear() }
+            step(.timer)
+        }
+    }
+
+    private mutating func step(_ event: SupervisorMachine.Event) {
+        for action in machine.step(event, now: Self.now) {
+            switch action {
+            case .startWorker(let afterCrash):
+                startWorker(afterCrash ? programs.workerAfterCrash : programs.worker)
+            case .forward(let number): if let worker { _ = kill(worker, number) }
+            case .clear: clear()
+            case .startReleaser(let claim): startReleaser(claim)
+            case .say(let text): Self.say(text)
+            case .notify(let notice): manager?.tell(notice)
+            case .end(let code): _exit(code)
+            }
+        }
+    }
+
+    private mutating func wait() -> (hasLines: Bool, hasSignal: Bool) {
+        trim.drop()
+        var timeout: Int32 = -1
+        if machine.isClearing {
+            timeout = Int32(Self.clearingPause / .milliseconds(1))
+        } else if let next = machine.nextLook {
+            timeout = Int32(min(max((next - Self.now) / .milliseconds(1), 0), 60_000).rounded(.up))
+        }
+        var places = [
+            pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+            // A negative one is passed over.
+            pollfd(fd: link?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        ]
+        _ = unsafe poll(&places, nfds_t(places.count), timeout)
+        return (places[1].revents != 0, places[0].revents != 0)
+    }
+
+    /// Everything that the worker has said so far.
+    private mutating func hear() {
+        guard link != nil else { return }
+        for line in link?.read() ?? [] { step(.told(line)) }
+        if link?.isOver == true { closeLink() }
+    }
+
+    private mutating func closeLink() {
+        link?.close()
+        link = nil
+    }
+
+    private mutating func take(_ received: [SignalDescriptor.Received]) {
+        for signal in received where signal.number != SIGCHLD {
+            step(.signal(signal.number, reachedAll: signal.isFromTerminal))
+        }
+        reap()
+    }
+
+    /// Takes in all children that have ended: also those that were adopted.
+    private mutating func reap() {
+        while true {
+            var status: Int32 = 0
+            let pid = unsafe waitpid(-1, &status, WNOHANG)
+            if pid < 0, errno == EINTR { continue }
+            guard pid > 0 else {
+                if pid < 0, machine.isClearing { step(.cleared) }
+                return
+            }
+            if pid == worker {
+                worker = nil
+                hear()
+                closeLink()
+                step(.workerEnded(ProcessEnd(status: status)))
+            } else if pid == releaser {
+                releaser = nil
+                step(.releaserEnded(ProcessEnd(status: status)))
+            }
+        }
+    }
+
+    private mutating func clear() {
+        Children.signalAll(SIGKILL)
+        reap()
+    }
+
+    private mutating func startWorker(_ words: [String]) {
+        var ends: [Int32] = [0, 0]
+        guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
+            return step(.notStarted("no socket pair: \(unsafe String(cString: strerror(errno)))"))
+        }
+        defer { _ = close(ends[1]) }
+        var spawn = Spawn(words, environment: environment.ofWorker(reportsCrashes: programs.reportsCrashes))
+        spawn.path = Programs.path
+        spawn.input = 0
+        spawn.output = 1
+        spawn.errors = 2
+        spawn.control = ends[1]
+        // A shell's job control and the terminal see one job, as without a parent.
+        spawn.hasOwnGroup = false
+        spawn.keptSignals = signals.ignored
+        do {
+            worker = try spawn.start()
+            link = WorkerLink(ends[0])
+        } catch {
+            _ = close(ends[0])
+            step(.notStarted("\(error)"))
+        }
+    }
+
+    private mutating func startReleaser(_ claim: String) {
+        var ends: [Int32] = [0, 0]
+        guard unsafe pipe(&ends) == 0 else { return step(.notStarted("no pipe for the releaser")) }
+        // Less than a pipe holds without a reader.
+        let bytes = Array(claim.utf8)
+        _ = unsafe write(ends[1], bytes, bytes.count)
+        _ = close(ends[1])
+        defer { _ = close(ends[0]) }
+        var spawn = Spawn(programs.releaser, environment: environment.ofWorker(reportsCrashes: false))
+        spawn.path = Programs.path
+        spawn.input = ends[0]
+        spawn.errors = 2
+        do { releaser = try spawn.start() } catch { step(.notStarted("\(error)")) }
+    }
+
+    private static func say(_ text: String) {
+        let bytes = Array("lapse: parent: \(text)\n".utf8)
+        _ = unsafe write(2, bytes, bytes.count)
+    }
+
+    private static var now: Duration {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+import Glibc
+import Testing
+import ThrowawayRedis
+
+/// Workers below a parent, with real processes against a real server.
+///
+/// That a lease was released, and did not run out, is told by the server: an expired lock would be in its count.
+@Suite(.timeLimit(.minutes(4)), .serialized) struct SuperviseTests {
+    private func start(
+        _ server: ThrowawayServer, _ id: String, _ options: [String] = [], environment: [String: String] = [:]
+    ) throws -> LapseBinary.Child {
+        try LapseBinary.start(
+            ["run", "--redis", server.url, "--id", id, "--admin", "off", "--handler", "ndjson", "--supervise", "on"]
+                + options, environment: environment)
+    }
+
+    private func elect(
+        _ server: ThrowawayServer, _ id: String, _ options: [String] = [], run script: String
+    ) throws -> LapseBinary.Child {
+        try LapseBinary.start(
+            ["elect", "--redis", server.url, "--id", id, "--supervise", "on"] + options + ["--", "sh", "-c", script])
+    }
+
+    /// Waits until it leads for the `count`-th time.
+    private func waitUntilItLeads(_ child: LapseBinary.Child, _ count: Int = 1) async throws {
+        try await waitUntil("it leads", within: .seconds(30)) {
+            child.text.errors.matches("became leader") >= count ? nil : child.text.errors
+        }
+    }
+
+    /// Long enough for its lease to be released when it dies.
+    private func waitUntilItHasLedForLong() async throws { try await Task.sleep(for: .milliseconds(5200)) }
+
+    private func worker(of child: LapseBinary.Child) async throws -> Int32 {
+        var found: Int32?
+        try await waitUntil("there is a worker", within: .seconds(10)) {
+            found = ChildProcesses.of(child.pid).first
+            return found == nil ? "none" : nil
+        }
+        return try #require(found)
+    }
+
+    private func expiredKeys(_ server: ThrowawayServer) async throws -> Int {
+        let info = try await server.cli("INFO", "stats")
+        let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("expired_keys:") }
+        return try #require(line.flatMap { Int($0.dropFirst("expired_keys:".count)) })
+    }
+
+    @Test(arguments: [SIGKILL, SIGTRAP, SIGABRT, SIGSEGV])
+    func theLeaseOfOneThatDiedIsReleased(_ signal: Int32) async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", ["--lease-ttl", "6s"])
+        try await waitUntilItLeads(first)
+        let second = try start(server, "two", ["--lease-ttl", "6s"])
+        try await waitUntil("it follows", within: .seconds(20)) {
+            second.text.errors.contains("following") ? nil : second.text.errors
+        }
+        try await waitUntilItHasLedForLong()
+        let dead = try await worker(of: first)
+        kill(dead, signal)
+        try await waitUntilItLeads(second)
+        #expect(try await expiredKeys(server) == 0, "\(first.text.errors)")
+        #expect(first.text.errors.contains("the worker was ended by signal \(signal)"))
+        // Another worker stands by.
+        try await waitUntil("another worker follows", within: .seconds(20)) {
+            first.text.errors.contains("following") ? nil : first.text.errors
+        }
+        #expect(try await worker(of: first) != dead)
+        first.signal(SIGTERM)
+        second.signal(SIGTERM)
+        #expect(try await first.end().code == 0)
+        #expect(try await second.end().code == 0)
+        #expect(try await server.cli("KEYS", "*:lock") == "")
+        await server.shutDown()
+    }
+
+    @Test func oneThatHadJustBegunToLeadLosesItsLeaseByTimeOnly() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", ["--lease-ttl", "2s", "--on-crash", "exit"])
+        try await waitUntilItLeads(first)
+        kill(try await worker(of: first), SIGKILL)
+        let run = try await first.end()
+        #expect(run.code == 128 + SIGKILL)
+        #expect(run.errors.contains("its lease is left to run out"))
+        #expect(!run.errors.contains("lease released"))
+        let second = try start(server, "two", ["--lease-ttl", "2s"])
+        try await waitUntilItLeads(second)
+        #expect(try await expiredKeys(server) > 0, "the lock ran out")
+        second.signal(SIGTERM)
+        #expect(try await second.end().code == 0)
+        await server.shutDown()
+    }
+
+    @Test func nothingOfTheDeadLivesWhenTheNextLeads() async throws {
+        let server = try await ThrowawayServer.start()
+        let file = try TemporaryFile("")
+        // The runaway leaves the group, the session and its parent.
+        let script = "(setsid sh -c 'echo $$ >\(file.path); exec sleep 1000' &); sleep 1000"
+        let first = try elect(server, "one", ["--lease-ttl", "6s"], run: script)
+        try await waitUntilItLeads(first)
+        var runaway: Int32 = 0
+        try await waitUntil("the runaway runs", within: .seconds(10)) {
+            let text = try String(contentsOfFile: file.path, encoding: .utf8)
+            runaway = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+            return runaway > 0 ? nil : "not yet"
+        }
+        let second = try elect(
+            server, "two", ["--lease-ttl", "6s"],
+            run: "if kill -0 \(runaway) 2>/dev/null; then echo alive; else echo gone; fi; sleep 1000")
+        try await waitUntilItHasLedForLong()
+        #expect(kill(runaway, 0) == 0)
+        kill(try await worker(of: first), SIGKILL)
+        try await waitUntil("the next program runs", within: .seconds(20)) {
+            second.lines.isEmpty ? second.text.errors : nil
+        }
+        #expect(second.lines == ["gone"])
+        #expect(try await expiredKeys(server) == 0)
+        for child in [first, second] { child.signal(SIGTERM) }
+        _ = try await first.end()
+        _ = try await second.end()
+        await server.shutDown()
+    }
+
+    @Test func withoutItsParentAWorkerDrainsAndHandsOver() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", ["--lease-ttl", "1s"])
+        try await waitUntilItLeads(first)
+        let worker = try await worker(of: first)
+        first.signal(SIGKILL)
+        try await waitUntil("the worker ends", within: .seconds(20)) {
+            first.text.errors.contains("leadership released") && kill(worker, 0) != 0 ? nil : first.text.errors
+        }
+        #expect(try await server.cli("KEYS", "*:lock") == "")
+        await server.shutDown()
+    }
+
+    @Test func aStoppedWorkerIsLeftAlone() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try start(server, "one", ["--lease-ttl", "1s"])
+        try await waitUntilItLeads(first)
+        let second = try start(server, "two", ["--lease-ttl", "1s"])
+        let stopped = try await worker(of: first)
+        kill(stopped, SIGSTOP)
+        try await waitUntilItLeads(second)
+        #expect(try await worker(of: first) == stopped)
+        kill(stopped, SIGCONT)
+        try await waitUntil("it follows", within: .seconds(20)) {
+            first.text.errors.contains("following") ? nil : first.text.errors
+        }
+        for child in [first, second] {
+            child.signal(SIGTERM)
+            #expect(try await child.end().code == 0)
+        }
+        await server.shutDown()
+    }
+
+    @Test func exitCodesAreTheWorkers() async throws {
+        let usage = try await LapseBinary.run(["run", "--supervise", "on", "--lease-ttl", "nonsense"])
+        #expect(usage.code == 64)
+        let impossible = try await LapseBinary.run([
+            "run", "--supervise", "on", "--dead-letter", "x", "--redis", "nonsense",
+        ])
+        #expect(impossible.code == 64, "\(impossible.errors)")
+        let server = try await ThrowawayServer.start()
+        let program = try elect(server, "one", ["--lease-ttl", "1s"], run: "exit 7")
+        #expect(try await program.end().code == 7)
+        await server.shutDown()
+    }
+}
+
+extension String {
+    fileprivate func matches(_ text: String) -> Int { components(separatedBy: text).count - 1 }
+}
+
+/// The children of another process.
+private enum ChildProcesses {
+    static func of(_ pid: Int32) -> [Int32] {
+        let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+        return (text ?? "").split(separator: " ").compactMap { Int32($0) }
+    }
+}
