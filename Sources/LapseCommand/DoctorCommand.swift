@@ -19,6 +19,7 @@ enum Examination: OptionGroupTable {
     static let rows =
         own + [
             Candidacy.leaseTTL.row, Running.notifications.row, Running.deadLetter.row, Wanted.companion.row,
+            Wanted.match.row, OnTime.punctual.row,
             Wanted.database.row,
         ]
 }
@@ -87,6 +88,9 @@ struct DoctorCommand: AsyncParsableCommand {
         StandardStream.errors.write(
             "lapse: on every Redis server, replicas too, with a password of yours for \(AccessRights.passwordPlace); "
                 + "then ACL SAVE or CONFIG REWRITE")
+        if rights.punctual == .track {
+            StandardStream.errors.write("lapse: on a server before 7.0 leave out +pexpiretime: it is not known there")
+        }
         var lines = rights.line + "\n"
         if let sentinel = rights.sentinelLine {
             StandardStream.errors.write("lapse: the second line is for every Sentinel")

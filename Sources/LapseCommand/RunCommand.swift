@@ -24,12 +24,13 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
     @OptionGroup(title: "Election") var election: GivenOptions<Election>
     @OptionGroup(title: "Candidacy") var candidacy: GivenOptions<Candidacy>
     @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
+    @OptionGroup(title: "Punctuality") var onTime: GivenOptions<OnTime>
     @OptionGroup(title: "Service") var running: GivenOptions<Running>
     @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
 
     func values() async throws(Failure) -> OptionValues {
-        try await OptionValues(given: connection, election, candidacy, wanted, running, supervising, logLines)
+        try await OptionValues(given: connection, election, candidacy, wanted, onTime, running, supervising, logLines)
     }
 
     func run() async throws {

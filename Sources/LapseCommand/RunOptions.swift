@@ -93,6 +93,21 @@ enum LogLines: OptionGroupTable {
     static let rows = [level.row, format.row]
 }
 
+/// Whether the servers are made to announce expirations on time.
+enum OnTime: OptionGroupTable {
+    static let punctual = Setting<ProcessorConfiguration.Punctual>.choice(
+        OptionRow(
+            name: "punctual",
+            help: "Make Redis announce on time: off, sweep (a paced SCAN) or track (each key's deadline).",
+            standard: "off"))
+    static let bytes = Setting.size(
+        OptionRow(
+            name: "punctual-bytes", value: "size", help: "Bound of the deadlines that --punctual track keeps.",
+            standard: "128MiB"))
+
+    static let rows = [punctual.row, bytes.row]
+}
+
 /// The options of `lapse run` that no other subcommand has.
 enum Running: OptionGroupTable {
     static let notifications = Setting<ProcessorConfiguration.NotificationPolicy>.choice(
@@ -170,6 +185,8 @@ extension ProcessorConfiguration {
         deadLetter = try values(Running.deadLetter)
         if let value = try values(Candidacy.leaseTTL) { leaseTTL = value }
         if let value = try values(Running.notifications) { notifications = value }
+        if let value = try values(OnTime.punctual) { punctual = value }
+        if let value = try values(OnTime.bytes) { punctualBytes = value }
         if let value = try values(Running.concurrency) { concurrency = value }
         if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
         if let value = try values(Running.retries) { retries = value }

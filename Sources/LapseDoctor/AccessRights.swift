@@ -20,6 +20,10 @@ package struct AccessRights: Sendable {
     package var deadLetter: String?
     /// With companion rules Lapse reads and deletes companions, and asks whether their timers exist.
     package var companions: CompanionRules?
+    /// Lapse makes the servers announce on time: it asks for the keys in ``wanted``, and listens to what sets TTLs.
+    package var punctual = ProcessorConfiguration.Punctual.off
+    /// The keys whose expirations are wanted, as globs; empty for all.
+    package var wanted: [String] = []
     /// Companions are read in a database that is not 0.
     package var selectsDatabase = false
 
@@ -37,6 +41,8 @@ package struct AccessRights: Sendable {
         setsNotifications = configuration.notifications == .set
         deadLetter = configuration.deadLetter
         companions = try CompanionRules(configuration.companions)
+        punctual = configuration.punctual
+        wanted = configuration.match
         selectsDatabase = configuration.databases.contains { $0 != 0 } || deployment.database ?? 0 != 0
     }
 
@@ -63,10 +69,15 @@ package struct AccessRights: Sendable {
         var words = ["ACL", "SETUSER", user, "on", ">\(Self.passwordPlace)", "resetkeys", Self.keyPattern(name)]
         if let deadLetter { words.append("~\(Self.escaped(deadLetter))") }
         words += companionPatterns
-        words += ["resetchannels", Self.eventChannels, Self.controlChannel(name), "-@all"]
+        // A glob as Redis itself reads it.
+        if punctual != .off { words += wanted.isEmpty ? ["~*"] : wanted.map { "~\($0)" } }
+        words += ["resetchannels", Self.eventChannels, Self.controlChannel(name)]
+        if punctual == .track { words += HintChannel.all.map { "&\($0)" } }
+        words.append("-@all")
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
         if deadLetter != nil { words += ["+xadd", "+type"] }
         words += companionCommands
+        if punctual != .off { words += punctualCommands.filter { !words.contains($0) } }
         if mode == nil || mode == .cluster { words += ["+cluster|nodes", "+asking"] }
         words.append("+config|get")
         if setsNotifications { words.append("+config|set") }
@@ -82,6 +93,11 @@ package struct AccessRights: Sendable {
     var companionCommands: [String] {
         guard let companions, !companions.isEmpty else { return [] }
         return ["+exists", "+scan", "+strlen"] + (selectsDatabase ? ["+select"] : [])
+    }
+
+    /// `+pexpiretime` is not known before 7.0, where the line must do without it.
+    private var punctualCommands: [String] {
+        ["+scan"] + (punctual == .track ? ["+pexpiretime"] : []) + (selectsDatabase ? ["+select"] : [])
     }
 
     /// The line for every Sentinel; nil where there is none.

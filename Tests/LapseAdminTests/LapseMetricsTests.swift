@@ -17,6 +17,9 @@ import Testing
         "lapse_log_entries{node}": "gauge", "lapse_log_bytes{node}": "gauge", "lapse_backlog{node}": "gauge",
         "lapse_handler_seconds": "histogram",
         "lapse_ready": "gauge", "lapse_build_info{version,commit}": "gauge",
+        "lapse_lag_seconds": "histogram", "lapse_nudges_total{node}": "counter",
+        // What `--punctual track` keeps.
+        "lapse_deadlines_kept{node}": "gauge", "lapse_deadlines_uncovered{node}": "gauge",
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
         "lapse_account{node,state}": "gauge",

@@ -83,6 +83,8 @@ import Testing
         #expect(read.drain == library.drain)
         #expect(read.companions == library.companions)
         #expect(read.reconcileInterval == library.reconcileInterval)
+        #expect(read.punctual == library.punctual)
+        #expect(read.punctualBytes == library.punctualBytes)
     }
 
     @Test func repeatableOptionsTakeMany() async throws {

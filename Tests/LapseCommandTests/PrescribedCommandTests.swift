@@ -46,7 +46,7 @@ struct PrescribedCommandTests {
         for command in prescribed { #expect(Self.refusal(command) == nil, "\(command)") }
     }
 
-    @Test(arguments: ["lapse run --punctual track", "lapse doctor --match a*", "lapse rum --acl"])
+    @Test(arguments: ["lapse run --punctually track", "lapse doctor --handler log", "lapse rum --acl"])
     func aWrongOneIsFound(command: String) { #expect(Self.refusal(command) != nil) }
 }
 

@@ -21,6 +21,8 @@ final class FeedSink: PushReceiver {
         var told: @Sendable (GroupMessage) -> Void
         /// How many looks at the topology have begun.
         var look: @Sendable () -> Int
+        /// Told of what is heard while a leader makes the servers punctual; nil where they are not to be.
+        var punctuality: Punctuality?
         /// A key was too large to be held.
         var large: @Sendable (_ node: NodeAddress, _ bytes: Int, _ begin: String) -> Void = { _, _, _ in }
     }
@@ -83,6 +85,7 @@ final class FeedSink: PushReceiver {
         var requests: [String] = []
         var messages: [GroupMessage] = []
         var locks: [String] = []
+        listeners.punctuality?.heard(batch, at: log.address)
         let since = since.load(ordering: .relaxed)
         let count = log.take(batch, now: now, since: since, look: listeners.look()) { lock in
             freed = .lapsed

@@ -21,6 +21,8 @@ struct FeedDependencies: Sendable {
     var logs: LogSet
     var listeners: FeedSink.Listeners
     var notifications: Notifications.Policy
+    /// Class `g` is wanted too.
+    var wantsHints: Bool
     /// What the group knows of a process' numbers.
     var numbers: NumberExchange
     /// A look has settled what was in doubt: the dispatcher may go on.
@@ -68,6 +70,7 @@ final class NodeFeed: Sendable {
         self.command = dependencies.commands[address]
         self.inspector = NodeInspector(
             address: address, command: command, policy: dependencies.notifications,
+            wantsHints: dependencies.wantsHints,
             channel: ElectionKeys.channel(dependencies.name), logger: dependencies.logger)
     }
 

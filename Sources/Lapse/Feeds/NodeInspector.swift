@@ -26,6 +26,7 @@ final class NodeInspector: Sendable {
     private let address: NodeAddress
     private let command: NodeClient
     private let policy: Notifications.Policy
+    private let wantsHints: Bool
     /// The control channel of the group.
     private let channel: String
     private let logger: Logger
@@ -35,11 +36,13 @@ final class NodeInspector: Sendable {
     private static let countAndFlags = count + [RESPCommand("CONFIG", "GET", "notify-keyspace-events")]
 
     init(
-        address: NodeAddress, command: NodeClient, policy: Notifications.Policy, channel: String, logger: Logger
+        address: NodeAddress, command: NodeClient, policy: Notifications.Policy, wantsHints: Bool = false,
+        channel: String, logger: Logger
     ) {
         self.address = address
         self.command = command
         self.policy = policy
+        self.wantsHints = wantsHints
         self.channel = channel
         self.logger = logger
         implausible = ImplausibleInput(logger)
@@ -74,6 +77,10 @@ final class NodeInspector: Sendable {
         finding.notifications = flags
         if Notifications.suffice(flags) {
             finding.mended = before.map { !Notifications.suffice($0) } ?? false
+            if !Notifications.suffice(flags, withHints: wantsHints) {
+                if before != flags, policy != .set { tellUnhinted(flags) }
+                if policy == .set { await setHints(flags, of: runID) }
+            }
         } else {
             if before != flags { tellMissing(flags) }
             if policy == .set { await set(flags, of: runID) }
@@ -84,7 +91,7 @@ final class NodeInspector: Sendable {
     /// Peers are told first, on the node itself: a peer whose looks lie before and after sees nothing else of it, and would take
     /// what was counted meanwhile for what no node announces.
     private func set(_ flags: String, of runID: String) async {
-        let merged = Notifications.merged(flags)
+        let merged = Notifications.merged(flags, withHints: wantsHints)
         do throws(RedisError) {
             let replies = try await command.send(
                 [
@@ -96,6 +103,31 @@ final class NodeInspector: Sendable {
         } catch {
             logger.error("notifications not set", metadata: ["node": "\(address)", "error": "\(error.text)"])
         }
+    }
+
+    /// Expirations are announced all the while: peers need not know.
+    private func setHints(_ flags: String, of runID: String) async {
+        let merged = Notifications.merged(flags, withHints: true)
+        do throws(RedisError) {
+            let replies = try await command.send(
+                [RESPCommand("CONFIG", "SET", "notify-keyspace-events", merged)], to: .process(runID))
+            if let refusal = replies.last?.error { throw RedisError(refusal, node: address) }
+            logger.notice("notifications set", metadata: ["node": "\(address)", "value": "\(merged)"])
+        } catch {
+            logger.error("notifications not set", metadata: ["node": "\(address)", "error": "\(error.text)"])
+        }
+    }
+
+    /// Expirations are announced, but not that a TTL was set.
+    private func tellUnhinted(_ flags: String) {
+        logger.warning(
+            "notifications missing",
+            metadata: [
+                "node": "\(address)", "has": "\"\(flags)\"", "needs": "Exg",
+                "effect": "--punctual track sweeps here meanwhile",
+                "command":
+                    "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags, withHints: true))",
+            ])
     }
 
     /// CONFIG is forbidden, renamed away or answered with nothing, as managed services do, each in its own words. Said once,
@@ -117,8 +149,9 @@ final class NodeInspector: Sendable {
         logger.error(
             "notifications missing",
             metadata: [
-                "node": "\(address)", "has": "\"\(flags)\"", "needs": "Ex",
-                "command": "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags))",
+                "node": "\(address)", "has": "\"\(flags)\"", "needs": wantsHints ? "Exg" : "Ex",
+                "command":
+                    "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags, withHints: wantsHints))",
             ])
     }
 }

@@ -72,6 +72,19 @@ package struct LapseMetrics: Sendable {
     let ready = MetricDeclaration.gauge("lapse_ready", "1 while /readyz answers 200, else 0.")
     let buildInfo = MetricDeclaration.gauge(
         "lapse_build_info", byAll: ["version", "commit"], "1, by the build that runs.")
+    // Punctuality
+    let lag = MetricDeclaration.histogram(
+        "lapse_lag_seconds",
+        buckets: [0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 30, 60, 300],
+        "Time from a key's deadline until its expiration was heard, of keys whose deadline the leader kept.")
+    let nudges = MetricDeclaration.counter(
+        "lapse_nudges_total", by: "node",
+        "PTTL asked of keys that are overdue; this node counts a keyspace_misses for each that it then expires.")
+    let deadlines = MetricDeclaration.gauge(
+        "lapse_deadlines_kept", by: "node", "Keys of this node whose deadline the leader keeps.")
+    let uncovered = MetricDeclaration.gauge(
+        "lapse_deadlines_uncovered", by: "node",
+        "Keys of this node in the last second whose deadline could not be kept: --punctual-bytes, or a refusal.")
 
     package static let declared = LapseMetrics()
     /// All of them, in their order above.

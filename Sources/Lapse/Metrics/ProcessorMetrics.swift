@@ -16,13 +16,16 @@ final class ProcessorMetrics: Sendable {
         let entries: Gauge
         let bytes: Gauge
         let backlog: Gauge
+        let nudges: Counter
+        let deadlines: Gauge
+        let uncovered: Gauge
         /// In the order of ``NodeAccount/states``.
         let account: [Gauge]
         var seenReceived: UInt64 = 0
 
         func destroy() {
-            for gauge in [up, entries, bytes, backlog] + account { gauge.destroy() }
-            for counter in [received, lost, repaired, ignored, surplus, unannounced] { counter.destroy() }
+            for gauge in [up, entries, bytes, backlog, deadlines, uncovered] + account { gauge.destroy() }
+            for counter in [received, lost, repaired, ignored, surplus, unannounced, nudges] { counter.destroy() }
         }
     }
 
@@ -37,6 +40,7 @@ final class ProcessorMetrics: Sendable {
     private let deadLetters = LapseMetrics.declared.deadLettered.counter()
     private let handlerTime = LapseMetrics.declared.handlerTime.timer()
     private let renewTime = LapseMetrics.declared.leaseRenewal.timer()
+    private let lag = LapseMetrics.declared.lag.timer()
     private let companionsScanned = LapseMetrics.declared.reconcileScanned.counter()
     private let companionsFound = LapseMetrics.declared.reconcileFound.counter()
     private let leader = LapseMetrics.declared.leader.gauge()
@@ -85,6 +89,16 @@ final class ProcessorMetrics: Sendable {
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
     func reconcileFound(_ count: Int) { companionsFound.increment(by: Int64(count)) }
     func handlerTook(_ nanoseconds: Int64) { handlerTime.recordNanoseconds(nanoseconds) }
+
+    /// Once for each expiration whose deadline was known.
+    func lagged(_ nanoseconds: Int64) { if isExported { lag.recordNanoseconds(max(0, nanoseconds)) } }
+    func nudged(_ node: NodeAddress, _ count: Int) { series(node) { $0.nudges.increment(by: Int64(count)) } }
+    func deadlines(_ node: NodeAddress, kept: Int, uncovered: Int) {
+        series(node) { series in
+            series.deadlines.record(kept)
+            series.uncovered.record(uncovered)
+        }
+    }
 
     func subscription(_ node: NodeAddress, up: Bool) { series(node) { $0.up.record(up ? 1 : 0) } }
     func gap(_ node: NodeAddress, lost: UInt64, repaired: UInt64) {
@@ -163,6 +177,9 @@ final class ProcessorMetrics: Sendable {
                     entries: declared.logEntries.gauge(label),
                     bytes: declared.logBytes.gauge(label),
                     backlog: declared.backlog.gauge(label),
+                    nudges: declared.nudges.counter(label),
+                    deadlines: declared.deadlines.gauge(label),
+                    uncovered: declared.uncovered.gauge(label),
                     account: NodeAccount().states.map { state in
                         declared.account.gauge(label, state.name)
                     })

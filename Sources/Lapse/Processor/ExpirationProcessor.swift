@@ -96,7 +96,7 @@ public final class ExpirationProcessor: Service {
             await configuration.store?.shutDown()
             throw error
         }
-        let threads = ProcessorThreads()
+        let threads = ProcessorThreads(punctual: configuration.punctual != .off)
         do {
             let run = RunningProcessor(
                 configuration, deployment, threads, changes: changes, gaps: gapsHeard, logger: logger, handler: handler)
@@ -151,16 +151,23 @@ public final class ExpirationProcessor: Service {
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
 }
 
-/// The threads of one processor: feeds, everything else, and the election, which nothing may ever delay.
+/// The threads of one processor: feeds, everything else, punctuality, and the election, which nothing may ever delay.
 struct ProcessorThreads: Sendable {
     let feeds = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let election = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    /// Hints, questions and nudges; nil where the servers are not made punctual.
+    let punctual: MultiThreadedEventLoopGroup?
     let executor: EventLoopTaskExecutor
 
-    init() { executor = EventLoopTaskExecutor(control.any()) }
+    init(punctual: Bool) {
+        executor = EventLoopTaskExecutor(control.any())
+        self.punctual = punctual ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
+    }
 
     func shutDown() async {
-        for group in [election, feeds, control] { try? await group.shutdownGracefully() }
+        for group in [election, feeds, control] + [punctual].compactMap(\.self) {
+            try? await group.shutdownGracefully()
+        }
     }
 }

@@ -17,6 +17,8 @@ struct Leadership: Sendable {
     let lane: Lane.Dependencies
     /// Finds what Redis forgot; nil without companion rules.
     let reconciler: Reconciler?
+    /// Makes the servers punctual; nil where they are not to be.
+    let punctuality: Punctuality?
     let ownLocks: OwnLocks
     let resign: @Sendable () -> Void
     /// Whether no peer has anything that is missing here.
@@ -66,6 +68,7 @@ struct Leadership: Sendable {
                 group.addTask(executorPreference: executor) { await checkNumbers() }
             }
             if let reconciler { group.addTask(executorPreference: executor) { await reconciler.run() } }
+            if let punctuality { group.addTask(executorPreference: executor) { await punctuality.run() } }
             await term.drainRequested()
             dispatcher.stopHandingOut()
             if term.lease.isValid {

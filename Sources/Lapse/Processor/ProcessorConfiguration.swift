@@ -26,6 +26,17 @@ public struct ProcessorConfiguration: Sendable {
         case off
     }
 
+    /// Whether the servers are made to announce expirations on time: by themselves they find expired keys by sampling.
+    public enum Punctual: String, Sendable, CaseIterable {
+        /// They announce when they come to it: after seconds or minutes where many keys have a TTL.
+        case off
+        /// A paced SCAN of the wanted keys on each master expires what is overdue; late by about a pass.
+        case sweep
+        /// The deadline of each wanted key is kept, and the key asked for when it has passed. Needs class `g` of
+        /// `notify-keyspace-events`; sweeps where that is missing.
+        case track
+    }
+
     /// `redis://`, `rediss://` or `redis+sentinel://` URLs; one suffices, more help when that one is down.
     public var redis: [String]
     /// The election's name: replicas with the same name form one group.
@@ -74,6 +85,11 @@ public struct ProcessorConfiguration: Sendable {
     public var registers: Int?
     /// What to do about nodes that do not announce expirations.
     public var notifications: NotificationPolicy = .verify
+    /// Whether the servers are made to announce expirations on time.
+    public var punctual: Punctual = .off
+    /// The most bytes that the deadlines of ``Punctual/track`` may take, about 48 and its key for each. Past it those furthest ahead
+    /// give way, and are brought in again by a sweep.
+    public var punctualBytes = 128 << 20
     /// Handlers at once.
     public var concurrency = 64
     /// The longest run of a handler; then its task is cancelled and the attempt has failed.
@@ -133,6 +149,7 @@ public struct ProcessorConfiguration: Sendable {
         try check(retryDelay > .zero, "retryDelay", "longer than zero")
         try check(longestRetryDelay >= retryDelay, "longestRetryDelay", "not below the first delay")
         try check(handlerTimeout > .zero, "handlerTimeout", "longer than zero")
+        try check(punctualBytes >= 1 << 20, "punctualBytes", "at least 1MiB")
         try check(logBytes >= 64 << 10, "logBytes", "at least 65536")
         try check(logTotalBytes ?? .max >= 1 << 20, "logTotalBytes", "at least 1MiB")
         try check(logAge >= .seconds(1), "logAge", "at least 1s")

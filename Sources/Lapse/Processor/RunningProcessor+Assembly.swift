@@ -80,10 +80,12 @@ extension RunningProcessor {
         ) { [weak self] runID in
             await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
         }
-        let feeds = FeedSet(feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks))
-        watch.onEachLook { [weak feeds] poll in
+        let punctuality = punctuality(dispatcher.filter)
+        let feeds = FeedSet(feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks, punctuality))
+        watch.onEachLook { [weak feeds, weak punctuality] poll in
             dispatcher.update { $0.note(poll) }
             feeds?.looked()
+            punctuality?.looked(poll)
         }
         let (values, reconciler) = companionParts(rules, topology, dispatcher)
         let leadership = Leadership(
@@ -99,7 +101,8 @@ extension RunningProcessor {
                     bell: Doorbell(on: threads.control.any())),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            reconciler: reconciler, ownLocks: ownLocks, resign: { elector.resign() }, isWhole: { completion.isWhole },
+            reconciler: reconciler, punctuality: punctuality, ownLocks: ownLocks, resign: { elector.resign() },
+            isWhole: { completion.isWhole },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) },
             isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger,
@@ -111,7 +114,7 @@ extension RunningProcessor {
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
-            reconciler: reconciler)
+            reconciler: reconciler, punctuality: punctuality)
     }
 
     /// The leader's progress over the control channel, while the registers refuse to take it.
@@ -221,7 +224,7 @@ extension RunningProcessor {
 
     private func feedDependencies(
         _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
-        _ listener: ProgressListener, _ ownLocks: OwnLocks
+        _ listener: ProgressListener, _ ownLocks: OwnLocks, _ punctuality: Punctuality?
     ) -> FeedDependencies {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore
@@ -232,9 +235,10 @@ extension RunningProcessor {
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
                 lockLapsed: { ownLocks.heard($0) },
                 asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
-                look: { [watch] in watch.looks },
+                look: { [watch] in watch.looks }, punctuality: punctuality,
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
+            wantsHints: configuration.punctual == .track,
             numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } }, metrics: metrics, logger: logger
         )
     }

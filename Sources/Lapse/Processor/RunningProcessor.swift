@@ -21,6 +21,7 @@ final class RunningProcessor: Sendable {
         let numbers: NumberExchange
         let listener: ProgressListener
         let reconciler: Reconciler?
+        let punctuality: Punctuality?
     }
 
     let configuration: ProcessorConfiguration
@@ -35,6 +36,8 @@ final class RunningProcessor: Sendable {
     let locks: NodeDirectory
     /// Connections for companions, by database; empty without companion rules.
     let companions: [UInt16: NodeDirectory]
+    /// Connections for questions and nudges, by database; empty where the servers are not made punctual.
+    let questions: [UInt16: NodeDirectory]
     let watch: TopologyWatch
     let logs: LogSet
     let metrics = ProcessorMetrics()
@@ -47,6 +50,7 @@ final class RunningProcessor: Sendable {
     private let isStopped = Mutex(false)
     /// Rung to end the wait for Redis.
     private let startBell: Doorbell
+    let uncoveredLine = Mutex(LineLimit(every: .seconds(60)))
     let largeKeyLine = Mutex(LineLimit(every: .seconds(1)))
     let surplusLine = Mutex(LineLimit(every: .seconds(10)))
     private let domainsTold = Mutex<Int?>(nil)
@@ -71,6 +75,7 @@ final class RunningProcessor: Sendable {
         sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: threads.control)
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)
         companions = Self.companionDirectories(configuration, deployment, threads)
+        questions = Self.questionDirectories(configuration, deployment, threads)
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
@@ -177,7 +182,9 @@ final class RunningProcessor: Sendable {
             return await group.reduce(failure) { $0 ?? $1 }
         }
         await parts.keeper.leave()
-        for directory in [commands, sentinels, locks] + companions.values { await directory.shutDown() }
+        for directory in [commands, sentinels, locks] + companions.values + questions.values {
+            await directory.shutDown()
+        }
         if let failure { throw failure }
     }
 
@@ -208,6 +215,7 @@ final class RunningProcessor: Sendable {
             parts.dispatcher.update { $0.note(peers: peers) }
             warnOfSharedMaster(parts.elector.state)
             await forgetAbsent(parts, now: WallClock.milliseconds())
+            watchDeadlines(parts)
             if metrics.isExported { refreshMetrics() }
         }
     }

@@ -1,8 +1,8 @@
 /// Every option of every subcommand: what a file may hold, so that one file serves them all.
 enum OptionCatalog {
     static let rows =
-        Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + LogLines.rows + Running.rows
-        + Supervising.rows
+        Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + OnTime.rows + LogLines.rows
+        + Running.rows + Supervising.rows
         + Results.rows
         + Examination.own + Health.own
 }

@@ -14,6 +14,9 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Commands of one write. Their replies come in order, so the last one completes them.
     private struct Batch {
         let commands: [RESPCommand]
+        let count: Int
+        /// Of the commands, where they are given encoded.
+        let name: String
         /// Nil once timed out: the replies are awaited only to be dropped.
         var promise: EventLoopPromise<[RESPValue]>?
         let timer: Scheduled<Void>
@@ -44,22 +47,34 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func send(_ commands: [RESPCommand], timeout: Duration) -> EventLoopFuture<[RESPValue]> {
+        write(commands, count: commands.count, name: "", timeout) { bytes in
+            for command in commands { command.encode(into: &bytes) }
+        }
+    }
+
+    func send(_ pipeline: RESPPipeline, timeout: Duration) -> EventLoopFuture<[RESPValue]> {
+        write([], count: pipeline.count, name: pipeline.name, timeout) { $0 = pipeline.bytes }
+    }
+
+    private func write(
+        _ commands: [RESPCommand], count: Int, name: String, _ timeout: Duration, _ encode: (inout ByteBuffer) -> Void
+    ) -> EventLoopFuture<[RESPValue]> {
         guard let context, context.channel.isActive else {
             // Once closed, the handler is out of its pipeline and has no context.
             return loop.makeFailedFuture(failure ?? RedisError(.closed, node: node, "the connection is closed"))
         }
         let promise = context.eventLoop.makePromise(of: [RESPValue].self)
-        guard !commands.isEmpty else {
+        guard count > 0 else {
             promise.succeed([])
             return promise.futureResult
         }
         var bytes = context.channel.allocator.buffer(capacity: 64 * commands.count)
-        for command in commands { command.encode(into: &bytes) }
+        encode(&bytes)
         let number = departed + waiting.count
         let timer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
             self.timedOut(number, after: timeout)
         }
-        waiting.append(Batch(commands: commands, promise: promise, timer: timer))
+        waiting.append(Batch(commands: commands, count: count, name: name, promise: promise, timer: timer))
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         return promise.futureResult
     }
@@ -119,7 +134,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         replies.append(value)
-        guard replies.count == batch.commands.count else { return }
+        guard replies.count == batch.count else { return }
         let complete = replies
         replies = []
         waiting.removeFirst()
@@ -132,7 +147,8 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         let index = number - departed
         guard index >= 0, index < waiting.count, let context else { return }
         let position = waiting.index(waiting.startIndex, offsetBy: index)
-        let name = waiting[position].commands[index == 0 ? replies.count : 0].name
+        let batch = waiting[position]
+        let name = batch.commands.isEmpty ? batch.name : batch.commands[index == 0 ? replies.count : 0].name
         let promise = waiting[position].promise
         waiting[position].promise = nil
         // Last: a waiting caller may close the connection on the spot, and with it empty the queue.

@@ -42,14 +42,28 @@ package final class NodeClient: Sendable {
     package func send(
         _ commands: [RESPCommand], to identity: ServerIdentity? = nil, timeout: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {
+        try await send(identity, timeout, name: commands.first?.name) { $0.send(commands, timeout: $1) }
+    }
+
+    /// The same for commands that are encoded already.
+    package func send(
+        _ pipeline: RESPPipeline, to identity: ServerIdentity? = nil, timeout: Duration? = nil
+    ) async throws(RedisError) -> [RESPValue] {
+        try await send(identity, timeout, name: pipeline.name) { $0.send(pipeline, timeout: $1) }
+    }
+
+    private func send(
+        _ identity: ServerIdentity?, _ timeout: Duration?, name: @autoclosure @escaping @Sendable () -> String?,
+        _ write: @escaping @Sendable (RedisConnection, Duration) -> EventLoopFuture<[RESPValue]>
+    ) async throws(RedisError) -> [RESPValue] {
         let replies = loop.makePromise(of: [RESPValue].self)
         if loop.inEventLoop, case .connected(let connection) = state.value.link, connection.isActive,
             identity.map({ connection.identities.value.contains($0) }) ?? true
         {
             // The usual case costs no hop and one timer, the connection's own.
-            connection.send(commands, timeout: timeout ?? settings.commandTimeout).cascade(to: replies)
+            write(connection, timeout ?? settings.commandTimeout).cascade(to: replies)
         } else {
-            connectAndSend(commands, identity, timeout, replies)
+            connectAndSend(name() ?? "a command", identity, timeout, replies, write)
         }
         do {
             return try await withTaskCancellationHandler {
@@ -65,13 +79,12 @@ package final class NodeClient: Sendable {
     }
 
     private func connectAndSend(
-        _ commands: [RESPCommand], _ identity: ServerIdentity?, _ timeout: Duration?,
-        _ replies: EventLoopPromise<[RESPValue]>
+        _ name: String, _ identity: ServerIdentity?, _ timeout: Duration?, _ replies: EventLoopPromise<[RESPValue]>,
+        _ write: @escaping @Sendable (RedisConnection, Duration) -> EventLoopFuture<[RESPValue]>
     ) {
         let limit = timeout ?? settings.connectTimeout + settings.commandTimeout
         let deadline = NIODeadline.now() + TimeAmount(limit)
-        let late = RedisError(
-            .timeout, node: address, "\(commands.first?.name ?? "a command") was not answered within \(limit)")
+        let late = RedisError(.timeout, node: address, "\(name) was not answered within \(limit)")
         let timer = loop.scheduleTask(deadline: deadline) { replies.fail(late) }
         replies.futureResult.whenComplete { _ in timer.cancel() }
         loop.flatSubmit {
@@ -80,7 +93,7 @@ package final class NodeClient: Sendable {
             }.flatMap { connection in
                 let left = deadline - .now()
                 guard left > .zero else { return self.loop.makeFailedFuture(late) }
-                return connection.send(commands, timeout: min(Duration(left), timeout ?? self.settings.commandTimeout))
+                return write(connection, min(Duration(left), timeout ?? self.settings.commandTimeout))
             }
         }.cascade(to: replies)
     }

@@ -83,6 +83,12 @@ package final class RedisConnection: Sendable {
         return channel.eventLoop.flatSubmit { self.handler.value.send(commands, timeout: timeout) }
     }
 
+    package func send(_ pipeline: RESPPipeline, timeout: Duration? = nil) -> EventLoopFuture<[RESPValue]> {
+        let timeout = timeout ?? commandTimeout
+        guard !channel.eventLoop.inEventLoop else { return handler.value.send(pipeline, timeout: timeout) }
+        return channel.eventLoop.flatSubmit { self.handler.value.send(pipeline, timeout: timeout) }
+    }
+
     package var isActive: Bool { channel.isActive }
     package var closed: EventLoopFuture<Void> { channel.closeFuture }
 

@@ -37,8 +37,12 @@ extension PushReceiver {
 package final class Subscription: Sendable {
     /// A longer key, or other message, is passed over: it is reported with its size, and never held.
     package static let messageBytes = 1 << 20
-    static let limits = ReplyLimits(
-        bulkBytes: messageBytes, values: 1 << 10, replyBytes: 2 * messageBytes, messageBytes: messageBytes)
+
+    static func limits(_ messageBytes: Int) -> ReplyLimits {
+        ReplyLimits(
+            bulkBytes: Self.messageBytes, values: 1 << 10, replyBytes: 2 * Self.messageBytes, messageBytes: messageBytes
+        )
+    }
 
     package let address: NodeAddress
     /// Identifies the server process; a restart changes it.
@@ -53,9 +57,12 @@ package final class Subscription: Sendable {
 
     /// Connects, logs in, learns the run ID, asks for the receiver of that server's pushes, and subscribes.
     ///
-    /// - Parameter receiver: a failure refuses that server, and is thrown.
+    /// - Parameters:
+    ///   - messageBytes: a longer message is passed over.
+    ///   - receiver: a failure refuses that server, and is thrown.
     package static func open(
-        to address: NodeAddress, settings: ConnectionSettings, channels: [String], on loop: any EventLoop,
+        to address: NodeAddress, settings: ConnectionSettings, channels: [String],
+        messageBytes: Int = Subscription.messageBytes, on loop: any EventLoop,
         receiver: @escaping @Sendable (_ runID: String) -> Result<any PushReceiver, RedisError>
     ) async throws(RedisError) -> Subscription {
         do {
@@ -70,8 +77,10 @@ package final class Subscription: Sendable {
                     }.flatMap { runID in
                         switch receiver(runID) {
                         case .success(let receiver):
-                            connection.becomeSubscriber(channels: channels, receiver: receiver, settings: settings)
-                                .map { Subscription(address: address, runID: runID, channel: $0) }
+                            connection.becomeSubscriber(
+                                channels: channels, receiver: receiver, settings: settings, messageBytes: messageBytes
+                            )
+                            .map { Subscription(address: address, runID: runID, channel: $0) }
                         case .failure(let error): loop.makeFailedFuture(error)
                         }
                     }.flatMapErrorThrowing { error in
@@ -97,13 +106,14 @@ package final class Subscription: Sendable {
 extension RedisConnection {
     /// Swaps the command handler for a subscriber; completes when every channel is confirmed.
     func becomeSubscriber(
-        channels: [String], receiver: any PushReceiver, settings: ConnectionSettings
+        channels: [String], receiver: any PushReceiver, settings: ConnectionSettings,
+        messageBytes: Int = Subscription.messageBytes
     ) -> EventLoopFuture<any Channel> {
         channel.eventLoop.flatSubmit {
             let confirmed = self.channel.eventLoop.makePromise(of: Void.self)
             let subscriber = SubscriberHandler(
                 node: self.address, channels: channels, receiver: receiver, confirmed: confirmed,
-                timeout: settings.connectTimeout)
+                timeout: settings.connectTimeout, messageBytes: messageBytes)
             let pipeline = self.channel.pipeline.syncOperations
             return pipeline.removeHandler(self.handler.value).assumeIsolated().flatMapThrowing { _ in
                 try pipeline.addHandler(subscriber)
@@ -126,7 +136,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
     private let receiver: any PushReceiver
     private let confirmed: EventLoopPromise<Void>
     private let timeout: Duration
-    private var reader = ReplyReader(limits: Subscription.limits)
+    private var reader: ReplyReader
     private var awaiting: Int
     private var failure: RedisError?
     private var tick: Scheduled<Void>?
@@ -136,8 +146,9 @@ private final class SubscriberHandler: ChannelInboundHandler {
 
     init(
         node: NodeAddress, channels: [String], receiver: any PushReceiver, confirmed: EventLoopPromise<Void>,
-        timeout: Duration
+        timeout: Duration, messageBytes: Int
     ) {
+        reader = ReplyReader(limits: Subscription.limits(messageBytes))
         self.node = node
         self.channels = channels
         self.receiver = receiver

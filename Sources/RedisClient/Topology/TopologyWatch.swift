@@ -120,7 +120,7 @@ package final class TopologyWatch: Sendable {
 
     /// An address that a redirection names, made reachable: a redirection may name a node by its IP address where connections
     /// go to its host name, and the reverse. Nil for a node that is not known yet, where only the topology tells its name.
-    func reachable(_ address: NodeAddress, announcedBy source: NodeAddress) -> NodeAddress? {
+    package func reachable(_ address: NodeAddress, announcedBy source: NodeAddress) -> NodeAddress? {
         let address = address.host.isEmpty ? NodeAddress(host: source.host, port: address.port) : address
         if let node = current?.node(announcedAs: address) { return node.address }
         let mapped = seeds.map(address)

@@ -20,7 +20,7 @@ struct LargeKeyTests {
             for key in keys {
                 RESPCommand("message", isMark ? "lapse:test" : EventChannel.name(0), key).encode(into: &bytes)
             }
-            var reader = ReplyReader(limits: Subscription.limits)
+            var reader = ReplyReader(limits: Subscription.limits(Subscription.messageBytes))
             try reader.read(bytes) { batch in
                 _ = log.take(batch, now: 1, look: 0) { _ in
                 } tooLarge: {

@@ -1,0 +1,208 @@
+import RESP
+
+/// The keys whose deadlines are kept, each with its place in the timing wheel, within a bound of memory.
+///
+/// When there is no room the deadline furthest ahead gives way to a nearer one: the sweep brings it in again before it is due.
+/// A key takes 40 bytes, five to eleven for its place in the index, and itself.
+struct DeadlineTable: Sendable {
+    /// What is going on about a key.
+    struct State: OptionSet, Sendable {
+        let rawValue: UInt8
+        /// Its deadline is known.
+        static let known = State(rawValue: 1)
+        /// It stands in the queue of questions.
+        static let queued = State(rawValue: 1 << 1)
+        /// A question or a nudge is under way. Its place is not given to another key meanwhile.
+        static let asked = State(rawValue: 1 << 2)
+        /// It was hinted at since it was asked: the answer may be of before.
+        static let again = State(rawValue: 1 << 3)
+        /// It waits for the second in which it may be asked again.
+        static let trailing = State(rawValue: 1 << 4)
+        /// Its expiration was heard; it is forgotten as soon as nothing is under way.
+        static let heard = State(rawValue: 1 << 5)
+        /// It was gone when last asked.
+        static let gone = State(rawValue: 1 << 6)
+        /// Its slot is on the way to this node, which takes no question without ASKING.
+        static let importing = State(rawValue: 1 << 7)
+
+        /// While one of these holds, the place is referred to from elsewhere.
+        static let pinning: State = [.queued, .asked, .trailing]
+    }
+
+    struct Entry: Sendable {
+        /// By the server's clock, in milliseconds since 1970.
+        var deadline: Int64 = 0
+        fileprivate var hash: UInt32 = 0
+        /// In the arena; of a free place the next free one.
+        fileprivate var key: UInt32 = 0
+        /// When it was last asked or answered, in milliseconds of the machine's time.
+        var moment: UInt32 = 0
+        fileprivate var length: UInt16 = 0
+        var state: State = []
+        /// Answers in a row that it is gone, from a node whose role was confirmed behind them.
+        var misses: UInt8 = 0
+    }
+
+    private static let none = UInt32.max
+
+    var wheel: TimingWheel
+    /// The most bytes that deadlines may take, see ``bytes``.
+    var limit: Int
+    /// Keys beyond the limit whose deadlines are being asked for: an answer decides which of all are kept.
+    static let slack = 4_096
+    /// Keys in use whose deadline is not known.
+    private var unknown = 0
+    private var entries: [Entry] = []
+    private var arena = KeyArena()
+    /// Open addressing with a step of one; a power of two, at most three quarters full.
+    private var index: [UInt32]
+    private var firstFree = none
+    private(set) var count = 0
+    private let seed: UInt64
+
+    /// - Parameters:
+    ///   - now: the wheel's time.
+    ///   - seed: of the hashes, so that a client cannot prepare keys that share one.
+    init(limit: Int, now: Int64, seed: UInt64 = KeyHash.seed) {
+        self.limit = limit
+        self.seed = seed
+        wheel = TimingWheel(now: now)
+        index = [UInt32](repeating: Self.none, count: 64)
+    }
+
+    /// What the keys in use take, with their share of everything else.
+    var bytes: Int { count * Self.bytesAnEntry + arena.used }
+
+    /// Without the key: its entry, its place in the wheel, and the index when it is half full.
+    static let bytesAnEntry = MemoryLayout<Entry>.stride + TimingWheel.bytesAnEntry + 2 * MemoryLayout<UInt32>.stride
+
+    subscript(place: Int) -> Entry {
+        get { entries[place] }
+        _modify { yield &entries[place] }
+    }
+
+    func withKey<Result>(_ place: Int, _ body: (RawSpan) -> Result) -> Result {
+        arena.withKey(entries[place].key, length: Int(entries[place].length), body)
+    }
+
+    func find(_ key: RawSpan) -> Int? { find(key, hash(of: key)) }
+
+    /// The place of a key, a new one if it has none yet; nil when it is too long, or there is no room even to ask about it.
+    mutating func place(of key: RawSpan) -> (place: Int, isNew: Bool)? {
+        let hash = hash(of: key)
+        if let place = find(key, hash) { return (place, false) }
+        guard key.byteCount <= KeyArena.longestKey, arena.hasRoom(for: key.byteCount, within: max(limit, 1 << 20)),
+            bytes < limit || unknown < Self.slack
+        else { return nil }
+        if (count + 1) * 4 > index.count * 3 { rehash(index.count * 2) }
+        let place = takePlace()
+        entries[place] = Entry(hash: hash, key: arena.add(key), length: UInt16(key.byteCount))
+        var slot = Int(hash) & (index.count - 1)
+        while index[slot] != Self.none { slot = (slot + 1) & (index.count - 1) }
+        index[slot] = UInt32(place)
+        count += 1
+        unknown += 1
+        return (place, true)
+    }
+
+    /// The deadline of a key is known.
+    ///
+    /// - Returns: a deadline that had to give way, its own or one further ahead.
+    mutating func set(_ deadline: Int64, of place: Int) -> Int64? {
+        if !entries[place].state.contains(.known) { unknown -= 1 }
+        entries[place].state.insert(.known)
+        entries[place].deadline = deadline
+        // Overdue is what lies before the server's time: a key expires in the millisecond behind its deadline.
+        wheel.insert(place, at: deadline + 1)
+        guard bytes > limit else { return nil }
+        var victim = place
+        if let furthest = wheel.furthest, entries[furthest].deadline > deadline { victim = furthest }
+        guard entries[victim].state.isDisjoint(with: .pinning) else { return nil }
+        defer { remove(victim) }
+        return entries[victim].deadline
+    }
+
+    mutating func remove(_ place: Int) {
+        wheel.remove(place)
+        let entry = entries[place]
+        dropFromIndex(place, entry.hash)
+        arena.remove(entry.key, length: Int(entry.length))
+        if !entry.state.contains(.known) { unknown -= 1 }
+        entries[place] = Entry(key: firstFree)
+        firstFree = UInt32(place)
+        count -= 1
+    }
+
+    /// All places in use, in no order.
+    var places: [Int] { index.compactMap { $0 == Self.none ? nil : Int($0) } }
+
+    private mutating func takePlace() -> Int {
+        guard firstFree == Self.none else {
+            let place = Int(firstFree)
+            firstFree = entries[place].key
+            return place
+        }
+        if entries.count == entries.capacity {
+            entries.reserveCapacity(entries.count + entries.count / 4 + 1_024)
+        }
+        entries.append(Entry())
+        wheel.grow(to: entries.count)
+        return entries.count - 1
+    }
+
+    // MARK: - The index
+
+    private func hash(of key: RawSpan) -> UInt32 {
+        UInt32(truncatingIfNeeded: KeyHash(key, database: 0, seed: seed).number)
+    }
+
+    private func find(_ key: RawSpan, _ hash: UInt32) -> Int? {
+        var slot = Int(hash) & (index.count - 1)
+        while index[slot] != Self.none {
+            let place = Int(index[slot])
+            if entries[place].hash == hash, Int(entries[place].length) == key.byteCount,
+                withKey(place, { Self.areEqual($0, key) })
+            {
+                return place
+            }
+            slot = (slot + 1) & (index.count - 1)
+        }
+        return nil
+    }
+
+    private static func areEqual(_ left: RawSpan, _ right: RawSpan) -> Bool {
+        var at = 0
+        while at < left.byteCount {
+            guard left.word(at: at) == right.word(at: at) else { return false }
+            at += 8
+        }
+        return true
+    }
+
+    private mutating func rehash(_ size: Int) {
+        var fresh = [UInt32](repeating: Self.none, count: size)
+        for place in index where place != Self.none {
+            var slot = Int(entries[Int(place)].hash) & (size - 1)
+            while fresh[slot] != Self.none { slot = (slot + 1) & (size - 1) }
+            fresh[slot] = place
+        }
+        index = fresh
+    }
+
+    /// Closes the hole: those behind it that were put off by it move up.
+    private mutating func dropFromIndex(_ place: Int, _ hash: UInt32) {
+        let mask = index.count - 1
+        var hole = Int(hash) & mask
+        while index[hole] != UInt32(place) { hole = (hole + 1) & mask }
+        var slot = (hole + 1) & mask
+        while index[slot] != Self.none {
+            let home = Int(entries[Int(index[slot])].hash) & mask
+            if (slot - home) & mask >= (slot - hole) & mask {
+                index[hole] = index[slot]
+                hole = slot
+            }
+            slot = (slot + 1) & mask
+        }
+        index[hole] = Self.none
+    }
+}

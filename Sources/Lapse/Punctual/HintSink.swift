@@ -1,0 +1,43 @@
+import RESP
+import RedisClient
+import Synchronization
+import Timing
+
+/// Takes the hints of one server and one database to its machine. A connection of their own brings them: it may be cut, and then a
+/// sweep makes up for it, while a feed that is cut loses expirations.
+final class HintSink: PushReceiver {
+    private let node: PunctualNode
+    private let silent: @Sendable () -> Void
+    private let rings = Atomic(false)
+
+    /// - Parameter silent: the server has fallen silent.
+    init(_ node: PunctualNode, silent: @escaping @Sendable () -> Void) {
+        self.node = node
+        self.silent = silent
+    }
+
+    func receive(_ batch: borrowing ReplyBatch) {
+        let now = SystemClock.glance().monotonic
+        var isAwaited = false
+        let filter = node.filter
+        let database = node.database
+        node.machine.withLock { machine in
+            batch.forEachPush { run in
+                // Nothing but hints is subscribed to here.
+                run.forEachPayload { key in
+                    guard filter.wants(key, database: database) else { return }
+                    if machine.hint(key, now: now) { isAwaited = true }
+                }
+            } other: { _, _, _ in
+                // A key too large to be kept.
+            }
+        }
+        if isAwaited { rings.store(true, ordering: .relaxed) }
+    }
+
+    func receivedAll() {
+        if rings.exchange(false, ordering: .relaxed) { node.askBell.ring() }
+    }
+
+    func silenceChanged(_ isSilent: Bool) { if isSilent { silent() } }
+}

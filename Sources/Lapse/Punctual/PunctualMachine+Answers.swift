@@ -1,0 +1,129 @@
+import RESP
+import RedisClient
+
+/// What the answers mean.
+extension PunctualMachine {
+    /// What only the caller can see to.
+    struct Outcome: Sendable {
+        /// Keys that are another node's.
+        var redirected: [(place: Int, to: Redirection)] = []
+        /// A refusal that does not pass.
+        var refusal: RESPError?
+        /// A deadline may be nearer than the one that is waited for.
+        var hasNews = false
+    }
+
+    /// The server has answered a batch.
+    ///
+    /// - Parameters:
+    ///   - replies: one a key, and one for each ASKING.
+    ///   - sent: when it went off.
+    mutating func answered(_ batch: Batch, _ replies: [RESPValue], sent: Int64, now: Int64) -> Outcome {
+        var outcome = Outcome()
+        var index = 0
+        for place in batch.places {
+            if table[place].state.contains(.importing) {
+                index += 1
+                table[place].state.remove(.importing)
+            }
+            guard index < replies.count else {
+                putOff(place, now)
+                continue
+            }
+            take(replies[index], of: place, batch.kind, now, &outcome)
+            index += 1
+        }
+        if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
+        return outcome
+    }
+
+    /// Nothing came back.
+    mutating func failed(_ batch: Batch, now: Int64) {
+        for place in batch.places { putOff(place, now) }
+        restsUntil = now + limits.patience
+    }
+
+    /// Tries again in a while: the node is loading, or the one that the key is at now is not known yet.
+    mutating func putOff(_ place: Int, _ now: Int64) {
+        // What could not be asked is not gone a second time.
+        table[place].state.subtract([.asked, .gone])
+        guard !table[place].state.contains(.heard) else { return forget(place) }
+        table.wheel.insert(place, at: clock.surely(now) + limits.patience / 1_000_000)
+    }
+
+    /// The key is another machine's from now on.
+    mutating func release(_ place: Int) -> (key: [UInt8], deadline: Int64?)? {
+        table[place].state.remove(.asked)
+        let entry = table[place]
+        // The answer that is still to come is of no use here: see ``take(_:of:_:_:_:)``.
+        let key = table.withKey(place) { [UInt8](copying: $0) }
+        if entry.state.isDisjoint(with: .pinning) { table.remove(place) } else { table[place].state.insert(.heard) }
+        return (key, entry.state.contains(.known) ? entry.deadline : nil)
+    }
+
+    private mutating func take(
+        _ reply: RESPValue, of place: Int, _ kind: Kind, _ now: Int64, _ outcome: inout Outcome
+    ) {
+        switch reply {
+        case .integer(-2): isGone(place, now)
+        case .integer(-1): hasNoDeadline(place, now)
+        case .integer(let number) where number >= 0:
+            table[place].state.subtract([.asked, .heard])
+            keep(deadline(number, place, kind, now), place, now)
+            outcome.hasNews = true
+            askAgainIfHinted(place, now)
+        case .error(let error):
+            switch Redirection(error) {
+            case .moved, .ask: outcome.redirected.append((place, Redirection(error)))
+            case .retry, .sendScript: putOff(place, now)
+            case .none:
+                outcome.refusal = error
+                uncovered += 1
+                table[place].state.remove(.asked)
+                forget(place)
+            }
+        default: putOff(place, now)
+        }
+    }
+
+    /// What a number says that is not below zero.
+    private func deadline(_ number: Int64, _ place: Int, _ kind: Kind, _ now: Int64) -> Int64 {
+        // A server's clock, and what it says of a key's life, may be anything.
+        let number = min(number, 1 << 53)
+        if kind == .question, tellsDeadlines { return number }
+        // Not earlier than the truth: a nudge that comes too early costs another one.
+        let told = clock.atMost(now) + number
+        let entry = table[place]
+        // Asked a little too early: what was known is exact.
+        let isSame =
+            entry.state.contains(.known) && abs(told - entry.deadline) <= 5 + (clock.most - clock.least) / 1_000_000
+        return isSame ? entry.deadline : told
+    }
+
+    private mutating func isGone(_ place: Int, _ now: Int64) {
+        table[place].state.remove(.asked)
+        let state = table[place].state
+        if state.contains(.again) { return askAgainIfHinted(place, now) }
+        if state.contains(.heard) { return forget(place) }
+        // Soon the first time: a pause during a failover is short.
+        let wait: Int64 = state.contains(.gone) ? 1_000 : 250
+        table[place].state.insert(.gone)
+        table[place].moment = milliseconds(now)
+        table.wheel.insert(place, at: clock.surely(now) + wait)
+    }
+
+    private mutating func hasNoDeadline(_ place: Int, _ now: Int64) {
+        table[place].state.remove(.asked)
+        guard table[place].state.contains(.again) else { return forget(place) }
+        table.wheel.remove(place)
+        askAgainIfHinted(place, now)
+    }
+
+    private mutating func askAgainIfHinted(_ place: Int, _ now: Int64) {
+        guard table[place].state.contains(.again) else { return }
+        table[place].state.subtract([.again, .heard])
+        guard table[place].state.isDisjoint(with: [.queued, .trailing]) else { return }
+        table[place].state.insert(.trailing)
+        trailing.append((UInt32(place), now + Int64(limits.again) * 1_000_000))
+    }
+}

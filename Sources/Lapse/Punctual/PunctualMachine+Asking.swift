@@ -1,0 +1,86 @@
+import DequeModule
+import RESP
+
+/// What is sent: questions as they gather, nudges as they fall due.
+extension PunctualMachine {
+    /// The next questions about deadlines.
+    mutating func nextQuestions(now: Int64) -> Step {
+        while let first = trailing.first, first.at <= now {
+            trailing.removeFirst()
+            let place = Int(first.place)
+            table[place].state.remove(.trailing)
+            if table[place].state.contains(.asked) { table[place].state.insert(.again) } else { ask(place, now) }
+        }
+        guard !questions.isEmpty else { return .wait(until: trailing.first?.at) }
+        let begin = max(asksAgainAt, restsUntil)
+        guard now >= begin || questions.count >= limits.questions && now >= restsUntil else {
+            return .wait(until: begin)
+        }
+        var batch = Batch(kind: .question, places: [])
+        while batch.places.count < limits.questions, let first = questions.popFirst() {
+            let place = Int(first)
+            table[place].state.remove(.queued)
+            let state = table[place].state
+            if state.contains(.asked) {
+                table[place].state.insert(.again)
+            } else if state.contains(.heard), !state.contains(.again) {
+                forget(place)
+            } else {
+                send(place, now)
+                batch.places.append(place)
+            }
+        }
+        guard !batch.places.isEmpty else { return .wait(until: trailing.first?.at) }
+        asksAgainAt = now + limits.linger
+        return .send(batch)
+    }
+
+    /// The next nudges of keys whose deadline has surely passed by the server's clock.
+    mutating func nextNudges(now: Int64) -> Step {
+        guard clock.isKnown else { return .wait(until: nil) }
+        table.wheel.advance(to: clock.surely(now))
+        guard now >= restsUntil else { return .wait(until: restsUntil) }
+        var batch = Batch(kind: .nudge, places: [])
+        while batch.places.count < limits.nudges, let place = table.wheel.popDue() {
+            let entry = table[place]
+            // Its answer is under way.
+            if entry.state.contains(.asked) { continue }
+            if entry.state.contains(.heard) {
+                forget(place)
+                continue
+            }
+            if entry.state.contains(.gone), !mayAskAgain(place, now) { continue }
+            send(place, now)
+            batch.places.append(place)
+        }
+        guard batch.places.isEmpty else { return .send(batch) }
+        return .wait(until: table.wheel.nextTime.map { clock.reaches($0) })
+    }
+
+    /// Whether a key that was gone is asked once more; else it is forgotten.
+    private mutating func mayAskAgain(_ place: Int, _ now: Int64) -> Bool {
+        let since = Int64(milliseconds(now) &- table[place].moment) * 1_000_000
+        guard confirmedAt > now - since else { return true }
+        table[place].misses += 1
+        guard table[place].misses >= 2 else { return true }
+        forget(place)
+        return false
+    }
+
+    private mutating func send(_ place: Int, _ now: Int64) {
+        table[place].state.insert(.asked)
+        table[place].state.remove(.again)
+        table[place].moment = milliseconds(now)
+    }
+
+    /// Writes the batch as it goes over the wire.
+    func encode(_ batch: Batch) -> RESPPipeline {
+        let command: PipelinedCommand = batch.kind == .question && tellsDeadlines ? .pexpiretime : .pttl
+        var pipeline = RESPPipeline(reserving: batch.places.count * 64)
+        for place in batch.places {
+            if table[place].state.contains(.importing) { pipeline.append(.asking) }
+            table.withKey(place) { pipeline.append(command, $0) }
+        }
+        return pipeline
+    }
+}

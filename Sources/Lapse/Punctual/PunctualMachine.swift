@@ -1,0 +1,173 @@
+import DequeModule
+import RESP
+
+/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges out.
+///
+/// A hint says that the TTL of a key may have changed. A question asks what it is. A nudge is the question that comes when the
+/// deadline has passed: answering it, the server expires the key and announces it. That a key is gone is no announcement, for a
+/// demoted master and one that is paused say so too and expire nothing: a deadline is forgotten when its expiration was heard, or
+/// when the key was gone twice by the word of a node whose role was confirmed behind each.
+///
+/// Pure: every time is given, in nanoseconds of the own monotonic clock; deadlines are in milliseconds of the server's clock.
+struct PunctualMachine: Sendable {
+    struct Limits: Sendable {
+        /// Questions and nudges in one write.
+        var questions = 512
+        var nudges = 256
+        /// How long questions gather for one write, in nanoseconds.
+        var linger: Int64 = 4_000_000
+        /// A key that was just asked about is asked again after this, in milliseconds.
+        var again: UInt32 = 1_000
+        /// Hints taken in a second: what lies beyond is left to a sweep.
+        var hints = 250_000
+        /// After a full write of nudges the server has this many times as long as it took for its other clients.
+        var rest: Int64 = 1
+        /// How long after a failure, or a refusal that passes, the same is tried again, in nanoseconds.
+        var patience: Int64 = 100_000_000
+    }
+
+    enum Kind: Sendable { case question, nudge }
+
+    /// What goes to the server in one write.
+    struct Batch: Sendable {
+        var kind: Kind
+        var places: [Int]
+    }
+
+    enum Step: Sendable {
+        case send(Batch)
+        /// Nothing to do before that, or before something changes.
+        case wait(until: Int64?)
+    }
+
+    var limits = Limits()
+    var table: DeadlineTable
+    var clock = ServerClock()
+    /// The server tells absolute deadlines (PEXPIRETIME).
+    var tellsDeadlines = false
+    /// When the look began that last confirmed that this server is the master.
+    var confirmedAt: Int64 = .min
+    var questions: Deque<UInt32> = []
+    var trailing: Deque<(place: UInt32, at: Int64)> = []
+    /// Nothing is sent before.
+    var restsUntil: Int64 = .min
+    var asksAgainAt: Int64 = .min
+    /// Deadlines within the horizon that could not be kept, and hints that could not be followed, since last taken.
+    var uncovered = 0
+    /// What falls due within two sweeps must be kept: a sweep brings in the rest. In milliseconds.
+    var horizon: Int64 = 600_000
+    private var hintSecond: Int64 = 0
+    private var hintCount = 0
+    /// Hints were passed over: only a sweep can make up for that.
+    var hasMissedHints = false
+
+    init(bytes: Int) { table = DeadlineTable(limit: bytes, now: 0) }
+
+    // MARK: - What is heard
+
+    /// A key's TTL may have changed.
+    ///
+    /// - Returns: whether who asks must be woken: there is something to ask, or enough for a full write.
+    mutating func hint(_ key: RawSpan, now: Int64) -> Bool {
+        if now - hintSecond >= 1_000_000_000 {
+            hintSecond = now
+            hintCount = 0
+        }
+        hintCount += 1
+        guard hintCount <= limits.hints else {
+            hasMissedHints = true
+            return false
+        }
+        return look(at: key, now: now)
+    }
+
+    /// A sweep has met a key.
+    ///
+    /// - Parameter isRenewing: hints may have been missed: a deadline that is known may be wrong.
+    mutating func met(_ key: RawSpan, isRenewing: Bool, now: Int64) -> Bool {
+        if !isRenewing, let place = table.find(key), table[place].state.contains(.known) { return false }
+        return look(at: key, now: now)
+    }
+
+    /// The server has announced the expiration of a key.
+    ///
+    /// - Returns: its deadline, when it was known.
+    mutating func heard(_ key: RawSpan, now: Int64) -> Int64? {
+        guard let place = table.find(key) else { return nil }
+        let entry = table[place]
+        if entry.state.contains(.known), entry.deadline > clock.atMost(now) {
+            // One that came before: the key was set again meanwhile.
+            if entry.state.contains(.asked) { table[place].state.insert(.again) } else { ask(place, now) }
+            return nil
+        }
+        if entry.state.isDisjoint(with: .pinning) {
+            table.remove(place)
+        } else {
+            table[place].state.insert(.heard)
+            table.wheel.remove(place)
+        }
+        return entry.state.contains(.known) ? entry.deadline : nil
+    }
+
+    /// What another server's machine knew of a key that is this one's now.
+    mutating func adopt(_ key: RawSpan, deadline: Int64?, isImporting: Bool, now: Int64) {
+        guard let (place, _) = table.place(of: key) else {
+            uncovered += 1
+            return
+        }
+        if isImporting { table[place].state.insert(.importing) } else { table[place].state.remove(.importing) }
+        // What this server was asked itself is newer.
+        guard let deadline, !table[place].state.contains(.known) else { return ask(place, now) }
+        keep(deadline, place, now)
+    }
+
+    /// The server said what time it is.
+    mutating func told(_ time: Int64, asked: Int64, heard: Int64) {
+        if clock.answered(time, asked: asked, heard: heard) < -1_000_000 { table.wheel.rewind(to: clock.surely(heard)) }
+    }
+
+    private mutating func look(at key: RawSpan, now: Int64) -> Bool {
+        guard let (place, isNew) = table.place(of: key) else {
+            if key.byteCount <= KeyArena.longestKey { hasMissedHints = true }
+            uncovered += 1
+            return false
+        }
+        let entry = table[place]
+        if !isNew {
+            if entry.state.contains(.asked) {
+                table[place].state.insert(.again)
+                return false
+            }
+            guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return false }
+            let since = milliseconds(now) &- entry.moment
+            if since < limits.again {
+                table[place].state.insert(.trailing)
+                trailing.append((UInt32(place), now + Int64(limits.again - since) * 1_000_000))
+                return trailing.count == 1
+            }
+        }
+        ask(place, now)
+        // Once for each write, not for each hint.
+        return questions.count == 1 || questions.count == limits.questions
+    }
+
+    mutating func ask(_ place: Int, _ now: Int64) {
+        guard table[place].state.isDisjoint(with: [.queued, .asked]) else { return }
+        table[place].state.insert(.queued)
+        questions.append(UInt32(place))
+    }
+
+    mutating func keep(_ deadline: Int64, _ place: Int, _ now: Int64) {
+        table[place].misses = 0
+        table[place].state.remove(.gone)
+        let displaced = table.set(deadline, of: place)
+        if let displaced, displaced - clock.atMost(now) < horizon { uncovered += 1 }
+    }
+
+    func milliseconds(_ now: Int64) -> UInt32 { UInt32(truncatingIfNeeded: now / 1_000_000) }
+
+    /// Forgets a key of which nothing more is to be expected.
+    mutating func forget(_ place: Int) {
+        if table[place].state.isDisjoint(with: .pinning) { table.remove(place) }
+    }
+}

@@ -1,0 +1,83 @@
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+import Timing
+
+/// Sweeps bring in the deadlines that no hint told of. Where there are no hints, or none are wanted, they alone make the server
+/// punctual: SCAN expires what it finds overdue.
+extension PunctualNode {
+    /// Keys that one SCAN looks at.
+    private static let pageKeys = "500"
+    /// Questions that may wait before the next page.
+    private static let patience = 2_048
+
+    func sweep() async {
+        while !isOver {
+            let now = now
+            let isBusy = machine.withLock { machine in
+                if machine.hasMissedHints {
+                    machine.hasMissedHints = false
+                    pace.withLock { $0.want() }
+                }
+                return machine.questions.count > Self.patience
+            }
+            guard !isBusy else {
+                if await sweepBell.wait(upTo: .milliseconds(2)) == .cancelled { return }
+                continue
+            }
+            switch pace.withLock({ $0.next(now: now) }) {
+            case .wait(let until):
+                // Hints that are passed over meanwhile are seen to within a second.
+                let wait = min(Duration.nanoseconds(until - now), .seconds(1))
+                if await sweepBell.wait(upTo: wait) == .cancelled { return }
+            case .scan(let cursor): await scan(cursor)
+            }
+        }
+    }
+
+    private func scan(_ cursor: String) async {
+        var command = RESPCommand("SCAN", cursor)
+        if let pattern = dependencies.pattern {
+            command.append("MATCH")
+            command.append(pattern)
+        }
+        command.append("COUNT")
+        command.append(Self.pageKeys)
+        let begun = now
+        do throws(RedisError) {
+            let reply = try await client.send([command], to: identity).first ?? .null
+            guard let page = reply.array, page.count == 2, let next = page[0].string, next.utf8.count <= 20,
+                let keys = page[1].array
+            else {
+                if let error = reply.error, Redirection(error) == .none { refused(error) }
+                return pace.withLock { $0.failed(now: now) }
+            }
+            let heard = now
+            if dependencies.tracks { take(keys, heard) }
+            let pass = pace.withLock { pace in
+                pace.page(next: next, took: heard - begun, now: heard)
+                return pace.lastPass
+            }
+            if let pass { machine.withLock { $0.horizon = max(60_000, 2 * pass / 1_000_000) } }
+        } catch {
+            pace.withLock { $0.failed(now: now) }
+        }
+    }
+
+    private func take(_ keys: [RESPValue], _ now: Int64) {
+        let isRenewing = pace.withLock { $0.isRenewing }
+        var isAwaited = false
+        machine.withLock { machine in
+            for case .bulk(let key) in keys {
+                // Unsafe: the bytes are read inside the closure only.
+                unsafe key.withUnsafeReadableBytes { bytes in
+                    let span = unsafe RawSpan(_unsafeBytes: bytes)
+                    guard filter.wants(span, database: database) else { return }
+                    if machine.met(span, isRenewing: isRenewing, now: now) { isAwaited = true }
+                }
+            }
+        }
+        if isAwaited { askBell.ring() }
+    }
+}

@@ -1,0 +1,186 @@
+import LeaderElection
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+import Timing
+
+/// Makes the servers announce expirations on time while this replica leads: one ``PunctualNode`` for each master and database.
+///
+/// It never handles anything itself, and it creates no expiration: a nudge only asks for one that is overdue.
+final class Punctuality: Sendable {
+    struct Place: Hashable, Sendable {
+        var address: NodeAddress
+        var database: UInt16
+    }
+
+    private let dependencies: PunctualNode.Dependencies
+    private let bytes: Int
+    private let bell: Doorbell
+    private let executor: EventLoopTaskExecutor
+    private let nodes = Mutex<[Place: PunctualNode]>([:])
+    /// When the last look at the topology was over: the next one began later.
+    private let lookedAt = Mutex<Int64>(.min)
+    /// Whether expirations are to be told: read for each batch that any feed hears.
+    private let isOpen = Atomic(false)
+
+    /// - Parameter bytes: what the deadlines of all nodes may take.
+    init(_ dependencies: PunctualNode.Dependencies, bytes: Int) {
+        self.dependencies = dependencies
+        self.bytes = bytes
+        bell = Doorbell(on: dependencies.loop)
+        executor = EventLoopTaskExecutor(dependencies.loop)
+    }
+
+    /// Works until cancelled, at the end of the term.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            isOpen.store(dependencies.tracks, ordering: .releasing)
+            repeat {
+                guard let topology = dependencies.watch.current else { continue }
+                // One for each master, so that one out of reach holds up no other; the group cancels and awaits them.
+                for node in adjust(to: topology) {
+                    group.addTask(executorPreference: executor) { await node.run() }
+                }
+            } while await bell.wait(upTo: .seconds(1)) != .cancelled
+            isOpen.store(false, ordering: .releasing)
+            group.cancelAll()
+        }
+        nodes.withLock { $0 = [:] }
+    }
+
+    // MARK: - Who is there
+
+    /// There has been a look at the topology: who is a master by its own word and that of the others?
+    func looked(_ poll: TopologyPoll) {
+        let now = SystemClock.glance().monotonic
+        let begun = lookedAt.withLock { last in
+            defer { last = now }
+            return last
+        }
+        let masters = Set(poll.topology.masters.map(\.address))
+        for (place, node) in nodes.withLock({ $0 })
+        where masters.contains(place.address) && poll.settles(place.address) {
+            node.machine.withLock { $0.confirmedAt = begun }
+        }
+        bell.ring()
+    }
+
+    /// Ends the nodes that are no masters any more, and hands what they kept to the new owners; returns the new nodes.
+    private func adjust(to topology: Topology) -> [PunctualNode] {
+        let wanted = topology.masters.flatMap { master in
+            dependencies.directories.keys.map { Place(address: master.address, database: $0) }
+        }
+        let share = bytes / max(wanted.count, 1)
+        let (new, left) = nodes.withLock { nodes in
+            let left = nodes.filter { !wanted.contains($0.key) }
+            for place in left.keys { nodes[place] = nil }
+            let new = wanted.compactMap { place -> PunctualNode? in
+                guard nodes[place] == nil else { return nil }
+                let node = PunctualNode(place.address, database: place.database, bytes: share, dependencies) {
+                    [weak self] in self?.redirect($0, $1, $2) ?? false
+                }
+                nodes[place] = node
+                return node
+            }
+            for node in nodes.values { node.machine.withLock { $0.table.limit = share } }
+            return (new, left)
+        }
+        for node in left.values {
+            node.stop()
+            handOver(node, topology)
+        }
+        return new
+    }
+
+    /// What a node kept that is no master any more.
+    private func handOver(_ node: PunctualNode, _ topology: Topology) {
+        let kept = node.machine.withLock { machine in
+            machine.table.places.compactMap { machine.release($0) }
+        }
+        let now = SystemClock.glance().monotonic
+        let nodes = nodes.withLock { $0 }
+        for (key, deadline) in kept {
+            guard let owner = topology.owner(of: HashSlot.of(key))?.address,
+                let other = nodes[Place(address: owner, database: node.database)]
+            else { continue }  // The sweep of its owner will find it.
+            // Unsafe in name only: a byte has no padding.
+            other.machine.withLock {
+                $0.adopt(unsafe key.span.bytes, deadline: deadline, isImporting: false, now: now)
+            }
+        }
+        for node in nodes.values { node.wake() }
+    }
+
+    /// A node has said that a key is another's.
+    private func redirect(_ place: Int, _ redirection: Redirection, _ node: PunctualNode) -> Bool {
+        let (target, isImporting): (NodeAddress?, Bool)
+        switch redirection {
+        case .moved(let address): (target, isImporting) = (address, false)
+        case .ask(let address): (target, isImporting) = (address, true)
+        default: return false
+        }
+        guard let target, let address = dependencies.watch.reachable(target, announcedBy: node.address),
+            address != node.address,
+            let other = nodes.withLock({ $0[Place(address: address, database: node.database)] }),
+            let (key, deadline) = node.machine.withLock({ $0.release(place) })
+        else { return false }
+        let now = SystemClock.glance().monotonic
+        // Unsafe in name only: a byte has no padding.
+        other.machine.withLock {
+            $0.adopt(unsafe key.span.bytes, deadline: deadline, isImporting: isImporting, now: now)
+        }
+        other.wake()
+        return true
+    }
+
+    // MARK: - What the feeds hear
+
+    /// A feed has heard these, before they are added to its log. On the feed's event loop.
+    func heard(_ batch: borrowing ReplyBatch, at address: NodeAddress) {
+        guard isOpen.load(ordering: .acquiring) else { return }
+        let now = SystemClock.glance().monotonic
+        let metrics = dependencies.metrics
+        FeedParser.parse(batch) { run, database in
+            guard let node = node(at: address, database) else { return }
+            node.machine.withLock { machine in
+                let time = machine.clock.middle(now)
+                run.forEachPayload { key in
+                    guard let deadline = machine.heard(key, now: now) else { return }
+                    metrics.lagged(time - deadline * 1_000_000)
+                }
+            }
+        } tooLarge: { _, _ in
+        } control: { _ in
+        }
+    }
+
+    private func node(at address: NodeAddress, _ database: UInt16) -> PunctualNode? {
+        if let node = nodes.withLock({ $0[Place(address: address, database: database)] }) { return node }
+        guard let main = dependencies.watch.current?.aliases[address] else { return nil }
+        return nodes.withLock { $0[Place(address: main, database: database)] }
+    }
+
+    // MARK: - What is told
+
+    struct Figures: Sendable {
+        var kept = 0
+        var bytes = 0
+        var uncovered = 0
+    }
+
+    /// What each master's deadlines take, and what could not be kept since the last time.
+    func takeFigures() -> [NodeAddress: Figures] {
+        var figures: [NodeAddress: Figures] = [:]
+        for (place, node) in nodes.withLock({ $0 }) {
+            let (kept, bytes, uncovered) = node.machine.withLock { machine in
+                defer { machine.uncovered = 0 }
+                return (machine.table.count, machine.table.bytes, machine.uncovered)
+            }
+            figures[place.address, default: Figures()].kept += kept
+            figures[place.address, default: Figures()].bytes += bytes
+            figures[place.address, default: Figures()].uncovered += uncovered
+        }
+        return figures
+    }
+}

@@ -1,0 +1,79 @@
+/// When to scan the next page of a server's keys: never more than a share of its time, measured by how long it takes to answer.
+///
+/// A long SCAN walks the order of the server's own expiry cursor and can starve it, so no sweep is ever in a hurry. Pure: times
+/// are given, in nanoseconds of the own monotonic clock.
+struct SweepPace: Sendable {
+    /// What a sweep is for.
+    enum Purpose: Sendable {
+        /// Deadlines that were set before this term, or before the hints were heard.
+        case catchingUp
+        /// Everything, for there are no hints.
+        case unhinted
+        /// What came without a hint, or found no room.
+        case steady
+
+        /// The share of the server's time, in percent.
+        fileprivate var share: Int64 {
+            switch self {
+            case .catchingUp: 30
+            case .unhinted: 10
+            case .steady: 2
+            }
+        }
+
+        /// How long after the begin of one pass the next begins, in nanoseconds.
+        fileprivate var interval: Int64 { self == .steady ? 60_000_000_000 : 100_000_000 }
+    }
+
+    enum Step: Sendable, Equatable {
+        case scan(cursor: String)
+        case wait(until: Int64)
+    }
+
+    /// Whether there are hints.
+    var isHinted = false
+    /// How long the last whole pass took, in nanoseconds.
+    private(set) var lastPass: Int64?
+    private var cursor = "0"
+    private var isUnderWay = false
+    private var begunAt: Int64 = .min
+    private var restsUntil: Int64 = .min
+    /// Hints were missed since the pass under way began: another one is needed.
+    private var isWanted = true
+    private var isCatchingUp = true
+
+    var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
+
+    /// Deadlines that are known may be wrong.
+    var isRenewing: Bool { isCatchingUp }
+
+    /// Hints may have been missed.
+    mutating func want() { isWanted = true }
+
+    mutating func next(now: Int64) -> Step {
+        guard now >= restsUntil else { return .wait(until: restsUntil) }
+        if !isUnderWay {
+            let due = isWanted || begunAt == .min ? now : begunAt + purpose.interval
+            guard now >= due else { return .wait(until: due) }
+            isUnderWay = true
+            isCatchingUp = isWanted
+            isWanted = false
+            begunAt = now
+            cursor = "0"
+        }
+        return .scan(cursor: cursor)
+    }
+
+    /// A page has been read.
+    mutating func page(next: String, took: Int64, now: Int64) {
+        restsUntil = now + took * (100 - purpose.share) / purpose.share
+        cursor = next
+        guard next == "0" else { return }
+        isUnderWay = false
+        isCatchingUp = false
+        lastPass = now - begunAt
+    }
+
+    /// Nothing came back; the cursor still holds, unless another process answers from now on.
+    mutating func failed(now: Int64) { restsUntil = now + 200_000_000 }
+}

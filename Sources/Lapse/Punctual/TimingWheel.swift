@@ -1,0 +1,203 @@
+/// Finds what is due among a million times at the cost of one: a hierarchical timing wheel over small integers, the places of
+/// an arena that belongs to the caller.
+///
+/// Six levels of 64 slots each; a slot of the lowest level is one millisecond wide, one of the next 64, and so on up to two
+/// years. A time stands at the level of the highest bits in which it differs from the wheel's own time, so the slots ahead of
+/// it on every level hold nothing but later times, and one word a level says which of them hold any. When the time reaches a
+/// slot of a higher level, what is in it moves down. An entry moves five times at most.
+///
+/// Pure: it has no clock. Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987).
+struct TimingWheel: Sendable {
+    private static let levels = 6
+    private static let slotCount = levels * 64
+    /// The list of what is due, behind those of the slots.
+    private static let dueList = UInt32(slotCount)
+    private static let heads = slotCount + 1
+    /// The longest way ahead that the levels hold; what lies beyond waits at the end, and is then looked at anew.
+    /// Less than a whole turn of the highest level, or its slot would be the one where the wheel stands.
+    private static let reach: Int64 = 63 << 30
+
+    /// Circular lists: the first ``heads`` are those of the slots themselves, so an entry leaves its list without knowing it.
+    private var next: [UInt32]
+    private var previous: [UInt32]
+    private var times: [Int64]
+    private var occupied = [UInt64](repeating: 0, count: levels)
+    /// Milliseconds. What lies before it, or on it, is due.
+    private(set) var now: Int64
+    /// Entries that stand in the wheel.
+    private(set) var count = 0
+
+    init(now: Int64) {
+        self.now = now
+        next = Array(0..<UInt32(Self.heads))
+        previous = next
+        times = []
+    }
+
+    /// What one entry takes.
+    static let bytesAnEntry = 2 * MemoryLayout<UInt32>.stride + MemoryLayout<Int64>.stride
+
+    /// Makes room for the places 0 up to `count`. A new place holds nothing.
+    mutating func grow(to count: Int) {
+        guard count > times.count else { return }
+        if times.capacity < count {
+            let room = count + count / 4 + 1_024
+            next.reserveCapacity(Self.heads + room)
+            previous.reserveCapacity(Self.heads + room)
+            times.reserveCapacity(room)
+        }
+        for place in times.count..<count {
+            next.append(UInt32(Self.heads + place))
+            previous.append(UInt32(Self.heads + place))
+            times.append(0)
+        }
+    }
+
+    func time(of place: Int) -> Int64 { times[place] }
+
+    func contains(_ place: Int) -> Bool { next[Self.heads + place] != UInt32(Self.heads + place) }
+
+    /// The place stands at this time from now on, wherever it stood before.
+    mutating func insert(_ place: Int, at time: Int64) {
+        remove(place)
+        times[place] = time
+        count += 1
+        link(place, at: time)
+    }
+
+    mutating func remove(_ place: Int) {
+        guard contains(place) else { return }
+        count -= 1
+        unlink(place)
+    }
+
+    /// Time goes on; it never goes back, see ``rewind(to:)``.
+    mutating func advance(to time: Int64) {
+        while let (level, slot, begin) = nextSlot(), begin <= time {
+            now = max(now, begin)
+            let head = UInt32(level * 64 + slot)
+            occupied[level] &= ~(1 << UInt64(slot))
+            if level == 0 {
+                splice(head)
+            } else {
+                moveDown(head)
+            }
+        }
+        now = max(now, time)
+    }
+
+    /// The clock was set back: every entry finds its slot anew.
+    mutating func rewind(to time: Int64) {
+        var places: [Int] = []
+        places.reserveCapacity(count)
+        for place in times.indices where contains(place) { places.append(place) }
+        for place in places { unlink(place) }
+        now = time
+        for place in places { link(place, at: times[place]) }
+    }
+
+    /// Takes the entry that became due first.
+    mutating func popDue() -> Int? {
+        let first = next[Int(Self.dueList)]
+        guard first != Self.dueList else { return nil }
+        let place = Int(first) - Self.heads
+        remove(place)
+        return place
+    }
+
+    var hasDue: Bool { next[Int(Self.dueList)] != Self.dueList }
+
+    /// When to look again: an entry may be due then, or moves down. Nil when it is empty.
+    var nextTime: Int64? {
+        if hasDue { return now }
+        return nextSlot()?.begin
+    }
+
+    /// An entry that stands further ahead than nearly all others: one of the last slot of the highest level in use.
+    var furthest: Int? {
+        for level in (0..<Self.levels).reversed() where occupied[level] != 0 {
+            // In the order of time the slots begin behind the wheel's own time.
+            let shift = UInt64(slot(of: now, level))
+            let ahead = rotate(occupied[level], by: shift)
+            let slot = (63 - ahead.leadingZeroBitCount + Int(shift)) & 63
+            return Int(next[level * 64 + slot]) - Self.heads
+        }
+        return nil
+    }
+
+    // MARK: - Slots
+
+    private func slot(of time: Int64, _ level: Int) -> Int { Int(time >> Int64(6 * level)) & 63 }
+
+    private func rotate(_ word: UInt64, by shift: UInt64) -> UInt64 {
+        shift == 0 ? word : word >> shift | word << (64 - shift)
+    }
+
+    /// The first occupied slot in the order of time, and when it begins.
+    private func nextSlot() -> (level: Int, slot: Int, begin: Int64)? {
+        for level in 0..<Self.levels where occupied[level] != 0 {
+            let shift = UInt64(slot(of: now, level))
+            let ahead = rotate(occupied[level], by: shift).trailingZeroBitCount
+            let width = Int64(6 * level)
+            // The slot's number from the begin of time: at the top, a slot that was passed belongs to the next turn.
+            let begin = ((now >> width) + Int64(ahead)) << width
+            return (level, (Int(shift) + ahead) & 63, begin)
+        }
+        return nil
+    }
+
+    private mutating func link(_ place: Int, at time: Int64) {
+        guard time > now else { return append(place, to: Self.dueList) }
+        let time = min(time, now + Self.reach)
+        let difference = UInt64(bitPattern: time ^ now) | 63
+        let level = min((63 - difference.leadingZeroBitCount) / 6, Self.levels - 1)
+        let slot = slot(of: time, level)
+        occupied[level] |= 1 << UInt64(slot)
+        append(place, to: UInt32(level * 64 + slot))
+    }
+
+    private mutating func append(_ place: Int, to head: UInt32) {
+        let node = UInt32(Self.heads + place)
+        let last = previous[Int(head)]
+        next[Int(last)] = node
+        previous[Int(node)] = last
+        next[Int(node)] = head
+        previous[Int(head)] = node
+    }
+
+    private mutating func unlink(_ place: Int) {
+        let node = Self.heads + place
+        let (before, after) = (previous[node], next[node])
+        next[Int(before)] = after
+        previous[Int(after)] = before
+        next[node] = UInt32(node)
+        previous[node] = UInt32(node)
+        // Alone in a slot: its neighbour on both sides was the slot itself.
+        if before == after, before < Self.dueList { occupied[Int(before) / 64] &= ~(1 << UInt64(before % 64)) }
+    }
+
+    /// A whole slot becomes due at once.
+    private mutating func splice(_ head: UInt32) {
+        let (first, last) = (next[Int(head)], previous[Int(head)])
+        guard first != head else { return }
+        let end = previous[Int(Self.dueList)]
+        next[Int(end)] = first
+        previous[Int(first)] = end
+        next[Int(last)] = Self.dueList
+        previous[Int(Self.dueList)] = last
+        next[Int(head)] = head
+        previous[Int(head)] = head
+    }
+
+    private mutating func moveDown(_ head: UInt32) {
+        var node = next[Int(head)]
+        next[Int(head)] = head
+        previous[Int(head)] = head
+        while node != head {
+            let following = next[Int(node)]
+            let place = Int(node) - Self.heads
+            link(place, at: times[place])
+            node = following
+        }
+    }
+}
