@@ -100,8 +100,10 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: rules),
+        .target(name: "Processes", swiftSettings: rules),
         .target(
-            name: "LapseHandlers", dependencies: ["Lapse", "LeaderElection", "RESP", "Timing", nioPosix, logging],
+            name: "LapseHandlers",
+            dependencies: ["Lapse", "LeaderElection", "Processes", "RESP", "Timing", nioPosix, logging],
             swiftSettings: rules),
         .target(
             name: "LapseDoctor",
@@ -117,7 +119,6 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: rules),
-        .target(name: "Processes", swiftSettings: rules),
         // The parent of a worker that can die: no Foundation, no NIO.
         .target(name: "Supervision", dependencies: ["Processes"], swiftSettings: rules),
         .target(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import FoundationEssentials
 import Glibc
 import Lapse
 import LapseAdmin
@@ -39,7 +40,7 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
         let logger = try values.bootstrapLogging()
         var configuration = try ProcessorConfiguration(values)
         configuration.witness = ParentLink.own
-        let handler = try values(Running.handler) ?? .log
+        let handler = try HandlerChoice(values, environment: ProcessInfo.processInfo.environment)
         let admin = try values(Running.admin) ?? .off
         // Last: whatever throws behind it must shut it down.
         let options = try StoreOptions(values)
@@ -55,13 +56,13 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
 /// A processor and its admin port, until a signal or a failure ends them.
 struct RunningService {
     private let configuration: ProcessorConfiguration
-    private let handler: BuiltInHandler
+    private let handler: HandlerChoice
     private let admin: AdminAddress
     private let logger: Logger
     private let format: LogFormat
 
     init(
-        _ configuration: ProcessorConfiguration, handler: BuiltInHandler, admin: AdminAddress, logger: Logger,
+        _ configuration: ProcessorConfiguration, handler: HandlerChoice, admin: AdminAddress, logger: Logger,
         format: LogFormat
     ) {
         var configuration = configuration
@@ -81,7 +82,7 @@ struct RunningService {
         let registry = PrometheusRegistry()
         if admin != .off { MetricsSystem.bootstrap(registry) }
         let ending = Ending()
-        let handling = handler.handler(
+        let handling = handler.handling(
             .init(
                 replica: configuration.id, logger: logger,
                 log: logger.logLevel <= .info ? HandledLines(format) : nil,

@@ -118,6 +118,14 @@ enum Running: OptionGroupTable {
         OptionRow(
             name: "handler", help: "What to do with an expiration: log it, print a line of JSON, or only count it.",
             standard: "log"))
+    static let exec = Setting<CommandWords>(
+        row: OptionRow(
+            name: "exec", value: "command",
+            help: """
+                Instead: run this program for each expiration, without a shell; facts in its environment and as JSON on stdin, exit \
+                code 0 for handled.
+                """),
+        read: CommandWords.init(parsing:))
     static let concurrency = Setting.number(
         OptionRow(name: "concurrency", value: "n", help: "Handlers at once.", standard: "64"), 1...65_536)
     static let handlerTimeout = Setting.duration(
@@ -162,7 +170,7 @@ enum Running: OptionGroupTable {
     }
 
     static let rows = [
-        notifications.row, handler.row, concurrency.row, handlerTimeout.row, retries.row, retryDelay.row,
+        notifications.row, handler.row, exec.row, concurrency.row, handlerTimeout.row, retries.row, retryDelay.row,
         longestRetryDelay.row,
         deadLetter.row,
         logBytes.row, logTotalBytes.row, logAge.row, reconcileInterval.row, admin.row,

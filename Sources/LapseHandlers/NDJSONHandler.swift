@@ -69,6 +69,13 @@ package struct NDJSONFormat {
         return lines
     }
 
+    /// The line of one alone.
+    package mutating func line(_ expiration: Expiration, attempt: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        write(expiration, attempt, to: &bytes)
+        return bytes
+    }
+
     private mutating func prepare(_ expiration: Expiration, _ attempt: Int) {
         let received = expiration.receivedMilliseconds
         if let last, last.receivedAt == received, last.attempt == attempt, last.expiration.isBeside(expiration) {

@@ -70,6 +70,16 @@ package final class ChildProcess: Sendable {
         }
     }
 
+    /// Whether the child has ended; it is not reaped, so its pid and its group stay its own.
+    package var hasEnded: Bool {
+        exit.withLock { status in
+            guard status == nil else { return true }
+            var info = unsafe siginfo_t()
+            guard unsafe waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT | WNOHANG) == 0 else { return true }
+            return unsafe info.si_signo == SIGCHLD
+        }
+    }
+
     /// Sends a signal to the child and to everything it has started, unless the child has ended.
     package func signalGroup(_ number: Int32) {
         exit.withLock { status in

@@ -100,6 +100,20 @@ import Testing
         #expect(Spelling.nearest(to: word, in: OptionCatalog.rows.map(\.name)) == meant)
     }
 
+    @Test(arguments: [
+        ("notify", ["notify"]), ("  a  b\t'c d' ", ["a", "b", "c d"]),
+        (#"a "b 'c'" d\ e ''"#, ["a", "b 'c'", "d e", ""]),
+        (#"a 'b\c' \$HOME *"#, ["a", #"b\c"#, "$HOME", "*"]),
+    ])
+    func wordsAreReadWithoutAShell(text: String, words: [String]) throws {
+        #expect(try CommandWords(parsing: text).words == words)
+    }
+
+    @Test(arguments: ["", "  ", "a 'b", "a \"b", "a \\", "'' a", "a\0b"])
+    func whatIsNoCommandIsRefused(text: String) {
+        #expect(throws: Malformed.self) { try CommandWords(parsing: text) }
+    }
+
     /// What a run with these options ends with.
     private func failure(_ given: [String: [String]], _ environment: [String: String]) async -> Failure? {
         do {

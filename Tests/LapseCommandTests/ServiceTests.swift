@@ -114,6 +114,67 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test("--exec runs a program for each, again where it asks for that, and none outlives lapse")
+    func aProgramForEach() async throws {
+        let server = try await ThrowawayServer.start()
+        let directory = FileManager.default.temporaryDirectory.appending(path: "exec-\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let script = """
+            echo "$LAPSE_KEY $LAPSE_ATTEMPT" >> \(directory.path)/calls
+            echo "seen $LAPSE_KEY"
+            case "$LAPSE_KEY $LAPSE_ATTEMPT" in
+            "k:1 1") exit 75 ;;
+            k:stuck*) echo $$ > \(directory.path)/new && mv \(directory.path)/new \(directory.path)/pid; sleep 300 ;;
+            esac
+            """
+        let command = "/bin/sh -c '\(script)'"
+        let child = try LapseBinary.start([
+            "run", "--redis", server.url, "--lease-ttl", "1s", "--admin", "off", "--exec", command,
+        ])
+        try await waitUntil("it leads", within: .seconds(15)) {
+            child.text.errors.contains("became leader") ? nil : child.text.errors
+        }
+        func lines() -> [String] {
+            ((try? String(contentsOf: directory.appending(path: "calls"), encoding: .utf8)) ?? "").split(
+                separator: "\n"
+            )
+            .map(String.init)
+        }
+        try await expire(20, server)
+        try await waitUntil("each is handled", within: .seconds(20)) { lines().count >= 21 ? nil : "\(lines())" }
+        #expect(Set(lines()) == Set((0..<20).map { "k:\($0) 1" } + ["k:1 2"]) && lines().count == 21)
+        try await waitUntil("its output is in the log", within: .seconds(10)) {
+            child.text.errors.contains("seen k:7") ? nil : child.text.errors
+        }
+        try await server.script(["SET k:stuck v PX 20"])
+        var pid: Int32?
+        try await waitUntil("it runs", within: .seconds(20)) {
+            pid = (try? String(contentsOf: directory.appending(path: "pid"), encoding: .utf8))
+                .flatMap { Int32($0.dropLast()) }
+            return pid == nil ? "not yet" : nil
+        }
+        let program = try #require(pid)
+        child.signal(SIGKILL)
+        _ = try await child.end()
+        try await waitUntil("the program has died with lapse", within: .seconds(10)) {
+            kill(program, 0) == 0 ? "it lives" : nil
+        }
+        await server.shutDown()
+    }
+
+    @Test(
+        "--exec beside --handler, without a program, or with one that is not there, is a usage error",
+        arguments: [
+            (["--exec", "true", "--handler", "log"], "exclude each other"),
+            (["--exec", "/no/such/program"], "/no/such/program"),
+            (["--exec", "'true"], "without its end"),
+        ])
+    func impossiblePrograms(options: [String], text: String) async throws {
+        let run = try await LapseBinary.run(["run", "--admin", "off"] + options)
+        #expect(run.code == 64 && run.lastLine.contains(text), "\(run)")
+    }
+
     @Test func tailPrintsWhatEveryNodeSays() async throws {
         let server = try await ThrowawayServer.start()
         let child = try LapseBinary.start(

@@ -50,6 +50,11 @@ struct OptionValues: Sendable {
         return try read(setting, text)
     }
 
+    /// Whether an option is given, and does not only have its default.
+    func isGiven(_ row: OptionRow) -> Bool {
+        sources.dropLast().contains { Self.texts(AbsoluteConfigKey([row.name]), $0.provider) != nil }
+    }
+
     /// All values of a repeatable option, from the first place that has any.
     func all<Value>(_ setting: Setting<Value>) throws(Failure) -> [Value] {
         let key = AbsoluteConfigKey([setting.row.name])
