@@ -53,6 +53,7 @@ let package = Package(
             traits: [.defaults, "CommandLineArguments", "YAML"]),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     ],
     targets: [
         // The house, ground floor first. An arrow only ever points to a row above.
@@ -105,6 +106,14 @@ let package = Package(
             name: "LapseHandlers",
             dependencies: ["Lapse", "LeaderElection", "Processes", "RESP", "Timing", nioPosix, logging],
             swiftSettings: rules),
+        // Apart from the others, so that the demo is built without AsyncHTTPClient.
+        .target(
+            name: "LapseWebhook",
+            dependencies: [
+                "Endpoints", "Lapse", "LapseHandlers", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioHTTP1,
+                nioPosix, .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: rules),
         .target(
             name: "LapseDoctor",
             dependencies: [
@@ -137,7 +146,7 @@ let package = Package(
             name: "LapseCommand",
             dependencies: [
                 "Console", "Demonstration", "Endpoints", "Lapse", "LapseAdmin", "LapseDoctor", "LapseHandlers",
-                "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
+                "LapseWebhook", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
                 "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Supervision", "Timing",
                 asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -241,6 +250,13 @@ let package = Package(
             swiftSettings: rules),
         .testTarget(
             name: "LapseHandlersTests", dependencies: ["LapseHandlers", "ThrowawayRedis"], swiftSettings: rules),
+        .testTarget(
+            name: "LapseWebhookTests",
+            dependencies: [
+                "Endpoints", "Lapse", "LapseWebhook", "LeaderElection", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: rules),
         .testTarget(
             name: "LapseDoctorTests",
             dependencies: [

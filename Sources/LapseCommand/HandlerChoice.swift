@@ -1,27 +1,66 @@
+import Endpoints
 import Lapse
 import LapseHandlers
+import LapseWebhook
 import Processes
 
 /// What `lapse run` does with an expiration.
 enum HandlerChoice: Sendable {
     case builtIn(BuiltInHandler)
     case exec([String], hidden: Set<String>)
+    case webhook(WebhookHandler)
 
-    /// - Throws: usage, where two are chosen or a program is not there.
-    init(_ values: OptionValues, environment: [String: String]) throws {
-        let builtIn = try values(Running.handler) ?? .log
-        guard let program = try values(Running.exec) else {
-            self = .builtIn(builtIn)
-            return
+    /// - Throws: usage, where two are chosen, or one that can never work.
+    init(_ values: OptionValues, _ configuration: ProcessorConfiguration, environment: [String: String]) throws {
+        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row].filter { values.isGiven($0) }
+        guard rows.count < 2 else {
+            throw Failure.usage("\(rows[0].flag) and \(rows[1].flag) exclude each other: give one of them")
         }
-        guard !values.isGiven(Running.handler.row) else {
-            throw Failure.usage("--exec and --handler \(builtIn.rawValue) exclude each other: give one of them")
+        if let program = try values(Running.exec) {
+            self = try Self.exec(program, environment)
+        } else if let url = try values(Webhook.url) {
+            self = .webhook(try Self.webhook(url, values, configuration))
+        } else {
+            self = .builtIn(try values(Running.handler) ?? .log)
         }
+    }
+
+    private static func exec(_ program: CommandWords, _ environment: [String: String]) throws -> HandlerChoice {
         guard Executable.search(program.words[0]) != nil else {
             throw Failure.usage("--exec: there is no program '\(program.words[0])' that can be run; give its path")
         }
-        self = .exec(program.words, hidden: SecretVariables.names(in: environment))
+        return .exec(program.words, hidden: SecretVariables.names(in: environment))
     }
+
+    private static func webhook(
+        _ url: WebhookURL, _ values: OptionValues, _ configuration: ProcessorConfiguration
+    ) throws -> WebhookHandler {
+        let files = try values.all(Webhook.secretFile).map { path throws(Failure) in
+            do throws(SecretFile.Unusable) { return try SecretFile(path) } catch {
+                throw Failure.usage("--webhook-secret-file: \(error)")
+            }
+        }
+        let authority = try values(Webhook.authority)
+        guard authority == nil || url.isEncrypted else {
+            throw Failure.usage("--webhook-tls-ca: the URL is http, which has no certificates; write https")
+        }
+        do {
+            return try WebhookHandler(
+                url, secrets: try WebhookSecrets(files), files: authority.map { TLSFiles(authority: $0) },
+                replica: configuration.id, timeout: configuration.handlerTimeout,
+                connections: configuration.concurrency)
+        } catch let error as WebhookSecrets.Unusable {
+            throw Failure.usage("--webhook-secret-file: \(error)")
+        } catch let error as TLSFiles.Unusable {
+            throw Failure.usage("\(error)")
+        }
+    }
+
+    /// Whether a receiver over the network may be away for minutes.
+    var isRemote: Bool { if case .webhook = self { true } else { false } }
+
+    /// How long the logs keep what a remote receiver has not taken, within their bytes, unless `--log-age` says otherwise.
+    static let remoteLogAge = Duration.seconds(15 * 60)
 
     func handling(_ dependencies: BuiltInHandler.Dependencies) -> Handling {
         switch self {
@@ -29,6 +68,11 @@ enum HandlerChoice: Sendable {
         case .exec(let words, let hidden):
             let handler = ExecHandler(words, replica: dependencies.replica, without: hidden)
             return .one { try await handler($0, $1) }
+        case .webhook(let handler): return .one { try await handler($0, $1) }
         }
+    }
+
+    func shutDown() async {
+        if case .webhook(let handler) = self { await handler.shutDown() }
     }
 }

@@ -27,11 +27,13 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
     @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
     @OptionGroup(title: "Punctuality") var onTime: GivenOptions<OnTime>
     @OptionGroup(title: "Service") var running: GivenOptions<Running>
+    @OptionGroup(title: "Webhook") var webhook: GivenOptions<Webhook>
     @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
 
     func values() async throws(Failure) -> OptionValues {
-        try await OptionValues(given: connection, election, candidacy, wanted, onTime, running, supervising, logLines)
+        try await OptionValues(
+            given: connection, election, candidacy, wanted, onTime, running, webhook, supervising, logLines)
     }
 
     func run() async throws {
@@ -40,8 +42,9 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
         let logger = try values.bootstrapLogging()
         var configuration = try ProcessorConfiguration(values)
         configuration.witness = ParentLink.own
-        let handler = try HandlerChoice(values, environment: ProcessInfo.processInfo.environment)
+        let handler = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
         let admin = try values(Running.admin) ?? .off
+        if handler.isRemote, !values.isGiven(Running.logAge.row) { configuration.logAge = HandlerChoice.remoteLogAge }
         // Last: whatever throws behind it must shut it down.
         let options = try StoreOptions(values)
         configuration.store = try options.open(
@@ -126,6 +129,7 @@ struct RunningService {
         {
             // Stopped before Redis was ever reached: there is nothing to hand over.
         }
+        await handler.shutDown()
         if let failure = ending.failure { throw failure }
         logger.info("lapse has ended")
     }

@@ -25,10 +25,10 @@ struct ExecHandlerTests {
         let file = FileManager.default.temporaryDirectory.appending(path: "exec-\(UUID())")
         defer { try? FileManager.default.removeItem(at: file) }
         try await run(
-            #"echo "$LAPSE_KEY $LAPSE_TOKEN $LAPSE_TERM $LAPSE_ATTEMPT $LAPSE_ID" > \#(file.path); cat >> \#(file.path)"#
+            #"echo "$LAPSE_KEY $LAPSE_TOKEN $LAPSE_TERM $LAPSE_ATTEMPT $LAPSE_ID $LAPSE_RECEIVED_AT" > \#(file.path); cat >> \#(file.path)"#
         )
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-        #expect(lines.first == "cart:42 7 3 2 a")
+        #expect(lines.first?.contains(/^cart:42 7 3 2 a \d{4}-\d\d-\d\dT[\d:.]+Z$/) == true, "\(lines)")
         let last = try #require(lines.last)
         let json = try #require(try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
         #expect(json["key"] as? String == "cart:42" && json["token"] as? Int == 7 && json["attempt"] as? Int == 2)

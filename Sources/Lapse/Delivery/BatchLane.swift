@@ -83,10 +83,7 @@ package struct BatchLane: Sendable {
             return dependencies.dispatcher.handBack { $0.giveBack(failures.map(\.delivery)) }
         }
         for (delivery, error) in failures {
-            dependencies.failed(
-                delivery,
-                overran
-                    ? "timed out after \(dependencies.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
+            dependencies.failed(delivery, error, overran: overran)
         }
     }
 }

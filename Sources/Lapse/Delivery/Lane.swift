@@ -133,25 +133,26 @@ package struct Lane: Sendable {
             dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
             return SystemClock.glance()
         }
-        dependencies.failed(
-            delivery,
-            overran ? "timed out after \(dependencies.timeout)" : "\(error)".cut(toBytes: DeadLetters.errorLimit))
+        dependencies.failed(delivery, error, overran: overran)
         return SystemClock.glance()
     }
 }
 
 extension Lane.Dependencies {
     /// A handler has failed with one: it is tried again, or for the last time it was.
-    func failed(_ delivery: Delivery, _ error: String) {
+    func failed(_ delivery: Delivery, _ reason: any Error, overran: Bool) {
+        let error = overran ? "timed out after \(timeout)" : "\(reason)".cut(toBytes: DeadLetters.errorLimit)
+        let advice = overran ? .asConfigured : (reason as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured
         let metadata: Logger.Metadata = [
             "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": .stringConvertible(delivery.attempt),
             "error": "\(error)",
         ]
         logger.warning("handler failed", metadata: metadata)
         metrics.failed()
-        guard let wait = retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) else {
+        guard advice != .pointless, var wait = retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) else {
             return bury(delivery, error)
         }
+        if case .notBefore(let least) = advice { wait = max(wait, least) }
         let due = SystemClock.read().monotonic + wait
         if dispatcher.handBack({ $0.retry(delivery, at: due) }) {
             metrics.retried()

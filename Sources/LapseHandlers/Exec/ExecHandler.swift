@@ -45,7 +45,7 @@ package struct ExecHandler: Sendable {
             "LAPSE_RUN_ID": expiration.runID, "LAPSE_ORDINAL": "\(expiration.ordinal)",
             "LAPSE_ORIGIN": expiration.origin.rawValue, "LAPSE_ID": replica, "LAPSE_TERM": "\(context.term)",
             "LAPSE_TOKEN": "\(context.fencingToken.rawValue)", "LAPSE_ATTEMPT": "\(context.attempt)",
-            "LAPSE_RECEIVED_AT": "\(UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)))",
+            "LAPSE_RECEIVED_AT": UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)).text,
         ]
         let key = expiration.key.bytes
         // Linux takes no variable of more than 128 KiB: such a key is on stdin only.

@@ -1,0 +1,112 @@
+import AsyncHTTPClient
+import Crypto
+package import Endpoints
+import FoundationEssentials
+package import Lapse
+import LapseHandlers
+import LeaderElection
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Timing
+
+/// Posts each expiration to an URL, after Standard Webhooks: the same `webhook-id` at each attempt, and a signature.
+///
+/// 2xx says that it is handled. 408, 425, 429, 5xx, a connection that fails and a timeout are tried again; everything else is a dead
+/// letter at once.
+package final class WebhookHandler: Sendable {
+    private let url: WebhookURL
+    private let secrets: WebhookSecrets
+    private let replica: String
+    private let client: HTTPClient
+    /// A request and its connection run on one loop: on two, the end of a request may come behind its whole answer, and a connection
+    /// that is closed just then ends the process (AsyncHTTPClient 1.37, "A connection that we don't know was released").
+    private let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    /// - Parameters:
+    ///   - files: the authorities to trust, for `https`; nil trusts the system's.
+    ///   - replica: this replica's id.
+    ///   - timeout: of one request, its connection included.
+    package init(
+        _ url: WebhookURL, secrets: WebhookSecrets, files: TLSFiles?, replica: String, timeout: Duration,
+        connections: Int
+    ) throws {
+        self.url = url
+        self.secrets = secrets
+        self.replica = replica
+        let limit = TimeAmount.nanoseconds(timeout.inNanoseconds)
+        var configuration = HTTPClient.Configuration(
+            tlsConfiguration: try files?.configuration(named: "--webhook-tls"), redirectConfiguration: .disallow,
+            timeout: .init(connect: min(limit, .seconds(5)), read: limit))
+        // One slow answer must not hold up others on its connection.
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
+        configuration.connectionPool.retryConnectionEstablishment = false
+        client = HTTPClient(eventLoopGroupProvider: .shared(loop), configuration: configuration)
+    }
+
+    // Where a start fails behind it: a client that is dropped open ends the process.
+    deinit { client.shutdown { [loop] _ in loop.shutdownGracefully { _ in } } }
+
+    /// Ends its connections. Nothing may be posted afterwards.
+    package func shutDown() async {
+        try? await client.shutdown()
+        try? await loop.shutdownGracefully()
+    }
+
+    @Sendable package func callAsFunction(_ expiration: Expiration, _ context: HandlerContext) async throws {
+        let now = Int64(WallClock.milliseconds())
+        let body = body(expiration, context, now)
+        let id = Self.id(expiration)
+        var request = HTTPClientRequest(url: url.text)
+        request.method = .POST
+        request.headers = [
+            "content-type": "application/json", "user-agent": "lapse/\(BuildVersion.text)", "webhook-id": id,
+            "webhook-timestamp": "\(now / 1000)", "lapse-term": "\(context.term)",
+            "lapse-token": "\(context.fencingToken.rawValue)", "lapse-attempt": "\(context.attempt)",
+        ]
+        if let signature = secrets.signature(id: id, timestamp: now / 1000, body: body) {
+            request.headers.add(name: "webhook-signature", value: signature)
+        }
+        request.body = .bytes(ByteBuffer(bytes: body))
+        if let failure = try await answer(request).failure { throw failure }
+    }
+
+    private func answer(_ request: HTTPClientRequest) async throws -> WebhookAnswer {
+        do {
+            // The lane's timeout cancels it; the client's own deadline is only the last resort.
+            let response = try await client.execute(request, deadline: .distantFuture)
+            let wait = WebhookAnswer.retryAfter(response.headers.first(name: "retry-after"))
+            let answer = WebhookAnswer.status(response.status.code, retryAfter: wait)
+            // Read, so that the connection can be used again; more than this closes it.
+            _ = try? await response.body.collect(upTo: 64 << 10)
+            return answer
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            try Task.checkCancellation()
+            return .none("\(url.authority) cannot be reached: \(error)")
+        }
+    }
+
+    private func body(_ expiration: Expiration, _ context: HandlerContext, _ now: Int64) -> [UInt8] {
+        var format = NDJSONFormat(
+            replica: replica, term: context.term, token: context.fencingToken.rawValue, handledAt: now)
+        let received = UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)).text
+        let data = format.line(expiration, attempt: context.attempt).dropLast()
+        return Array(#"{"type":"key.expired","timestamp":"\#(received)","data":"#.utf8) + data + Array("}".utf8)
+    }
+
+    /// The position, or for what was found by its companion, and has none, what is the same at each attempt.
+    static func id(_ expiration: Expiration) -> String {
+        guard expiration.ordinal == 0 else { return "\(expiration.runID)-\(expiration.ordinal)" }
+        var hash = SHA256()
+        hash.update(data: Array("\(expiration.database) \(expiration.key.bytes.count) ".utf8))
+        hash.update(data: expiration.key.bytes)
+        hash.update(data: expiration.value ?? [])
+        return "reconcile-"
+            + hash.finalize().prefix(16).map { byte in
+                (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }.joined()
+    }
+}
