@@ -38,7 +38,10 @@ package final class ThrowawayProcess: Sendable {
     }
 
     /// User and system time of all its threads.
-    package var processorTime: Duration {
+    package var processorTime: Duration { Self.processorTime(of: pid) }
+
+    /// The same of any process; zero once it has ended.
+    package static func processorTime(of pid: Int32) -> Duration {
         var clock = clockid_t()
         var time = timespec()
         guard unsafe clock_getcpuclockid(pid, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else {

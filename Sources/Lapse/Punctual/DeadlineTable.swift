@@ -35,7 +35,7 @@ struct DeadlineTable: Sendable {
         fileprivate var hash: UInt32 = 0
         /// In the arena; of a free place the next free one.
         fileprivate var key: UInt32 = 0
-        /// When it was last asked or answered, in milliseconds of the machine's time.
+        /// When it was last asked, or since when it is gone, in milliseconds of the machine's time.
         var moment: UInt32 = 0
         fileprivate var length: UInt16 = 0
         var state: State = []
@@ -45,14 +45,13 @@ struct DeadlineTable: Sendable {
 
     private static let none = UInt32.max
 
-    var wheel: TimingWheel
+    var wheel: TimingWheel<Entry>
     /// The most bytes that deadlines may take, see ``bytes``.
     var limit: Int
     /// Keys beyond the limit whose deadlines are being asked for: an answer decides which of all are kept.
     static let slack = 4_096
     /// Keys in use whose deadline is not known.
     private var unknown = 0
-    private var entries: [Entry] = []
     private var arena = KeyArena()
     /// Open addressing with a step of one; a power of two, at most three quarters full.
     private var index: [UInt32]
@@ -66,7 +65,7 @@ struct DeadlineTable: Sendable {
     init(limit: Int, now: Int64, seed: UInt64 = KeyHash.seed) {
         self.limit = limit
         self.seed = seed
-        wheel = TimingWheel(now: now)
+        wheel = TimingWheel(now: now, empty: Entry())
         index = [UInt32](repeating: Self.none, count: 64)
     }
 
@@ -74,15 +73,15 @@ struct DeadlineTable: Sendable {
     var bytes: Int { count * Self.bytesAnEntry + arena.used }
 
     /// Without the key: its entry, its place in the wheel, and the index when it is half full.
-    static let bytesAnEntry = MemoryLayout<Entry>.stride + TimingWheel.bytesAnEntry + 2 * MemoryLayout<UInt32>.stride
+    static let bytesAnEntry = TimingWheel<Entry>.bytesAnEntry + 2 * MemoryLayout<UInt32>.stride
 
     subscript(place: Int) -> Entry {
-        get { entries[place] }
-        _modify { yield &entries[place] }
+        get { wheel[place] }
+        _modify { yield &wheel[place] }
     }
 
     func withKey<Result>(_ place: Int, _ body: (RawSpan) -> Result) -> Result {
-        arena.withKey(entries[place].key, length: Int(entries[place].length), body)
+        arena.withKey(wheel[place].key, length: Int(wheel[place].length), body)
     }
 
     func find(_ key: RawSpan) -> Int? { find(key, hash(of: key)) }
@@ -96,7 +95,7 @@ struct DeadlineTable: Sendable {
         else { return nil }
         if (count + 1) * 4 > index.count * 3 { rehash(index.count * 2) }
         let place = takePlace()
-        entries[place] = Entry(hash: hash, key: arena.add(key), length: UInt16(key.byteCount))
+        wheel[place] = Entry(hash: hash, key: arena.add(key), length: UInt16(key.byteCount))
         var slot = Int(hash) & (index.count - 1)
         while index[slot] != Self.none { slot = (slot + 1) & (index.count - 1) }
         index[slot] = UInt32(place)
@@ -109,26 +108,26 @@ struct DeadlineTable: Sendable {
     ///
     /// - Returns: a deadline that had to give way, its own or one further ahead.
     mutating func set(_ deadline: Int64, of place: Int) -> Int64? {
-        if !entries[place].state.contains(.known) { unknown -= 1 }
-        entries[place].state.insert(.known)
-        entries[place].deadline = deadline
+        if !wheel[place].state.contains(.known) { unknown -= 1 }
+        wheel[place].state.insert(.known)
+        wheel[place].deadline = deadline
         // Overdue is what lies before the server's time: a key expires in the millisecond behind its deadline.
         wheel.insert(place, at: deadline + 1)
         guard bytes > limit else { return nil }
         var victim = place
-        if let furthest = wheel.furthest, entries[furthest].deadline > deadline { victim = furthest }
-        guard entries[victim].state.isDisjoint(with: .pinning) else { return nil }
+        if let furthest = wheel.furthest, wheel[furthest].deadline > deadline { victim = furthest }
+        guard wheel[victim].state.isDisjoint(with: .pinning) else { return nil }
         defer { remove(victim) }
-        return entries[victim].deadline
+        return wheel[victim].deadline
     }
 
     mutating func remove(_ place: Int) {
         wheel.remove(place)
-        let entry = entries[place]
+        let entry = wheel[place]
         dropFromIndex(place, entry.hash)
         arena.remove(entry.key, length: Int(entry.length))
         if !entry.state.contains(.known) { unknown -= 1 }
-        entries[place] = Entry(key: firstFree)
+        wheel[place] = Entry(key: firstFree)
         firstFree = UInt32(place)
         count -= 1
     }
@@ -137,17 +136,10 @@ struct DeadlineTable: Sendable {
     var places: [Int] { index.compactMap { $0 == Self.none ? nil : Int($0) } }
 
     private mutating func takePlace() -> Int {
-        guard firstFree == Self.none else {
-            let place = Int(firstFree)
-            firstFree = entries[place].key
-            return place
-        }
-        if entries.count == entries.capacity {
-            entries.reserveCapacity(entries.count + entries.count / 4 + 1_024)
-        }
-        entries.append(Entry())
-        wheel.grow(to: entries.count)
-        return entries.count - 1
+        guard firstFree != Self.none else { return wheel.addPlace() }
+        let place = Int(firstFree)
+        firstFree = wheel[place].key
+        return place
     }
 
     // MARK: - The index
@@ -160,7 +152,7 @@ struct DeadlineTable: Sendable {
         var slot = Int(hash) & (index.count - 1)
         while index[slot] != Self.none {
             let place = Int(index[slot])
-            if entries[place].hash == hash, Int(entries[place].length) == key.byteCount,
+            if wheel[place].hash == hash, Int(wheel[place].length) == key.byteCount,
                 withKey(place, { Self.areEqual($0, key) })
             {
                 return place
@@ -182,7 +174,7 @@ struct DeadlineTable: Sendable {
     private mutating func rehash(_ size: Int) {
         var fresh = [UInt32](repeating: Self.none, count: size)
         for place in index where place != Self.none {
-            var slot = Int(entries[Int(place)].hash) & (size - 1)
+            var slot = Int(wheel[Int(place)].hash) & (size - 1)
             while fresh[slot] != Self.none { slot = (slot + 1) & (size - 1) }
             fresh[slot] = place
         }
@@ -196,7 +188,7 @@ struct DeadlineTable: Sendable {
         while index[hole] != UInt32(place) { hole = (hole + 1) & mask }
         var slot = (hole + 1) & mask
         while index[slot] != Self.none {
-            let home = Int(entries[Int(index[slot])].hash) & mask
+            let home = Int(wheel[Int(index[slot])].hash) & mask
             if (slot - home) & mask >= (slot - hole) & mask {
                 index[hole] = index[slot]
                 hole = slot

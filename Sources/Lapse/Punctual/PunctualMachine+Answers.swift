@@ -105,10 +105,10 @@ extension PunctualMachine {
         let state = table[place].state
         if state.contains(.again) { return askAgainIfHinted(place, now) }
         if state.contains(.heard) { return forget(place) }
-        // Soon the first time: a pause during a failover is short.
-        let wait: Int64 = state.contains(.gone) ? 1_000 : 250
+        // Soon the first time: a pause during a failover is short. Confirmation takes up to two looks.
+        let wait: Int64 = state.contains(.gone) ? 900 : table[place].misses == 0 ? 250 : 2_100
+        if !state.contains(.gone) { table[place].moment = milliseconds(now) }
         table[place].state.insert(.gone)
-        table[place].moment = milliseconds(now)
         table.wheel.insert(place, at: clock.surely(now) + wait)
     }
 

@@ -39,7 +39,8 @@ extension PunctualMachine {
     mutating func nextNudges(now: Int64) -> Step {
         guard clock.isKnown else { return .wait(until: nil) }
         table.wheel.advance(to: clock.surely(now))
-        guard now >= restsUntil else { return .wait(until: restsUntil) }
+        let begin = max(restsUntil, rate.next)
+        guard now >= begin else { return .wait(until: begin) }
         var batch = Batch(kind: .nudge, places: [])
         while batch.places.count < limits.nudges, let place = table.wheel.popDue() {
             let entry = table[place]
@@ -53,7 +54,10 @@ extension PunctualMachine {
             send(place, now)
             batch.places.append(place)
         }
-        guard batch.places.isEmpty else { return .send(batch) }
+        guard batch.places.isEmpty else {
+            rate.nudged(batch.places.count, now: now)
+            return .send(batch)
+        }
         return .wait(until: table.wheel.nextTime.map { clock.reaches($0) })
     }
 
@@ -62,7 +66,11 @@ extension PunctualMachine {
         let since = Int64(milliseconds(now) &- table[place].moment) * 1_000_000
         guard confirmedAt > now - since else { return true }
         table[place].misses += 1
-        guard table[place].misses >= 2 else { return true }
+        guard table[place].misses >= 2 else {
+            // The next answer is to be confirmed anew.
+            table[place].state.remove(.gone)
+            return true
+        }
         forget(place)
         return false
     }
@@ -70,7 +78,8 @@ extension PunctualMachine {
     private mutating func send(_ place: Int, _ now: Int64) {
         table[place].state.insert(.asked)
         table[place].state.remove(.again)
-        table[place].moment = milliseconds(now)
+        // Of one that is gone it is when that was said first.
+        if !table[place].state.contains(.gone) { table[place].moment = milliseconds(now) }
     }
 
     /// Writes the batch as it goes over the wire.

@@ -52,6 +52,7 @@ struct PunctualMachine: Sendable {
     /// Nothing is sent before.
     var restsUntil: Int64 = .min
     var asksAgainAt: Int64 = .min
+    var rate = NudgeRate()
     /// Deadlines within the horizon that could not be kept, and hints that could not be followed, since last taken.
     var uncovered = 0
     /// What falls due within two sweeps must be kept: a sweep brings in the rest. In milliseconds.
@@ -102,10 +103,11 @@ struct PunctualMachine: Sendable {
         }
         if entry.state.isDisjoint(with: .pinning) {
             table.remove(place)
-        } else {
+        } else if entry.state.isDisjoint(with: [.queued, .trailing]) {
             table[place].state.insert(.heard)
             table.wheel.remove(place)
         }
+        // Where a question waits, a hint may be of the time after: its answer decides.
         return entry.state.contains(.known) ? entry.deadline : nil
     }
 
@@ -138,11 +140,15 @@ struct PunctualMachine: Sendable {
                 table[place].state.insert(.again)
                 return false
             }
+            // What was said before the hint is no word on what is there now.
+            table[place].state.subtract([.heard, .gone])
+            table[place].misses = 0
             guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return false }
             let since = milliseconds(now) &- entry.moment
-            if since < limits.again {
+            if entry.state.contains(.gone) || since < limits.again {
+                let wait = entry.state.contains(.gone) ? limits.again / 4 : limits.again - since
                 table[place].state.insert(.trailing)
-                trailing.append((UInt32(place), now + Int64(limits.again - since) * 1_000_000))
+                trailing.append((UInt32(place), now + Int64(wait) * 1_000_000))
                 return trailing.count == 1
             }
         }

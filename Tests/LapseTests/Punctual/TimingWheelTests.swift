@@ -11,8 +11,8 @@ struct TimingWheelTests {
     func agreesWithASortedList(seed: UInt64) {
         var random = RandomSource.seeded(seed)
         var now = Self.start
-        var wheel = TimingWheel(now: now)
-        wheel.grow(to: 300)
+        var wheel = TimingWheel<Int>(now: now, empty: 0)
+        for _ in 0..<300 { _ = wheel.addPlace() }
         var model: [Int: Int64] = [:]
         for _ in 0..<4_000 {
             let place = Int.random(in: 0..<300, using: &random)
@@ -50,8 +50,8 @@ struct TimingWheelTests {
 
     @Test("a wait is split at most once a level: the wheel does not look each millisecond")
     func looksSeldom() {
-        var wheel = TimingWheel(now: Self.start)
-        wheel.grow(to: 1)
+        var wheel = TimingWheel<Int>(now: Self.start, empty: 0)
+        for _ in 0..<1 { _ = wheel.addPlace() }
         let time = Self.start + 3_600_000
         wheel.insert(0, at: time)
         var looks = 0
@@ -64,8 +64,8 @@ struct TimingWheelTests {
     }
 
     @Test func theFurthestIsFoundByItsSlot() throws {
-        var wheel = TimingWheel(now: Self.start)
-        wheel.grow(to: 1_000)
+        var wheel = TimingWheel<Int>(now: Self.start, empty: 0)
+        for _ in 0..<1_000 { _ = wheel.addPlace() }
         for place in 0..<1_000 { wheel.insert(place, at: Self.start + 1 + Int64(place) * 1_000) }
         for left in (1...1_000).reversed() {
             let place = try #require(wheel.furthest)
