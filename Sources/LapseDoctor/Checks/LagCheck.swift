@@ -19,7 +19,8 @@ struct LagCheck: Check {
             return Finding(
                 lag > Self.long ? .warns : .notes, "lag", at: node.address,
                 "expirations come about \(Wording.duration(lag)) late",
-                "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper)",
+                "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper) "
+                    + "With --punctual track, lapse run asks for each wanted key when it is due.",
                 fix: canBeEager ? facts.command(on: node.address, "CONFIG", "SET", "active-expire-effort", "10") : nil)
         }
     }

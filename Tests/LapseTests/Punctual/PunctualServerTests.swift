@@ -12,7 +12,7 @@ struct PunctualServerTests {
     /// A server on which only a nudge or a scan expires anything, and the user that `doctor --acl` prints.
     private func withServer(
         _ punctual: ProcessorConfiguration.Punctual, notifications: String = "Exg",
-        _ change: (inout ProcessorConfiguration) -> Void = { _ in },
+        extra: [String] = [], _ change: (inout ProcessorConfiguration) -> Void = { _ in },
         _ body: @Sendable (ThrowawayServer, ProcessorConfiguration) async throws -> Void
     ) async throws {
         var rights = AccessRights(user: nil, name: "punctual", mode: .standalone)
@@ -21,7 +21,7 @@ struct PunctualServerTests {
         var options = ServerOptions()
         options.users = ["user " + rights.line.dropFirst("ACL SETUSER ".count)]
         options.notifications = notifications
-        options.extra = ["enable-debug-command yes"]
+        options.extra = ["enable-debug-command yes"] + extra
         let server = try await ThrowawayServer.start(options)
         var configuration = ProcessorConfiguration(
             redis: ["redis://lapse:\(AccessRights.passwordPlace)@\(server.address)"], name: "punctual",
@@ -155,6 +155,30 @@ struct PunctualServerTests {
             }
             #expect(handler.keys.count == 500)
             #expect(handler.log.lines("notifications missing").isEmpty)
+        }
+    }
+
+    @Test("row 94: 50 000 equal deadlines, where a subscriber may be 256 KiB behind: no feed is cut")
+    func equalDeadlines() async throws {
+        try await withServer(.track, extra: ["client-output-buffer-limit pubsub 256kb 256kb 0"]) {
+            server, configuration in
+            let count = 50_000
+            let handler = RunningHandler()
+            try await handler.run(configuration) {
+                let deadline = WallClock.milliseconds() + 4_000
+                let arm = "for i = 1, ARGV[1] do redis.call('SET', 'timer:' .. i, '', 'PXAT', ARGV[2]) end"
+                // A thousand at a time: a script's hints come in one piece.
+                for start in stride(from: 0, to: count, by: 1_000) {
+                    let script = arm.replacing("1, ARGV[1]", with: "\(start + 1), \(start + 1_000)")
+                    try await server.cli("EVAL", script, "0", "", "\(deadline)")
+                }
+                try await waitUntil("all are handled", within: .seconds(60)) {
+                    handler.handled.count >= count ? nil : "\(handler.handled.count)"
+                }
+            }
+            #expect(handler.handled.count == count)
+            #expect(handler.log.lines("subscription lost").filter { !$0.contains("shutting down") }.isEmpty)
+            #expect(handler.log.lines("gap").isEmpty)
         }
     }
 }
