@@ -16,17 +16,20 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         package var putLog: @Sendable (ArraySlice<UInt8>) -> Void
         /// Called once, when the output of a handler is gone: the process has nothing to live for.
         package var onBroken: @Sendable (LineOutput.Broken) -> Void
+        /// The process before this one on the same output has crashed.
+        package var followsCrash: Bool
 
         package init(
             replica: String, logger: Logger, log: (any HandledLineFormat)? = nil,
             putLog: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in },
-            onBroken: @escaping @Sendable (LineOutput.Broken) -> Void
+            onBroken: @escaping @Sendable (LineOutput.Broken) -> Void, followsCrash: Bool = false
         ) {
             self.replica = replica
             self.logger = logger
             self.log = log
             self.putLog = putLog
             self.onBroken = onBroken
+            self.followsCrash = followsCrash
         }
     }
 
@@ -39,6 +42,7 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
             return .batches({ try await handler($0, $1) }, atOnce: 1)
         case .ndjson:
             let output = LineOutput(
+                endsBrokenLine: dependencies.followsCrash,
                 onBroken: dependencies.onBroken,
                 onStalled: { stall in
                     dependencies.logger.warning(

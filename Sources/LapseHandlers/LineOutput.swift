@@ -73,10 +73,12 @@ package final class LineOutput: Sendable {
     private let watch = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameters:
+    ///   - endsBrokenLine: another process may have stopped in the middle of a line: before the first one comes a newline, unless the
+    ///     descriptor's file ends with one. A pipe cannot be asked, so there an empty line may come.
     ///   - onBroken: called once, when nothing more can be written.
     ///   - onStalled: called after five seconds in which what is being written was not read, and again each minute.
     package init(
-        _ descriptor: Int32 = STDOUT_FILENO, name: String = "stdout",
+        _ descriptor: Int32 = STDOUT_FILENO, name: String = "stdout", endsBrokenLine: Bool = false,
         onBroken: @escaping @Sendable (Broken) -> Void = { _ in },
         onStalled: @escaping @Sendable (Stall) -> Void = { _ in }
     ) {
@@ -85,6 +87,9 @@ package final class LineOutput: Sendable {
         self.onBroken = onBroken
         self.onStalled = onStalled
         writer.start()
+        if endsBrokenLine, !self.descriptor.endsWithNewline {
+            enqueue(Job(Lines([UInt8(ascii: "\n")]), { true }))
+        }
         let watching = Task { [weak self] in
             while !Task.isCancelled {
                 guard self?.look() != nil else { return }

@@ -55,6 +55,18 @@ struct OutputDescriptor: Sendable {
         }
     }
 
+    /// False too where that cannot be told.
+    var endsWithNewline: Bool {
+        var facts = stat()
+        guard unsafe fstat(original, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return false }
+        if facts.st_size == 0 { return true }
+        let reader = unsafe open("/proc/self/fd/\(original)", O_RDONLY | O_CLOEXEC)
+        guard reader >= 0 else { return false }
+        defer { _ = Glibc.close(reader) }
+        var last: UInt8 = 0
+        return unsafe pread(reader, &last, 1, facts.st_size - 1) == 1 && last == UInt8(ascii: "\n")
+    }
+
     /// Waits until something fits, for at most a tenth of a second.
     func awaitRoom() {
         var interest = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
