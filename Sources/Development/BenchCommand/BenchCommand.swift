@@ -8,7 +8,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "lapse-bench", abstract: "Measures on real servers, everything of one table in one run.",
         subcommands: [
             AllCommand.self, CostCommand.self, LatencyCommand.self, MemoryCommand.self, ScaleCommand.self,
-            TakeoverCommand.self, OnTimeCommand.self, SleeperCommand.self,
+            TakeoverCommand.self, CrashCommand.self, OnTimeCommand.self, SleeperCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
