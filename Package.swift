@@ -36,6 +36,7 @@ let package = Package(
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul", "Endpoints"]),
         .library(name: "LeaderElectionMySQL", targets: ["LeaderElectionMySQL", "Endpoints"]),
         .executable(name: "lapse", targets: ["LapseCommand"]),
+        .executable(name: "lapse-parent", targets: ["lapse-parent"]),
     ],
     traits: [
         .trait(name: "MySQL", description: "Election over MySQL and MariaDB; needs libmariadb-dev.")
@@ -101,7 +102,8 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: rules),
-        .target(name: "Processes", swiftSettings: rules),
+        .target(name: "Spawning", swiftSettings: rules),
+        .target(name: "Processes", dependencies: ["Spawning"], swiftSettings: rules),
         .target(
             name: "LapseHandlers",
             dependencies: ["Lapse", "LeaderElection", "Processes", "RESP", "Timing", nioPosix, logging],
@@ -128,8 +130,10 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: rules),
-        // The parent of a worker that can die: no Foundation, no NIO.
-        .target(name: "Supervision", dependencies: ["Processes"], swiftSettings: rules),
+        // The parent of a worker that can die. No Foundation and no NIO: it has an executable of its own, which is small.
+        .target(name: "Supervision", dependencies: ["Spawning"], swiftSettings: rules),
+        .executableTarget(
+            name: "lapse-parent", dependencies: ["Supervision"], path: "Sources/ParentCommand", swiftSettings: rules),
         .target(
             name: "ThrowawayRedis", dependencies: ["Processes"], path: "Sources/Development/ThrowawayRedis",
             swiftSettings: rules),
@@ -147,7 +151,7 @@ let package = Package(
             dependencies: [
                 "Console", "Demonstration", "Endpoints", "Lapse", "LapseAdmin", "LapseDoctor", "LapseHandlers",
                 "LapseWebhook", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
-                "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Supervision", "Timing",
+                "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Spawning", "Supervision", "Timing",
                 asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -284,6 +288,7 @@ let package = Package(
         .testTarget(
             name: "LapseCommandTests",
             dependencies: [
+                "lapse-parent",
                 "Console", "Endpoints", "LapseCommand", "Lapse", "LapseAdmin", "LapseHandlers", "LeaderElection",
                 "LeaderElectionRedis",
                 "RedisClient", "Supervision",

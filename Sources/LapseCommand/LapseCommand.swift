@@ -2,6 +2,7 @@ import ArgumentParser
 import Console
 import Glibc
 import Lapse
+import Supervision
 
 /// The `lapse` executable.
 @main

@@ -9,6 +9,7 @@ import LeaderElection
 import Logging
 import Metrics
 import ServiceLifecycle
+import Supervision
 import Synchronization
 
 /// `lapse run`: the service.
@@ -89,7 +90,8 @@ struct RunningService {
             .init(
                 replica: configuration.id, logger: logger,
                 log: logger.logLevel <= .info ? HandledLines(format) : nil,
-                putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
+                putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) },
+                followsCrash: Role.own.role == .workerAfterCrash))
         let processor = ExpirationProcessor(
             configuration: configuration, logger: logger, handling: handling)
         // The last one stops first: while the processor drains, its metrics can still be read.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Spawning
 import Synchronization
 
 /// A child process that dies with this one, even when this one is killed.

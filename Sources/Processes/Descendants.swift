@@ -3,17 +3,6 @@ import Glibc
 
 /// All that this process's children have started, as far down as it goes.
 package enum Descendants {
-    private typealias Control = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
-
-    /// From now on a process whose parent has ended becomes this one's child (PR_SET_CHILD_SUBREAPER), also when it left its
-    /// group and session: so it stays a descendant.
-    package static func adopt() {
-        // Variadic in C, so that Swift does not see it.
-        guard let symbol = unsafe dlsym(nil, "prctl") else { return }
-        let control = unsafe unsafeBitCast(symbol, to: Control.self)
-        _ = control(36, 1, 0, 0, 0)
-    }
-
     /// Takes in every child that ends, and writes the wait status of `child` to a descriptor when it is that one.
     package static func reap(until child: Int32, telling descriptor: Int32) {
         let thread = Thread {

@@ -1,4 +1,5 @@
 import Foundation
+import Spawning
 
 /// A command looked up on PATH.
 package enum Executable {

@@ -5,14 +5,19 @@ import Glibc
 /// They are the worker's too, and come back when they are touched. What was relocated or written stays, so it is no
 /// matter which mapping is whose.
 struct CleanPages {
-    private var wasDone = 0
-    /// Few: what a supervisor touches comes back each time.
-    private static let limit = 4
+    /// When to look again: nil while nothing has come back.
+    private(set) var nextDrop: Duration? = .zero
+    private var lastDrop: Duration?
+    private static let pause = Duration.seconds(1)
 
-    /// Does nothing after the first few calls: by then everything was used that will be.
-    mutating func drop() {
-        guard wasDone < Self.limit else { return }
-        wasDone += 1
+    /// Something was done since: what was touched for it is back.
+    mutating func wereUsed() { nextDrop = nextDrop ?? lastDrop.map { $0 + Self.pause } }
+
+    /// Gives back what is due, at most once a second: looking for it is dearer than most of what a parent does.
+    mutating func drop(_ now: Duration) {
+        guard let due = nextDrop, due <= now else { return }
+        nextDrop = nil
+        lastDrop = now
         for mapping in mappings() {
             unsafe madvise(UnsafeMutableRawPointer(bitPattern: mapping.lowerBound), mapping.count, MADV_DONTNEED)
         }

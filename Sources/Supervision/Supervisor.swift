@@ -1,55 +1,34 @@
 import Glibc
-import Processes
+import Spawning
 
 /// The parent of a worker: carries out what ``SupervisorMachine`` decides. One thread, no socket, and hardly any memory.
 package struct Supervisor {
-    /// The processes that the parent begins.
-    package struct Programs: Sendable {
-        /// The executable, whatever became of its file.
-        package static let path = "/proc/self/exe"
-
-        /// Gets its end of the link as descriptor 3.
-        package var worker: [String]
-        package var workerAfterCrash: [String]
-        /// Gets a claim on standard input, and writes nothing to standard output.
-        package var releaser: [String]
-        /// Whether a crash may write its report and a core dump first.
-        package var reportsCrashes: Bool
-
-        package init(worker: [String], workerAfterCrash: [String], releaser: [String], reportsCrashes: Bool) {
-            self.worker = worker
-            self.workerAfterCrash = workerAfterCrash
-            self.releaser = releaser
-            self.reportsCrashes = reportsCrashes
-        }
-    }
-
     private var machine: SupervisorMachine
-    private let programs: Programs
+    private let orders: ParentOrders
     private let environment: ParentEnvironment
     private let signals: SignalDescriptor
     private let manager: ServiceManager?
     private var link: WorkerLink?
     private var worker: Int32?
     private var releaser: Int32?
-    private var trim = CleanPages()
+    private var pages = CleanPages()
 
     /// While children are killed: one may fork meanwhile.
     private static let clearingPause = Duration.milliseconds(2)
 
     /// Never returns. Call it first of all, in a process with one thread.
-    package static func run(_ programs: Programs, _ settings: SupervisorMachine.Settings) -> Never {
-        var supervisor = Supervisor(programs, settings)
+    package static func run(_ orders: ParentOrders) -> Never {
+        var supervisor = Supervisor(orders)
         supervisor.serve()
     }
 
-    private init(_ programs: Programs, _ settings: SupervisorMachine.Settings) {
-        machine = SupervisorMachine(settings)
-        self.programs = programs
+    private init(_ orders: ParentOrders) {
+        machine = SupervisorMachine(orders.settings)
+        self.orders = orders
         environment = ParentEnvironment()
         manager = ServiceManager(address: environment["NOTIFY_SOCKET"])
-        Descendants.adopt()
-        if !programs.reportsCrashes { CoreDumps.forbid() }
+        Subreaper.become()
+        if !orders.reportsCrashes { CoreDumps.forbid() }
         guard let signals = SignalDescriptor() else {
             Self.say("no descriptor for signals")
             _exit(SupervisorMachine.Settings.internalError)
@@ -73,7 +52,7 @@ package struct Supervisor {
         for action in machine.step(event, now: Self.now) {
             switch action {
             case .startWorker(let afterCrash):
-                startWorker(afterCrash ? programs.workerAfterCrash : programs.worker)
+                startWorker(orders.words(afterCrash ? .workerAfterCrash : .worker))
             case .forward(let number): if let worker { _ = kill(worker, number) }
             case .clear: clear()
             case .startReleaser(let claim): startReleaser(claim)
@@ -85,19 +64,23 @@ package struct Supervisor {
     }
 
     private mutating func wait() -> (hasLines: Bool, hasSignal: Bool) {
-        trim.drop()
-        var timeout: Int32 = -1
+        var pause: Duration?
         if machine.isClearing {
-            timeout = Int32(Self.clearingPause / .milliseconds(1))
-        } else if let next = machine.nextLook {
-            timeout = Int32(min(max((next - Self.now) / .milliseconds(1), 0), 60_000).rounded(.up))
+            pause = Self.clearingPause
+        } else {
+            let now = Self.now
+            pages.drop(now)
+            let looks = [machine.nextLook, pages.nextDrop].compactMap { $0 }
+            pause = looks.min().map { min(max($0 - now, .zero), .seconds(60)) }
         }
+        let timeout = pause.map { Int32(($0 / .milliseconds(1)).rounded(.up)) } ?? -1
         var places = [
             pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
             // A negative one is passed over.
             pollfd(fd: link?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         ]
-        _ = unsafe poll(&places, nfds_t(places.count), timeout)
+        let count = unsafe poll(&places, nfds_t(places.count), timeout)
+        if count > 0 { pages.wereUsed() }
         return (places[1].revents != 0, places[0].revents != 0)
     }
 
@@ -153,8 +136,8 @@ package struct Supervisor {
             return step(.notStarted("no socket pair: \(unsafe String(cString: strerror(errno)))"))
         }
         defer { _ = close(ends[1]) }
-        var spawn = Spawn(words, environment: environment.ofWorker(reportsCrashes: programs.reportsCrashes))
-        spawn.path = Programs.path
+        var spawn = Spawn(words, environment: environment.ofWorker(reportsCrashes: orders.reportsCrashes))
+        spawn.path = orders.executable
         spawn.input = 0
         spawn.output = 1
         spawn.errors = 2
@@ -179,8 +162,8 @@ package struct Supervisor {
         _ = unsafe write(ends[1], bytes, bytes.count)
         _ = close(ends[1])
         defer { _ = close(ends[0]) }
-        var spawn = Spawn(programs.releaser, environment: environment.ofWorker(reportsCrashes: false))
-        spawn.path = Programs.path
+        var spawn = Spawn(orders.words(.releaser), environment: environment.ofWorker(reportsCrashes: false))
+        spawn.path = orders.executable
         spawn.input = ends[0]
         spawn.errors = 2
         do { releaser = try spawn.start() } catch { step(.notStarted("\(error)")) }

@@ -21,6 +21,8 @@ struct LapseBinary: Sendable {
         return tests.deletingLastPathComponent().appending(path: "lapse")
     }
 
+    static var path: String { url.path }
+
     /// Starts the command; nothing of this process's environment but the path reaches it.
     ///
     /// - Parameters:

@@ -67,9 +67,9 @@ import ThrowawayStores
             self.shutDown = shutDown
         }
 
-        func elect(_ id: String) throws -> LapseBinary.Child {
+        func elect(_ id: String, _ more: [String] = []) throws -> LapseBinary.Child {
             try LapseBinary.start(
-                ["elect", "--name", "e", "--lease-ttl", "2s", "--id", id] + options
+                ["elect", "--name", "e", "--lease-ttl", "2s", "--id", id] + options + more
                     + ["--", "sh", "-c", #"echo "$LAPSE_ID $LAPSE_TERM $LAPSE_TOKEN"; exec sleep 1000"#])
         }
     }
@@ -111,6 +111,27 @@ import ThrowawayStores
         #expect(three.token > two.token && three.number > two.number)
         third.signal(SIGTERM)
         _ = try await third.end()
+        await store.shutDown()
+    }
+
+    /// Consul's lock delay belongs to sessions that end; the claim of the dead is given back as one of the living is.
+    @Test(arguments: Kind.present) func theLeaseOfASupervisedLeaderThatDiedIsReleased(kind: Kind) async throws {
+        let store = try await kind.start()
+        let first = try store.elect("one", ["--supervise", "on", "--on-crash", "exit"])
+        let one = try await term(first)
+        let second = try store.elect("two")
+        try await waitUntilFollowing(second)
+        // Sooner its lease is left to run out.
+        try await Task.sleep(for: .milliseconds(5200))
+        kill(try await ChildProcesses.only(of: first.pid), SIGKILL)
+        let run = try await first.end()
+        #expect(run.code == 128 + SIGKILL)
+        #expect(run.errors.contains("lease released for a worker that died"), "\(run.errors)")
+        let two = try await term(second)
+        #expect(two.token > one.token && two.number > one.number)
+        #expect(!second.text.errors.contains("lock delay"))
+        second.signal(SIGTERM)
+        _ = try await second.end()
         await store.shutDown()
     }
 

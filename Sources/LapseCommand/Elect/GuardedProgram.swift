@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import LeaderElection
 import Processes
+import Spawning
 import Synchronization
 
 /// A program of `lapse elect` below its guard, as lapse sees it.

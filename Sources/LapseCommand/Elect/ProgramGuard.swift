@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import LeaderElection
 import Processes
+import Spawning
 import Timing
 
 /// The process between lapse and the program of `lapse elect`: `lapse __guard GRACE-MS PROGRAM ARGUMENT...`.
@@ -20,7 +21,7 @@ enum ProgramGuard {
         // Stopping is lapse's to decide, also when a supervisor signals the whole control group.
         for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE] { _ = signal(number, SIG_IGN) }
         // What the program's children leave behind becomes this process's child, so that it can be found and killed.
-        Descendants.adopt()
+        Subreaper.become()
         _ = fcntl(control, F_SETFL, fcntl(control, F_GETFL) | O_NONBLOCK)
         var ended: [Int32] = [0, 0]
         guard unsafe pipe(&ended) == 0 else { leave("no pipe") }
