@@ -106,7 +106,7 @@ let package = Package(
         .target(name: "Processes", dependencies: ["Spawning"], swiftSettings: rules),
         .target(
             name: "LapseHandlers",
-            dependencies: ["Lapse", "LeaderElection", "Processes", "RESP", "Timing", nioPosix, logging],
+            dependencies: ["Lapse", "LeaderElection", "Processes", "RESP", "Spawning", "Timing", nioPosix, logging],
             swiftSettings: rules),
         // Apart from the others, so that the demo is built without AsyncHTTPClient.
         .target(

@@ -23,6 +23,7 @@ struct LapseCommand: AsyncParsableCommand {
     static func main() async {
         // Before anything is opened.
         StandardStream.occupyClosed()
+        _ = Parent.deathSignal
         let (role, own) = Role.own
         if role == .parent { Parent.run(own) }
         let arguments = CommandLine.arguments

@@ -19,14 +19,15 @@ extension SupervisorMachine {
         /// How long children may take to die of SIGKILL.
         package var clearLimit = Duration.seconds(10)
         /// After a run of this length a crash counts as the first.
-        package var forgetCrashesAfter = Duration.seconds(60)
+        package var forgetCrashesAfter = Duration.seconds(10)
 
         /// EX_SOFTWARE of sysexits.h.
         static let internalError: Int32 = 70
         /// Each asks for an end.
         static let endSignals = [SIGTERM, SIGINT, SIGHUP, SIGQUIT]
         private static let firstPause = Duration.milliseconds(100)
-        private static let longestPause = Duration.seconds(30)
+        /// A replica that is not there hears nothing: when all are in their pauses, what expires is lost.
+        private static let longestPause = Duration.seconds(5)
 
         package init(onCrash: OnCrash, releaseLimit: Duration) {
             self.onCrash = onCrash

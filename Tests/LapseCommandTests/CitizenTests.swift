@@ -59,6 +59,25 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// Who started it with PR_SET_PDEATHSIG counts on that: it becomes another program, and another thread does that.
+    @Test func itEndsWithWhomItWasToEndWith() async throws {
+        let server = try await ThrowawayServer.start()
+        // A shell that starts it so, and waits.
+        let line =
+            (["setpriv", "--pdeathsig", "KILL", "--", LapseBinary.path] + Self.arguments(server, ["--supervise", "on"]))
+            .joined(separator: " ")
+        let shell = try await ThrowawayProcess.start("sh", ["-c", "\(line) & wait"])
+        try await waitUntil("it leads", within: .seconds(20)) {
+            shell.output.contains("became leader") ? nil : shell.output
+        }
+        let parent = try await ChildProcesses.only(of: shell.pid)
+        await shell.kill()
+        try await waitUntil("it has ended, and its worker drains", within: .seconds(20)) {
+            kill(parent, 0) != 0 && shell.output.contains("leadership released") ? nil : shell.output
+        }
+        await server.shutDown()
+    }
+
     @Test func theNextWorkersOutputBeginsOnANewLine() async throws {
         let server = try await ThrowawayServer.start()
         let file = try TemporaryFile(#"{"key":"cut o"#)

@@ -70,6 +70,45 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test func everythingIsHandledThroughDeaths() async throws {
+        let server = try await ThrowawayServer.start()
+        let replicas = try ["one", "two"].map { try start(server, $0, ["--lease-ttl", "6s"]) }
+        var set = 0
+        /// Keys that expire while it lasts.
+        func feed(_ rounds: Int) async throws {
+            for _ in 0..<rounds {
+                try await server.script((set..<set + 10).map { "SET k:\($0) v PX 5" })
+                set += 10
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+        func terms() -> Int { replicas.reduce(0) { $0 + $1.text.errors.matches("became leader") } }
+        for signal in [SIGKILL, SIGILL] {
+            let before = terms()
+            try await waitUntil("one leads", within: .seconds(30)) { terms() > 0 ? nil : "none" }
+            try await feed(54)
+            let leader = try #require(
+                replicas.first { child in
+                    let lines = child.text.errors
+                    return lines.matches("became leader") > lines.matches("ended by signal")
+                })
+            kill(try await worker(of: leader), signal)
+            try await feed(5)
+            try await waitUntil("another one leads", within: .seconds(30)) { terms() > before ? nil : "not yet" }
+        }
+        let wanted = Set((0..<set).map { "k:\($0)" })
+        try await waitUntil("all are handled", within: .seconds(30)) {
+            let lines = replicas.flatMap(\.lines)
+            let handled = wanted.filter { key in lines.contains { $0.contains("\"\(key)\"") } }
+            return handled.count == set ? nil : "\(handled.count) of \(set) are"
+        }
+        for child in replicas {
+            child.signal(SIGTERM)
+            #expect(try await child.end().code == 0)
+        }
+        await server.shutDown()
+    }
+
     @Test func oneThatHadJustBegunToLeadLosesItsLeaseByTimeOnly() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", ["--lease-ttl", "2s", "--on-crash", "exit"])

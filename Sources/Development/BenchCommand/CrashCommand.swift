@@ -39,13 +39,14 @@ struct CrashCommand: AsyncParsableCommand {
                 arguments: ["--redis", server.url, "--lease-ttl", leaseTTL, "--admin", "off", "--supervise", supervise]
                     + started.options)
         }
-        let feeder = try KeyFeeder(server)
         for replica in replicas {
             try await replica.start()
             try await waitUntil("it is there", within: .seconds(60)) {
                 replica.log.contains("subscribed") ? nil : replica.log
             }
         }
+        // What expires while none listens is not theirs to account for.
+        let feeder = try KeyFeeder(server)
         for (name, signal) in Self.deaths {
             var times: [Duration] = []
             for _ in 0..<rounds { times.append(try await kill(replicas, by: signal)) }

@@ -1,11 +1,15 @@
 import Console
 import Glibc
+import Spawning
 import Supervision
 
 /// How a process becomes the parent of a worker with the same command line.
 enum Parent {
     /// The executable that is a parent and nothing else, beside this one.
     static let separate = "lapse-parent"
+
+    /// Of the main thread: read there, before anything else.
+    static let deathSignal = ParentDeathSignal.read()
 
     /// `O_PATH`, which Swift's module of glibc does not show.
     private static let onlyPath: Int32 = 0o10_000_000
@@ -29,6 +33,8 @@ enum Parent {
                 releaseLimit: releaseLimit(try values(Candidacy.leaseTTL) ?? .seconds(8)) + .seconds(2)),
             reportsCrashes: report == .on, executable: "/proc/\(getpid())/fd/\(file)",
             name: CommandLine.arguments.first ?? "lapse", commandLine: Role.own.arguments)
+        // It is to end with whom it was to end with.
+        ParentDeathSignal.set(deathSignal)
         // What this process has loaded for reading its options goes with it.
         if let separate = besides() { execute(separate, [separate] + orders.words) }
         execute("/proc/self/exe", [orders.name, Role.parent.rawValue] + orders.words)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Processes
+import Spawning
 import Synchronization
 
 /// One run of a program: its input, what it prints, its end.
