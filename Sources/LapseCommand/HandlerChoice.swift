@@ -1,3 +1,4 @@
+import Console
 import Endpoints
 import Lapse
 import LapseHandlers
@@ -21,6 +22,9 @@ enum HandlerChoice: Sendable {
         } else if let url = try values(Webhook.url) {
             self = .webhook(try Self.webhook(url, values, configuration))
         } else {
+            if let lonely = [Webhook.secretFile.row, Webhook.authority.row].first(where: { values.isGiven($0) }) {
+                throw Failure.usage("\(lonely.flag) is about webhooks, and there is none: give --webhook URL")
+            }
             self = .builtIn(try values(Running.handler) ?? .log)
         }
     }
@@ -41,12 +45,16 @@ enum HandlerChoice: Sendable {
             }
         }
         let authority = try values(Webhook.authority)
+        let onUnusable: @Sendable (String) -> Void = {
+            StandardStream.errors.write("lapse: --webhook-secret-file: \($0)")
+        }
         guard authority == nil || url.isEncrypted else {
             throw Failure.usage("--webhook-tls-ca: the URL is http, which has no certificates; write https")
         }
         do {
             return try WebhookHandler(
-                url, secrets: try WebhookSecrets(files), files: authority.map { TLSFiles(authority: $0) },
+                url, secrets: try WebhookSecrets(files, onUnusable: onUnusable),
+                files: authority.map { TLSFiles(authority: $0) },
                 replica: configuration.id, timeout: configuration.handlerTimeout,
                 connections: configuration.concurrency)
         } catch let error as WebhookSecrets.Unusable {
@@ -58,9 +66,6 @@ enum HandlerChoice: Sendable {
 
     /// Whether a receiver over the network may be away for minutes.
     var isRemote: Bool { if case .webhook = self { true } else { false } }
-
-    /// How long the logs keep what a remote receiver has not taken, within their bytes, unless `--log-age` says otherwise.
-    static let remoteLogAge = Duration.seconds(15 * 60)
 
     func handling(_ dependencies: BuiltInHandler.Dependencies) -> Handling {
         switch self {
@@ -74,5 +79,16 @@ enum HandlerChoice: Sendable {
 
     func shutDown() async {
         if case .webhook(let handler) = self { await handler.shutDown() }
+    }
+}
+
+extension ProcessorConfiguration {
+    /// A receiver may be away for a quarter of an hour: so long the logs keep, within their bytes, and so long is tried again.
+    fileprivate static let outage = Duration.seconds(15 * 60)
+
+    mutating func outlastsOutages(_ values: OptionValues) {
+        if !values.isGiven(Running.logAge.row) { logAge = Self.outage }
+        // With the standard delays, and the least that chance leaves of each.
+        if !values.isGiven(Running.retries.row) { retries = 68 }
     }
 }

@@ -51,20 +51,46 @@ private struct HealthProbe {
         let status: HTTPResponseStatus
         let text: String
         do {
-            let response = try await HTTPClient.shared.execute(
-                HTTPClientRequest(url: "http://\(place)\(path)"), timeout: .seconds(5))
-            status = response.status
-            text = String(buffer: try await response.body.collect(upTo: 1 << 16))
+            (status, text) = try await withThrowingTaskGroup(of: (HTTPResponseStatus, String).self) { group in
+                // Whichever is over first; the group cancels and awaits the other.
+                group.addTask { try await answer(path) }
+                group.addTask {
+                    try await Task.sleep(for: .seconds(5))
+                    throw Late()
+                }
+                defer { group.cancelAll() }
+                guard let first = try await group.next() else { throw Late() }
+                return first
+            }
         } catch {
             throw Failure(.unreachable, "the admin port \(place) does not answer \(path): \(error)")
         }
         switch status {
-        case .ok: return
+        case .ok where text == "ok\n": return
         case .serviceUnavailable:
             let reasons = text.split(separator: "\n").joined(separator: "; ")
             throw Failure(.negative, "\(path == "/livez" ? "not live" : "not ready"): \(reasons)")
         default:
             throw Failure(.unreachable, "what answers at \(place) is no replica: \(path) is \(status.code) there")
+        }
+    }
+
+    private struct Late: Error, CustomStringConvertible {
+        var description: String { "no answer within five seconds" }
+    }
+
+    private func answer(_ path: String) async throws -> (HTTPResponseStatus, String) {
+        // No redirect leads to a replica.
+        let client = HTTPClient(configuration: .init(redirectConfiguration: .disallow))
+        do {
+            let response = try await client.execute(
+                HTTPClientRequest(url: "http://\(place)\(path)"), timeout: .seconds(5))
+            let text = String(buffer: try await response.body.collect(upTo: 1 << 16))
+            try await client.shutdown()
+            return (response.status, text)
+        } catch {
+            try? await client.shutdown()
+            throw error
         }
     }
 }

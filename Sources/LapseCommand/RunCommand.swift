@@ -45,7 +45,7 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
         configuration.witness = ParentLink.own
         let handler = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
         let admin = try values(Running.admin) ?? .off
-        if handler.isRemote, !values.isGiven(Running.logAge.row) { configuration.logAge = HandlerChoice.remoteLogAge }
+        if handler.isRemote { configuration.outlastsOutages(values) }
         // Last: whatever throws behind it must shut it down.
         let options = try StoreOptions(values)
         configuration.store = try options.open(

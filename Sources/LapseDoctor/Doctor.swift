@@ -99,8 +99,8 @@ package final class Doctor: Sendable {
     /// Applies what CONFIG SET can mend without taking anything away: missing flags of `notify-keyspace-events` are
     /// added. Examine again afterwards.
     @concurrent
-    package func mend(_ report: DoctorReport) async -> [Repair] {
-        var repairs: [Repair] = []
+    package func mend(_ report: DoctorReport) async -> [DoctorRepair] {
+        var repairs: [DoctorRepair] = []
         for node in report.facts.answering where !node.isLockServer {
             guard let flags = node.notifications, !Notifications.suffice(flags) else { continue }
             repairs.append(await NotificationsRepair(client: nodes[node.address]).apply())

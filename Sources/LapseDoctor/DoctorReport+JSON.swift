@@ -72,11 +72,11 @@ private struct NodeEntry: Encodable {
 }
 
 private struct FindingEntry: Encodable {
-    let finding: Finding
+    let finding: DoctorFinding
 
     private enum Key: String, CodingKey { case severity, check, node, title, detail, fix }
 
-    init(_ finding: Finding) { self.finding = finding }
+    init(_ finding: DoctorFinding) { self.finding = finding }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
@@ -95,7 +95,7 @@ private struct RepairEntry: Encodable {
     let applied: Bool
     let detail: String
 
-    init(_ repair: Repair) {
+    init(_ repair: DoctorRepair) {
         node = repair.node.description
         command = repair.command
         applied = repair.isApplied

@@ -51,8 +51,8 @@ extension DoctorReport {
     }
 
     /// The same finding at several servers is told once.
-    private var grouped: [(finding: Finding, nodes: [NodeAddress], fixes: [String])] {
-        var groups: [(finding: Finding, nodes: [NodeAddress], fixes: [String])] = []
+    private var grouped: [(finding: DoctorFinding, nodes: [NodeAddress], fixes: [String])] {
+        var groups: [(finding: DoctorFinding, nodes: [NodeAddress], fixes: [String])] = []
         for finding in findings {
             let same = groups.firstIndex {
                 $0.finding.check == finding.check && $0.finding.title == finding.title
@@ -67,7 +67,7 @@ extension DoctorReport {
     }
 
     private var summary: String {
-        let counts = Finding.Severity.allCases.compactMap { severity -> String? in
+        let counts = DoctorFinding.Severity.allCases.compactMap { severity -> String? in
             let count = findings.count { $0.severity == severity }
             guard count > 0 else { return nil }
             return switch severity {
@@ -87,7 +87,7 @@ extension NodeFacts {
     var roleWord: String { isLockServer ? "lock" : role.rawValue }
 }
 
-extension Finding.Severity {
+extension DoctorFinding.Severity {
     fileprivate var coloured: String {
         switch self {
         case .breaks: "\u{1B}[1;31m\(rawValue)\u{1B}[0m"

@@ -3,8 +3,8 @@ import RedisClient
 /// What the doctor says: the servers, the findings worst first, and what was mended.
 package struct DoctorReport: Sendable {
     package let facts: DeploymentFacts
-    package let findings: [Finding]
-    package var repairs: [Repair] = []
+    package let findings: [DoctorFinding]
+    package var repairs: [DoctorRepair] = []
 
     package init(_ facts: DeploymentFacts) {
         self.facts = facts
@@ -17,5 +17,5 @@ package struct DoctorReport: Sendable {
     /// 0 healthy, 1 with findings that break delivery or the lease.
     package var exitCode: Int32 { isHealthy ? 0 : 1 }
 
-    func findings(at node: NodeFacts) -> [Finding] { findings.filter { $0.node == node.address } }
+    func findings(at node: NodeFacts) -> [DoctorFinding] { findings.filter { $0.node == node.address } }
 }

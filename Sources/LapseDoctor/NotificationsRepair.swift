@@ -9,8 +9,9 @@ struct NotificationsRepair {
 
     private static let setting = "notify-keyspace-events"
 
-    func apply() async -> Repair {
-        var repair = Repair(node: client.address, command: Notifications.command(""), isApplied: false, detail: "")
+    func apply() async -> DoctorRepair {
+        var repair = DoctorRepair(
+            node: client.address, command: Notifications.command(""), isApplied: false, detail: "")
         do throws(RedisError) {
             let before = try await read()
             repair.command = Notifications.command(before)

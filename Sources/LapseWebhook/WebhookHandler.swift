@@ -69,6 +69,8 @@ package final class WebhookHandler: Sendable {
             request.headers.add(name: "webhook-signature", value: signature)
         }
         request.body = .bytes(ByteBuffer(bytes: body))
+        // A process that was stopped meanwhile must not begin; what is on its way carries the token.
+        guard context.isLeading else { throw CancellationError() }
         if let failure = try await answer(request).failure { throw failure }
     }
 

@@ -19,12 +19,13 @@ package final class ChildProcess: Sendable {
     ///   - input, output: descriptors to inherit; nil for /dev/null.
     ///   - errors: the same; nil for what `output` is.
     ///   - control: a descriptor that the child has as number 3.
+    ///   - mayBegin: asked right before the start, for which others may be in line.
     ///   - diesWithParent: false for a child that has to end something itself when this process has ended.
     /// - Throws: ``ProcessError`` when there is no such command or it cannot be started.
     package static func spawn(
         _ command: String, _ arguments: [String], environment: [String: String] = [:], without hidden: Set<String> = [],
         input: Int32? = nil, output: Int32? = nil, errors: Int32? = nil, control: Int32? = nil,
-        diesWithParent: Bool = true
+        diesWithParent: Bool = true, ifStill mayBegin: @escaping @Sendable () -> Bool = { true }
     ) async throws -> ChildProcess {
         var line = [try Executable.find(command)] + arguments
         if diesWithParent { line = dyingWithParent(line) }
@@ -32,7 +33,8 @@ package final class ChildProcess: Sendable {
         let variables = own.merging(environment) { $1 }
         let words = line
         let pid = try await SpawningThread.shared.run {
-            try start(
+            guard mayBegin() else { throw CancellationError() }
+            return try start(
                 words, environment: variables, input: input, output: output, errors: errors, control: control)
         }
         return ChildProcess(pid: pid)

@@ -60,6 +60,6 @@ extension NodeFacts {
     }
 }
 
-extension [Finding] {
-    func of(_ check: String) -> [Finding] { filter { $0.check == check } }
+extension [DoctorFinding] {
+    func of(_ check: String) -> [DoctorFinding] { filter { $0.check == check } }
 }

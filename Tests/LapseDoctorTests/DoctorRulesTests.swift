@@ -6,7 +6,9 @@ import Testing
 
 /// Each rule, driven by values.
 struct DoctorRulesTests {
-    private func findings(_ facts: DeploymentFacts, _ check: String) -> [Finding] { Checkup.findings(facts).of(check) }
+    private func findings(_ facts: DeploymentFacts, _ check: String) -> [DoctorFinding] {
+        Checkup.findings(facts).of(check)
+    }
 
     @Test func aHealthyClusterHasNoFinding() {
         #expect(Checkup.findings(DoctorExamples.cluster).isEmpty)
@@ -262,7 +264,7 @@ struct DoctorRulesTests {
 
 /// Nodes that the cluster calls failing.
 @Suite struct DoctorFailingNodesTests {
-    private func spoilt(_ spoil: (inout DeploymentFacts) -> Void) -> [Finding] {
+    private func spoilt(_ spoil: (inout DeploymentFacts) -> Void) -> [DoctorFinding] {
         var facts = DoctorExamples.cluster
         spoil(&facts)
         return Checkup.findings(facts).filter { ["slots", "reachability"].contains($0.check) }

@@ -107,10 +107,10 @@ struct DoctorServerTests {
 
     private func failure(
         _ change: (inout ServerOptions) -> Void = { _ in }, _ disguise: (SwitchedRelay) -> Void = { _ in }
-    ) async throws -> [Finding] {
+    ) async throws -> [DoctorFinding] {
         var options = ServerOptions()
         change(&options)
-        var findings: [Finding] = []
+        var findings: [DoctorFinding] = []
         try await withServer(options) { server in
             let relay = try SwitchedRelay(to: server)
             disguise(relay)

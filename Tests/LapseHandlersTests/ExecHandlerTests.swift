@@ -42,6 +42,25 @@ struct ExecHandlerTests {
             Expiration(key: key))
     }
 
+    @Test("what has no position has an id that is the same at each attempt")
+    func eventID() async throws {
+        let key = ExpirationKey("a")
+        let found = Expiration(key: key, position: Position(runID: "", ordinal: 0), value: [1])
+        try await run(#"test "$LAPSE_EVENT_ID" = reconcile-0-YQ==-af63bc4c8601b62c"#, found)
+        try await run(
+            #"test "$LAPSE_EVENT_ID" = run-7"#, Expiration(key: key, position: Position(runID: "run", ordinal: 7)))
+    }
+
+    @Test("a lease that has run out starts no program")
+    func noLease() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "exec-\(UUID())")
+        let handler = ExecHandler(["/usr/bin/touch", file.path], replica: "a")
+        await #expect(throws: CancellationError.self) {
+            try await handler(expiration, .testing(expiration, token: FencingToken(rawValue: 1), leadingFor: .zero))
+        }
+        #expect(!FileManager.default.fileExists(atPath: file.path))
+    }
+
     @Test(arguments: [(75, "asks to be called again"), (1, "exit code 1"), (127, "exit code 127")])
     func otherExitCodesFail(code: Int, text: String) async {
         let error = await #expect(throws: ProgramFailed.self) { try await run("exit \(code)") }
@@ -60,6 +79,8 @@ struct ExecHandlerTests {
         try await handler(big, .testing(big, token: FencingToken(rawValue: 1)))
         try await run("setsid sleep 300 & exit 0")
         try await run("sleep 300 & exit 0")
+        // In a session of its own it outlives the program; it ends when nobody reads its output any more.
+        try await run("setsid sh -c 'while echo x; do :; done' & exit 0")
     }
 
     @Test("at the timeout the program and what it started are killed")

@@ -2,6 +2,7 @@ import Endpoints
 import Foundation
 import Lapse
 import LeaderElection
+import Synchronization
 import Testing
 
 @testable import LapseWebhook
@@ -29,6 +30,20 @@ struct WebhookTests {
         #expect(try sign([]) == nil)
         let two = try #require(try sign([other, example])).split(separator: " ")
         #expect(two.count == 2 && two[1] == expected && two[0] != two[1])
+    }
+
+    @Test("a file that holds no secret any more is told once, and posts stay signed")
+    func aBadRotation() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "secret-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".utf8).write(to: file)
+        let told = Mutex<[String]>([])
+        let secrets = try WebhookSecrets([SecretFile(file.path)]) { text in told.withLock { $0.append(text) } }
+        let before = secrets.signature(id: "a", timestamp: 1, body: [])
+        try Data("swordfish".utf8).write(to: file)
+        #expect(secrets.signature(id: "a", timestamp: 1, body: []) == before && before != nil)
+        #expect(secrets.signature(id: "a", timestamp: 1, body: []) == before)
+        #expect(told.withLock { $0.count } == 1 && told.withLock { $0.first }?.contains("swordfish") == false)
     }
 
     @Test(arguments: ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_!!!"])

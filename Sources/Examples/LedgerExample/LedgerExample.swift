@@ -40,8 +40,6 @@ actor Ledger {
         let order: String
     }
 
-    struct StaleToken: Error {}
-
     private let file: FileHandle
     /// With as many orders as a ledger has in practice, this is the database's index.
     private var booked: Set<String> = []
@@ -51,15 +49,13 @@ actor Ledger {
     init(path: String) throws {
         if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(filePath: path)) }
         file = try FileHandle(forUpdating: URL(filePath: path))
-        for line in String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n") {
-            booked.insert(String(line.prefix { $0 != " " }))
-        }
-        end = try file.seekToEnd()
     }
 
     /// All of them or none.
     func book(_ entries: [Entry], token: FencingToken) throws {
-        guard token >= largest else { throw StaleToken() }
+        // The lease says that one leader books at a time; a database would keep the token and refuse a smaller one itself.
+        guard token >= largest else { throw FencedOut() }
+        if token > largest { try read() }
         largest = token
         let new = entries.filter { !booked.contains($0.position) }
         let lines = Data(new.map { "\($0.position) \($0.order)\n" }.joined().utf8)
@@ -73,5 +69,17 @@ actor Ledger {
         }
         end += UInt64(lines.count)
         booked.formUnion(new.map(\.position))
+    }
+
+    /// A new term: others have booked meanwhile, and one that died may have left the beginning of a line.
+    private func read() throws {
+        try file.seek(toOffset: 0)
+        let all = try file.readToEnd() ?? Data()
+        let whole = all[..<(all.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)]
+        booked = Set(
+            String(decoding: whole, as: UTF8.self).split(separator: "\n").map { String($0.prefix { $0 != " " }) })
+        end = UInt64(whole.count)
+        try file.truncate(atOffset: end)
+        try file.seek(toOffset: end)
     }
 }

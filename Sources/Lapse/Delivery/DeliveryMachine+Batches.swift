@@ -47,9 +47,16 @@ extension DeliveryMachine {
     /// Each log in turn, that a busy node leaves none of the others behind.
     private mutating func nextTurn() -> Int? {
         let all = logs.all
-        if !all.isEmpty { rotation = (rotation + 1) % all.count }
-        for offset in 0..<all.count {
-            let log = all[(rotation + offset) % all.count]
+        let places = all.count + 1
+        rotation = (rotation + 1) % places
+        for offset in 0..<places {
+            let place = (rotation + offset) % places
+            guard place < all.count else {
+                // What is left of a log that is gone has a turn as well.
+                if let turn = turns.next(nil) { return turn }
+                continue
+            }
+            let log = all[place]
             if let cursor = cursors.index(of: log.runID) {
                 if turns.isOnItsWay(cursor) { continue }
                 if turns.freshCount(cursor) == 0 { read(log, NodeBatch.limit) }
@@ -58,8 +65,7 @@ extension DeliveryMachine {
             }
             if let cursor = cursors.index(of: log.runID), let turn = turns.next(cursor) { return turn }
         }
-        // Of a log that is gone.
-        return turns.next(nil)
+        return nil
     }
 
     /// It may have been taken up before another of its key failed: then it waits for that one.

@@ -13,6 +13,7 @@ struct NodeTurns {
     }
 
     private var turns: [Turn] = []
+    private var lastOfAny = 0
     /// How many are ready, also of nodes that have a batch on its way.
     private(set) var count = 0
     private(set) var freshCount = 0
@@ -54,9 +55,17 @@ struct NodeTurns {
         return turn < turns.count ? turns[turn].fresh.count : 0
     }
 
-    /// A turn with something to handle, if that node has no batch on its way; nil stands for all nodes, in no particular order.
-    func next(_ cursorIndex: Int?) -> Int? {
-        guard let cursorIndex else { return turns.firstIndex { !$0.isOnItsWay && $0.count > 0 } }
+    /// A turn with something to handle, if that node has no batch on its way; nil stands for any node, one after the other.
+    mutating func next(_ cursorIndex: Int?) -> Int? {
+        guard let cursorIndex else {
+            for offset in 1...max(turns.count, 1) where !turns.isEmpty {
+                let turn = (lastOfAny + offset) % turns.count
+                guard !turns[turn].isOnItsWay, turns[turn].count > 0 else { continue }
+                lastOfAny = turn
+                return turn
+            }
+            return nil
+        }
         let turn = Self.turn(cursorIndex)
         guard turn < turns.count, !turns[turn].isOnItsWay, turns[turn].count > 0 else { return nil }
         return turn

@@ -2,7 +2,9 @@
 enum SecretVariables {
     private static let files = [
         Connection.passwordFile.row, Connection.sentinelPasswordFile.row, Connection.tlsKey.row,
-        Election.storePasswordFile.row, Election.storeKey.row,
+        Election.storePasswordFile.row, Election.storeKey.row, Webhook.secretFile.row,
+        // Its path is often the secret.
+        Webhook.url.row,
     ]
 
     static func names(in environment: [String: String]) -> Set<String> {

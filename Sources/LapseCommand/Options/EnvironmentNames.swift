@@ -1,8 +1,12 @@
 /// Refuses `LAPSE_…` variables that stand for no option: a misspelt one would be an option silently not given.
 enum EnvironmentNames {
-    /// What Kubernetes sets in every container for a service named `lapse` or `lapse-…`, and what `lapse elect` hands to its
-    /// child, are no mistake; neither is what the tests read.
-    private static let strangers = ["LAPSE_TERM", "LAPSE_TOKEN", "LAPSE_BINARY", "LAPSE_SLOW_TESTS", "LAPSE_FUZZ_SEED"]
+    /// What Kubernetes sets in every container for a service named `lapse` or `lapse-…`, and what `lapse elect` and
+    /// `--exec` hand to their programs, are no mistake; neither is what the tests read.
+    private static let strangers = [
+        "LAPSE_TERM", "LAPSE_TOKEN", "LAPSE_KEY", "LAPSE_KEY_BASE64", "LAPSE_NODE", "LAPSE_RUN_ID", "LAPSE_ORDINAL",
+        "LAPSE_EVENT_ID", "LAPSE_ORIGIN", "LAPSE_ATTEMPT", "LAPSE_RECEIVED_AT", "LAPSE_BINARY", "LAPSE_SLOW_TESTS",
+        "LAPSE_FUZZ_SEED",
+    ]
 
     static func check(_ names: some Sequence<String>, known: Set<String>) throws(Failure) {
         for name in names.sorted() where !known.contains(name) && !isStranger(name) {

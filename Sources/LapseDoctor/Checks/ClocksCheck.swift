@@ -2,7 +2,7 @@ import RedisClient
 
 /// The servers' wall clocks agree to within what the lease allows for: an expiry is replicated as a time of day.
 struct ClocksCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         let clocks = facts.answering.compactMap { node in node.clock.map { (node: node, clock: $0) } }
         guard clocks.count > 1 else { return [] }
         // The middle one is right: most servers keep time.
@@ -13,7 +13,7 @@ struct ClocksCheck: Check {
             let certain =
                 (difference < .zero ? .zero - difference : difference) - clock.uncertainty - middle.uncertainty
             guard certain > facts.drift else { return nil }
-            return Finding(
+            return DoctorFinding(
                 .warns, "clocks", at: node.address,
                 "the clock is \(Wording.duration(difference < .zero ? .zero - difference : difference)) "
                     + (difference < .zero ? "behind" : "ahead"),

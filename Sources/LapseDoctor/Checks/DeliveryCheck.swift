@@ -2,11 +2,11 @@ import RedisClient
 
 /// What `lapse run` does works on every master, tried with a key of its own.
 struct DeliveryCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.flatMap { node in node.failures.map { finding($0, node, facts) } }
     }
 
-    private func finding(_ failure: TrialFailure, _ node: NodeFacts, _ facts: DeploymentFacts) -> Finding {
+    private func finding(_ failure: TrialFailure, _ node: NodeFacts, _ facts: DeploymentFacts) -> DoctorFinding {
         let (title, effect, fix): (String, String, String?) =
             switch failure.deed {
             case .subscription:
@@ -27,6 +27,6 @@ struct DeliveryCheck: Check {
                     facts.command(on: node.address, "CONFIG", "GET", "notify-keyspace-events")
                 )
             }
-        return Finding(.breaks, "delivery", at: node.address, title, "\(failure.text). \(effect)", fix: fix)
+        return DoctorFinding(.breaks, "delivery", at: node.address, title, "\(failure.text). \(effect)", fix: fix)
     }
 }

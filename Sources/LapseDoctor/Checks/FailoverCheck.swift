@@ -3,7 +3,7 @@ import RedisClient
 /// Where one server holds the majority of the registers, its successor must not be promoted while the lease still runs:
 /// what the old master had not replicated, the new one does not know.
 struct FailoverCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         guard let master = facts.soleDomain, !master.isLockServer else { return [] }
         let (patience, setting): (Duration?, String) =
             switch facts.mode {
@@ -17,7 +17,7 @@ struct FailoverCheck: Check {
             }
         guard let patience, patience < facts.leaseTTL, !facts.replicas(of: master).isEmpty else { return [] }
         return [
-            Finding(
+            DoctorFinding(
                 .warns, "failover", at: master.address, "a failover may be quicker than the lease",
                 "\(setting) is \(Wording.duration(patience)), the lease \(Wording.duration(facts.leaseTTL)). A replica "
                     + "promoted before the lease has run out may not know of it and elect a second leader.",

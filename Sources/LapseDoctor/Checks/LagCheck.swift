@@ -3,7 +3,7 @@ struct LagCheck: Check {
     private static let noticeable = Duration.seconds(1)
     private static let long = Duration.seconds(10)
 
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.nodes.compactMap { node in
             guard let lag = PredictedLag.median(node), lag > Self.noticeable, let keys = node.volatileKeys else {
                 return nil
@@ -16,7 +16,7 @@ struct LagCheck: Check {
                 canBeEager
                 ? " active-expire-effort 10 would make it \(Wording.duration(eager)), at some cost of the server's time."
                 : ""
-            return Finding(
+            return DoctorFinding(
                 lag > Self.long ? .warns : .notes, "lag", at: node.address,
                 "expirations come about \(Wording.duration(lag)) late",
                 "Redis finds expired keys by sampling, and \(keys) keys here have a TTL.\(cheaper) "

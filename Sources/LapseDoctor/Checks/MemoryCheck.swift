@@ -5,7 +5,7 @@ struct MemoryCheck: Check {
     /// In percent of the limit.
     private static let high = 80
 
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         let registers = Set(facts.registers.compactMap(\.node))
         return facts.answering.filter { $0.role == .master }.compactMap { node in
             let limit = (node.info["maxmemory"] ?? node.setting("maxmemory")).flatMap { Int($0) } ?? 0
@@ -17,7 +17,7 @@ struct MemoryCheck: Check {
             let effect =
                 registers.contains(node.address)
                 ? "no leader can be elected, and a crash repeats what was handled since" : "writers of keys fail"
-            return Finding(
+            return DoctorFinding(
                 .warns, "memory", at: node.address, "memory is nearly full",
                 "\(Wording.megabytes(used)) of \(Wording.megabytes(limit)) are used (\(used / (limit / 100 + 1)) %). When it is full "
                     + "the server refuses writes and goes on announcing: \(effect).",

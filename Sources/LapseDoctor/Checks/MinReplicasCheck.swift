@@ -2,7 +2,7 @@ import RedisClient
 
 /// `min-replicas-to-write` lets a master that was cut off stop taking renewals; set too high it stops the lease.
 struct MinReplicasCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.registerNodes.compactMap { node in
             guard node.role == .master, let wanted = node.setting("min-replicas-to-write").flatMap({ Int($0) })
             else { return nil }
@@ -10,7 +10,7 @@ struct MinReplicasCheck: Check {
                 node.info["min_slaves_good_slaves"].flatMap { Int($0) }
                 ?? facts.replicas(of: node).count(where: \.isAnswering)
             if wanted > good {
-                return Finding(
+                return DoctorFinding(
                     .breaks, "min-replicas", at: node.address, "the server refuses writes",
                     "min-replicas-to-write is \(wanted), but \(Wording.count(good, "replica is", "replicas are")) in step: the "
                         + "register here cannot be held, and keys cannot be set.",
@@ -24,7 +24,7 @@ struct MinReplicasCheck: Check {
     /// A partition: the side with the leader keeps it through the old master, the other side promotes a replica and elects one.
     /// The two cannot overlap if the old master has stopped taking writes, and the last renewal that it took has run out, before
     /// a replica is promoted.
-    private func isolation(_ facts: DeploymentFacts, _ node: NodeFacts, _ wanted: Int) -> Finding? {
+    private func isolation(_ facts: DeploymentFacts, _ node: NodeFacts, _ wanted: Int) -> DoctorFinding? {
         let replicas = facts.replicas(of: node).count
         guard replicas > 0, facts.soleDomain?.address == node.address else { return nil }
         let lag = node.setting("min-replicas-max-lag").flatMap { Int($0) } ?? 10
@@ -43,7 +43,7 @@ struct MinReplicasCheck: Check {
         if let patience, patience <= lease {
             fix += " (and a --lease-ttl below \(patience)s, or a longer down-after-milliseconds)"
         }
-        return Finding(
+        return DoctorFinding(
             .warns, "min-replicas", at: node.address, "a master that is cut off goes on taking renewals",
             "It holds the majority of the registers, with min-replicas-to-write \(wanted) and min-replicas-max-lag \(lag) s for "
                 + "\(Wording.count(replicas, "replica", "replicas")). Cut off together with the leader it keeps that leader, "

@@ -3,7 +3,7 @@ import RedisClient
 
 /// `notify-keyspace-events` announces expirations on every node: a replica takes over with its own setting.
 struct NotificationsCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.filter { !$0.isLockServer }.compactMap { node in
             switch node.settings {
             case .forbidden(let text):
@@ -26,19 +26,19 @@ struct NotificationsCheck: Check {
         }
     }
 
-    private func unknown(_ node: NodeFacts, _ title: String, _ detail: String, fix: String) -> Finding {
-        Finding(
+    private func unknown(_ node: NodeFacts, _ title: String, _ detail: String, fix: String) -> DoctorFinding {
+        DoctorFinding(
             .warns, "notifications", at: node.address, title,
             "\(detail) Whether expirations are announced cannot be told.", fix: fix)
     }
 
-    private func missing(_ node: NodeFacts, _ facts: DeploymentFacts) -> Finding? {
+    private func missing(_ node: NodeFacts, _ facts: DeploymentFacts) -> DoctorFinding? {
         let flags = node.notifications ?? ""
         guard !Notifications.suffice(flags) else { return nil }
         let effect =
             node.role == .master
             ? "Every expiration here is lost." : "Once promoted, it announces nothing: every expiration there is lost."
-        return Finding(
+        return DoctorFinding(
             .breaks, "notifications", at: node.address, "expirations are not announced",
             "notify-keyspace-events is \"\(flags)\"; it needs E and x. \(effect) CONFIG SET does not survive a restart: "
                 + "follow it with CONFIG REWRITE, or put it in redis.conf.",

@@ -7,7 +7,7 @@ struct OutputBufferCheck: Check {
     /// What one announcement takes in the buffer, measured with keys of some twenty bytes.
     private static let bytesPerEvent = 72
 
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.filter { !$0.isLockServer }.compactMap { node in
             guard let limits = node.setting("client-output-buffer-limit").flatMap(Self.pubsub) else { return nil }
             // Zero is no limit.
@@ -16,7 +16,7 @@ struct OutputBufferCheck: Check {
                 limits.soft > 0 && (limits.soft < Self.normalSoft || limits.seconds < Self.normalSeconds)
             guard isHardSmall || isSoftSmall else { return nil }
             let first = isHardSmall ? limits.hard : limits.soft
-            return Finding(
+            return DoctorFinding(
                 .warns, "output-buffer", at: node.address, "the output buffer of subscribers is small",
                 "client-output-buffer-limit pubsub is \(limits.hard) \(limits.soft) \(limits.seconds): a burst of about "
                     + "\(first / Self.bytesPerEvent) expirations cuts the feed off, and what was not sent is lost.",

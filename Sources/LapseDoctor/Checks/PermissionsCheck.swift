@@ -3,11 +3,11 @@ import LeaderElectionRedis
 
 /// The user may do what Lapse does.
 struct PermissionsCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.flatMap { node in node.refusals.map { finding($0, node, facts) } }
     }
 
-    private func finding(_ refusal: Refusal, _ node: NodeFacts, _ facts: DeploymentFacts) -> Finding {
+    private func finding(_ refusal: Refusal, _ node: NodeFacts, _ facts: DeploymentFacts) -> DoctorFinding {
         let control = ElectionKeys.channel(facts.name)
         let (title, effect, rights): (String, String, String) =
             switch refusal.right {
@@ -48,7 +48,7 @@ struct PermissionsCheck: Check {
                         .joined(separator: " ")
                 )
             }
-        return Finding(
+        return DoctorFinding(
             .breaks, "permissions", at: node.address, title,
             "Refused: \(refusal.text). \(effect) Rights are kept per server: grant them on every one.",
             fix: facts.command(

@@ -2,14 +2,14 @@ import RedisClient
 
 /// The registers of the lease lie on servers that fail independently.
 struct RegistersCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         let wanted = facts.registers.count
         let places = facts.registers.compactMap(\.node)
         guard wanted > places.count || wanted > 1 else { return [] }
-        var found: [Finding] = []
+        var found: [DoctorFinding] = []
         if places.count <= wanted / 2 {
             found.append(
-                Finding(
+                DoctorFinding(
                     .breaks, "registers", "the lease cannot be held",
                     "\(wanted - places.count) of \(wanted) registers are in slots that nobody owns; a majority is needed.",
                     fix: facts.nodes.first.map { "redis-cli --cluster fix \($0.address)" }))
@@ -18,7 +18,7 @@ struct RegistersCheck: Check {
         return found
     }
 
-    private func crowding(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [Finding]? {
+    private func crowding(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [DoctorFinding]? {
         let wanted = facts.registers.count
         // Two lock servers are one when both addresses lead to the same process.
         let processes = places.map { place in
@@ -37,7 +37,7 @@ struct RegistersCheck: Check {
                 ? "redis-cli --cluster rebalance \(places[0])"
                 : "give the cluster at least \(wanted) masters, or run every replica with --registers 1"
         return [
-            Finding(
+            DoctorFinding(
                 isLockServers && isSole ? .breaks : .warns, "registers", at: worst.first?.1,
                 "\(wanted) registers on \(Wording.count(domains, "server", "servers"))",
                 "This server holds \(worst.count) of the lease's \(wanted) registers."
@@ -49,14 +49,14 @@ struct RegistersCheck: Check {
     }
 
     /// Servers on one machine fail together. Not said of loopback: there it is no refreshSoon.
-    private func sharedMachine(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [Finding]? {
+    private func sharedMachine(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [DoctorFinding]? {
         let hosts = Dictionary(grouping: places, by: \.host)
         guard let (host, shared) = hosts.max(by: { $0.value.count < $1.value.count }),
             shared.count > facts.registers.count / 2, facts.registers.count > 1,
             !host.hasPrefix("127."), host != "::1", host != "localhost"
         else { return nil }
         return [
-            Finding(
+            DoctorFinding(
                 .notes, "registers", "registers share the machine \(host)",
                 "\(shared.count) of \(facts.registers.count) registers are on servers of one machine: while it is down, "
                     + "nobody can lead.",

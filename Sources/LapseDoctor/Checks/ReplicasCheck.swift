@@ -2,11 +2,11 @@ import RedisClient
 
 /// A replica can take over from every master.
 struct ReplicasCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.nodes.compactMap { node in
             guard node.isDataMaster, node.slotCount > 0, facts.replicas(of: node).isEmpty else { return nil }
             let isLoneServer = facts.mode == .standalone
-            return Finding(
+            return DoctorFinding(
                 isLoneServer ? .notes : .warns, "replicas", at: node.address, "no replica",
                 "While this server is down nothing of it expires and nobody replaces it"
                     + (isLoneServer ? "; the lease is held here alone." : "."),

@@ -2,13 +2,13 @@ import RedisClient
 
 /// Every slot is owned by a node that the cluster calls healthy.
 struct SlotsCheck: Check {
-    func findings(_ facts: DeploymentFacts) -> [Finding] {
+    func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         guard facts.mode == .cluster else { return [] }
-        var found: [Finding] = []
+        var found: [DoctorFinding] = []
         let anyone = facts.answering.first?.address ?? facts.nodes.first?.address
         if facts.uncoveredSlots > 0 {
             found.append(
-                Finding(
+                DoctorFinding(
                     .breaks, "slots", "\(Wording.count(facts.uncoveredSlots, "slot is", "slots are")) owned by no node",
                     "Keys there can be neither set nor expired, and with cluster-require-full-coverage the whole cluster "
                         + "refuses commands.",
@@ -21,9 +21,9 @@ struct SlotsCheck: Check {
     }
 
     /// The keys of its slots are nowhere else, or on a replica that has not taken over: it is never to be removed.
-    private func owner(_ node: NodeFacts, _ facts: DeploymentFacts) -> Finding {
+    private func owner(_ node: NodeFacts, _ facts: DeploymentFacts) -> DoctorFinding {
         let replica = facts.replicas(of: node).first { $0.isAnswering }
-        return Finding(
+        return DoctorFinding(
             .breaks, "slots", at: node.address, "the cluster calls this node failing",
             "It owns \(Wording.count(node.slotCount, "slot", "slots")) and no replica has taken over yet.",
             fix: "start it again"
@@ -34,11 +34,13 @@ struct SlotsCheck: Check {
     }
 
     /// A dead node without slots: a master that was replaced, or a replica.
-    private func leftover(_ node: NodeFacts, _ facts: DeploymentFacts, forgettingAt anyone: NodeAddress?) -> Finding {
+    private func leftover(_ node: NodeFacts, _ facts: DeploymentFacts, forgettingAt anyone: NodeAddress?)
+        -> DoctorFinding
+    {
         let master = facts.nodes.first { $0.id == node.masterID }
         // With its master dead too, it may have the only copy of what that one held.
         let isLastCopy = node.role == .replica && master?.isAnswering != true
-        return Finding(
+        return DoctorFinding(
             isLastCopy ? .warns : .notes, "slots", at: node.address, "the cluster calls this node failing",
             node.role == .master
                 ? "It owns no slot: another master has its place. Lapse is ready without it."

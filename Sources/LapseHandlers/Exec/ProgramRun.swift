@@ -24,8 +24,13 @@ struct ProgramRun: Sendable {
     /// Runs it to its end. When the task is cancelled its process group is killed; what it has left behind in its group when it ends,
     /// as well.
     ///
-    /// - Parameter line: called with what it prints to stdout and stderr, line by line, up to 64 KiB.
-    func end(_ line: @escaping @Sendable (String) -> Void) async throws -> End {
+    /// - Parameters:
+    ///   - mayBegin: asked right before it is started: others may be started first.
+    ///   - line: called with what it prints to stdout and stderr, line by line, up to 64 KiB.
+    /// - Throws: `CancellationError` where it was not started.
+    func end(ifStill mayBegin: @escaping @Sendable () -> Bool, _ line: @escaping @Sendable (String) -> Void)
+        async throws -> End
+    {
         // A file: a program that does not read it has not failed, and nothing waits for one that does not read on.
         let file = try MemoryFile(input)
         defer { file.close() }
@@ -37,9 +42,14 @@ struct ProgramRun: Sendable {
         let child: ChildProcess
         do {
             defer { _ = Glibc.close(writing) }
-            child = try await ChildProcess.spawn(
-                words[0], Array(words.dropFirst()), environment: environment, without: hidden,
-                input: file.descriptor, output: writing)
+            let cancellation = Cancellation()
+            child = try await withTaskCancellationHandler {
+                try await ChildProcess.spawn(
+                    words[0], Array(words.dropFirst()), environment: environment, without: hidden,
+                    input: file.descriptor, output: writing, ifStill: { mayBegin() && !cancellation.hasCome })
+            } onCancel: {
+                cancellation.comes()
+            }
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
@@ -64,24 +74,31 @@ struct ProgramRun: Sendable {
     private static func read(_ descriptor: Int32, until child: ChildProcess, _ lines: consuming OutputLines) {
         var lines = lines
         var buffer = [UInt8](repeating: 0, count: 4096)
-        var isLast = false
-        while true {
+        // Once the program has ended: what the pipe can hold.
+        var left: Int?
+        while left ?? 1 > 0 {
+            if left == nil, child.hasEnded { left = 64 << 10 }
             var look = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let isReadable = unsafe poll(&look, 1, isLast ? 0 : 100) > 0
-            if isReadable {
-                let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
-                if count > 0 {
-                    lines.append(buffer[..<count])
-                    continue
-                }
-                if count == 0 || errno != EINTR { break }
-            } else if isLast {
+            guard unsafe poll(&look, 1, left == nil ? 100 : 0) > 0 else {
+                if left == nil { continue }
                 break
             }
-            isLast = child.hasEnded
+            let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
+            guard count > 0 else {
+                if count < 0, errno == EINTR { continue }
+                break
+            }
+            lines.append(buffer[..<count])
+            left = left.map { $0 - count }
         }
         lines.finish()
     }
+}
+
+private final class Cancellation: Sendable {
+    private let state = Atomic(false)
+    var hasCome: Bool { state.load(ordering: .acquiring) }
+    func comes() { state.store(true, ordering: .releasing) }
 }
 
 /// What a program prints, cut into lines and bounded.

@@ -1,7 +1,7 @@
 package import RedisClient
 
 /// What `--fix` did, or could not do, on one server.
-package struct Repair: Sendable, Equatable {
+package struct DoctorRepair: Sendable, Equatable {
     package var node: NodeAddress
     /// As typed on that server.
     package var command: String

@@ -1,7 +1,7 @@
 package import RedisClient
 
 /// Something about the servers that an operator should know, and the command that mends it.
-package struct Finding: Sendable, Equatable {
+package struct DoctorFinding: Sendable, Equatable {
     /// How much it matters; the worst comes first.
     package enum Severity: String, Sendable, CaseIterable, Comparable {
         /// Expirations are lost, or no replica can lead.
