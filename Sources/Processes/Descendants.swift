@@ -18,14 +18,17 @@ package enum Descendants {
     }
 
     /// Kills a process group, and then all descendants, until the last one is reaped. One that forks meanwhile is found by the next look.
+    ///
+    /// Where one cannot be killed within ten seconds, this process ends by a signal: its own end would say that none is left.
     package static func killAll(group: Int32) {
         if group > 0 { _ = kill(-group, SIGKILL) }
-        for _ in 0..<200 {
+        for _ in 0..<10_000 {
             let living = all(below: getpid())
             if living.isEmpty { return }
             for pid in living { _ = kill(pid, SIGKILL) }
             usleep(1000)
         }
+        _ = kill(getpid(), SIGKILL)
     }
 
     /// The processes below `root`, also those that have ended and were not reaped yet.

@@ -4,10 +4,11 @@ import Glibc
 private enum ProcessControl {
     private typealias Call = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
 
-    static func call(_ operation: Int32, _ argument: UInt) {
-        guard let symbol = unsafe dlsym(nil, "prctl") else { return }
+    @discardableResult
+    static func call(_ operation: Int32, _ argument: UInt) -> Bool {
+        guard let symbol = unsafe dlsym(nil, "prctl") else { return false }
         let call = unsafe unsafeBitCast(symbol, to: Call.self)
-        _ = call(operation, argument, 0, 0, 0)
+        return call(operation, argument, 0, 0, 0) == 0
     }
 }
 
@@ -15,7 +16,9 @@ private enum ProcessControl {
 package enum Subreaper {
     /// From now on a process whose parent has ended becomes this one's child (PR_SET_CHILD_SUBREAPER), also when it left its
     /// group and session: so it stays a descendant.
-    package static func become() { ProcessControl.call(36, 1) }
+    ///
+    /// - Returns: whether the system lets it.
+    package static func become() -> Bool { ProcessControl.call(36, 1) }
 }
 
 /// The signal that a process gets when the process that started it has ended (PR_SET_PDEATHSIG). It belongs to a thread, and of the
@@ -24,7 +27,7 @@ package enum ParentDeathSignal {
     /// Of this thread; 0 for none.
     package static func read() -> Int32 {
         var number: Int32 = 0
-        unsafe withUnsafeMutablePointer(to: &number) { number in
+        _ = unsafe withUnsafeMutablePointer(to: &number) { number in
             ProcessControl.call(2, UInt(bitPattern: Int(bitPattern: number)))
         }
         return number

@@ -2,12 +2,6 @@ import Glibc
 
 /// The signals of this process as something to be read.
 struct SignalDescriptor {
-    struct Received: Sendable, Equatable {
-        let number: Int32
-        /// The kernel sent it, as a terminal does to all of its foreground group.
-        let isFromTerminal: Bool
-    }
-
     private typealias Make = @convention(c) (Int32, UnsafePointer<sigset_t>, Int32) -> Int32
 
     let descriptor: Int32
@@ -17,8 +11,6 @@ struct SignalDescriptor {
     private static let wanted = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
     /// Of the kernel's `struct signalfd_siginfo`.
     private static let size = 128
-    /// `SI_KERNEL`
-    private static let fromKernel: Int32 = 0x80
 
     /// From now on none of them ends this process. Nil where the system has no signalfd.
     init?() {
@@ -28,6 +20,8 @@ struct SignalDescriptor {
         ignored = Self.wanted.filter(Self.isIgnored)
         // Ignored in the parent only: a write to an output that has gone is no end.
         _ = signal(SIGPIPE, SIG_IGN)
+        // Where it was ignored by who started this process, no child's end would be told.
+        _ = signal(SIGCHLD, SIG_DFL)
         var set = sigset_t()
         unsafe sigemptyset(&set)
         for number in Self.wanted + [SIGCHLD] where !ignored.contains(number) { unsafe sigaddset(&set, number) }
@@ -38,18 +32,15 @@ struct SignalDescriptor {
     }
 
     /// All that have come.
-    func read() -> [Received] {
-        var received: [Received] = []
+    func read() -> [Int32] {
+        var received: [Int32] = []
         var buffer = [UInt8](repeating: 0, count: Self.size * 8)
         while true {
             let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= Self.size else { return received }
             for start in stride(from: 0, to: count - Self.size + 1, by: Self.size) {
-                let number = Self.number(buffer[start..<start + 4])
-                // Behind it stands an error number.
-                let code = Self.number(buffer[start + 8..<start + 12])
-                received.append(Received(number: number, isFromTerminal: code == Self.fromKernel))
+                received.append(Self.number(buffer[start..<start + 4]))
             }
         }
     }

@@ -13,6 +13,8 @@ package struct Supervisor {
     private var releaser: Int32?
     private var pages = CleanPages()
 
+    /// `SOCK_CLOEXEC`: a worker that held its parent's end would never see that the parent has died.
+    private static let closedOnExec: Int32 = 0o2_000_000
     /// While children are killed: one may fork meanwhile.
     private static let clearingPause = Duration.milliseconds(2)
 
@@ -27,7 +29,10 @@ package struct Supervisor {
         self.orders = orders
         environment = ParentEnvironment()
         manager = ServiceManager(address: environment["NOTIFY_SOCKET"])
-        Subreaper.become()
+        guard Subreaper.become() || getpid() == 1 else {
+            Self.say("this system does not let it keep what a worker leaves behind (prctl): use --supervise off")
+            _exit(SupervisorMachine.Settings.internalError)
+        }
         if !orders.reportsCrashes { CoreDumps.forbid() }
         guard let signals = SignalDescriptor() else {
             Self.say("no descriptor for signals")
@@ -96,9 +101,9 @@ package struct Supervisor {
         link = nil
     }
 
-    private mutating func take(_ received: [SignalDescriptor.Received]) {
-        for signal in received where signal.number != SIGCHLD {
-            step(.signal(signal.number, reachedAll: signal.isFromTerminal))
+    private mutating func take(_ received: [Int32]) {
+        for signal in received where signal != SIGCHLD {
+            step(.signal(signal))
         }
         reap()
     }
@@ -132,7 +137,7 @@ package struct Supervisor {
 
     private mutating func startWorker(_ words: [String]) {
         var ends: [Int32] = [0, 0]
-        guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
+        guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Self.closedOnExec, 0, &ends) == 0 else {
             return step(.notStarted("no socket pair: \(unsafe String(cString: strerror(errno)))"))
         }
         defer { _ = close(ends[1]) }
@@ -157,6 +162,7 @@ package struct Supervisor {
     private mutating func startReleaser(_ claim: String) {
         var ends: [Int32] = [0, 0]
         guard unsafe pipe(&ends) == 0 else { return step(.notStarted("no pipe for the releaser")) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         // Less than a pipe holds without a reader.
         let bytes = Array(claim.utf8)
         _ = unsafe write(ends[1], bytes, bytes.count)
@@ -171,6 +177,9 @@ package struct Supervisor {
 
     private static func say(_ text: String) {
         let bytes = Array("lapse: parent: \(text)\n".utf8)
+        // An output that is full and not read must hold up neither a release nor a restart.
+        var output = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+        guard unsafe poll(&output, 1, 0) > 0 else { return }
         _ = unsafe write(2, bytes, bytes.count)
     }
 

@@ -18,8 +18,7 @@ package struct SupervisorMachine: Sendable {
         /// The worker has ended and the parent has no child any more.
         case cleared
         case releaserEnded(ProcessEnd)
-        /// - Parameter reachedAll: the terminal sent it to the worker as well.
-        case signal(Int32, reachedAll: Bool)
+        case signal(Int32)
         /// A process could not be started.
         case notStarted(String)
         case timer
@@ -43,7 +42,7 @@ package struct SupervisorMachine: Sendable {
         case idle
         case running(since: Duration)
         case clearing(ProcessEnd, since: Duration, until: Duration)
-        case releasing(ProcessEnd, until: Duration)
+        case releasing(ProcessEnd, until: Duration, isKilled: Bool = false)
         case pausing(until: Duration)
         case over
     }
@@ -68,8 +67,8 @@ package struct SupervisorMachine: Sendable {
         case .told(let line): heard(line, now)
         case .workerEnded(let end): ended(end, now)
         case .cleared: if case .clearing(let end, _, _) = phase { cleared(end, now) }
-        case .releaserEnded(let releaser): if case .releasing(let end, _) = phase { released(releaser, end, now) }
-        case .signal(let number, let reachedAll): signal(number, reachedAll, now)
+        case .releaserEnded(let releaser): if case .releasing(let end, _, _) = phase { released(releaser, end, now) }
+        case .signal(let number): signal(number, now)
         case .notStarted(let reason): notStarted(reason, now)
         case .timer: tick(now)
         }
@@ -81,7 +80,7 @@ package struct SupervisorMachine: Sendable {
     package var nextLook: Duration? {
         switch phase {
         case .idle, .running, .over: nil
-        case .clearing(_, _, let limit), .releasing(_, let limit), .pausing(let limit): limit
+        case .clearing(_, _, let limit), .releasing(_, let limit, _), .pausing(let limit): limit
         }
     }
 
@@ -153,6 +152,10 @@ package struct SupervisorMachine: Sendable {
         claim = nil
         guard isCrash(end), settings.onCrash == .restart, !isEndAsked else {
             phase = .over
+            // Ended by the signal that was to end it, before it could take it in order.
+            if case .signalled(let number) = end, isEndAsked, Settings.endSignals.contains(number) {
+                return actions.append(.end(0))
+            }
             actions.append(.end(end.code))
             return
         }
@@ -164,10 +167,11 @@ package struct SupervisorMachine: Sendable {
 
     // MARK: From outside
 
-    private mutating func signal(_ number: Int32, _ reachedAll: Bool, _ now: Duration) {
+    private mutating func signal(_ number: Int32, _ now: Duration) {
         if Settings.endSignals.contains(number) { isEndAsked = true }
         switch phase {
-        case .running: if !reachedAll { actions.append(.forward(number)) }
+        // Also one that a terminal may have sent to both: the worker takes two within a second for one.
+        case .running: actions.append(.forward(number))
         case .pausing:
             guard isEndAsked else { return }
             // Nothing runs, and nothing is held.
@@ -180,7 +184,7 @@ package struct SupervisorMachine: Sendable {
     private mutating func notStarted(_ reason: String, _ now: Duration) {
         actions.append(.say(reason))
         switch phase {
-        case .releasing(let end, _):
+        case .releasing(let end, _, _):
             actions.append(.say("the lease was not released: it runs out by itself"))
             goOn(after: end, now)
         case .running:
@@ -203,10 +207,15 @@ package struct SupervisorMachine: Sendable {
             actions.append(.say("a process of the worker cannot be killed: ending"))
             phase = .over
             actions.append(.end(Settings.internalError))
-        case .releasing(let end, let limit) where limit <= now:
+        case .releasing(let end, let limit, let isKilled) where limit <= now:
+            guard !isKilled else {
+                actions.append(.say("the process that releases the lease cannot be killed: ending"))
+                phase = .over
+                return actions.append(.end(Settings.internalError))
+            }
             // Its end is reported as any other's.
             actions.append(.clear)
-            phase = .releasing(end, until: now + settings.clearLimit)
+            phase = .releasing(end, until: now + settings.clearLimit, isKilled: true)
         case .pausing(let limit) where limit <= now: begin(now, afterCrash: true)
         case .idle, .running, .clearing, .releasing, .pausing, .over: break
         }

@@ -88,7 +88,7 @@ import Testing
 
     @Test func afterAnEndWasAskedForNoWorkerIsBegun() {
         var machine = Self.leading()
-        #expect(machine.step(.signal(SIGTERM, reachedAll: false), now: .seconds(9)) == [.forward(SIGTERM)])
+        #expect(machine.step(.signal(SIGTERM), now: .seconds(9)) == [.forward(SIGTERM)])
         _ = machine.step(Self.killed, now: .seconds(9))
         #expect(machine.step(.cleared, now: .seconds(9)) == [.startReleaser(claim: "c")])
         #expect(machine.step(.releaserEnded(.exited(0)), now: .seconds(9)) == [.end(128 + SIGKILL)])
@@ -98,14 +98,33 @@ import Testing
         var machine = Self.machine()
         _ = machine.step(Self.killed, now: .seconds(1))
         _ = machine.step(.cleared, now: .seconds(1))
-        #expect(machine.step(.signal(SIGUSR1, reachedAll: false), now: .seconds(1)) == [])
-        #expect(machine.step(.signal(SIGTERM, reachedAll: false), now: .seconds(1)) == [.end(0)])
+        #expect(machine.step(.signal(SIGUSR1), now: .seconds(1)) == [])
+        #expect(machine.step(.signal(SIGTERM), now: .seconds(1)) == [.end(0)])
     }
 
-    @Test func whatTheTerminalSentToAllIsNotSentAgain() {
+    @Test("a worker that a stop ended before it could take it has ended in order")
+    func endedByTheStop() {
         var machine = Self.machine()
-        #expect(machine.step(.signal(SIGINT, reachedAll: true), now: .seconds(1)) == [])
-        #expect(machine.step(.signal(SIGUSR1, reachedAll: false), now: .seconds(1)) == [.forward(SIGUSR1)])
+        _ = machine.step(.signal(SIGTERM), now: .seconds(1))
+        _ = machine.step(.workerEnded(.signalled(SIGTERM)), now: .seconds(1))
+        #expect(machine.step(.cleared, now: .seconds(1)) == [.end(0)])
+    }
+
+    @Test("a releaser that cannot even be killed holds up nobody for ever")
+    func stuckReleaser() throws {
+        var machine = Self.leading()
+        _ = machine.step(Self.killed, now: .seconds(9))
+        _ = machine.step(.cleared, now: .seconds(9))
+        let first = try #require(machine.nextLook)
+        #expect(machine.step(.timer, now: first) == [.clear])
+        let second = try #require(machine.nextLook)
+        #expect(machine.step(.timer, now: second).contains(.end(70)))
+    }
+
+    @Test func eachSignalIsForwarded() {
+        var machine = Self.machine()
+        #expect(machine.step(.signal(SIGINT), now: .seconds(1)) == [.forward(SIGINT)])
+        #expect(machine.step(.signal(SIGUSR1), now: .seconds(1)) == [.forward(SIGUSR1)])
     }
 
     @Test func thePauseGrowsAndALongRunEndsTheRow() {

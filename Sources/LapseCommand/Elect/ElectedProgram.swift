@@ -134,6 +134,11 @@ struct ElectedProgram: Sendable {
             }
             return wasAsked
         }
+        if child.wasKilled, ParentLink.own != nil {
+            // Released only once nothing of the program lives, by the parent, which kills what the guard left behind.
+            logger.error("the guard was killed: ending", metadata: ["guard": "\(child.guardID)"])
+            _exit(Failure.Code.internal.rawValue)
+        }
         let code = child.exitCode
         logger.info("program ended", metadata: ["guard": "\(child.guardID)", "exit": .stringConvertible(code)])
         // The guard ends it with the lease, which a lapse that was stopped meanwhile learns only afterwards.

@@ -21,7 +21,9 @@ enum ProgramGuard {
         // Stopping is lapse's to decide, also when a supervisor signals the whole control group.
         for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE] { _ = signal(number, SIG_IGN) }
         // What the program's children leave behind becomes this process's child, so that it can be found and killed.
-        Subreaper.become()
+        guard Subreaper.become() else {
+            leave("this system does not let it keep what the program leaves behind (prctl)")
+        }
         _ = fcntl(control, F_SETFL, fcntl(control, F_GETFL) | O_NONBLOCK)
         var ended: [Int32] = [0, 0]
         guard unsafe pipe(&ended) == 0 else { leave("no pipe") }
