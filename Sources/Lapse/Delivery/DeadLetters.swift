@@ -114,7 +114,7 @@ final class DeadLetters: Sendable {
             "database", "\(delivery.database)", "node", delivery.node, "runId", delivery.runID, "ordinal",
             "\(delivery.ordinal)",
             "origin", delivery.origin.rawValue, "attempts", "\(delivery.attempt)", "error", letter.error,
-            "term", "\(term.number)", "token", "\(term.token)",
+            "term", "\(term.number)", "token", "\(term.token)", "formatVersion", "1",
         ] { command.append(word) }
         // Never past the lease.
         let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))
