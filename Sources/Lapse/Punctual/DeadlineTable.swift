@@ -121,10 +121,11 @@ struct DeadlineTable: Sendable {
         return wheel[victim].deadline
     }
 
+    /// Does nothing about a free place.
     mutating func remove(_ place: Int) {
-        wheel.remove(place)
         let entry = wheel[place]
-        dropFromIndex(place, entry.hash)
+        guard dropFromIndex(place, entry.hash) else { return }
+        wheel.remove(place)
         arena.remove(entry.key, length: Int(entry.length))
         if !entry.state.contains(.known) { unknown -= 1 }
         wheel[place] = Entry(key: firstFree)
@@ -181,11 +182,14 @@ struct DeadlineTable: Sendable {
         index = fresh
     }
 
-    /// Closes the hole: those behind it that were put off by it move up.
-    private mutating func dropFromIndex(_ place: Int, _ hash: UInt32) {
+    /// Closes the hole: those behind it that were put off by it move up. False when the place is not in the index.
+    private mutating func dropFromIndex(_ place: Int, _ hash: UInt32) -> Bool {
         let mask = index.count - 1
         var hole = Int(hash) & mask
-        while index[hole] != UInt32(place) { hole = (hole + 1) & mask }
+        while index[hole] != UInt32(place) {
+            guard index[hole] != Self.none else { return false }
+            hole = (hole + 1) & mask
+        }
         var slot = (hole + 1) & mask
         while index[slot] != Self.none {
             let home = Int(wheel[Int(index[slot])].hash) & mask
@@ -196,5 +200,6 @@ struct DeadlineTable: Sendable {
             slot = (slot + 1) & mask
         }
         index[hole] = Self.none
+        return true
     }
 }

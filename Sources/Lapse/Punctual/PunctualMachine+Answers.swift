@@ -30,7 +30,8 @@ extension PunctualMachine {
                 putOff(place, now)
                 continue
             }
-            take(replies[index], of: place, batch.kind, now, &outcome)
+            // One that is no longer asked was handed over meanwhile: the place may be free.
+            if table[place].state.contains(.asked) { take(replies[index], of: place, batch.kind, now, &outcome) }
             index += 1
         }
         if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
@@ -45,19 +46,27 @@ extension PunctualMachine {
 
     /// Tries again in a while: the node is loading, or the one that the key is at now is not known yet.
     mutating func putOff(_ place: Int, _ now: Int64) {
+        guard table[place].state.contains(.asked) else { return }
         // What could not be asked is not gone a second time.
         table[place].state.subtract([.asked, .gone])
         guard !table[place].state.contains(.heard) else { return forget(place) }
         table.wheel.insert(place, at: clock.surely(now) + limits.patience / 1_000_000)
     }
 
-    /// The key is another machine's from now on.
+    /// A key that was asked about is another machine's from now on; nil when it is not this one's any more.
     mutating func release(_ place: Int) -> (key: [UInt8], deadline: Int64?)? {
+        guard table[place].state.contains(.asked) else { return nil }
         table[place].state.remove(.asked)
         let entry = table[place]
-        // The answer that is still to come is of no use here: see ``take(_:of:_:_:_:)``.
-        let key = table.withKey(place) { [UInt8](copying: $0) }
+        let known = copy(place)
         if entry.state.isDisjoint(with: .pinning) { table.remove(place) } else { table[place].state.insert(.heard) }
+        return known
+    }
+
+    /// What another machine may begin with. Nothing changes here: answers may still be under way.
+    func copy(_ place: Int) -> (key: [UInt8], deadline: Int64?) {
+        let entry = table[place]
+        let key = table.withKey(place) { [UInt8](copying: $0) }
         return (key, entry.state.contains(.known) ? entry.deadline : nil)
     }
 

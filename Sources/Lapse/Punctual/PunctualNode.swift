@@ -119,6 +119,8 @@ final class PunctualNode: Sendable {
             let heard = now
             let outcome = machine.withLock { $0.answered(batch, replies, sent: sent, now: heard) }
             if batch.kind == .nudge { dependencies.metrics.nudged(address, batch.places.count) }
+            // What it kept has been handed over.
+            if isOver { return }
             for (place, redirection) in outcome.redirected where !redirect(place, redirection, self) {
                 machine.withLock { $0.putOff(place, heard) }
             }

@@ -96,7 +96,7 @@ final class Punctuality: Sendable {
     /// What a node kept that is no master any more.
     private func handOver(_ node: PunctualNode, _ topology: Topology) {
         let kept = node.machine.withLock { machine in
-            machine.table.places.compactMap { machine.release($0) }
+            machine.table.places.map { machine.copy($0) }
         }
         let now = SystemClock.glance().monotonic
         let nodes = nodes.withLock { $0 }

@@ -6,6 +6,11 @@ import Testing
 struct DeadlineTableTests {
     private static func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
+    private static func add(_ key: String, to table: inout DeadlineTable) throws -> Int {
+        let place = table.place(of: bytes(key))?.place
+        return try #require(place)
+    }
+
     @Test(
         "what is found, and where, against a dictionary; keys of all lengths come and go",
         arguments: 0..<10 as Range<UInt64>)
@@ -50,6 +55,17 @@ struct DeadlineTableTests {
         }
         #expect(gaveWay > 20_000)
         for number in 0..<8_000 { #expect(table.find(Self.bytes("key:\(number)")) != nil, "\(number)") }
+    }
+
+    @Test("a place that is free is not freed again")
+    func freeOnce() throws {
+        var table = DeadlineTable(limit: 1 << 20, now: 0)
+        let place = try Self.add("one", to: &table)
+        table.remove(place)
+        table.remove(place)
+        #expect(table.count == 0)
+        let (two, three) = (try Self.add("two", to: &table), try Self.add("three", to: &table))
+        #expect(two != three)
     }
 
     @Test("at most 48 bytes and the key for a deadline, everything included")
