@@ -65,6 +65,27 @@ struct SilentServerTests {
         try await server.close()
     }
 
+    @Test("a subscription that is being opened is given up at once")
+    func aCancelledTaskOpensNoSubscription() async throws {
+        let heard = Doorbell(on: Self.loops.next())
+        let server = try await Self.silentServer(heard: heard)
+        var settings = ConnectionSettings(clientName: "lapse:test")
+        settings.connectTimeout = .seconds(90)
+        settings.commandTimeout = .seconds(90)
+        let address = NodeAddress(host: "127.0.0.1", port: try #require(server.localAddress?.port))
+        let opening = Task { [settings] in
+            _ = try await Subscription.open(
+                to: address, settings: settings, channels: ["news"], on: Self.loops.next()
+            ) { _ in .failure(RedisError(.closed, node: address, "nobody is to be asked")) }
+        }
+        _ = await heard.wait()
+        opening.cancel()
+        let result = await opening.result
+        let error = #expect(throws: RedisError.self) { try result.get() }
+        #expect(error?.kind == .closed)
+        try await server.close()
+    }
+
     @Test("shutting down gives up a greeting that nobody answers", arguments: [false, true])
     func shutDownDuringTheGreeting(encrypted: Bool) async throws {
         let heard = Doorbell(on: Self.loops.next())

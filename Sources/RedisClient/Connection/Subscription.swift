@@ -56,6 +56,7 @@ package final class Subscription: Sendable {
     }
 
     /// Connects, logs in, learns the run ID, asks for the receiver of that server's pushes, and subscribes.
+    /// Cancellation ends it at once.
     ///
     /// - Parameters:
     ///   - messageBytes: a longer message is passed over.
@@ -65,29 +66,43 @@ package final class Subscription: Sendable {
         messageBytes: Int = Subscription.messageBytes, on loop: any EventLoop,
         receiver: @escaping @Sendable (_ runID: String) -> Result<any PushReceiver, RedisError>
     ) async throws(RedisError) -> Subscription {
-        do {
-            return try await RedisConnection.connect(to: address, settings: settings, on: loop)
-                .flatMap { connection in
-                    connection.send([RESPCommand("INFO", "server")]).flatMapThrowing { replies in
-                        if case .error(let error) = replies[0] { throw RedisError(error, node: address) }
-                        guard let runID = infoField("run_id", in: replies[0]) else {
-                            throw RedisError(.protocolViolation, node: address, "INFO server names no run_id")
-                        }
-                        return runID
-                    }.flatMap { runID in
-                        switch receiver(runID) {
-                        case .success(let receiver):
-                            connection.becomeSubscriber(
-                                channels: channels, receiver: receiver, settings: settings, messageBytes: messageBytes
-                            )
-                            .map { Subscription(address: address, runID: runID, channel: $0) }
-                        case .failure(let error): loop.makeFailedFuture(error)
-                        }
-                    }.flatMapErrorThrowing { error in
-                        connection.close()
-                        throw error
+        let attempt = ConnectionAttempt(on: loop)
+        let opened = loop.makePromise(of: Subscription.self)
+        RedisConnection.connect(to: address, settings: settings, on: loop, attempt)
+            .flatMap { connection in
+                connection.send([RESPCommand("INFO", "server")]).flatMapThrowing { replies in
+                    if case .error(let error) = replies[0] { throw RedisError(error, node: address) }
+                    guard let runID = infoField("run_id", in: replies[0]) else {
+                        throw RedisError(.protocolViolation, node: address, "INFO server names no run_id")
                     }
-                }.get()
+                    return runID
+                }.flatMap { runID in
+                    guard !attempt.isGivenUp else {
+                        return loop.makeFailedFuture(RedisError(.closed, node: address, "cancelled"))
+                    }
+                    switch receiver(runID) {
+                    case .success(let receiver):
+                        return connection.becomeSubscriber(
+                            channels: channels, receiver: receiver, settings: settings, messageBytes: messageBytes
+                        )
+                        .map { Subscription(address: address, runID: runID, channel: $0) }
+                    case .failure(let error): return loop.makeFailedFuture(error)
+                    }
+                }.flatMapErrorThrowing { error in
+                    connection.close()
+                    throw error
+                }
+            }.cascade(to: opened)
+        do {
+            return try await withTaskCancellationHandler {
+                try await opened.futureResult.get()
+            } onCancel: {
+                // On the loop: who is told of the end is asked for no receiver after it.
+                loop.execute {
+                    attempt.giveUp()
+                    opened.fail(RedisError(.closed, node: address, "cancelled"))
+                }
+            }
         } catch let error as RedisError {
             throw error
         } catch {
