@@ -132,7 +132,6 @@ extension PunctualMachine {
         guard table[place].state.contains(.again) else { return }
         table[place].state.subtract([.again, .heard])
         guard table[place].state.isDisjoint(with: [.queued, .trailing]) else { return }
-        table[place].state.insert(.trailing)
-        trailing.append((UInt32(place), now + Int64(limits.again) * 1_000_000))
+        trail(place, at: now + Int64(limits.again) * 1_000_000)
     }
 }

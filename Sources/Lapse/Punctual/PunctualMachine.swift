@@ -59,6 +59,8 @@ struct PunctualMachine: Sendable {
     var horizon: Int64 = 600_000
     private var hintSecond: Int64 = 0
     private var hintCount = 0
+    /// Who asks waits for no time, or for a later one: it must be woken.
+    private var isAwaited = false
     /// Hints were passed over: only a sweep can make up for that.
     var hasMissedHints = false
 
@@ -79,7 +81,8 @@ struct PunctualMachine: Sendable {
             hasMissedHints = true
             return false
         }
-        return look(at: key, now: now)
+        look(at: key, now: now)
+        return takeAwaited()
     }
 
     /// A sweep has met a key.
@@ -87,7 +90,14 @@ struct PunctualMachine: Sendable {
     /// - Parameter isRenewing: hints may have been missed: a deadline that is known may be wrong.
     mutating func met(_ key: RawSpan, isRenewing: Bool, now: Int64) -> Bool {
         if !isRenewing, let place = table.find(key), table[place].state.contains(.known) { return false }
-        return look(at: key, now: now)
+        look(at: key, now: now)
+        return takeAwaited()
+    }
+
+    /// Whether who asks must be woken: to be looked at whenever something was heard or answered.
+    mutating func takeAwaited() -> Bool {
+        defer { isAwaited = false }
+        return isAwaited
     }
 
     /// The server has announced the expiration of a key.
@@ -128,39 +138,43 @@ struct PunctualMachine: Sendable {
         if clock.answered(time, asked: asked, heard: heard) < -1_000_000 { table.wheel.rewind(to: clock.surely(heard)) }
     }
 
-    private mutating func look(at key: RawSpan, now: Int64) -> Bool {
+    private mutating func look(at key: RawSpan, now: Int64) {
         guard let (place, isNew) = table.place(of: key) else {
             if key.byteCount <= KeyArena.longestKey { hasMissedHints = true }
             uncovered += 1
-            return false
+            return
         }
         let entry = table[place]
         if !isNew {
             if entry.state.contains(.asked) {
                 table[place].state.insert(.again)
-                return false
+                return
             }
             // What was said before the hint is no word on what is there now.
             table[place].state.subtract([.heard, .gone])
             table[place].misses = 0
-            guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return false }
+            guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return }
             let since = milliseconds(now) &- entry.moment
             if entry.state.contains(.gone) || since < limits.again {
                 let wait = entry.state.contains(.gone) ? limits.again / 4 : limits.again - since
-                table[place].state.insert(.trailing)
-                trailing.append((UInt32(place), now + Int64(wait) * 1_000_000))
-                return trailing.count == 1
+                return trail(place, at: now + Int64(wait) * 1_000_000)
             }
         }
         ask(place, now)
-        // Once for each write, not for each hint.
-        return questions.count == 1 || questions.count == limits.questions
     }
 
     mutating func ask(_ place: Int, _ now: Int64) {
         guard table[place].state.isDisjoint(with: [.queued, .asked]) else { return }
         table[place].state.insert(.queued)
         questions.append(UInt32(place))
+        // Once for each write, not for each question.
+        if questions.count == 1 || questions.count == limits.questions { isAwaited = true }
+    }
+
+    mutating func trail(_ place: Int, at time: Int64) {
+        table[place].state.insert(.trailing)
+        trailing.append((UInt32(place), time))
+        if trailing.count == 1 { isAwaited = true }
     }
 
     mutating func keep(_ deadline: Int64, _ place: Int, _ now: Int64) {

@@ -117,7 +117,11 @@ final class PunctualNode: Sendable {
         do throws(RedisError) {
             let replies = try await client.send(pipeline, to: identity)
             let heard = now
-            let outcome = machine.withLock { $0.answered(batch, replies, sent: sent, now: heard) }
+            let (outcome, isAwaited) = machine.withLock { machine in
+                let outcome = machine.answered(batch, replies, sent: sent, now: heard)
+                return (outcome, machine.takeAwaited())
+            }
+            if isAwaited { askBell.ring() }
             if batch.kind == .nudge { dependencies.metrics.nudged(address, batch.places.count) }
             // What it kept has been handed over.
             if isOver { return }

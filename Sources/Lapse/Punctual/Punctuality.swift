@@ -143,13 +143,15 @@ final class Punctuality: Sendable {
         let metrics = dependencies.metrics
         FeedParser.parse(batch) { run, database in
             guard let node = node(at: address, database) else { return }
-            node.machine.withLock { machine in
+            let isAwaited = node.machine.withLock { machine in
                 let time = machine.clock.middle(now)
                 run.forEachPayload { key in
                     guard let deadline = machine.heard(key, now: now) else { return }
                     metrics.lagged(time - deadline * 1_000_000)
                 }
+                return machine.takeAwaited()
             }
+            if isAwaited { node.askBell.ring() }
         } tooLarge: { _, _ in
         } control: { _ in
         }

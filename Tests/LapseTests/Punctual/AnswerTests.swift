@@ -21,6 +21,34 @@ struct AnswerTests {
 
     private struct NothingAsked: Error {}
 
+    @Test("an expiration of before wakes who asks: the key was set again")
+    func heardWakes() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        machine.tellsDeadlines = true
+        let batch = try questions(&machine)
+        _ = machine.answered(batch, [.integer(1_790_000_060_000)], sent: 5, now: 6)
+        let isAwaited = [machine.takeAwaited(), machine.takeAwaited()]
+        #expect(isAwaited == [true, false], "the first hint's")
+        _ = machine.heard(Array("timer:1".utf8), now: 2 * Self.second)
+        let isAwaitedAgain = machine.takeAwaited()
+        #expect(isAwaitedAgain)
+        #expect(try questions(&machine, at: 2 * Self.second).places == batch.places)
+    }
+
+    @Test("a nudge's answer that a hint overtook wakes who asks")
+    func answerWakes() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        let batch = try questions(&machine)
+        _ = machine.answered(batch, [.integer(100)], sent: 5, now: 6)
+        let now = 2 * Self.second
+        guard case .send(let nudge) = machine.nextNudges(now: now) else { throw NothingAsked() }
+        _ = machine.hint(Array("timer:1".utf8), now: now + 1)
+        _ = machine.takeAwaited()
+        _ = machine.answered(nudge, [.integer(60_000)], sent: now, now: now + 2)
+        let isAwaited = machine.takeAwaited()
+        #expect(isAwaited)
+    }
+
     @Test(
         "after its key was released an answer, or none, changes nothing", arguments: [-2, -1, 60_000, nil] as [Int64?])
     func afterRelease(number: Int64?) throws {
