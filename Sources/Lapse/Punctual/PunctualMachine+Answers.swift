@@ -22,7 +22,7 @@ extension PunctualMachine {
         var outcome = Outcome()
         var index = 0
         for place in batch.places {
-            if table[place].state.contains(.importing) {
+            if batch.asking.contains(place) {
                 index += 1
                 table[place].state.remove(.importing)
             }
@@ -31,7 +31,7 @@ extension PunctualMachine {
                 continue
             }
             // One that is no longer asked was handed over meanwhile: the place may be free.
-            if table[place].state.contains(.asked) { take(replies[index], of: place, batch.kind, now, &outcome) }
+            if table[place].state.contains(.asked) { take(replies[index], of: place, batch, now, &outcome) }
             index += 1
         }
         if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
@@ -71,14 +71,14 @@ extension PunctualMachine {
     }
 
     private mutating func take(
-        _ reply: RESPValue, of place: Int, _ kind: Kind, _ now: Int64, _ outcome: inout Outcome
+        _ reply: RESPValue, of place: Int, _ batch: Batch, _ now: Int64, _ outcome: inout Outcome
     ) {
         switch reply {
         case .integer(-2): isGone(place, now)
         case .integer(-1): hasNoDeadline(place, now)
         case .integer(let number) where number >= 0:
             table[place].state.subtract([.asked, .heard])
-            keep(deadline(number, place, kind, now), place, now)
+            keep(deadline(number, place, batch, now), place, now)
             outcome.hasNews = true
             askAgainIfHinted(place, now)
         case .error(let error):
@@ -96,10 +96,10 @@ extension PunctualMachine {
     }
 
     /// What a number says that is not below zero.
-    private func deadline(_ number: Int64, _ place: Int, _ kind: Kind, _ now: Int64) -> Int64 {
+    private func deadline(_ number: Int64, _ place: Int, _ batch: Batch, _ now: Int64) -> Int64 {
         // A server's clock, and what it says of a key's life, may be anything.
         let number = min(number, 1 << 53)
-        if kind == .question, tellsDeadlines { return number }
+        if batch.isAbsolute { return number }
         // Not earlier than the truth: a nudge that comes too early costs another one.
         let told = clock.atMost(now) + number
         let entry = table[place]

@@ -16,7 +16,7 @@ extension PunctualMachine {
         guard now >= begin || questions.count >= limits.questions && now >= restsUntil else {
             return .wait(until: begin)
         }
-        var batch = Batch(kind: .question, places: [])
+        var batch = Batch(kind: .question, isAbsolute: tellsDeadlines)
         while batch.places.count < limits.questions, let first = questions.popFirst() {
             let place = Int(first)
             table[place].state.remove(.queued)
@@ -26,8 +26,7 @@ extension PunctualMachine {
             } else if state.contains(.heard), !state.contains(.again) {
                 forget(place)
             } else {
-                send(place, now)
-                batch.places.append(place)
+                send(place, now, &batch)
             }
         }
         guard !batch.places.isEmpty else { return .wait(until: trailing.first?.at) }
@@ -41,7 +40,7 @@ extension PunctualMachine {
         table.wheel.advance(to: clock.surely(now))
         let begin = max(restsUntil, rate.next)
         guard now >= begin else { return .wait(until: begin) }
-        var batch = Batch(kind: .nudge, places: [])
+        var batch = Batch(kind: .nudge)
         while batch.places.count < limits.nudges, let place = table.wheel.popDue() {
             let entry = table[place]
             // Its answer is under way.
@@ -51,8 +50,7 @@ extension PunctualMachine {
                 continue
             }
             if entry.state.contains(.gone), !mayAskAgain(place, now) { continue }
-            send(place, now)
-            batch.places.append(place)
+            send(place, now, &batch)
         }
         guard batch.places.isEmpty else {
             rate.nudged(batch.places.count, now: now)
@@ -75,7 +73,9 @@ extension PunctualMachine {
         return false
     }
 
-    private mutating func send(_ place: Int, _ now: Int64) {
+    private mutating func send(_ place: Int, _ now: Int64, _ batch: inout Batch) {
+        batch.places.append(place)
+        if table[place].state.contains(.importing) { batch.asking.insert(place) }
         table[place].state.insert(.asked)
         table[place].state.remove(.again)
         // Of one that is gone it is when that was said first.
@@ -84,10 +84,10 @@ extension PunctualMachine {
 
     /// Writes the batch as it goes over the wire.
     func encode(_ batch: Batch) -> RESPPipeline {
-        let command: PipelinedCommand = batch.kind == .question && tellsDeadlines ? .pexpiretime : .pttl
+        let command: PipelinedCommand = batch.isAbsolute ? .pexpiretime : .pttl
         var pipeline = RESPPipeline(reserving: batch.places.count * 64)
         for place in batch.places {
-            if table[place].state.contains(.importing) { pipeline.append(.asking) }
+            if batch.asking.contains(place) { pipeline.append(.asking) }
             table.withKey(place) { pipeline.append(command, $0) }
         }
         return pipeline

@@ -31,7 +31,11 @@ struct PunctualMachine: Sendable {
     /// What goes to the server in one write.
     struct Batch: Sendable {
         var kind: Kind
-        var places: [Int]
+        var places: [Int] = []
+        /// Those before whose question ASKING goes: slots move while it is under way.
+        var asking: Set<Int> = []
+        /// It asks for absolute deadlines.
+        var isAbsolute = false
     }
 
     enum Step: Sendable {
