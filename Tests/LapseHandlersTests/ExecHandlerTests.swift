@@ -79,7 +79,7 @@ struct ExecHandlerTests {
         try await handler(big, .testing(big, token: FencingToken(rawValue: 1)))
         try await run("setsid sleep 300 & exit 0")
         try await run("sleep 300 & exit 0")
-        // In a session of its own it outlives the program; it ends when nobody reads its output any more.
+        // In a session of its own it outlives the program; it ends when its output is not read any more.
         try await run("setsid sh -c 'while echo x; do :; done' & exit 0")
     }
 

@@ -76,7 +76,7 @@ struct SilentServerTests {
         let opening = Task { [settings] in
             _ = try await Subscription.open(
                 to: address, settings: settings, channels: ["news"], on: Self.loops.next()
-            ) { _ in .failure(RedisError(.closed, node: address, "nobody is to be asked")) }
+            ) { _ in .failure(RedisError(.closed, node: address, "no server is to be asked")) }
         }
         _ = await heard.wait()
         opening.cancel()

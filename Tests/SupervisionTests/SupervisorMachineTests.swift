@@ -110,7 +110,7 @@ import Testing
         #expect(machine.step(.cleared, now: .seconds(1)) == [.end(0)])
     }
 
-    @Test("a releaser that cannot even be killed holds up nobody for ever")
+    @Test("a releaser that cannot even be killed is not waited for for ever")
     func stuckReleaser() throws {
         var machine = Self.leading()
         _ = machine.step(Self.killed, now: .seconds(9))

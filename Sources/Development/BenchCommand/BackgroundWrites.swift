@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import ThrowawayRedis
 
-/// Sets keys that nobody wants, with a TTL, at a steady rate.
+/// Sets keys that are not wanted, with a TTL, at a steady rate.
 final class BackgroundWrites: Sendable {
     private let isOver = Mutex(false)
 

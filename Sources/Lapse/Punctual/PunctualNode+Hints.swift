@@ -41,7 +41,7 @@ extension PunctualNode {
 
     /// Until the connection is gone or silent.
     private func follow(_ subscription: Subscription) async {
-        // What was set while nobody listened.
+        // What was set while no connection heard hints.
         pace.withLock { $0.want() }
         repeat {
             hints(dependencies.notifications(address).map { Notifications.suffice($0, withHints: true) } ?? true)

@@ -119,7 +119,7 @@ struct PunctualWorld {
         }
     }
 
-    /// A writer does something about a key, or somebody forges a hint.
+    /// A writer does something about a key, or a hint is forged.
     private mutating func change(_ key: Int) {
         guard !isPaused else { return }
         switch Int.random(in: 0..<8, using: &random) {
