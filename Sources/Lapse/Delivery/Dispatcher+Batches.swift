@@ -22,22 +22,7 @@ extension Dispatcher {
             found.drained?.resume()
             publish(found.actions)
             if found.isOver || found.batch != nil { return found.batch }
-            let told = found.actions.doubtful
-            await withCheckedContinuation { continuation in
-                let (maySleep, actions) = state.withLock { state -> (Bool, DeliveryMachine.Actions) in
-                    isAnyIdle.store(true, ordering: .sequentiallyConsistent)
-                    guard state.machine.phase == .running, !state.machine.hasBatch() else {
-                        return (false, DeliveryMachine.Actions())
-                    }
-                    state.schedule.sleep(continuation)
-                    // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked about.
-                    var actions = state.machine.takeActions()
-                    actions.doubtful.subtract(told)
-                    return (true, actions)
-                }
-                if !maySleep { continuation.resume() }
-                publish(actions)
-            }
+            await sleep(told: found.actions.doubtful) { $0.machine.hasBatch() }
             hasSlept = true
         }
     }

@@ -1,3 +1,4 @@
+import RedisClient
 import Synchronization
 import Timing
 
@@ -25,24 +26,30 @@ extension Dispatcher {
             found.drained?.resume()
             publish(found.actions)
             if found.isOver || found.batch != nil { return found.batch }
-            let told = found.actions.doubtful
-            await withCheckedContinuation { continuation in
-                let (maySleep, actions) = state.withLock { state -> (Bool, DeliveryMachine.Actions) in
-                    isAnyIdle.store(true, ordering: .sequentiallyConsistent)
-                    let isNeeded = !state.schedule.mayRest(lane, pace) && (state.schedule.hasMore || hasReady(&state))
-                    guard state.machine.phase == .running, !isNeeded else {
-                        return (false, DeliveryMachine.Actions())
-                    }
-                    state.schedule.sleep(continuation)
-                    // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked about.
-                    var actions = state.machine.takeActions()
-                    actions.doubtful.subtract(told)
-                    return (true, actions)
-                }
-                if !maySleep { continuation.resume() }
-                publish(actions)
+            await sleep(told: found.actions.doubtful) { state in
+                !state.schedule.mayRest(lane, pace) && (state.schedule.hasMore || hasReady(&state))
             }
             hasSlept = true
+        }
+    }
+
+    /// A lane sleeps, unless a last look finds it needed; what comes in after that look wakes it.
+    ///
+    /// - Parameter told: the doubtful nodes that have been told already.
+    func sleep(told: Set<NodeAddress>, unless isNeeded: (inout State) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            let (maySleep, actions) = state.withLock { state -> (Bool, DeliveryMachine.Actions) in
+                isAnyIdle.store(true, ordering: .sequentiallyConsistent)
+                let isNeeded = isNeeded(&state)
+                guard state.machine.phase == .running, !isNeeded else { return (false, DeliveryMachine.Actions()) }
+                state.schedule.sleep(continuation)
+                // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked about.
+                var actions = state.machine.takeActions()
+                actions.doubtful.subtract(told)
+                return (true, actions)
+            }
+            if !maySleep { continuation.resume() }
+            publish(actions)
         }
     }
 
