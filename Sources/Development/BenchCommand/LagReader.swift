@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Synchronization
-import ThrowawayRedis
 
 /// Reads what `--handler ndjson` prints, and notes of each timer how late its line was here: announcement, feed, log, handler and
 /// pipe together.
@@ -17,12 +16,10 @@ final class LagReader: Sendable {
     private let state = Mutex(State())
 
     init() throws {
-        path = try Leftovers.makeDirectory("lines").appending(path: "pipe").path
-        guard unsafe mkfifo(path, 0o600) == 0 else { throw ThrowawayRedisError("no pipe at \(path)") }
-        // For both ends, so that opening it does not wait for the other one.
-        let descriptor = unsafe open(path, O_RDWR)
-        guard descriptor >= 0 else { throw ThrowawayRedisError("\(path) cannot be opened") }
-        // It ends with this process: the pipe is open at both ends here.
+        let pipe = try NamedPipe()
+        path = pipe.path
+        let descriptor = pipe.descriptor
+        // It ends with this process.
         Thread { [self] in read(descriptor) }.start()
     }
 

@@ -15,12 +15,10 @@ final class LineReader: Sendable {
     private let state = Mutex(State())
 
     init() throws {
-        path = try Leftovers.makeDirectory("lines").appending(path: "pipe").path
-        guard unsafe mkfifo(path, 0o600) == 0 else { throw ThrowawayRedisError("no pipe at \(path)") }
-        // For both ends, so that opening it does not wait for the other one.
-        let descriptor = unsafe open(path, O_RDWR)
-        guard descriptor >= 0 else { throw ThrowawayRedisError("\(path) cannot be opened") }
-        // It ends with this process: the pipe is open at both ends here.
+        let pipe = try NamedPipe()
+        path = pipe.path
+        let descriptor = pipe.descriptor
+        // It ends with this process.
         Thread { [self] in
             let prefix = Array("{bench}:".utf8)
             let length = prefix.count + ExpirationBurst.digits(tag: "bench")
