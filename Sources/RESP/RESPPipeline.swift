@@ -12,6 +12,7 @@ package struct PipelinedCommand: Sendable {
 
     package static let pttl = PipelinedCommand("PTTL", takesKey: true)
     package static let pexpiretime = PipelinedCommand("PEXPIRETIME", takesKey: true)
+    package static let time = PipelinedCommand("TIME", takesKey: false)
     package static let asking = PipelinedCommand("ASKING", takesKey: false)
 }
 

@@ -90,8 +90,7 @@ struct DeadlineTable: Sendable {
     mutating func place(of key: RawSpan) -> (place: Int, isNew: Bool)? {
         let hash = hash(of: key)
         if let place = find(key, hash) { return (place, false) }
-        guard key.byteCount <= KeyArena.longestKey, arena.hasRoom(for: key.byteCount, within: max(limit, 1 << 20)),
-            bytes < limit || unknown < Self.slack
+        guard key.byteCount <= KeyArena.longestKey, bytes < limit || unknown < Self.slack, hasRoom(for: key.byteCount)
         else { return nil }
         if (count + 1) * 4 > index.count * 3 { rehash(index.count * 2) }
         let place = takePlace()
@@ -106,20 +105,33 @@ struct DeadlineTable: Sendable {
 
     /// The deadline of a key is known.
     ///
-    /// - Returns: a deadline that had to give way, its own or one further ahead.
-    mutating func set(_ deadline: Int64, of place: Int) -> Int64? {
+    /// - Returns: the deadlines that had to give way, its own or some further ahead.
+    mutating func set(_ deadline: Int64, of place: Int) -> [Int64] {
         if !wheel[place].state.contains(.known) { unknown -= 1 }
         wheel[place].state.insert(.known)
         wheel[place].deadline = deadline
         // Overdue is what lies before the server's time: a key expires in the millisecond behind its deadline.
         wheel.insert(place, at: deadline + 1)
-        guard bytes > limit else { return nil }
-        var victim = place
-        if let furthest = wheel.furthest, wheel[furthest].deadline > deadline { victim = furthest }
-        guard wheel[victim].state.isDisjoint(with: .pinning) else { return nil }
-        defer { remove(victim) }
-        return wheel[victim].deadline
+        var gone: [Int64] = []
+        for _ in 0..<Self.attempts where bytes > limit {
+            guard let furthest = wheel.furthest, wheel[furthest].deadline > deadline else { break }
+            if wheel[furthest].state.isDisjoint(with: .pinning) {
+                gone.append(wheel[furthest].deadline)
+                remove(furthest)
+            } else {
+                // It is being asked about: the answer brings it back, and decides anew.
+                wheel.remove(furthest)
+            }
+        }
+        if bytes > limit, wheel[place].state.isDisjoint(with: .pinning) {
+            gone.append(deadline)
+            remove(place)
+        }
+        return gone
     }
+
+    /// How many others are looked at before the new deadline itself gives way.
+    private static let attempts = 8
 
     /// Does nothing about a free place.
     mutating func remove(_ place: Int) {
@@ -131,6 +143,24 @@ struct DeadlineTable: Sendable {
         wheel[place] = Entry(key: firstFree)
         firstFree = UInt32(place)
         count -= 1
+    }
+
+    private mutating func hasRoom(for length: Int) -> Bool {
+        let limit = max(limit, 1 << 20)
+        if arena.hasRoom(for: length, within: limit) { return true }
+        guard arena.isSparse else { return false }
+        compact()
+        return arena.hasRoom(for: length, within: limit)
+    }
+
+    /// Gives back what keys of other sizes have left. A quarter of the arena must fill up before it comes again.
+    private mutating func compact() {
+        var fresh = arena.emptied()
+        for slot in index where slot != Self.none {
+            let place = Int(slot)
+            wheel[place].key = withKey(place) { fresh.add($0) }
+        }
+        arena = fresh
     }
 
     /// All places in use, in no order.

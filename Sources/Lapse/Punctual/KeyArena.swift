@@ -28,6 +28,16 @@ struct KeyArena: Sendable {
         return free[size / Self.unit] != Self.none || bytes.count + size <= limit
     }
 
+    /// Much of it is free, and of sizes that are not asked for: worth moving all keys.
+    var isSparse: Bool { used < size / 4 * 3 }
+
+    /// An empty one that takes no more memory than the keys in use need.
+    func emptied() -> KeyArena {
+        var arena = KeyArena()
+        arena.bytes.reserveCapacity(used)
+        return arena
+    }
+
     /// - Returns: where the key lies.
     mutating func add(_ key: RawSpan) -> UInt32 {
         precondition(key.byteCount <= Self.longestKey)

@@ -18,21 +18,20 @@ extension PunctualMachine {
     /// - Parameters:
     ///   - replies: one a key, and one for each ASKING.
     ///   - sent: when it went off.
-    mutating func answered(_ batch: Batch, _ replies: [RESPValue], sent: Int64, now: Int64) -> Outcome {
+    mutating func answered(_ batch: Batch, _ replies: some Collection<RESPValue>, sent: Int64, now: Int64) -> Outcome {
         var outcome = Outcome()
-        var index = 0
+        var rest = replies[...]
         for place in batch.places {
             if batch.asking.contains(place) {
-                index += 1
+                _ = rest.popFirst()
                 table[place].state.remove(.importing)
             }
-            guard index < replies.count else {
+            guard let reply = rest.popFirst() else {
                 putOff(place, now)
                 continue
             }
             // One that is no longer asked was handed over meanwhile: the place may be free.
-            if table[place].state.contains(.asked) { take(replies[index], of: place, batch, now, &outcome) }
-            index += 1
+            if table[place].state.contains(.asked) { take(reply, of: place, batch, now, &outcome) }
         }
         if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
         return outcome
@@ -85,6 +84,11 @@ extension PunctualMachine {
             switch Redirection(error) {
             case .moved, .ask: outcome.redirected.append((place, Redirection(error)))
             case .retry, .sendScript: putOff(place, now)
+            case .none where batch.isAbsolute && error.text.lowercased().contains("pexpiretime"):
+                // Not known, or not granted: a nudge asks by PTTL.
+                refusedDeadlines()
+                putOff(place, now)
+                outcome.hasNews = true
             case .none:
                 outcome.refusal = error
                 uncovered += 1

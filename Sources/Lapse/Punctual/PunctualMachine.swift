@@ -49,6 +49,8 @@ struct PunctualMachine: Sendable {
     var clock = ServerClock()
     /// The server tells absolute deadlines (PEXPIRETIME).
     var tellsDeadlines = false
+    /// It does not tell them to this user, whatever its version: asked once, not after each reconnection.
+    private(set) var isRefusedDeadlines = false
     /// When the look began that last confirmed that this server is the master.
     var confirmedAt: Int64 = .min
     var questions: Deque<UInt32> = []
@@ -67,6 +69,8 @@ struct PunctualMachine: Sendable {
     private var isAwaited = false
     /// Hints were passed over: only a sweep can make up for that.
     var hasMissedHints = false
+    /// There was no room to ask about a key: there may be when the sweep meets it.
+    var hasFoundNoRoom = false
 
     init(bytes: Int) { table = DeadlineTable(limit: bytes, now: 0) }
 
@@ -137,14 +141,31 @@ struct PunctualMachine: Sendable {
         keep(deadline, place, now)
     }
 
+    /// The server's version is known.
+    mutating func greeted(major version: Int) { tellsDeadlines = version >= 7 && !isRefusedDeadlines }
+
+    /// What PTTL says is a little less exact.
+    mutating func refusedDeadlines() {
+        isRefusedDeadlines = true
+        tellsDeadlines = false
+    }
+
     /// The server said what time it is.
     mutating func told(_ time: Int64, asked: Int64, heard: Int64) {
         if clock.answered(time, asked: asked, heard: heard) < -1_000_000 { table.wheel.rewind(to: clock.surely(heard)) }
     }
 
+    /// The server said what time it is, ahead of what is left of the life of some keys: of use only if its clock was set.
+    ///
+    /// Not another sample where it was not: a write of many nudges takes too long to narrow anything down.
+    mutating func checked(_ reply: RESPValue?, asked: Int64, heard: Int64) {
+        guard let time = ServerClock.nanoseconds(reply), !clock.allows(time, asked: asked, heard: heard) else { return }
+        told(time, asked: asked, heard: heard)
+    }
+
     private mutating func look(at key: RawSpan, now: Int64) {
         guard let (place, isNew) = table.place(of: key) else {
-            if key.byteCount <= KeyArena.longestKey { hasMissedHints = true }
+            if key.byteCount <= KeyArena.longestKey { hasFoundNoRoom = true }
             uncovered += 1
             return
         }
@@ -184,8 +205,7 @@ struct PunctualMachine: Sendable {
     mutating func keep(_ deadline: Int64, _ place: Int, _ now: Int64) {
         table[place].misses = 0
         table[place].state.remove(.gone)
-        let displaced = table.set(deadline, of: place)
-        if let displaced, displaced - clock.atMost(now) < horizon { uncovered += 1 }
+        for displaced in table.set(deadline, of: place) where displaced - clock.atMost(now) < horizon { uncovered += 1 }
     }
 
     func milliseconds(_ now: Int64) -> UInt32 { UInt32(truncatingIfNeeded: now / 1_000_000) }

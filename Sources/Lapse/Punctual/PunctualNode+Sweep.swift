@@ -20,6 +20,10 @@ extension PunctualNode {
                     machine.hasMissedHints = false
                     pace.withLock { $0.want() }
                 }
+                if machine.hasFoundNoRoom {
+                    machine.hasFoundNoRoom = false
+                    pace.withLock { $0.wantRoom() }
+                }
                 return machine.questions.count > Self.patience
             }
             guard !isBusy else {

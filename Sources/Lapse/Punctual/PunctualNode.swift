@@ -118,7 +118,9 @@ final class PunctualNode: Sendable {
             let replies = try await client.send(pipeline, to: identity)
             let heard = now
             let (outcome, isAwaited) = machine.withLock { machine in
-                let outcome = machine.answered(batch, replies, sent: sent, now: heard)
+                if !batch.isAbsolute { machine.checked(replies.first, asked: sent, heard: heard) }
+                let answers = replies.dropFirst(batch.isAbsolute ? 0 : 1)
+                let outcome = machine.answered(batch, answers, sent: sent, now: heard)
                 return (outcome, machine.takeAwaited())
             }
             if isAwaited { askBell.ring() }
@@ -140,11 +142,6 @@ final class PunctualNode: Sendable {
     var identity: ServerIdentity? { dependencies.watch.current?.identity(at: address) }
 
     func refused(_ error: RESPError) {
-        // Not known, or not granted: what PTTL says is a little less exact.
-        if error.text.lowercased().contains("pexpiretime") {
-            machine.withLock { $0.tellsDeadlines = false }
-            return pace.withLock { $0.want() }
-        }
         guard !hasComplained.exchange(true, ordering: .relaxed) else { return }
         dependencies.logger.error(
             "cannot be punctual: refused",
@@ -171,11 +168,11 @@ final class PunctualNode: Sendable {
                 let heard = now
                 if !isGreeted, let info = replies.first {
                     let version = infoField("redis_version", in: info).flatMap { Int($0.prefix { $0 != "." }) } ?? 0
-                    machine.withLock { $0.tellsDeadlines = version >= 7 }
+                    machine.withLock { $0.greeted(major: version) }
                     isGreeted = true
                 }
                 if let refusal = replies.last?.error, Redirection(refusal) == .none { refused(refusal) }
-                if let time = Self.nanoseconds(replies.last) {
+                if let time = ServerClock.nanoseconds(replies.last) {
                     machine.withLock { $0.told(time, asked: asked, heard: heard) }
                     nudgeBell.ring()
                 }
@@ -187,13 +184,5 @@ final class PunctualNode: Sendable {
             let wait = turn > 0 && turn < Self.atFirst ? .milliseconds(5) : Self.interval
             if await clockBell.wait(upTo: wait) == .cancelled { return }
         }
-    }
-
-    /// `TIME` says seconds and microseconds.
-    private static func nanoseconds(_ reply: RESPValue?) -> Int64? {
-        guard let words = reply?.array, words.count == 2, let seconds = words[0].int, let micros = words[1].int,
-            (0..<1 << 33).contains(seconds), (0..<1_000_000).contains(micros)
-        else { return nil }
-        return seconds * 1_000_000_000 + micros * 1_000
     }
 }

@@ -1,3 +1,5 @@
+import RESP
+
 /// What this replica knows of a server's clock: how far it is ahead of the own monotonic one, at least and at most.
 ///
 /// A server that says at `s` what time it is was asked before and heard after: its clock is ahead by `s - heard` at least and by
@@ -37,6 +39,22 @@ struct ServerClock: Sendable {
         (least, most) = (sample.least, sample.most)
         guard wasKnown else { return 0 }
         return sample.most < before.0 ? sample.most - before.0 : sample.least - before.1
+    }
+
+    /// Whether an answer to TIME may be true if the clock was not set since the last one.
+    func allows(_ time: Int64, asked: Int64, heard: Int64) -> Bool {
+        !isKnown || time - heard <= most + Self.tolerance && time - asked >= least - Self.tolerance
+    }
+
+    /// Less is no step of a clock: it drifts.
+    private static let tolerance: Int64 = 2_000_000
+
+    /// What `TIME` says, seconds and microseconds, in nanoseconds; nil for what cannot be true.
+    static func nanoseconds(_ reply: RESPValue?) -> Int64? {
+        guard let words = reply?.array, words.count == 2, let seconds = words[0].int, let micros = words[1].int,
+            (0..<1 << 33).contains(seconds), (0..<1_000_000).contains(micros)
+        else { return nil }
+        return seconds * 1_000_000_000 + micros * 1_000
     }
 
     /// What all samples agree on; false when they do not.

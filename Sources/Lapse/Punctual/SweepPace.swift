@@ -41,6 +41,8 @@ struct SweepPace: Sendable {
     /// Hints were missed since the pass under way began: another one is needed.
     private var isWanted = true
     private var isCatchingUp = true
+    /// A pass was wanted for keys that found no room, and none has begun by itself since.
+    private var hasWantedRoom = false
 
     var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
 
@@ -50,6 +52,13 @@ struct SweepPace: Sendable {
     /// Hints may have been missed.
     mutating func want() { isWanted = true }
 
+    /// Keys found no room. The next pass may find some; where it does not, another one at once would not either.
+    mutating func wantRoom() {
+        guard !hasWantedRoom else { return }
+        hasWantedRoom = true
+        isWanted = true
+    }
+
     mutating func next(now: Int64) -> Step {
         guard now >= restsUntil else { return .wait(until: restsUntil) }
         if !isUnderWay {
@@ -57,6 +66,7 @@ struct SweepPace: Sendable {
             guard now >= due else { return .wait(until: due) }
             isUnderWay = true
             isCatchingUp = isWanted
+            if !isCatchingUp { hasWantedRoom = false }
             isWanted = false
             begunAt = now
             cursor = "0"

@@ -21,6 +21,24 @@ struct AnswerTests {
 
     private struct NothingAsked: Error {}
 
+    @Test("where PEXPIRETIME is refused no deadline is forgotten, and it is asked for once, whatever reconnects")
+    func refusedDeadlines() throws {
+        var machine = machine(hintedAt: ["timer:1", "timer:2"])
+        machine.greeted(major: 7)
+        let batch = try questions(&machine)
+        let text = "NOPERM User punctual has no permissions to run the 'pexpiretime' command"
+        let refused = RESPValue.error(RESPError(text))
+        let outcome = machine.answered(batch, [refused, refused], sent: 5, now: 6)
+        #expect(outcome.refusal == nil)
+        #expect(machine.uncovered == 0)
+        machine.greeted(major: 7)
+        #expect(!machine.tellsDeadlines)
+        guard case .send(let nudge) = machine.nextNudges(now: Self.second) else { throw NothingAsked() }
+        #expect(nudge.places == batch.places)
+        _ = machine.answered(nudge, [.integer(60_000), .integer(60_000)], sent: Self.second, now: Self.second)
+        #expect(batch.places.allSatisfy { machine.table[$0].state == .known })
+    }
+
     @Test("a slot that begins to move while its keys are asked about shifts no answer to another key")
     func movingSlot() throws {
         var machine = machine(hintedAt: ["timer:1", "timer:2"])

@@ -50,7 +50,7 @@ struct DeadlineTableTests {
         // The far ones first.
         for number in (0..<40_000).reversed() {
             guard let (place, _) = table.place(of: Self.bytes("key:\(number)")) else { continue }
-            if table.set(Int64(number + 1) * 1_000, of: place) != nil { gaveWay += 1 }
+            gaveWay += table.set(Int64(number + 1) * 1_000, of: place).count
             #expect(table.bytes <= 1 << 20)
         }
         #expect(gaveWay > 20_000)
@@ -66,6 +66,41 @@ struct DeadlineTableTests {
         #expect(table.count == 0)
         let (two, three) = (try Self.add("two", to: &table), try Self.add("three", to: &table))
         #expect(two != three)
+    }
+
+    @Test("the bound holds, and the nearest are kept, while those furthest ahead are being asked about")
+    func theFurthestIsPinned() throws {
+        var table = DeadlineTable(limit: 1 << 20, now: 0)
+        for number in 0..<3 {
+            let place = try Self.add("renewed:\(number)", to: &table)
+            _ = table.set(1_000_000_000 + Int64(number), of: place)
+            table[place].state.insert(.trailing)
+        }
+        for number in (0..<40_000).reversed() {
+            guard let (place, _) = table.place(of: Self.bytes("key:\(number)")) else { continue }
+            _ = table.set(Int64(number + 1) * 1_000, of: place)
+            #expect(table.bytes <= 1 << 20)
+        }
+        for number in 0..<8_000 { #expect(table.find(Self.bytes("key:\(number)")) != nil, "\(number)") }
+        for number in 0..<3 { #expect(table.find(Self.bytes("renewed:\(number)")) != nil) }
+    }
+
+    @Test("what a flood of long keys has taken serves short ones afterwards")
+    func afterAFlood() throws {
+        var table = DeadlineTable(limit: 1 << 20, now: 0)
+        let kept = try Self.add("kept", to: &table)
+        _ = table.set(5, of: kept)
+        var flood: [Int] = []
+        for number in 0..<2_000 {
+            let key = Self.bytes("\(number):" + String(repeating: "x", count: 1_000))
+            if let (place, _) = table.place(of: key) { flood.append(place) }
+        }
+        #expect(flood.count > 500)
+        for place in flood { table.remove(place) }
+        for number in 0..<5_000 { _ = try Self.add("short:\(number)", to: &table) }
+        #expect(table.key(kept) == Self.bytes("kept"))
+        #expect(table.find(Self.bytes("kept")) == kept)
+        #expect(table.find(Self.bytes("short:4999")).map { table.key($0) } == Self.bytes("short:4999"))
     }
 
     @Test("at most 48 bytes and the key for a deadline, everything included")

@@ -34,6 +34,8 @@ struct PunctualWorld {
     enum Mistake: CaseIterable {
         /// Nudges go by the own clock.
         case localClock
+        /// What is left of a key's life is counted from a time that was told before the server's clock was set.
+        case clockNotChecked
         /// A hint for a known key is passed over.
         case shortenedTTLMissed
         /// Gone once is gone.
@@ -47,6 +49,7 @@ struct PunctualWorld {
         var sent: Int64
         var arrives: Int64
         var replies: [RESPValue]?
+        var time: RESPValue?
         var answered: Int64 = 0
     }
 
@@ -82,6 +85,11 @@ struct PunctualWorld {
 
     private var server: Int64 { now / 1_000_000 + offset }
 
+    /// What the server says of its time, in nanoseconds.
+    private var time: Int64 {
+        mistake == .localClock ? now + 1_790_000_000_000_000_000 : now + offset * 1_000_000
+    }
+
     private static func key(_ number: Int) -> [UInt8] { Array("timer:\(number)".utf8) }
 
     mutating func run(seconds: Int) {
@@ -103,7 +111,6 @@ struct PunctualWorld {
 
     private mutating func tellTime() {
         let delay = Int64.random(in: 20_000...400_000, using: &random)
-        let time = mistake == .localClock ? now + 1_790_000_000_000_000_000 : now + offset * 1_000_000
         machine.told(time, asked: now - delay, heard: now + delay)
     }
 
@@ -113,7 +120,8 @@ struct PunctualWorld {
         if step % 4_000 == 700 { isPaused = false }
         if step % 5_000 == 4_999 { isRefusing = Bool.random(using: &random) }
         if step % 5_000 == 600 { isRefusing = false }
-        if step % 9_000 == 8_999 {
+        // Well before TIME is asked the next time.
+        if step % 9_000 == 8_600 {
             offset += Int64.random(in: -3_000...3_000, using: &random)
             overdue = [:]
         }
@@ -161,6 +169,7 @@ struct PunctualWorld {
         }
         for index in flights.indices where flights[index].replies == nil && flights[index].arrives <= now {
             flights[index].replies = flights[index].batch.places.map { answer($0, flights[index].batch.kind) }
+            flights[index].time = .array([.integer(time / 1_000_000_000), .integer(time / 1_000 % 1_000_000)])
             flights[index].answered = now + Int64.random(in: 0...2_000_000, using: &random)
         }
         let done = flights.filter { $0.replies != nil && $0.answered <= now }
@@ -169,6 +178,9 @@ struct PunctualWorld {
             guard Int.random(in: 0..<200, using: &random) > 0 else {
                 machine.failed(flight.batch, now: now)
                 continue
+            }
+            if !flight.batch.isAbsolute, mistake != .clockNotChecked {
+                machine.checked(flight.time, asked: flight.sent, heard: now)
             }
             let outcome = machine.answered(flight.batch, flight.replies ?? [], sent: flight.sent, now: now)
             for (place, _) in outcome.redirected {
