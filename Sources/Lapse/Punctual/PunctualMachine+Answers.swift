@@ -13,6 +13,14 @@ extension PunctualMachine {
         var hasNews = false
     }
 
+    /// What one machine knows of a key that is another's from now on.
+    struct KnownElsewhere: Sendable {
+        var key: [UInt8]
+        var deadline: Int64?
+        /// It was hinted at, and the question was not answered.
+        var isDoubtful: Bool
+    }
+
     /// The server has answered a batch.
     ///
     /// - Parameters:
@@ -53,7 +61,7 @@ extension PunctualMachine {
     }
 
     /// A key that was asked about is another machine's from now on; nil when it is not this one's any more.
-    mutating func release(_ place: Int) -> (key: [UInt8], deadline: Int64?)? {
+    mutating func release(_ place: Int) -> KnownElsewhere? {
         guard table[place].state.contains(.asked) else { return nil }
         table[place].state.remove(.asked)
         let entry = table[place]
@@ -63,10 +71,12 @@ extension PunctualMachine {
     }
 
     /// What another machine may begin with. Nothing changes here: answers may still be under way.
-    func copy(_ place: Int) -> (key: [UInt8], deadline: Int64?) {
+    func copy(_ place: Int) -> KnownElsewhere {
         let entry = table[place]
         let key = table.withKey(place) { [UInt8](copying: $0) }
-        return (key, entry.state.contains(.known) ? entry.deadline : nil)
+        return KnownElsewhere(
+            key: key, deadline: entry.state.contains(.known) ? entry.deadline : nil,
+            isDoubtful: !entry.state.isDisjoint(with: [.queued, .asked, .again, .trailing]))
     }
 
     private mutating func take(
@@ -136,6 +146,6 @@ extension PunctualMachine {
         guard table[place].state.contains(.again) else { return }
         table[place].state.subtract([.again, .heard])
         guard table[place].state.isDisjoint(with: [.queued, .trailing]) else { return }
-        trail(place, at: now + Int64(limits.again) * 1_000_000)
+        trail(place, for: Int64(limits.again) * 1_000_000, now)
     }
 }

@@ -5,13 +5,11 @@ import RESP
 extension PunctualMachine {
     /// The next questions about deadlines.
     mutating func nextQuestions(now: Int64) -> Step {
-        while let first = trailing.first, first.at <= now {
-            trailing.removeFirst()
-            let place = Int(first.place)
+        while let place = trailing.popDue(now: now) {
             table[place].state.remove(.trailing)
             if table[place].state.contains(.asked) { table[place].state.insert(.again) } else { ask(place, now) }
         }
-        guard !questions.isEmpty else { return .wait(until: trailing.first?.at) }
+        guard !questions.isEmpty else { return .wait(until: trailing.next) }
         let begin = max(asksAgainAt, restsUntil)
         guard now >= begin || questions.count >= limits.questions && now >= restsUntil else {
             return .wait(until: begin)
@@ -29,7 +27,7 @@ extension PunctualMachine {
                 send(place, now, &batch)
             }
         }
-        guard !batch.places.isEmpty else { return .wait(until: trailing.first?.at) }
+        guard !batch.places.isEmpty else { return .wait(until: trailing.next) }
         asksAgainAt = now + limits.linger
         return .send(batch)
     }
@@ -62,7 +60,7 @@ extension PunctualMachine {
     /// Whether a key that was gone is asked once more; else it is forgotten.
     private mutating func mayAskAgain(_ place: Int, _ now: Int64) -> Bool {
         let since = Int64(milliseconds(now) &- table[place].moment) * 1_000_000
-        guard confirmedAt > now - since else { return true }
+        guard min(confirmedAt, wroteAt) > now - since else { return true }
         table[place].misses += 1
         guard table[place].misses >= 2 else {
             // The next answer is to be confirmed anew.

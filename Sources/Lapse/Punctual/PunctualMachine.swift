@@ -53,8 +53,10 @@ struct PunctualMachine: Sendable {
     private(set) var isRefusedDeadlines = false
     /// When the look began that last confirmed that this server is the master.
     var confirmedAt: Int64 = .min
+    /// When it was asked that last took a write: a server whose writes are paused says of overdue keys that they are gone.
+    var wroteAt: Int64 = .min
     var questions: Deque<UInt32> = []
-    var trailing: Deque<(place: UInt32, at: Int64)> = []
+    var trailing = TrailingQuestions()
     /// Nothing is sent before.
     var restsUntil: Int64 = .min
     var asksAgainAt: Int64 = .min
@@ -130,14 +132,15 @@ struct PunctualMachine: Sendable {
     }
 
     /// What another server's machine knew of a key that is this one's now.
-    mutating func adopt(_ key: RawSpan, deadline: Int64?, isImporting: Bool, now: Int64) {
+    mutating func adopt(_ key: RawSpan, _ known: KnownElsewhere, isImporting: Bool, now: Int64) {
         guard let (place, _) = table.place(of: key) else {
             uncovered += 1
             return
         }
         if isImporting { table[place].state.insert(.importing) } else { table[place].state.remove(.importing) }
         // What this server was asked itself is newer.
-        guard let deadline, !table[place].state.contains(.known) else { return ask(place, now) }
+        guard let deadline = known.deadline, !table[place].state.contains(.known) else { return ask(place, now) }
+        if known.isDoubtful { ask(place, now) }
         keep(deadline, place, now)
     }
 
@@ -152,7 +155,19 @@ struct PunctualMachine: Sendable {
 
     /// The server said what time it is.
     mutating func told(_ time: Int64, asked: Int64, heard: Int64) {
-        if clock.answered(time, asked: asked, heard: heard) < -1_000_000 { table.wheel.rewind(to: clock.surely(heard)) }
+        guard clock.answered(time, asked: asked, heard: heard) < -1_000_000 else { return }
+        table.wheel.rewind(to: clock.surely(heard))
+        // What was to be tried again at a time of the clock as it was would wait until then.
+        for place in table.places where table[place].state.isDisjoint(with: [.asked, .heard]) {
+            let state = table[place].state
+            if state.contains(.gone) {
+                table.wheel.insert(place, at: clock.surely(heard) + 250)
+            } else if state.contains(.known) {
+                table.wheel.insert(place, at: table[place].deadline + 1)
+            } else if state.isDisjoint(with: .pinning) {
+                table.wheel.insert(place, at: clock.surely(heard) + limits.patience / 1_000_000)
+            }
+        }
     }
 
     /// The server said what time it is, ahead of what is left of the life of some keys: of use only if its clock was set.
@@ -182,7 +197,7 @@ struct PunctualMachine: Sendable {
             let since = milliseconds(now) &- entry.moment
             if entry.state.contains(.gone) || since < limits.again {
                 let wait = entry.state.contains(.gone) ? limits.again / 4 : limits.again - since
-                return trail(place, at: now + Int64(wait) * 1_000_000)
+                return trail(place, for: Int64(wait) * 1_000_000, now)
             }
         }
         ask(place, now)
@@ -196,10 +211,11 @@ struct PunctualMachine: Sendable {
         if questions.count == 1 || questions.count == limits.questions { isAwaited = true }
     }
 
-    mutating func trail(_ place: Int, at time: Int64) {
+    mutating func trail(_ place: Int, for wait: Int64, _ now: Int64) {
         table[place].state.insert(.trailing)
-        trailing.append((UInt32(place), time))
-        if trailing.count == 1 { isAwaited = true }
+        let next = trailing.next
+        trailing.add(place, at: now + wait, now: now)
+        if next != trailing.next { isAwaited = true }
     }
 
     mutating func keep(_ deadline: Int64, _ place: Int, _ now: Int64) {

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import RESP
 import RedisClient
@@ -7,8 +8,6 @@ import Timing
 /// Sweeps bring in the deadlines that no hint told of. Where there are no hints, or none are wanted, they alone make the server
 /// punctual: SCAN expires what it finds overdue.
 extension PunctualNode {
-    /// Keys that one SCAN looks at.
-    private static let pageKeys = "500"
     /// Questions that may wait before the next page.
     private static let patience = 2_048
 
@@ -47,7 +46,7 @@ extension PunctualNode {
             command.append(pattern)
         }
         command.append("COUNT")
-        command.append(Self.pageKeys)
+        command.append("\(pace.withLock { $0.pageKeys })")
         let begun = now
         do throws(RedisError) {
             let reply = try await client.send([command], to: identity).first ?? .null
@@ -61,13 +60,25 @@ extension PunctualNode {
             if dependencies.tracks { take(keys, heard) }
             let pass = pace.withLock { pace in
                 pace.page(next: next, took: heard - begun, now: heard)
-                return pace.lastPass
+                return pace.nextPass
             }
             if let pass { machine.withLock { $0.horizon = max(60_000, 2 * pass / 1_000_000) } }
         } catch {
-            pace.withLock { $0.failed(now: now) }
+            let failures = pace.withLock { pace in
+                pace.failed(now: now)
+                return pace.failures
+            }
+            // One page of many is cut with its connection, or too large.
+            if failures == Self.worthAWord {
+                dependencies.logger.warning(
+                    "cannot sweep: deadlines that no hint told of are late",
+                    metadata: ["node": "\(address)", "reason": "\(error.text)"])
+            }
         }
     }
+
+    /// So many failures in a row, some seconds.
+    private static let worthAWord = 5
 
     private func take(_ keys: [RESPValue], _ now: Int64) {
         let isRenewing = pace.withLock { $0.isRenewing }

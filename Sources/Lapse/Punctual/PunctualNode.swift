@@ -154,6 +154,8 @@ final class PunctualNode: Sendable {
     // MARK: - The server's clock
 
     private static let interval = Duration.milliseconds(500)
+    /// Changes nothing, but waits while writes are paused: then overdue keys are told to be gone, and are not announced.
+    private static let write = RESPCommand("EVAL", "return 0", "0")
     /// Questions at the start: each narrows down what is known.
     private static let atFirst = 8
 
@@ -164,15 +166,16 @@ final class PunctualNode: Sendable {
             let greeting = isGreeted ? [] : [RESPCommand("INFO", "server")]
             let asked = now
             do throws(RedisError) {
-                let replies = try await client.send(greeting + [RESPCommand("TIME")], to: identity)
+                let replies = try await client.send(greeting + [RESPCommand("TIME"), Self.write], to: identity)
                 let heard = now
                 if !isGreeted, let info = replies.first {
                     let version = infoField("redis_version", in: info).flatMap { Int($0.prefix { $0 != "." }) } ?? 0
                     machine.withLock { $0.greeted(major: version) }
                     isGreeted = true
                 }
+                if replies.last?.int == 0 { machine.withLock { $0.wroteAt = asked } }
                 if let refusal = replies.last?.error, Redirection(refusal) == .none { refused(refusal) }
-                if let time = ServerClock.nanoseconds(replies.last) {
+                if let time = ServerClock.nanoseconds(replies.dropLast().last) {
                     machine.withLock { $0.told(time, asked: asked, heard: heard) }
                     nudgeBell.ring()
                 }

@@ -100,13 +100,13 @@ final class Punctuality: Sendable {
         }
         let now = SystemClock.glance().monotonic
         let nodes = nodes.withLock { $0 }
-        for (key, deadline) in kept {
-            guard let owner = topology.owner(of: HashSlot.of(key))?.address,
+        for known in kept {
+            guard let owner = topology.owner(of: HashSlot.of(known.key))?.address,
                 let other = nodes[Place(address: owner, database: node.database)]
             else { continue }  // The sweep of its owner will find it.
             // Unsafe in name only: a byte has no padding.
             other.machine.withLock {
-                $0.adopt(unsafe key.span.bytes, deadline: deadline, isImporting: false, now: now)
+                $0.adopt(unsafe known.key.span.bytes, known, isImporting: false, now: now)
             }
         }
         for node in nodes.values { node.wake() }
@@ -123,12 +123,12 @@ final class Punctuality: Sendable {
         guard let target, let address = dependencies.watch.reachable(target, announcedBy: node.address),
             address != node.address,
             let other = nodes.withLock({ $0[Place(address: address, database: node.database)] }),
-            let (key, deadline) = node.machine.withLock({ $0.release(place) })
+            let known = node.machine.withLock({ $0.release(place) })
         else { return false }
         let now = SystemClock.glance().monotonic
         // Unsafe in name only: a byte has no padding.
         other.machine.withLock {
-            $0.adopt(unsafe key.span.bytes, deadline: deadline, isImporting: isImporting, now: now)
+            $0.adopt(unsafe known.key.span.bytes, known, isImporting: isImporting, now: now)
         }
         other.wake()
         return true

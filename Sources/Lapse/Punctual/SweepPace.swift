@@ -32,8 +32,15 @@ struct SweepPace: Sendable {
 
     /// Whether there are hints.
     var isHinted = false
-    /// How long the last whole pass took, in nanoseconds.
-    private(set) var lastPass: Int64?
+    /// How long the next pass will take that is in no hurry, by the last one, in nanoseconds.
+    private(set) var nextPass: Int64?
+    /// What the pages of this pass took of the server's time.
+    private var work: Int64 = 0
+    /// Failures in a row.
+    private(set) var failures = 0
+    /// How many keys one SCAN looks at: fewer while answers do not come, which may be too large.
+    private(set) var pageKeys = mostKeys
+    private static let mostKeys = 500
     private var cursor = "0"
     private var isUnderWay = false
     private var begunAt: Int64 = .min
@@ -69,6 +76,7 @@ struct SweepPace: Sendable {
             if !isCatchingUp { hasWantedRoom = false }
             isWanted = false
             begunAt = now
+            work = 0
             cursor = "0"
         }
         return .scan(cursor: cursor)
@@ -77,13 +85,21 @@ struct SweepPace: Sendable {
     /// A page has been read.
     mutating func page(next: String, took: Int64, now: Int64) {
         restsUntil = now + took * (100 - purpose.share) / purpose.share
+        failures = 0
+        pageKeys = min(pageKeys * 2, Self.mostKeys)
+        work += took
         cursor = next
         guard next == "0" else { return }
         isUnderWay = false
         isCatchingUp = false
-        lastPass = now - begunAt
+        let next: Purpose = isHinted ? .steady : .unhinted
+        nextPass = next.interval + work * 100 / next.share
     }
 
     /// Nothing came back; the cursor still holds, unless another process answers from now on.
-    mutating func failed(now: Int64) { restsUntil = now + 200_000_000 }
+    mutating func failed(now: Int64) {
+        failures += 1
+        pageKeys = max(1, pageKeys / 4)
+        restsUntil = now + min(200_000_000 << Int64(min(failures - 1, 5)), 5_000_000_000)
+    }
 }

@@ -45,7 +45,8 @@ struct AnswerTests {
         machine.tellsDeadlines = true
         let batch = try questions(&machine)
         let key = Array("timer:1".utf8)
-        machine.adopt(unsafe key.span.bytes, deadline: nil, isImporting: true, now: 6)
+        machine.adopt(
+            unsafe key.span.bytes, .init(key: key, deadline: nil, isDoubtful: false), isImporting: true, now: 6)
         _ = machine.answered(batch, [.integer(1_790_000_100_000), .integer(1_790_000_200_000)], sent: 5, now: 7)
         #expect(batch.places.map { machine.table[$0].deadline } == [1_790_000_100_000, 1_790_000_200_000])
 
@@ -53,7 +54,9 @@ struct AnswerTests {
         _ = machine.hint(key, now: 2 * Self.second)
         let next = try questions(&machine, at: 2 * Self.second)
         #expect(next.asking == [batch.places[0]])
-        machine.adopt(unsafe key.span.bytes, deadline: nil, isImporting: false, now: 2 * Self.second)
+        machine.adopt(
+            unsafe key.span.bytes, .init(key: key, deadline: nil, isDoubtful: false), isImporting: false,
+            now: 2 * Self.second)
         let replies: [RESPValue] = [.simple("OK"), .integer(1_790_000_300_000)]
         _ = machine.answered(next, replies, sent: 2 * Self.second, now: 2 * Self.second + 1)
         #expect(machine.table[batch.places[0]].deadline == 1_790_000_300_000)

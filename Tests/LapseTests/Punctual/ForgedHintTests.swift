@@ -24,6 +24,7 @@ struct ForgedHintTests {
                 for number in 0..<10 { _ = machine.hint(Array("forged:\(step * 10 + Int64(number))".utf8), now: now) }
             }
             machine.confirmedAt = now / Self.second * Self.second - Self.second
+            machine.wroteAt = machine.confirmedAt
             for next in [machine.nextNudges(now: now), machine.nextQuestions(now: now)] {
                 guard case .send(let batch) = next else { continue }
                 asked += batch.places.count

@@ -44,6 +44,20 @@ struct PunctualServerTests {
         ids.map { "SET timer:\($0) 1 PX \(milliseconds.lowerBound + $0 * 37 % milliseconds.count)" }
     }
 
+    @Test("row 93: what falls due while writes are paused, for longer than two looks, is announced when they go on")
+    func pausedWrites() async throws {
+        try await withServer(.track) { server, configuration in
+            let handler = RunningHandler()
+            try await handler.run(configuration) {
+                try await server.script(Self.arm(0..<100, milliseconds: 300...900))
+                try await server.cli("CLIENT", "PAUSE", "6000", "WRITE")
+                // Far less than a sweep would take.
+                try await handler.waitFor((0..<100).map { "timer:\($0)" })
+            }
+            #expect(handler.keys.count == 100)
+        }
+    }
+
     @Test("row 92: each wanted key is asked for when its deadline has passed, and no other key is")
     func timersAmongManyOthers() async throws {
         try await withServer(.track) { server, configuration in

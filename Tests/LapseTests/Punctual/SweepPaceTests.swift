@@ -20,4 +20,34 @@ struct SweepPaceTests {
         }
         #expect(renewing == [true, true, false, true, false, true])
     }
+
+    @Test("pages that do not come are made smaller, and asked for less often; those that come grow again")
+    func pagesTooLarge() {
+        var pace = SweepPace()
+        var now: Int64 = 0
+        var sizes: [Int] = []
+        for _ in 0..<20 {
+            if case .wait(let until) = pace.next(now: now) {
+                #expect(until - now <= 5_000_000_000)
+                now = until
+            }
+            sizes.append(pace.pageKeys)
+            pace.failed(now: now)
+        }
+        #expect(sizes.prefix(6) == [500, 125, 31, 7, 1, 1])
+        #expect(now > 60_000_000_000)
+        for _ in 0..<10 { pace.page(next: "7", took: 1, now: now) }
+        #expect(pace.pageKeys == 500)
+        #expect(pace.failures == 0)
+    }
+
+    @Test("what is kept reaches to the end of the pass after next, in no hurry, however quick this one was")
+    func horizon() {
+        var pace = SweepPace()
+        pace.isHinted = true
+        #expect(pace.next(now: 0) == .scan(cursor: "0"))
+        #expect(pace.purpose == .catchingUp)
+        pace.page(next: "0", took: 2_000_000_000, now: 7_000_000_000)
+        #expect(pace.nextPass == 160_000_000_000)
+    }
 }
