@@ -47,6 +47,7 @@ package struct BatchLane: Sendable {
     private func handle(
         _ batch: NodeBatch, _ context: BatchContext, _ deadline: Deadline, _ began: Int64
     ) async -> NodeBatch.Done {
+        if let care = dependencies.care, care.isNeeded { return await handleEach(of: batch, context, deadline, care) }
         let list = batch.deliveries
         deadline.start(began)
         let failures: [Int: any Error]
@@ -73,6 +74,39 @@ package struct BatchLane: Sendable {
         // What was handled counts first: it holds up none of its key.
         dependencies.dispatcher.finished(handled, of: batch)
         fail(failed.map { (list[$0.key], $0.value) }, overran: overran)
+        return NodeBatch.Done(batch: batch, handled: [])
+    }
+
+    /// One after the other, each noted before: of a batch nothing would tell over which of them a leader died.
+    private func handleEach(
+        of batch: NodeBatch, _ context: BatchContext, _ deadline: Deadline, _ care: CarefulHandling
+    ) async -> NodeBatch.Done {
+        let list = batch.deliveries
+        for index in list.indices {
+            let delivery = list[index]
+            guard !deadline.hasPassed else {
+                dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
+                continue
+            }
+            guard await dependencies.mayBegin(delivery, care, term) else { continue }
+            let began = SystemClock.glance().monotonic
+            deadline.start(began)
+            var failure: (any Error)?
+            do {
+                failure = try await handler(ExpirationBatch(list.part(index..<index + 1)), context).failures.values
+                    .first
+            } catch {
+                failure = error
+            }
+            if let failure {
+                fail([(delivery, failure)], overran: deadline.stop())
+            } else {
+                deadline.end()
+                dependencies.metrics.handled(list.part(index..<index + 1), in: SystemClock.glance().monotonic - began)
+                dependencies.dispatcher.finished([index..<index + 1], of: batch)
+            }
+            care.ended(delivery)
+        }
         return NodeBatch.Done(batch: batch, handled: [])
     }
 

@@ -25,6 +25,8 @@ package struct Lane: Sendable {
         var fencedOut: @Sendable () -> Void
         /// The values of the expired keys; nil without companion rules.
         var companions: Companions?
+        /// Notes what is begun, after leaders have died one after the other; nil mostly.
+        var care: CarefulHandling?
         /// Keeps the handlers' deadlines.
         var clock: @Sendable () -> Doorbell
     }
@@ -111,6 +113,21 @@ package struct Lane: Sendable {
     private func handle(
         _ round: LaneRound, _ index: Int, _ expiration: Expiration, _ deadline: Deadline, _ began: Int64
     ) async -> ClockGlance {
+        guard let care = dependencies.care, care.isNeeded else {
+            return await call(round, index, expiration, deadline, began)
+        }
+        let delivery = round.batch.deliveries[index]
+        if await dependencies.mayBegin(delivery, care, term) {
+            let now = await call(round, index, expiration, deadline, SystemClock.glance().monotonic)
+            care.ended(delivery)
+            return now
+        }
+        return SystemClock.glance()
+    }
+
+    private func call(
+        _ round: LaneRound, _ index: Int, _ expiration: Expiration, _ deadline: Deadline, _ began: Int64
+    ) async -> ClockGlance {
         deadline.start(began)
         do {
             try await handler(expiration, HandlerContext(round: round, index: index))
@@ -167,10 +184,32 @@ extension Lane.Dependencies {
         if deadLetters.bury(delivery, error: error) { buried(delivery) }
     }
 
+    /// Whether a careful leader may begin it now; else it is seen to.
+    func mayBegin(_ delivery: Delivery, _ care: CarefulHandling, _ term: Term) async -> Bool {
+        switch await care.begin(delivery) {
+        case .begin:
+            // The note took its time.
+            if term.lease.isValid, !term.isDrainRequested, !Task.isCancelled { return true }
+            care.ended(delivery)
+            dispatcher.handBack { $0.giveBack([delivery]) }
+        case .over: dispatcher.handBack { $0.giveBack([delivery]) }
+        case .later:
+            let due = SystemClock.read().monotonic + CarefulHandling.patience
+            dispatcher.handBack { $0.postpone(delivery, to: due) }
+        case .condemned(let deaths):
+            logger.error(
+                "leaders died over it: it is not handled again",
+                metadata: ["key": "\(delivery.key)", "node": "\(delivery.node)", "deaths": .stringConvertible(deaths)])
+            bury(delivery, "\(deaths) leaders died while it was handled")
+        }
+        return false
+    }
+
     /// The dead letters have it, and its key may go on.
     func buried(_ delivery: Delivery) {
         metrics.deadLettered()
         dispatcher.handBack { $0.finish(delivery, as: .deadLettered) }
+        care?.ended(delivery)
     }
 
     /// Writes the dead letters of a term until cancelled.
@@ -189,6 +228,6 @@ extension Lane.Dependencies {
             dispatcher: dispatcher, handler: .one(handler), timeout: timeout, retries: RetryPolicy(retries: 0),
             deadLetters: DeadLetters(stream: nil, logger: logger, bell: Doorbell(on: clock)),
             metrics: ProcessorMetrics(), logger: logger,
-            fencedOut: {}, companions: nil, clock: { Doorbell(on: clock) })
+            fencedOut: {}, companions: nil, care: nil, clock: { Doorbell(on: clock) })
     }
 }

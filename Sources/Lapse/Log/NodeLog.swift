@@ -171,4 +171,5 @@ package final class NodeLog: Sendable {
 
     /// The first ordinal kept.
     package var firstOrdinal: UInt64? { state.withLock { $0.log.firstOrdinal } }
+    package var lastOrdinal: UInt64? { state.withLock { $0.log.lastOrdinal } }
 }

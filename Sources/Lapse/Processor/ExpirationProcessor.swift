@@ -58,8 +58,8 @@ public final class ExpirationProcessor: Service {
     /// ```
     ///
     /// - Parameters:
-    ///   - configuration: how it runs; checked by ``run()``. Its concurrency has no meaning here: one batch is handled at a time. With
-    ///     companion rules a batch holds one expiration.
+    ///   - configuration: how it runs; checked by ``run()``. Its concurrency is how many batches are handled at once, each of
+    ///     another node. With companion rules a batch holds one expiration.
     ///   - logger: where its lines go.
     ///   - handler: handles up to ``ExpirationBatch/limit`` expirations of one node, see ``BatchHandler``.
     public static func inBatches(

@@ -39,7 +39,7 @@ struct Leadership: Sendable {
         async let lapsed: Void = ownLocks.termBegins(term.token)
         let last = await lastProgress(term)
         await lapsed
-        guard let progress = last else {
+        guard let (progress, reading) = last else {
             // The lock is given back, not left to run out: it must not account for what is really lost.
             if term.lease.isValid { await ownLocks.termEnds(term.token) }
             return
@@ -48,17 +48,32 @@ struct Leadership: Sendable {
         logs.adopt(bases: keeper.bases)
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
+        let backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })
+        let care = careful(reading, term)
+        var lane = lane
+        lane.care = care
+        let dependencies = lane
         lane.deadLetters.begin()
         await withDiscardingTaskGroup { group in
-            group.addTask(executorPreference: executor) { await lane.writeDeadLetters(term) }
-            group.addTask(executorPreference: executor) { await lane.deadLetters.check() }
+            group.addTask(executorPreference: executor) { await dependencies.writeDeadLetters(term) }
+            group.addTask(executorPreference: executor) { await dependencies.deadLetters.check() }
             // All end with the term, and the group awaits them.
-            if case .batches(let handler, let atOnce) = lane.handler {
+            if let care { group.addTask(executorPreference: executor) { await care.run() } }
+            group.addTask(executorPreference: executor) { await closeInTime(term, backlog, care) }
+            if case .batches(let handler, let atOnce) = dependencies.handler {
                 for _ in 0..<min(lanes, atOnce ?? lanes) {
-                    group.addTask { await BatchLane(handler, dependencies: lane, term: term).serve() }
+                    group.addTask {
+                        guard await mayServe(care) else { return }
+                        await BatchLane(handler, dependencies: dependencies, term: term).serve()
+                    }
                 }
             } else {
-                for number in 0..<lanes { group.addTask { await Lane(number, dependencies: lane, term: term).serve() } }
+                for number in 0..<lanes {
+                    group.addTask {
+                        guard await mayServe(care) else { return }
+                        await Lane(number, dependencies: dependencies, term: term).serve()
+                    }
+                }
             }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }
@@ -83,7 +98,9 @@ struct Leadership: Sendable {
         dispatcher.update { $0.end() }
         guard term.lease.isValid else { return }
         async let given: Void = ownLocks.termEnds(term.token)
+        async let closed: Void = keeper.close(token: term.token)
         await handOver(final, term)
+        await closed
         await given
     }
 
@@ -108,12 +125,14 @@ struct Leadership: Sendable {
     }
 
     /// A majority's word on where the last leader stood; nil when the term ends before it is had.
-    private func lastProgress(_ term: Term) async -> [String: Progress]? {
+    private func lastProgress(_ term: Term) async -> (progress: [String: Progress], ProgressReading)? {
         let bell = Doorbell(on: loop)
         var backoff = Backoff(first: .milliseconds(50), cap: .milliseconds(500))
         let deadline = SystemClock.read().monotonic + readingPatience
         while term.lease.isValid, !Task.isCancelled, !term.isDrainRequested {
-            if let reading = await keeper.read(fencing: term.token) { return await begin(from: reading, term) }
+            if let reading = await keeper.read(fencing: term.token) {
+                return await begin(from: reading, term).map { ($0, reading) }
+            }
             if SystemClock.read().monotonic >= deadline {
                 logger.warning(
                     "term given up: progress cannot be read", metadata: ["term": .stringConvertible(term.number)])
@@ -166,6 +185,48 @@ struct Leadership: Sendable {
             if await bell.wait(upTo: .milliseconds(20)) == .cancelled { break }
         }
         return false
+    }
+
+    // MARK: - Leaders that die
+
+    /// After leaders have died one after the other, this one notes what it begins.
+    private func careful(_ reading: ProgressReading, _ term: Term) -> CarefulHandling? {
+        guard reading.unclosed >= UnclosedTerms.careful else { return nil }
+        let token = term.token.rawValue
+        let suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
+        logger.warning(
+            "leaders died one after the other: noting what is begun",
+            metadata: [
+                "terms": .stringConvertible(reading.unclosed - 1),
+                "suspects": .stringConvertible(suspects.deaths.count),
+            ])
+        return CarefulHandling(suspects, bell: Doorbell(on: loop)) { [keeper] in
+            await keeper.write($0)
+        } close: { [keeper] in
+            await keeper.close(token: term.token)
+        } pause: { [loop] in
+            await Doorbell(on: loop).wait(upTo: .milliseconds(10)) != .cancelled
+        }
+    }
+
+    /// Waits until lanes may begin; false when the term ends before.
+    private func mayServe(_ care: CarefulHandling?) async -> Bool {
+        guard care != nil else { return true }
+        return await Doorbell(on: loop).wait(upTo: CarefulHandling.grace) != .cancelled
+    }
+
+    /// Says that this term has survived what it found.
+    private func closeInTime(_ term: Term, _ backlog: TermBacklog, _ care: CarefulHandling?) async {
+        let bell = Doorbell(on: loop)
+        let began = SystemClock.read().monotonic
+        while await bell.wait(upTo: progressInterval) != .cancelled {
+            let isLong = SystemClock.read().monotonic - began >= TermBacklog.patience
+            guard isLong || backlog.isFinished(dispatcher.read { $0.progress() }) else { continue }
+            guard isLong || !(care?.hasSuspects ?? false) else { continue }
+            guard term.lease.isValid else { continue }
+            guard let care else { return await keeper.close(token: term.token) }
+            return care.isDone()
+        }
     }
 
     private func waitUntilDrained() async {

@@ -194,7 +194,23 @@ package final class ProgressKeeper: Sendable {
 
     /// Says whether this leader's logs are whole. A register that has seen a larger token passes over it.
     package func write(_ wholeness: Wholeness) async {
-        let arguments = bytes([tokenField, "\(wholeness.token)", Wholeness.field, wholeness.text])
+        await say([Wholeness.field, wholeness.text], token: wholeness.token)
+    }
+
+    /// Notes what this leader has begun, and over what others died.
+    package func write(_ suspects: Suspects) async {
+        await say([Suspects.field, suspects.text], token: suspects.token)
+    }
+
+    /// This term has dealt with all that it found, or ends as it should.
+    package func close(token: FencingToken) async {
+        let none = Suspects(token: token.rawValue)
+        await say([UnclosedTerms.field, "0", Suspects.field, none.text], token: token.rawValue)
+    }
+
+    /// A register that has seen a larger token passes over it.
+    private func say(_ fields: [String], token: UInt64) async {
+        let arguments = bytes([tokenField, "\(token)"] + fields)
         _ = await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(
                 ProgressScripts.say, keys: [place.keys.progress], arguments: arguments, timeout: timeout)

@@ -5,6 +5,10 @@ package struct ProgressReading: Sendable {
     package private(set) var origin: ProgressOrigin?
     /// The largest token of the present epoch that any of these registers has seen.
     package private(set) var token: UInt64
+    /// How many terms have begun since one had dealt with all that it found, by a majority's word.
+    package let unclosed: UInt64
+    /// What the last careful leader had begun.
+    package let suspects: Suspects?
     private var epoch: UInt64
     private var hasForeignTokens: Bool
     /// Through which ordinal a majority of all registers calls each log finished.
@@ -14,6 +18,8 @@ package struct ProgressReading: Sendable {
     package init?(_ words: [RegisterWord], of registers: Int) {
         guard let entries = ProgressVote.newest(words.map(\.entries), of: registers) else { return nil }
         self.entries = entries
+        unclosed = UnclosedTerms.agreed(words.map(\.unclosed), of: registers)
+        suspects = words.compactMap(\.suspects).max { $0.token < $1.token }
         let epoch = words.map { $0.origin?.epoch ?? 0 }.max() ?? 0
         let present = words.filter { ($0.origin?.epoch ?? 0) == epoch }
         self.epoch = epoch

@@ -22,7 +22,7 @@ enum ProgressScripts {
         """
 
     /// ARGV: this replica's id; of a term that begins also the token's field, token, the write's field, and the record of the store
-    /// for a hash that has none. Reading needs no right to write, and works where memory is full: what cannot be written here
+    /// for a hash that has none; the register counts it as not closed. Reading needs no right to write, and works where memory is full: what cannot be written here
     /// is told in the answer. Members not seen for 30 s are dropped.
     static let read = Script(
         count + """
@@ -33,7 +33,8 @@ enum ProgressScripts {
             end
             if ARGV[2] then
                 if count(redis.call('HGET', KEYS[1], ARGV[2])) < tonumber(ARGV[3]) then
-                    try('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0')
+                    local unclosed = count(redis.call('HGET', KEYS[1], 'unclosed')) + 1
+                    try('HSET', KEYS[1], ARGV[2], ARGV[3], ARGV[4], '0', 'unclosed', string.format('%d', unclosed))
                 end
                 if not redis.call('HGET', KEYS[1], 'store') then try('HSET', KEYS[1], 'store', ARGV[5]) end
             end
@@ -85,11 +86,11 @@ enum ProgressScripts {
             return 1
             """)
 
-    /// ARGV: the token's field, token, then a field and its value.
+    /// ARGV: the token's field, token, then fields and their values.
     static let say = Script(
         count + """
             if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
-            redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
+            redis.call('HSET', KEYS[1], unpack(ARGV, 3))
             return 1
             """)
 

@@ -14,6 +14,9 @@ package struct RegisterWord: Sendable {
     package var fence: UInt64 = 0
     package var origin: ProgressOrigin?
     package var wholeness: Wholeness?
+    /// How many terms have begun since one had dealt with all that it found.
+    package var unclosed: UInt64 = 0
+    package var suspects: Suspects?
     /// What could not be written in passing: this replica's presence, or the fence. Redis' own words.
     package var refusal: String?
     /// Fields that this build cannot read, and why; they count as absent.
@@ -59,6 +62,12 @@ package struct RegisterWord: Sendable {
             if origin == nil { complain(field, text) }
         } else if field == Wholeness.field {
             wholeness = Wholeness(text: text)
+        } else if field == UnclosedTerms.field {
+            unclosed = PlausibleCount.read(text) ?? 0
+            if PlausibleCount.read(text) == nil { complain(field, text) }
+        } else if field == Suspects.field {
+            suspects = Suspects(text: text)
+            if suspects == nil { complain(field, text) }
         } else if field.hasPrefix(Self.leavingPrefix) {
             guard leaving.count < Self.memberLimit, field.utf8.count <= 255 + Self.leavingPrefix.utf8.count,
                 text.hasPrefix("v1 "),

@@ -17,16 +17,23 @@ final class RunningHandler: Sendable {
 
     /// Runs a processor until `body` is done. `handler` is called after the expiration was noted.
     func run(
-        _ configuration: ProcessorConfiguration,
+        _ configuration: ProcessorConfiguration, inBatches: Bool = false,
         handler: @escaping @Sendable (Expiration) async throws -> Void = { _ in },
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
-        let processor = ExpirationProcessor(
-            configuration: configuration, logger: log.logger
-        ) { expiration, _ in
-            self.list.withLock { $0.append(expiration) }
-            try await handler(expiration)
-        }
+        let processor =
+            inBatches
+            ? ExpirationProcessor.inBatches(configuration: configuration, logger: log.logger) { batch, _ in
+                for expiration in batch {
+                    self.list.withLock { $0.append(expiration) }
+                    try await handler(expiration)
+                }
+                return .handled
+            }
+            : ExpirationProcessor(configuration: configuration, logger: log.logger) { expiration, _ in
+                self.list.withLock { $0.append(expiration) }
+                try await handler(expiration)
+            }
         running.withLock { $0 = processor }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await processor.run() }

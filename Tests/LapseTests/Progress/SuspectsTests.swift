@@ -1,0 +1,99 @@
+import LeaderElection
+import Testing
+
+@testable import Lapse
+
+struct SuspectsTests {
+    private static let runID = String(repeating: "a", count: 40)
+
+    private static func position(_ ordinal: UInt64) -> Suspects.Position { .init(runID: runID, ordinal: ordinal) }
+
+    @Test("what was begun when a leader died is known to the next one, by what stands in the registers")
+    func inherited() throws {
+        var suspects = Suspects(token: 5)
+        #expect(suspects.take(Self.position(7), now: .zero) == .begin)
+        #expect(suspects.take(Self.position(9), now: .zero) == .begin)
+        suspects.ended(Self.position(7))
+        let read = try #require(Suspects(text: suspects.text))
+        #expect(read.token == 5)
+        let next = read.inherited(by: 6)
+        #expect(next.deaths == [Self.position(9): 1])
+        #expect(try #require(Suspects(text: next.text)).deaths == next.deaths)
+        #expect(next.inherited(by: 7).deaths == next.deaths, "it was not begun again")
+    }
+
+    @Test(
+        "text that no leader wrote is none",
+        arguments: [
+            "", "v1", "v2 5", "v1 x", "v1 5 a", "v1 5 a:1", "v1 5 a:0:1", "v1 5 a:1:1001",
+            "v1 5 a:18446744073709551615:1",
+            "v1 5 a:1:-1", "v1 5 :1:1", "v1 5 " + String(repeating: "a", count: 65) + ":1:1!",
+            "v1 5 " + String(repeating: "a:1:1 ", count: 100_000),
+        ])
+    func hostile(text: String) { #expect(Suspects(text: text) == nil) }
+
+    @Test("one that shall be alone and does not come stops the others for a while only")
+    func aloneAndGone() {
+        var suspects = Suspects(token: 1)
+        _ = suspects.take(Self.position(1), now: .zero)
+        suspects = suspects.inherited(by: 2)
+        _ = suspects.take(Self.position(1), now: .zero)
+        suspects = suspects.inherited(by: 3)
+        #expect(suspects.take(Self.position(2), now: .zero) == .begin)
+        #expect(suspects.take(Self.position(1), now: .zero) == .wait)
+        #expect(suspects.take(Self.position(3), now: .zero) == .wait)
+        #expect(suspects.take(Self.position(3), now: Suspects.patience) == .begin)
+    }
+
+    /// Leaders begin what waits, several at once and in any order; the poisonous ones kill them.
+    @Test(
+        "what leaders die over is found out within a few deaths each, and nothing else is",
+        arguments: 0..<200 as Range<UInt64>)
+    func onlyTheGuilty(seed: UInt64) throws {
+        var random = RandomSource.seeded(seed)
+        var waiting = Set(1...60 as ClosedRange<UInt64>)
+        let poisons = Set(
+            (0..<Int.random(in: 1...4, using: &random)).map { _ in UInt64.random(in: 1...60, using: &random) })
+        var condemned: Set<UInt64> = []
+        var suspects = Suspects(token: 1)
+        var deaths = 0
+        var now = Duration.zero
+        while !waiting.isEmpty {
+            // A term.
+            suspects = try #require(Suspects(text: suspects.text)).inherited(by: suspects.token + 1)
+            var underWay: Set<UInt64> = []
+            var isDead = false
+            while !isDead, !(waiting.isEmpty && underWay.isEmpty) {
+                now += .milliseconds(10)
+                if Bool.random(using: &random), underWay.count < 8, let next = waiting.randomElement(using: &random) {
+                    switch suspects.take(Self.position(next), now: now) {
+                    case .begin:
+                        waiting.remove(next)
+                        underWay.insert(next)
+                    case .condemned(let count):
+                        #expect(count == Suspects.limit)
+                        waiting.remove(next)
+                        condemned.insert(next)
+                    case .later, .wait: break
+                    }
+                } else if let next = underWay.randomElement(using: &random) {
+                    isDead = poisons.contains(next)
+                    guard !isDead else { break }
+                    underWay.remove(next)
+                    suspects.ended(Self.position(next))
+                }
+            }
+            if isDead { deaths += 1 }
+            waiting.formUnion(underWay)
+            try #require(deaths <= Suspects.limit * poisons.count, "not condemned")
+        }
+        #expect(condemned == poisons)
+    }
+
+    @Test func aMajorityCountsTheTerms() {
+        #expect(UnclosedTerms.agreed([4, 0, 3], of: 3) == 3)
+        #expect(UnclosedTerms.agreed([4, 4], of: 5) == 0)
+        #expect(UnclosedTerms.agreed([2], of: 1) == 2)
+        #expect(UnclosedTerms.agreed([], of: 1) == 0)
+    }
+}
