@@ -92,10 +92,13 @@ let package = Package(
             name: "LeaderElectionMySQL",
             dependencies: ["CMariaDB", "Endpoints", "LeaderElection", "Timing", nioCore, nioPosix, logging],
             swiftSettings: rules),
+        // The keys and fields of a stream of expirations: what its writer and its workers must agree on.
+        .target(name: "ExpirationStream", dependencies: ["RESP", nioCore], swiftSettings: rules),
         .target(
             name: "Lapse",
             dependencies: [
-                "Endpoints", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Timing", nioCore,
+                "Endpoints", "ExpirationStream", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
+                "Timing", nioCore,
                 nioPosix,
                 logging, metrics, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -106,7 +109,10 @@ let package = Package(
         .target(name: "Processes", dependencies: ["Spawning"], swiftSettings: rules),
         .target(
             name: "LapseHandlers",
-            dependencies: ["Lapse", "LeaderElection", "Processes", "RESP", "Spawning", "Timing", nioPosix, logging],
+            dependencies: [
+                "ExpirationStream", "Lapse", "LeaderElection", "Processes", "RESP", "Spawning", "Timing", nioPosix,
+                logging,
+            ],
             swiftSettings: rules),
         // Apart from the others, so that the demo is built without AsyncHTTPClient.
         .target(
@@ -246,9 +252,13 @@ let package = Package(
             ],
             swiftSettings: rules),
         .testTarget(
+            name: "ExpirationStreamTests",
+            dependencies: ["ExpirationStream", "RESP", "ThrowawayRedis", nioCore], swiftSettings: rules),
+        .testTarget(
             name: "LapseTests",
             dependencies: [
-                "Endpoints", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
+                "Endpoints", "ExpirationStream", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis",
+                "RedisClient", "RESP",
                 "ThrowawayRedis", "Timing", nioCore, nioPosix, logging,
             ],
             swiftSettings: rules),

@@ -1,3 +1,4 @@
+import ExpirationStream
 import FoundationEssentials
 package import Lapse
 import LeaderElection
@@ -58,18 +59,10 @@ package struct ExecHandler: Sendable {
         } else {
             facts["LAPSE_KEY_BASE64"] = Data(key).base64EncodedString()
         }
-        facts["LAPSE_EVENT_ID"] = Self.id(expiration, key)
+        facts["LAPSE_EVENT_ID"] = EventID.of(
+            runID: expiration.runID, ordinal: expiration.ordinal, database: expiration.database, key: key,
+            value: expiration.value)
         return facts
-    }
-
-    /// The position; what was found by its companion has none, and is told apart by its key and value.
-    private static func id(_ expiration: Expiration, _ key: [UInt8]) -> String {
-        guard expiration.ordinal == 0 else { return "\(expiration.runID)-\(expiration.ordinal)" }
-        // FNV-1a, 64 bits: the same in each process. Only values of one key share a prefix.
-        let hash = (expiration.value ?? []).reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-        }
-        return "reconcile-\(expiration.database)-\(Data(key).base64EncodedString())-\(String(hash, radix: 16))"
     }
 }
 

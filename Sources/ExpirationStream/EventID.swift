@@ -1,0 +1,14 @@
+import FoundationEssentials
+
+/// What tells one expiration from all others, the same at each attempt and in each replica.
+package enum EventID {
+    /// The position; what was found by its companion has none, and is told apart by its key and value.
+    package static func of(
+        runID: String, ordinal: UInt64, database: Int, key: [UInt8], value: [UInt8]?
+    ) -> String {
+        guard ordinal == 0 else { return "\(runID)-\(ordinal)" }
+        // FNV-1a, 64 bits: the same in each process. Only values of one key share a prefix.
+        let hash = (value ?? []).reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return "reconcile-\(database)-\(Data(key).base64EncodedString())-\(String(hash, radix: 16))"
+    }
+}

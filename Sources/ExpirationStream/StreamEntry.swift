@@ -1,0 +1,126 @@
+import FoundationEssentials
+import NIOCore
+package import RESP
+
+/// One expiration in a stream, as its fields.
+///
+/// A field that a reader does not know is passed over, so that a later writer may add some.
+package struct StreamEntry: Sendable, Equatable {
+    /// The same wherever this expiration is handed on: see ``EventID``.
+    package var id: String
+    package var key: [UInt8]
+    package var database: Int
+    /// `host:port` of who announced it.
+    package var node: String
+    /// Empty, with ordinal 0, where it was not announced.
+    package var runID: String
+    package var ordinal: UInt64
+    /// `live`, `takeover`, `repair` or `reconcile`.
+    package var origin: String
+    /// Milliseconds since 1970, where known.
+    package var deadline: UInt64?
+    /// How late it was announced, where known.
+    package var lagMilliseconds: UInt64?
+    /// The companion's.
+    package var value: [UInt8]?
+    package var term: UInt64
+    package var token: UInt64
+    /// It may stand in the stream twice: its position could not be trusted.
+    package var isUncertain: Bool
+
+    package init(
+        id: String, key: [UInt8], database: Int, node: String, runID: String, ordinal: UInt64, origin: String,
+        deadline: UInt64? = nil, lagMilliseconds: UInt64? = nil, value: [UInt8]? = nil, term: UInt64, token: UInt64,
+        isUncertain: Bool = false
+    ) {
+        self.id = id
+        self.key = key
+        self.database = database
+        self.node = node
+        self.runID = runID
+        self.ordinal = ordinal
+        self.origin = origin
+        self.deadline = deadline
+        self.lagMilliseconds = lagMilliseconds
+        self.value = value
+        self.term = term
+        self.token = token
+        self.isUncertain = isUncertain
+    }
+
+    /// Names and values in turn, for `XADD`. Bytes that are no UTF-8 go as base64, under a name of their own.
+    package var fields: [[UInt8]] {
+        var fields: [[UInt8]] = []
+        func add(_ name: String, _ value: some StringProtocol) { fields += [Array(name.utf8), Array(value.utf8)] }
+        func add(_ name: String, _ bytes: [UInt8]) {
+            if String(validating: bytes, as: UTF8.self) != nil {
+                fields += [Array(name.utf8), bytes]
+            } else {
+                add("\(name)Base64", Data(bytes).base64EncodedString())
+            }
+        }
+        add("id", id)
+        add("key", key)
+        add("database", "\(database)")
+        add("node", node)
+        add("runId", runID)
+        add("ordinal", "\(ordinal)")
+        add("origin", origin)
+        if let deadline { add("deadline", "\(deadline)") }
+        if let lagMilliseconds { add("lagMs", "\(lagMilliseconds)") }
+        if let value { add("value", value) }
+        add("term", "\(term)")
+        add("token", "\(token)")
+        if isUncertain { add("uncertain", "1") }
+        return fields
+    }
+
+    /// The most names and values that are looked at.
+    package static let wordLimit = 128
+    /// Of one text that is no key, no value and no id.
+    package static let textLimit = 512
+
+    /// Reads the list of names and values that `XREADGROUP`, `XRANGE` and `XAUTOCLAIM` answer with. Any client may have added it.
+    ///
+    /// - Returns: nil for what is no expiration. Nil stands there, too, for an entry that was deleted meanwhile.
+    package init?(fields reply: RESPValue) {
+        guard let words = reply.array, words.count <= Self.wordLimit, words.count.isMultiple(of: 2) else { return nil }
+        var found: [String: ByteBuffer] = [:]
+        for index in stride(from: 0, to: words.count, by: 2) {
+            guard let name = words[index].bytes, name.readableBytes <= 64, let value = words[index + 1].bytes else {
+                return nil
+            }
+            // The first one of a name counts.
+            let text = String(buffer: name)
+            if found[text] == nil { found[text] = value }
+        }
+        func text(_ name: String) -> String? {
+            found[name].flatMap { value in
+                value.readableBytes <= Self.textLimit
+                    ? String(validating: value.readableBytesView, as: UTF8.self) : nil
+            }
+        }
+        func count(_ name: String) -> UInt64? { text(name).flatMap { PlausibleCount.read($0) } }
+        func bytes(_ name: String) -> [UInt8]? {
+            if let plain = found[name] { return Array(buffer: plain) }
+            return found["\(name)Base64"].flatMap { value in
+                Data(base64Encoded: Data(value.readableBytesView)).map { Array($0) }
+            }
+        }
+        guard let key = bytes("key"), let database = count("database"), database <= UInt64(UInt16.max),
+            let node = text("node"), let runID = text("runId"), let ordinal = count("ordinal"),
+            let origin = text("origin"), ["live", "takeover", "repair", "reconcile"].contains(origin),
+            let term = count("term"), let token = text("token").flatMap({ UInt64($0) }),
+            (ordinal == 0) == runID.isEmpty
+        else { return nil }
+        // A key is at most 512 MB; what stands for it in an id is no longer than its base64.
+        guard let id = found["id"], id.readableBytes <= key.count * 2 + Self.textLimit,
+            let id = String(validating: id.readableBytesView, as: UTF8.self), !id.isEmpty
+        else { return nil }
+        self.init(
+            id: id, key: key, database: Int(database), node: node, runID: runID, ordinal: ordinal, origin: origin,
+            deadline: count("deadline"), lagMilliseconds: count("lagMs"),
+            value: found["value"] == nil && found["valueBase64"] == nil ? nil : bytes("value"),
+            term: term, token: token, isUncertain: text("uncertain") == "1")
+    }
+}
