@@ -125,7 +125,8 @@ let package = Package(
         .target(
             name: "LapseDoctor",
             dependencies: [
-                "Endpoints", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Timing", nioCore,
+                "Endpoints", "ExpirationStream", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient",
+                "RESP", "Timing", nioCore,
                 nioPosix, logging,
             ],
             swiftSettings: rules),
@@ -155,7 +156,8 @@ let package = Package(
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
-                "Console", "Demonstration", "Endpoints", "Lapse", "LapseAdmin", "LapseDoctor", "LapseHandlers",
+                "Console", "Demonstration", "Endpoints", "ExpirationStream", "Lapse", "LapseAdmin", "LapseDoctor",
+                "LapseHandlers",
                 "LapseWebhook", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
                 "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Spawning", "Supervision", "Timing",
                 asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics, lifecycle,

@@ -16,6 +16,9 @@ package struct StreamKeys: Sendable, Equatable {
     package let key: String
     /// The streams, at least one.
     package let partitions: [String]
+    private let beginnings: [[UInt8]]
+    private let besides: [[UInt8]]
+    private let streams: [[UInt8]]
 
     /// - Throws: where the key, or what stands beside it, would share no slot.
     package init(_ key: String, partitions count: Int = 1) throws(Unusable) {
@@ -32,31 +35,35 @@ package struct StreamKeys: Sendable, Equatable {
             throw Unusable(description: "has a hash tag, so all partitions would be in one slot: leave out the braces")
         }
         self.key = key
+        beginnings = [Array(key.utf8), Array("{\(key)".utf8)]
         partitions = count == 1 ? [key] : (0..<count).map { Self.partition(key, $0, of: count) }
+        streams = partitions.map { Array($0.utf8) }
+        besides = ([key] + partitions).map { Array(Self.beside($0, "").utf8) }
     }
 
     /// How many partitions there are, and of which format: a hash that workers read.
-    package var layout: String { beside(key, "layout") }
+    package var layout: String { Self.beside(key, "layout") }
 
     /// What the writer keeps of a partition: the largest token, how long the stream was.
-    package func writer(of partition: Int) -> String { beside(partitions[partition], "writer") }
+    package func writer(of partition: Int) -> String { Self.beside(partitions[partition], "writer") }
 
     /// Which positions of a server process the partition has.
     package func cursor(of partition: Int, runID: String) -> String {
-        beside(partitions[partition], "cursor:\(runID)")
+        Self.beside(partitions[partition], "cursor:\(runID)")
     }
 
     /// A key in the slot of a partition, for one purpose.
-    package func beside(_ partition: Int, _ purpose: String) -> String { beside(partitions[partition], purpose) }
+    package func beside(_ partition: Int, _ purpose: String) -> String { Self.beside(partitions[partition], purpose) }
 
-    /// Whether a key is one that stands beside a partition of this stream, or is one.
-    package func owns(_ name: String) -> Bool {
-        guard name.utf8.count <= 2048 else { return false }
-        return partitions.contains(name) || ([key] + partitions).contains { name.hasPrefix(beside($0, "")) }
+    /// Whether a key is a partition, or one that stands beside one.
+    package func owns(_ name: RawSpan) -> Bool {
+        // Nearly all keys differ within a few bytes.
+        guard beginnings.contains(where: { name.starts(with: $0) }) else { return false }
+        return besides.contains { name.starts(with: $0) } || streams.contains { name.equals($0) }
     }
 
-    private func beside(_ stream: String, _ purpose: String) -> String {
-        Self.isTagged(stream) ? "\(stream):lapse:\(purpose)" : "{\(stream)}:lapse:\(purpose)"
+    private static func beside(_ stream: String, _ purpose: String) -> String {
+        isTagged(stream) ? "\(stream):lapse:\(purpose)" : "{\(stream)}:lapse:\(purpose)"
     }
 
     private static func partition(_ key: String, _ index: Int, of count: Int) -> String {

@@ -10,10 +10,14 @@ enum HandlerChoice: Sendable {
     case builtIn(BuiltInHandler)
     case exec([String], hidden: Set<String>)
     case webhook(WebhookHandler)
+    /// As the configuration says.
+    case stream
 
     /// - Throws: usage, where two are chosen, or one that can never work.
     init(_ values: OptionValues, _ configuration: ProcessorConfiguration, environment: [String: String]) throws {
-        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row].filter { values.isGiven($0) }
+        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row, Streaming.stream.row].filter {
+            values.isGiven($0)
+        }
         guard rows.count < 2 else {
             throw Failure.usage("\(rows[0].flag) and \(rows[1].flag) exclude each other: give one of them")
         }
@@ -25,7 +29,7 @@ enum HandlerChoice: Sendable {
             if let lonely = [Webhook.secretFile.row, Webhook.authority.row].first(where: { values.isGiven($0) }) {
                 throw Failure.usage("\(lonely.flag) is about webhooks, and there is none: give --webhook URL")
             }
-            self = .builtIn(try values(Running.handler) ?? .log)
+            self = configuration.stream == nil ? .builtIn(try values(Running.handler) ?? .log) : .stream
         }
     }
 
@@ -65,7 +69,12 @@ enum HandlerChoice: Sendable {
     }
 
     /// Whether a receiver over the network may be away for minutes.
-    var isRemote: Bool { if case .webhook = self { true } else { false } }
+    var isRemote: Bool {
+        switch self {
+        case .webhook, .stream: true
+        case .builtIn, .exec: false
+        }
+    }
 
     func handling(_ dependencies: BuiltInHandler.Dependencies) -> Handling {
         switch self {
@@ -73,6 +82,8 @@ enum HandlerChoice: Sendable {
         case .exec(let words, let hidden):
             let handler = ExecHandler(words, replica: dependencies.replica, without: hidden)
             return .one { try await handler($0, $1) }
+        // The processor has it done by the stream's writer.
+        case .stream: return .one { _, _ in }
         case .webhook(let handler): return .one { try await handler($0, $1) }
         }
     }

@@ -29,12 +29,13 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
     @OptionGroup(title: "Punctuality") var onTime: GivenOptions<OnTime>
     @OptionGroup(title: "Service") var running: GivenOptions<Running>
     @OptionGroup(title: "Webhook") var webhook: GivenOptions<Webhook>
+    @OptionGroup(title: "Stream") var streaming: GivenOptions<Streaming>
     @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
 
     func values() async throws(Failure) -> OptionValues {
         try await OptionValues(
-            given: connection, election, candidacy, wanted, onTime, running, webhook, supervising, logLines)
+            given: connection, election, candidacy, wanted, onTime, running, webhook, streaming, supervising, logLines)
     }
 
     func run() async throws {

@@ -205,6 +205,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.logAge) { logAge = value }
         if let value = try values(Running.reconcileInterval) { reconcileInterval = value }
         if let value = try values(Candidacy.drain) { drain = value }
+        stream = try Streaming.destination(values)
         do { try validate() } catch { throw Failure(error) }
     }
 }

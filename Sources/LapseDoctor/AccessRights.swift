@@ -1,4 +1,5 @@
 import Endpoints
+package import ExpirationStream
 package import Lapse
 import LeaderElection
 import LeaderElectionRedis
@@ -18,6 +19,8 @@ package struct AccessRights: Sendable {
     package var setsNotifications = false
     /// The stream for dead letters, if there is one.
     package var deadLetter: String?
+    /// The stream that gets the expirations, if there is one.
+    package var stream: StreamKeys?
     /// With companion rules Lapse reads and deletes companions, and asks whether their timers exist.
     package var companions: CompanionRules?
     /// Lapse makes the servers announce on time: it asks for the keys in ``wanted``, and listens to what sets TTLs.
@@ -40,6 +43,7 @@ package struct AccessRights: Sendable {
         self.init(user: deployment.settings.credentials?.user, name: configuration.name, mode: mode)
         setsNotifications = configuration.notifications == .set
         deadLetter = configuration.deadLetter
+        stream = configuration.stream?.keys
         companions = try CompanionRules(configuration.companions)
         punctual = configuration.punctual
         wanted = configuration.match
@@ -68,6 +72,7 @@ package struct AccessRights: Sendable {
     package var line: String {
         var words = ["ACL", "SETUSER", user, "on", ">\(Self.passwordPlace)", "resetkeys", Self.keyPattern(name)]
         if let deadLetter { words.append("~\(Self.escaped(deadLetter))") }
+        words += streamPatterns
         words += companionPatterns
         // A glob as Redis itself reads it.
         if punctual != .off { words += wanted.isEmpty ? ["~*"] : wanted.map { "~\($0)" } }
@@ -76,6 +81,7 @@ package struct AccessRights: Sendable {
         words.append("-@all")
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
         if deadLetter != nil { words += ["+xadd", "+type"] }
+        if stream != nil { words += Self.streamCommands.filter { !words.contains($0) } }
         words += companionCommands
         if punctual != .off { words += punctualCommands.filter { !words.contains($0) } }
         if mode == nil || mode == .cluster { words += ["+cluster|nodes", "+asking"] }
@@ -83,6 +89,20 @@ package struct AccessRights: Sendable {
         if setsNotifications { words.append("+config|set") }
         return words.joined(separator: " ")
     }
+
+    /// The partitions of the stream, and what stands beside them.
+    var streamPatterns: [String] {
+        guard let stream else { return [] }
+        let key = Self.escaped(stream.key)
+        let layout = Self.escaped(stream.layout.dropLast("layout".count).description)
+        // Names of partitions follow from their number: all that they may ever have.
+        return stream.partitions == [stream.key] ? ["~\(key)", "~\(layout)*"] : ["~\(layout)*", "~\(key):{p*}*"]
+    }
+
+    /// What appending calls; in one script, so that an entry and the memory of it are one step.
+    static let streamCommands = [
+        "+xadd", "+type", "+xlen", "+xtrim", "+xrange", "+xinfo|groups", "+xpending", "+hmget", "+hsetnx", "+wait",
+    ]
 
     /// The keys that companion rules speak of.
     var companionPatterns: [String] {

@@ -20,6 +20,10 @@ import Testing
         "lapse_lag_seconds": "histogram", "lapse_nudges_total{node}": "counter",
         // What `--punctual track` keeps.
         "lapse_deadlines_kept{node}": "gauge", "lapse_deadlines_uncovered{node}": "gauge",
+        // What becomes of the entries of a stream.
+        "lapse_stream_appended_total": "counter", "lapse_stream_uncertain_total": "counter",
+        "lapse_stream_refused_total": "counter", "lapse_stream_appended_again_total": "counter",
+        "lapse_stream_lost_total{by}": "counter",
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
         "lapse_account{node,state}": "gauge",

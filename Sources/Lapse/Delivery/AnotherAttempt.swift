@@ -4,6 +4,10 @@ package enum AnotherAttempt: Sendable, Equatable {
     case asConfigured
     /// The same, but not before this much time has passed.
     case notBefore(Duration)
+    /// This was none: what it needs is away. After this much time.
+    ///
+    /// - Parameter others: whether others may succeed meanwhile. If not, all wait where they are.
+    case whenPossible(after: Duration, others: Bool)
     /// None would succeed: the expiration is a dead letter now.
     case pointless
 }

@@ -73,7 +73,7 @@ package struct BatchLane: Sendable {
         for range in handled { dependencies.metrics.handled(list.part(range), in: took) }
         // What was handled counts first: it holds up none of its key.
         dependencies.dispatcher.finished(handled, of: batch)
-        fail(failed.map { (list[$0.key], $0.value) }, overran: overran)
+        await fail(failed.map { (list[$0.key], $0.value) }, overran: overran)
         return NodeBatch.Done(batch: batch, handled: [])
     }
 
@@ -99,7 +99,7 @@ package struct BatchLane: Sendable {
                 failure = error
             }
             if let failure {
-                fail([(delivery, failure)], overran: deadline.stop())
+                await fail([(delivery, failure)], overran: deadline.stop())
             } else {
                 deadline.end()
                 dependencies.metrics.handled(list.part(index..<index + 1), in: SystemClock.glance().monotonic - began)
@@ -110,15 +110,17 @@ package struct BatchLane: Sendable {
         return NodeBatch.Done(batch: batch, handled: [])
     }
 
-    private func fail(_ failures: [(delivery: Delivery, error: any Error)], overran: Bool) {
+    private func fail(_ failures: [(delivery: Delivery, error: any Error)], overran: Bool) async {
         if failures.contains(where: { $0.error is FencedOut }) { dependencies.fencedOut() }
         guard term.lease.isValid, overran || !Task.isCancelled else {
             // Cut short by the end of the term: they stay pending for the next leader.
             return dependencies.dispatcher.handBack { $0.giveBack(failures.map(\.delivery)) }
         }
-        for (delivery, error) in failures {
+        var suspended = Suspended()
+        for (delivery, error) in failures where overran || !suspended.take(delivery, error) {
             dependencies.failed(delivery, error, overran: overran)
         }
+        await dependencies.suspend(suspended)
     }
 }
 

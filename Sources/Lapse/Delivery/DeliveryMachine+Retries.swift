@@ -27,6 +27,26 @@ extension DeliveryMachine {
         delay(delivery, to: due)
     }
 
+    /// What these need is away, and this was no attempt. Later ones of their keys wait for them. Where there is no room to wait they
+    /// keep their turn.
+    package mutating func suspend(_ deliveries: [Delivery], to due: Duration) {
+        var left: [Delivery] = []
+        for delivery in deliveries {
+            guard waiting.hasRoom else {
+                left.append(delivery)
+                continue
+            }
+            if let holder = hold(delivery) {
+                delay(holder, to: due)
+            } else {
+                handedOut -= 1
+                wait(delivery)
+                countGivenUp()
+            }
+        }
+        if !left.isEmpty { giveBack(left) }
+    }
+
     private mutating func delay(_ delivery: Delivery, to due: Duration) {
         handedOut -= 1
         retries.add(waiting.enter(delivery), due: due)

@@ -1,3 +1,4 @@
+package import ExpirationStream
 import RESP
 
 /// Which expirations the handler wants.
@@ -7,9 +8,15 @@ package struct KeyFilter: Sendable {
     /// Mostly one: no set would find it faster.
     private let databases: [UInt16]
     private let companions: CompanionRules?
+    private let stream: StreamKeys?
 
-    package init(match: [String], ignore: [String], databases: [Int], companions: CompanionRules? = nil) {
+    /// - Parameter stream: what is appended to; its own keys are not wanted, though one that is forgotten expires.
+    package init(
+        match: [String], ignore: [String], databases: [Int], companions: CompanionRules? = nil,
+        stream: StreamKeys? = nil
+    ) {
         self.companions = companions
+        self.stream = stream
         self.match = match.map(Glob.init)
         self.ignore = ignore.map(Glob.init)
         self.databases = databases.map(UInt16.init)
@@ -17,6 +24,7 @@ package struct KeyFilter: Sendable {
 
     package func wants(_ key: RawSpan, database: UInt16) -> Bool {
         guard isWanted(database), !Self.isOwn(key) else { return false }
+        if let stream, stream.owns(key) { return false }
         if let companions, companions.isCompanion(key) { return false }
         return (match.isEmpty || match.contains { $0.matches(key) }) && !ignore.contains { $0.matches(key) }
     }

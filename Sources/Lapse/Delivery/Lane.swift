@@ -150,7 +150,12 @@ package struct Lane: Sendable {
             dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
             return SystemClock.glance()
         }
-        dependencies.failed(delivery, error, overran: overran)
+        var suspended = Suspended()
+        if overran || !suspended.take(delivery, error) {
+            dependencies.failed(delivery, error, overran: overran)
+        } else {
+            await dependencies.suspend(suspended)
+        }
         return SystemClock.glance()
     }
 }

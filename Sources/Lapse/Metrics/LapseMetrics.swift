@@ -86,6 +86,20 @@ package struct LapseMetrics: Sendable {
         "lapse_deadlines_uncovered", by: "node",
         "Keys of this node in the last second whose deadline could not be kept: --punctual-bytes, or a refusal.")
 
+    // The stream
+    let streamAppended = MetricDeclaration.counter(
+        "lapse_stream_appended_total", "Entries appended to the stream.")
+    let streamUncertain = MetricDeclaration.counter(
+        "lapse_stream_uncertain_total",
+        "Of these, entries that may stand there twice: their position could not be trusted.")
+    let streamRefused = MetricDeclaration.counter(
+        "lapse_stream_refused_total", "Calls that appended nothing: refused, or without an answer in time.")
+    let streamAgain = MetricDeclaration.counter(
+        "lapse_stream_appended_again_total", "Entries appended again, since a promoted server lacked them.")
+    let streamLost = MetricDeclaration.counter(
+        "lapse_stream_lost_total", by: "by", of: ["failover", "others", "bound"],
+        "Entries gone unread: with a failed master, by another client's XTRIM or DEL, by --stream-maxlen.")
+
     package static let declared = LapseMetrics()
     /// All of them, in their order above.
     package static let all = Mirror(reflecting: declared).children.compactMap { $0.value as? MetricDeclaration }

@@ -43,6 +43,13 @@ final class ProcessorMetrics: Sendable {
     private let lag = LapseMetrics.declared.lag.timer()
     private let companionsScanned = LapseMetrics.declared.reconcileScanned.counter()
     private let companionsFound = LapseMetrics.declared.reconcileFound.counter()
+    private let streamAppended = LapseMetrics.declared.streamAppended.counter()
+    private let streamUncertain = LapseMetrics.declared.streamUncertain.counter()
+    private let streamRefusals = LapseMetrics.declared.streamRefused.counter()
+    private let streamAgain = LapseMetrics.declared.streamAgain.counter()
+    private let lostByFailover = LapseMetrics.declared.streamLost.counter("failover")
+    private let lostByOthers = LapseMetrics.declared.streamLost.counter("others")
+    private let lostByBound = LapseMetrics.declared.streamLost.counter("bound")
     private let leader = LapseMetrics.declared.leader.gauge()
     private let term = LapseMetrics.declared.term.gauge()
     private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
@@ -88,6 +95,17 @@ final class ProcessorMetrics: Sendable {
     func deadLettered() { deadLetters.increment() }
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
     func reconcileFound(_ count: Int) { companionsFound.increment(by: Int64(count)) }
+    func streamed(_ answer: StreamAppend.Answer) {
+        streamAppended.increment(by: Int64(clamping: answer.appended))
+        streamUncertain.increment(by: Int64(clamping: answer.uncertain))
+        lostByOthers.increment(by: Int64(clamping: answer.vanished))
+        lostByBound.increment(by: Int64(clamping: answer.unread))
+    }
+    func streamRefused() { streamRefusals.increment() }
+    func streamRolledBack(again: UInt64, lost: UInt64) {
+        streamAgain.increment(by: Int64(clamping: again))
+        lostByFailover.increment(by: Int64(clamping: lost))
+    }
     func handlerTook(_ nanoseconds: Int64) { handlerTime.recordNanoseconds(nanoseconds) }
 
     /// Once for each expiration whose deadline was known.

@@ -115,6 +115,9 @@ public struct ProcessorConfiguration: Sendable {
     /// Called when a handler ignores its cancellation past the end of the lease: exit the process there.
     public var onOverrun: (@Sendable (_ term: UInt64) -> Void)?
 
+    /// A stream to which each expiration is appended, instead of calling a handler.
+    package var stream: StreamDestination?
+
     /// Hears of each claim before a register does.
     package var witness: (any ClaimWitness)?
 
@@ -165,6 +168,7 @@ public struct ProcessorConfiguration: Sendable {
         try check(
             lockServers.isEmpty || lockServers.count % 2 == 1,
             "lockServers", "an odd number of servers can form a majority")
+        try check(stream?.retain ?? .zero >= .zero, "streamRetain", "not below zero")
         try check(reconcileInterval >= .seconds(1), "reconcileInterval", "at least 1s")
         _ = try CompanionRules(companions)
         do throws(ElectionError) {

@@ -21,13 +21,16 @@ extension RunningProcessor {
         let rules = try CompanionRules(configuration.companions)
         if topology.mode == .cluster { try rules.checkForCluster() }
         let client = KeyedClient(nodes: commands, watch: watch, on: threads.control.any())
+        let stream = streamWriter(keeper)
+        let handling = handling(stream)
         let holes = AsyncStream.makeStream(of: Repairer.Hole.self)
         let dispatcher = Dispatcher(
             logs: logs,
             filter: KeyFilter(
                 match: configuration.match, ignore: configuration.ignore,
-                databases: Self.databases(configuration, deployment), companions: rules.isEmpty ? nil : rules),
-            lanes: configuration.concurrency, order: handler.order, bell: Doorbell(on: threads.control.any()),
+                databases: Self.databases(configuration, deployment), companions: rules.isEmpty ? nil : rules,
+                stream: configuration.stream?.keys),
+            lanes: configuration.concurrency, order: handling.order, bell: Doorbell(on: threads.control.any()),
             listeners: .init(
                 hole: { holes.continuation.yield($0) },
                 ignored: { [account, metrics] node, count in
@@ -92,7 +95,7 @@ extension RunningProcessor {
             dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
             drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
             lane: Lane.Dependencies(
-                dispatcher: dispatcher, handler: handler, timeout: configuration.handlerTimeout,
+                dispatcher: dispatcher, handler: handling, timeout: configuration.handlerTimeout,
                 retries: RetryPolicy(
                     retries: configuration.retries, first: configuration.retryDelay,
                     cap: configuration.longestRetryDelay),
@@ -114,7 +117,22 @@ extension RunningProcessor {
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
-            reconciler: reconciler, punctuality: punctuality)
+            reconciler: reconciler, punctuality: punctuality, stream: stream)
+    }
+
+    private func streamWriter(_ keeper: ProgressKeeper) -> StreamWriter? {
+        configuration.stream.map { destination in
+            StreamWriter(
+                destination, client: KeyedClient(nodes: streams, watch: watch, on: threads.control.any()),
+                store: keeper.store, epoch: { keeper.epoch }, metrics: metrics, logger: logger,
+                on: threads.control.any())
+        }
+    }
+
+    /// The value of each key is read before it is handled: with companions they go one by one.
+    private func handling(_ stream: StreamWriter?) -> Handling {
+        let handling = stream.map { stream in .batches { try await stream($0, $1) } } ?? handler
+        return configuration.companions.isEmpty ? handling : .one(handling.ofOne)
     }
 
     /// The leader's progress over the control channel, while the registers refuse to take it.

@@ -22,6 +22,7 @@ final class RunningProcessor: Sendable {
         let listener: ProgressListener
         let reconciler: Reconciler?
         let punctuality: Punctuality?
+        let stream: StreamWriter?
     }
 
     let configuration: ProcessorConfiguration
@@ -34,6 +35,8 @@ final class RunningProcessor: Sendable {
     let commands: NodeDirectory
     let sentinels: NodeDirectory
     let locks: NodeDirectory
+    /// Connections for the stream: a batch holds up nothing else.
+    let streams: NodeDirectory
     /// Connections for companions, by database; empty without companion rules.
     let companions: [UInt16: NodeDirectory]
     /// Connections for questions and nudges, by database; empty where the servers are not made punctual.
@@ -69,10 +72,10 @@ final class RunningProcessor: Sendable {
         self.changes = changes
         self.gaps = gaps
         self.logger = logger
-        // The value of each key is read before it is handled: they go one by one.
-        self.handler = configuration.companions.isEmpty ? handler : .one(handler.ofOne)
+        self.handler = handler
         commands = NodeDirectory(settings: deployment.settings, on: threads.control)
         sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: threads.control)
+        streams = NodeDirectory(settings: deployment.settings(for: "stream", configuration), on: threads.control)
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)
         companions = Self.companionDirectories(configuration, deployment, threads)
         questions = Self.questionDirectories(configuration, deployment, threads)
@@ -136,6 +139,7 @@ final class RunningProcessor: Sendable {
     func serve() async throws {
         let parts = try assemble()
         self.parts.withLock { $0 = parts }
+        if let refusal = await parts.stream?.refusal() { throw refusal }
         // The leader's progress carries what a feed needs to number a node after a counter reset.
         _ = await parts.keeper.read()
         let news = parts.elector.leadership
@@ -172,6 +176,10 @@ final class RunningProcessor: Sendable {
             group.addTask {
                 await parts.leadership.lane.deadLetters.check(); return nil
             }
+            // While this replica leads it looks after the stream; it ends with the run.
+            group.addTask {
+                await parts.stream?.run(); return nil
+            }
             group.addTask {
                 await self.announce(news); return nil
             }
@@ -182,7 +190,7 @@ final class RunningProcessor: Sendable {
             return await group.reduce(failure) { $0 ?? $1 }
         }
         await parts.keeper.leave()
-        for directory in [commands, sentinels, locks] + companions.values + questions.values {
+        for directory in [commands, sentinels, locks, streams] + companions.values + questions.values {
             await directory.shutDown()
         }
         if let failure { throw failure }

@@ -71,6 +71,9 @@ package final class ProgressKeeper: Sendable {
     /// Those of them that have said that they leave.
     package var leaving: Set<String> { state.withLock { $0.leaving } }
 
+    /// How often tokens began anew, as far as is known: see ``ProgressOrigin``.
+    var epoch: UInt64 { state.withLock { $0.epoch } }
+
     /// What stands in the way of reading and writing now.
     package var troubles: ProgressTroubles { state.withLock { $0.troubles } }
 

@@ -2,7 +2,7 @@
 enum OptionCatalog {
     static let rows =
         Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + OnTime.rows + LogLines.rows
-        + Running.rows + Webhook.rows + Supervising.rows
+        + Running.rows + Webhook.rows + Streaming.rows + Supervising.rows
         + Results.rows
         + Examination.own + Health.own
 }

@@ -37,13 +37,17 @@ package final class KeyedClient: Sendable {
 
     /// The same for keys of any bytes.
     ///
-    /// - Parameter isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
+    /// - Parameters:
+    ///   - isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
+    ///   - replicas: so many are to have what the script wrote, else NOREPLICAS is thrown: it was applied all the same. What follows on this connection waits as long.
     package func run(
         _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2),
-        isPatient: Bool = true
+        isPatient: Bool = true, replicas: Int = 0
     ) async throws(RedisError) -> RESPValue {
         guard let first = keys.first else { preconditionFailure("a script without a key has no slot") }
-        return try await route(slot: HashSlot.of(first), timeout: timeout, isPatient: isPatient) { inFull in
+        return try await route(
+            slot: HashSlot.of(first), timeout: timeout, isPatient: isPatient, replicas: replicas
+        ) { inFull in
             script.commands(keys: keys, arguments: arguments, inFull: inFull)
         } finish: {
             script.learn(from: $0)
@@ -56,7 +60,8 @@ package final class KeyedClient: Sendable {
     package func node(for key: [UInt8]) -> NodeAddress? { watch.current?.owner(of: HashSlot.of(key))?.address }
 
     private func route(
-        slot: UInt16, timeout: Duration, isPatient: Bool = true, commands: (_ inFull: Bool) -> [RESPCommand],
+        slot: UInt16, timeout: Duration, isPatient: Bool = true, replicas: Int = 0,
+        commands: (_ inFull: Bool) -> [RESPCommand],
         finish: ([RESPValue]) -> RESPValue
     ) async throws(RedisError) -> RESPValue {
         let deadline = ContinuousClock.now + timeout
@@ -76,11 +81,16 @@ package final class KeyedClient: Sendable {
                         batch = inFull ? batch : commands(true)
                         batch.insert(RESPCommand("ASKING"), at: batch.count - 1)
                     }
+                    if replicas > 0 { batch.append(Self.wait(for: replicas, upTo: left)) }
                     var replies = try await nodes[address].send(
                         batch, to: watch.current?.identity(at: address), timeout: left)
+                    let copies = replicas > 0 ? replies.popLast() : nil
                     if asking { replies.remove(at: replies.count - 2) }
                     let reply = finish(replies)
-                    guard case .error(let error) = reply else { return reply }
+                    guard case .error(let error) = reply else {
+                        if let copies { try Self.check(copies, replicas, address) }
+                        return reply
+                    }
                     last = RedisError(error, node: address)
                     asking = false
                     switch Redirection(error) {
@@ -120,5 +130,21 @@ package final class KeyedClient: Sendable {
             }
         }
         throw last
+    }
+
+    private static func wait(for replicas: Int, upTo left: Duration) -> RESPCommand {
+        // Its own end comes before the connection's, which would say nothing about how many have it.
+        let milliseconds = max(1, Int(left / .milliseconds(1)) * 3 / 4)
+        return RESPCommand("WAIT", "\(replicas)", "\(milliseconds)")
+    }
+
+    private static func check(
+        _ copies: RESPValue, _ replicas: Int, _ address: NodeAddress
+    ) throws(RedisError) {
+        if case .error(let error) = copies { throw RedisError(error, node: address) }
+        let count = copies.int ?? 0
+        guard count < replicas else { return }
+        throw RedisError(
+            RESPError("NOREPLICAS \(count) of \(replicas) replicas have what was written"), node: address)
     }
 }

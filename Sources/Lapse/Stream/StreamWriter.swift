@@ -1,0 +1,198 @@
+import ExpirationStream
+import LeaderElection
+import Logging
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+import Timing
+
+/// Appends each expiration to a stream, once: `lapse run --stream`.
+///
+/// A batch handler: one batch of a node is on its way at a time, so a partition has one writer for each node, which appends in the node's
+/// order. A partition that cannot be written holds its own expirations, and no others.
+final class StreamWriter: Sendable {
+    private let destination: StreamDestination
+    private let client: KeyedClient
+    private let store: String
+    private let epoch: @Sendable () -> UInt64
+    private let logger: Logger
+    private let loop: any EventLoop
+    private let log: StreamLog
+    private let partitions: [StreamPartition]
+    private let current = Mutex<BatchContext?>(nil)
+    private let isLaidOut = Atomic(false)
+
+    /// - Parameters:
+    ///   - client: with connections of its own: a renewal must not wait behind a batch.
+    ///   - store: how the election's store names its keys: tokens of two stores are not compared.
+    ///   - epoch: how often its tokens began anew.
+    init(
+        _ destination: StreamDestination, client: KeyedClient, store: String, epoch: @escaping @Sendable () -> UInt64,
+        metrics: ProcessorMetrics, logger: Logger, on loop: any EventLoop
+    ) {
+        self.destination = destination
+        self.client = client
+        self.store = store
+        self.epoch = epoch
+        self.logger = logger
+        self.loop = loop
+        let log = StreamLog(destination.keys.key, metrics, logger)
+        self.log = log
+        partitions = destination.keys.partitions.indices.map {
+            StreamPartition($0, of: destination, client: client) { log.tell($0, $1) }
+        }
+    }
+
+    @Sendable func callAsFunction(_ batch: ExpirationBatch, _ context: BatchContext) async throws -> BatchResult {
+        current.withLock { $0 = context }
+        if !isLaidOut.load(ordering: .relaxed) {
+            do { try await checkLayout() } catch {
+                log.tell(layout: error)
+                throw StreamUnavailable(
+                    partition: destination.keys.key, reason: "\(error)", wait: .seconds(1), others: false)
+            }
+        }
+        let writer = writer(context)
+        var result = BatchResult()
+        await withTaskGroup(of: (indices: [Int], error: (any Error)?).self) { group in
+            for share in shares(batch, context) {
+                // A partition that does not answer must not keep the others from theirs.
+                group.addTask { [partitions] in
+                    do {
+                        try await partitions[share.partition].append(share.items, of: share.runID, as: writer, context)
+                        return (share.indices, nil)
+                    } catch { return (share.indices, error) }
+                }
+            }
+            for await (indices, error) in group {
+                if let error { for index in indices { result.fail(index, refined(error)) } }
+            }
+        }
+        return result
+    }
+
+    private func refined(_ error: any Error) -> any Error {
+        guard let error = error as? StreamUnavailable else { return error }
+        return StreamUnavailable(
+            partition: error.partition, reason: error.reason, wait: error.wait,
+            others: !partitions.allSatisfy(\.isFailing))
+    }
+
+    /// What of a batch goes to one partition.
+    private struct Share {
+        var partition: Int
+        var runID: String
+        var indices: [Int] = []
+        var items: [StreamAppend.Item] = []
+    }
+
+    private func shares(_ batch: ExpirationBatch, _ context: BatchContext) -> [Share] {
+        var shares: [Share] = []
+        for index in batch.indices {
+            let expiration = batch[index]
+            let key = expiration.key.bytes
+            let runID = expiration.runID
+            let partition = KeyDigest(database: expiration.database, key: key).partition(of: partitions.count)
+            let entry = StreamEntry(
+                id: EventID.of(
+                    runID: runID, ordinal: expiration.ordinal, database: expiration.database, key: key,
+                    value: expiration.value),
+                key: key, database: expiration.database, node: expiration.node, runID: runID,
+                ordinal: expiration.ordinal, origin: expiration.origin.rawValue, value: expiration.value,
+                term: context.term, token: context.fencingToken.rawValue)
+            let place = shares.firstIndex { $0.partition == partition && $0.runID == runID } ?? shares.count
+            if place == shares.count { shares.append(Share(partition: partition, runID: runID)) }
+            shares[place].indices.append(index)
+            shares[place].items.append(StreamAppend.Item(entry))
+        }
+        return shares
+    }
+
+    private func writer(_ context: BatchContext) -> StreamAppend.Writer {
+        StreamAppend.Writer(store: store, token: context.fencingToken.rawValue, epoch: epoch())
+    }
+
+    // MARK: - Beside the batches
+
+    /// Says what will keep entries from being appended; then, while this replica leads, looks after the partitions. Until cancelled.
+    func run() async {
+        let bell = Doorbell(on: loop)
+        await unlessCancelled { await self.look() }
+        var turn = 0
+        while await bell.wait(upTo: .seconds(1)) != .cancelled {
+            guard let context = current.withLock({ $0 }), context.isLeading else { continue }
+            turn += 1
+            let isTrimming = turn % 5 == 1
+            for partition in partitions {
+                await partition.keepUp(as: writer(context), isTrimming: isTrimming, context)
+            }
+        }
+    }
+
+    private func look() async {
+        for partition in partitions {
+            let key = partition.key
+            do throws(RedisError) {
+                // Refused for its position in any case, but only after everything else; it makes no stream.
+                _ = try await client.send(RESPCommand("XADD", key, "0-0", "key", ""), key: key)
+            } catch {
+                guard case .reply(let reply) = error.kind, reply.code == "ERR", reply.text.contains("0-0") else {
+                    StreamLog.say(error, key, logger)
+                    continue
+                }
+            }
+            guard let type = try? await client.send(RESPCommand("TYPE", key), key: key).string,
+                type != "none", type != "stream"
+            else { continue }
+            let error = RESPError("WRONGTYPE the key holds a \(type), and no stream")
+            StreamLog.say(RedisError(error, node: client.node(for: key)), key, logger)
+        }
+    }
+
+    /// Why this replica may not append at all; nil also where it cannot be told yet.
+    func refusal() async -> LapseError? {
+        do { try await checkLayout() } catch { return error as? LapseError }
+        return nil
+    }
+
+    /// Workers read how many partitions there are where it was first written: another number is refused until the stream is empty.
+    ///
+    /// - Throws: ``LapseError`` for another number, `RedisError` where it cannot be told.
+    private func checkLayout() async throws {
+        let count = partitions.count
+        let found = try await layout("\(count)")
+        guard found != count else { return isLaidOut.store(true, ordering: .relaxed) }
+        let old = try StreamKeys(destination.keys.key, partitions: found)
+        var left: Int64 = 0
+        for partition in old.partitions {
+            left += try await client.send(RESPCommand("XLEN", partition), key: partition).int ?? 0
+        }
+        guard left == 0 else {
+            throw LapseError.configuration(
+                "partitions",
+                "the stream \(destination.keys.key) has \(found) and \(left) entries in them: run with \(found) until the workers "
+                    + "have acknowledged all, then with \(count)")
+        }
+        let layout = destination.keys.layout
+        _ = try await client.send(RESPCommand("HSET", layout, "partitions", "\(count)"), key: layout)
+        logger.notice(
+            "partitions changed",
+            metadata: ["stream": "\(destination.keys.key)", "from": "\(found)", "to": "\(count)"])
+        isLaidOut.store(true, ordering: .relaxed)
+    }
+
+    private func layout(_ count: String) async throws -> Int {
+        let reply = try await client.run(
+            StreamScripts.layout, keys: [destination.keys.layout], arguments: [Array(count.utf8)])
+        guard let words = reply.array, words.count == 2, words[0].string == "1",
+            let count = words[1].int, (1...Int64(StreamKeys.limit)).contains(count)
+        else {
+            throw LapseError.configuration(
+                "stream",
+                "\(destination.keys.layout) is not of this version: use the newer build, or another stream, or delete that key"
+            )
+        }
+        return Int(count)
+    }
+}
