@@ -287,7 +287,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CartExample", "Chaos", "LedgerExample", "LapseCommand", "LapseDoctor", "RedisClient", "ThrowawayRedis",
+                "CartExample", "Chaos", "ExpirationStream", "LedgerExample", "LapseCommand", "LapseDoctor",
+                "RedisClient",
+                "RESP", "ThrowawayRedis",
             ],
             swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),

@@ -48,14 +48,16 @@ package final class ThrowawayReplica: Sendable {
     /// - Parameters:
     ///   - binary: path of the `lapse` executable.
     ///   - arguments: options of `lapse run` besides id, handler and log format.
+    ///   - handler: what it does with an expiration; another one than this leaves ``handled`` empty.
     ///   - hasReader: its output goes through a pipe to a reader (see ``readOutput(bytesPerSecond:)``).
     package init(
-        id: String, binary: String, arguments: [String], environment: [String: String] = [:], hasReader: Bool = false
+        id: String, binary: String, arguments: [String], environment: [String: String] = [:],
+        handler: [String] = ["--handler", "ndjson"], hasReader: Bool = false
     ) throws {
         self.id = id
         self.hasReader = hasReader
         state = Mutex(State(binary: binary))
-        self.arguments = ["run", "--id", id, "--handler", "ndjson", "--log-format", "text"] + arguments
+        self.arguments = ["run", "--id", id, "--log-format", "text"] + handler + arguments
         self.environment = environment
         directory = try Leftovers.makeDirectory("replica-\(id)")
     }
