@@ -25,8 +25,6 @@ final class DeadLetters: Sendable {
 
     /// About this many entries are kept; older ones make room.
     static let streamLimit = 1_000_000
-    /// Of an error's text, in bytes.
-    static let errorLimit = 4096
 
     private let stream: Stream?
     private let logger: Logger
@@ -108,14 +106,11 @@ final class DeadLetters: Sendable {
 
     private func write(_ letter: DeadLetter, to stream: Stream, _ term: Term) async -> Write {
         let delivery = letter.delivery
-        var command = RESPCommand("XADD", stream.key, "MAXLEN", "~", "\(Self.streamLimit)", "*", "key")
-        command.append(delivery.key.bytes)
-        for word in [
-            "database", "\(delivery.database)", "node", delivery.node, "runId", delivery.runID, "ordinal",
-            "\(delivery.ordinal)",
-            "origin", delivery.origin.rawValue, "attempts", "\(delivery.attempt)", "error", letter.error,
-            "term", "\(term.number)", "token", "\(term.token)", "formatVersion", "1",
-        ] { command.append(word) }
+        let record = DeadLetterRecord(
+            key: delivery.key.bytes, database: delivery.database, node: delivery.node, runID: delivery.runID,
+            ordinal: delivery.ordinal, origin: delivery.origin.rawValue, attempts: UInt64(delivery.attempt),
+            error: letter.error, term: term.number, token: term.token.rawValue)
+        let command = record.adding(to: stream.key, limit: Self.streamLimit)
         // Never past the lease.
         let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))
         do throws(RedisError) {
@@ -151,15 +146,5 @@ final class DeadLetters: Sendable {
         case "MISCONF", "NOREPLICAS": "mend what keeps this server from taking writes"
         default: "see what this server says about XADD \(key)"
         }
-    }
-}
-
-extension String {
-    /// As much of the beginning as fits into this many bytes of UTF-8.
-    func cut(toBytes limit: Int) -> String {
-        guard utf8.count > limit else { return self }
-        var end = utf8.index(utf8.startIndex, offsetBy: limit)
-        while end > startIndex, end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
-        return self[..<end] + "…"
     }
 }

@@ -37,6 +37,13 @@ package struct Delivery: Sendable {
         return again
     }
 
+    /// The same as an attempt that was counted elsewhere.
+    func numbered(_ attempt: Int) -> Delivery {
+        var numbered = self
+        numbered.entry.attempt = Int32(clamping: attempt)
+        return numbered
+    }
+
     /// The same, and from now on those of its key that come later wait for it: see ``DeliveryMachine/Order``.
     var holdingKey: Delivery {
         var holder = self

@@ -163,7 +163,7 @@ package struct Lane: Sendable {
 extension Lane.Dependencies {
     /// A handler has failed with one: it is tried again, or for the last time it was.
     func failed(_ delivery: Delivery, _ reason: any Error, overran: Bool) {
-        let error = overran ? "timed out after \(timeout)" : "\(reason)".cut(toBytes: DeadLetters.errorLimit)
+        let error = overran ? "timed out after \(timeout)" : "\(reason)".cut(toBytes: DeadLetterRecord.errorLimit)
         let advice = overran ? .asConfigured : (reason as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured
         let metadata: Logger.Metadata = [
             "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": .stringConvertible(delivery.attempt),

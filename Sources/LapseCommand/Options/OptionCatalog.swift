@@ -4,5 +4,5 @@ enum OptionCatalog {
         Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + OnTime.rows + LogLines.rows
         + Running.rows + Webhook.rows + Streaming.rows + Supervising.rows
         + Results.rows
-        + Examination.own + Health.own
+        + Examination.own + Health.own + DeadLetterSelection.own + DeadLetterMatching.rows
 }

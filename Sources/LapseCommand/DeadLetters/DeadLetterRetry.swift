@@ -1,0 +1,93 @@
+import Console
+import FoundationEssentials
+import Lapse
+import LapseHandlers
+import LeaderElection
+import Logging
+import RedisClient
+
+/// Handles letters again, one after the other, and deletes each that succeeds.
+struct DeadLetterRetry: Sendable {
+    private let letters: DeadLetterStream
+    private let handler: HandlerChoice
+    private let handling: Handling
+    private let timeout: Duration
+    private let logger: Logger
+
+    init(_ values: OptionValues, _ letters: DeadLetterStream, logger: Logger) throws {
+        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row]
+        guard rows.contains(where: { values.isGiven($0) }) else {
+            throw Failure.usage("what is to handle them? Give --exec, --webhook or --handler, as for lapse run")
+        }
+        var configuration = ProcessorConfiguration(id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID())
+        if let value = try values(Running.handlerTimeout) { configuration.handlerTimeout = value }
+        do { try configuration.validate() } catch { throw Failure(error) }
+        handler = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
+        handling = handler.handling(.init(replica: configuration.id, logger: logger, onBroken: { _ in }))
+        timeout = configuration.handlerTimeout
+        self.letters = letters
+        self.logger = logger
+    }
+
+    func run(_ choice: DeadLetterChoice) async throws {
+        let counts: Counts
+        do {
+            counts = try await handle(choice)
+            await handler.shutDown()
+        } catch {
+            await handler.shutDown()
+            throw error
+        }
+        // Stdout may be the handler's.
+        logger.info(
+            "dead letters retried",
+            metadata: ["handled": .stringConvertible(counts.handled), "failed": .stringConvertible(counts.failed)])
+        if counts.failed > 0 {
+            throw Failure(.negative, "\(counts.failed) letters are still there: see the lines above")
+        }
+    }
+
+    private struct Counts {
+        var handled = 0
+        var failed = 0
+    }
+
+    private func handle(_ choice: DeadLetterChoice) async throws -> Counts {
+        var counts = Counts()
+        let trap = SignalTrap { _ in }
+        switch choice {
+        case .named(let ids):
+            for id in ids where trap.signal == nil {
+                guard let letter = try await letters.letter(id) else { throw letters.missing(id) }
+                try await handle(letter, &counts)
+            }
+        case .matching(let filter, let limit):
+            let now = try await letters.now()
+            try await letters.each(
+                filter, now: now,
+                isWanted: { trap.signal == nil && counts.handled + counts.failed < limit }
+            ) { try await handle($0, &counts) }
+        }
+        return counts
+    }
+
+    private func handle(_ letter: FoundLetter, _ counts: inout Counts) async throws {
+        do {
+            let record = try letter.record.get()
+            try await handling.attempt(
+                record.expiration(receivedMilliseconds: letter.id.milliseconds), term: record.term,
+                token: FencingToken(rawValue: record.token),
+                attempt: Int(min(record.attempts, UInt64(Int32.max - 1))) + 1, timeout: timeout, logger: logger)
+        } catch {
+            counts.failed += 1
+            logger.error("dead letter not handled", metadata: ["id": "\(letter.id)", "error": "\(error)"])
+            return
+        }
+        // Not caught: the next one would be handled and not deleted either.
+        do throws(Failure) { _ = try await letters.drop([letter.id]) } catch {
+            throw Failure(error.code, "letter \(letter.id) was handled and is still there: \(error)")
+        }
+        counts.handled += 1
+        logger.info("dead letter handled", metadata: ["id": "\(letter.id)"])
+    }
+}
