@@ -31,6 +31,15 @@ package struct NodeProcess: Hashable, Sendable {
         }
     }
 
+    /// For names out of a stream, which any client may have written: past a number that no deployment reaches all further ones
+    /// are one process without names.
+    static func bounded(runID: String, node: String) -> NodeProcess {
+        let isFull = register.withLock {
+            $0.names.count >= 100_000 && $0.numbers[Names(runID: runID, node: node)] == nil
+        }
+        return isFull ? NodeProcess(runID: "", node: "") : NodeProcess(runID: runID, node: node)
+    }
+
     package var runID: String { names.runID }
     /// The address, `host:port`.
     package var node: String { names.node }

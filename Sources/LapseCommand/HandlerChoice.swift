@@ -13,11 +13,15 @@ enum HandlerChoice: Sendable {
     /// As the configuration says.
     case stream
 
+    /// - Parameter appends: whether `--stream` is one of the choices: a worker reads from the stream.
     /// - Throws: usage, where two are chosen, or one that can never work.
-    init(_ values: OptionValues, _ configuration: ProcessorConfiguration, environment: [String: String]) throws {
-        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row, Streaming.stream.row].filter {
-            values.isGiven($0)
-        }
+    init(
+        _ values: OptionValues, _ configuration: ProcessorConfiguration, environment: [String: String],
+        appends: Bool = true
+    ) throws {
+        let choices =
+            [Running.handler.row, Running.exec.row, Webhook.url.row] + (appends ? [Streaming.stream.row] : [])
+        let rows = choices.filter { values.isGiven($0) }
         guard rows.count < 2 else {
             throw Failure.usage("\(rows[0].flag) and \(rows[1].flag) exclude each other: give one of them")
         }

@@ -17,7 +17,7 @@ struct LapseCommand: AsyncParsableCommand {
         version: BuildVersion.text,
         subcommands: [
             RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, ElectCommand.self,
-            DeadLettersCommand.self, HealthCommand.self, DemoCommand.self,
+            WorkCommand.self, DeadLettersCommand.self, HealthCommand.self, DemoCommand.self,
         ])
 
     static func main() async {

@@ -1,6 +1,6 @@
 package import LeaderElection
 package import Logging
-import Timing
+package import Timing
 
 /// An attempt took longer than it may.
 package struct AttemptOverran: Error, CustomStringConvertible {
@@ -15,38 +15,47 @@ extension Handling {
     /// - Parameters:
     ///   - term: of the leader that had it before, whose `token` the handler gets.
     ///   - attempt: from 1.
-    ///   - timeout: then the handler's task is cancelled and, when it has ended, ``AttemptOverran`` thrown. A handler that ends
-    ///     well all the same has handled it.
-    package func attempt(
-        _ expiration: Expiration, term: UInt64, token: FencingToken, attempt: Int, timeout: Duration, logger: Logger
+    package func call(
+        _ expiration: Expiration, term: UInt64, token: FencingToken, attempt: Int, logger: Logger
     ) async throws {
         var deliveries = DeliveryList()
         deliveries.append(expiration.delivery.numbered(attempt))
-        let context = HandlerContext(
-            round: LaneRound(Batch(deliveries), .withoutEnd(term, token), logger), index: 0)
-        let handler = ofOne
-        try await Self.unlessLate(timeout) { try await handler(expiration, context) }
+        let round = LaneRound(Batch(deliveries), .withoutEnd(term, token), logger)
+        try await ofOne(expiration, HandlerContext(round: round, index: 0))
     }
 
-    /// Runs a handler, and cancels it at the timeout.
+    /// Runs a handler, and cancels it at the timeout or when the gate opens.
+    ///
+    /// - Throws: the handler's error, or ``AttemptOverran`` when it has failed after the timeout. A handler that ends well all the
+    ///   same has handled it.
     package static func unlessLate(
-        _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Void
+        _ timeout: Duration, orCancelledBy gate: Gate? = nil, _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+        enum End { case handled, late, cancelled }
+        try await withThrowingTaskGroup(of: End.self) { group in
             // Beside the timer, so that it can be cancelled.
             group.addTask {
                 try await body()
-                return true
+                return .handled
             }
             // Cancelled when the handler has ended first.
             group.addTask {
-                try await Task.sleep(for: timeout)
-                return false
+                do { try await Task.sleep(for: timeout) } catch { return .cancelled }
+                return .late
             }
-            let endedFirst = try await group.next() ?? true
+            if let gate {
+                // The end of the process, which does not wait for all.
+                group.addTask {
+                    await gate.wait()
+                    return .cancelled
+                }
+            }
+            let first = try await group.next() ?? .handled
             group.cancelAll()
-            guard !endedFirst else { return }
-            do { _ = try await group.next() } catch { throw AttemptOverran(timeout: timeout) }
+            guard first != .handled else { return }
+            do {
+                while let next = try await group.next() { if next == .handled { return } }
+            } catch  where first == .late { throw AttemptOverran(timeout: timeout) }
         }
     }
 }

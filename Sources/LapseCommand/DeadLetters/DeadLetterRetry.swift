@@ -22,7 +22,8 @@ struct DeadLetterRetry: Sendable {
         var configuration = ProcessorConfiguration(id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID())
         if let value = try values(Running.handlerTimeout) { configuration.handlerTimeout = value }
         do { try configuration.validate() } catch { throw Failure(error) }
-        handler = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
+        handler = try HandlerChoice(
+            values, configuration, environment: ProcessInfo.processInfo.environment, appends: false)
         handling = handler.handling(.init(replica: configuration.id, logger: logger, onBroken: { _ in }))
         timeout = configuration.handlerTimeout
         self.letters = letters
@@ -74,10 +75,12 @@ struct DeadLetterRetry: Sendable {
     private func handle(_ letter: FoundLetter, _ counts: inout Counts) async throws {
         do {
             let record = try letter.record.get()
-            try await handling.attempt(
-                record.expiration(receivedMilliseconds: letter.id.milliseconds), term: record.term,
-                token: FencingToken(rawValue: record.token),
-                attempt: Int(min(record.attempts, UInt64(Int32.max - 1))) + 1, timeout: timeout, logger: logger)
+            let attempt = Int(min(record.attempts, UInt64(Int32.max - 1))) + 1
+            try await Handling.unlessLate(timeout) { [handling, logger] in
+                try await handling.call(
+                    record.expiration(receivedMilliseconds: letter.id.milliseconds), term: record.term,
+                    token: FencingToken(rawValue: record.token), attempt: attempt, logger: logger)
+            }
         } catch {
             counts.failed += 1
             logger.error("dead letter not handled", metadata: ["id": "\(letter.id)", "error": "\(error)"])

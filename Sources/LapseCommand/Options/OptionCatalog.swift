@@ -5,4 +5,5 @@ enum OptionCatalog {
         + Running.rows + Webhook.rows + Streaming.rows + Supervising.rows
         + Results.rows
         + Examination.own + Health.own + DeadLetterSelection.own + DeadLetterMatching.rows
+        + Working.own
 }

@@ -18,10 +18,12 @@ package final class KeyedClient: Sendable {
     }
 
     /// Sends a command for `key`, within `timeout` all told. An error reply is thrown.
+    ///
+    /// - Parameter isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
     package func send(
-        _ command: RESPCommand, key: String, timeout: Duration = .seconds(2)
+        _ command: RESPCommand, key: String, timeout: Duration = .seconds(2), isPatient: Bool = true
     ) async throws(RedisError) -> RESPValue {
-        try await route(slot: HashSlot.of(key), timeout: timeout) { _ in
+        try await route(slot: HashSlot.of(key), timeout: timeout, isPatient: isPatient) { _ in
             [command]
         } finish: {
             $0.last ?? .null

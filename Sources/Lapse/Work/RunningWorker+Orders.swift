@@ -1,0 +1,173 @@
+import ExpirationStream
+import LeaderElection
+import Logging
+import RedisClient
+import Timing
+
+/// The orders of the machine, each with its answer.
+extension RunningWorker {
+    /// An order for the stream.
+    func perform(_ action: WorkMachine.Action) async -> WorkLoop.Report {
+        switch action {
+        case .read(let name, let limit):
+            do throws(RedisError) {
+                let found = try await read(name, limit: limit)
+                worked("read", name)
+                return .init(event: .read(name, found.map(\.id)), partition: name, found: found)
+            } catch {
+                if !stopped.isOpen { failed("read", name, error) }
+                return .init(event: .readFailed(name))
+            }
+        case .claim(let name, let from, let limit): return await claim(name, from, limit)
+        case .begin(let name, let begins):
+            do throws(RedisError) {
+                let counts = try await stream.begin(name, begins)
+                worked("begin", name)
+                return .init(event: .begun(name, counts))
+            } catch {
+                failed("begin", name, error)
+                return .init(event: .beginFailed(name, begins.map(\.id)))
+            }
+        case .acknowledge(let name, let ids):
+            do throws(RedisError) {
+                try await stream.acknowledge(name, ids)
+                worked("acknowledge", name)
+                return .init(event: .acknowledged(name, ids))
+            } catch {
+                failed("acknowledge", name, error)
+                return .init(event: .acknowledgeFailed(name, ids))
+            }
+        case .keep(let name, let ids):
+            do throws(RedisError) {
+                let lost = try await stream.keep(name, ids)
+                worked("keep", name)
+                return .init(event: .kept(name, lost: lost))
+            } catch {
+                failed("keep", name, error)
+                return .init(event: .keepFailed(name))
+            }
+        case .leave(let name):
+            do throws(RedisError) { try await stream.leave(name) } catch {
+                logger.warning(
+                    "left without a word: others claim what this worker had",
+                    metadata: ["stream": "\(name)", "error": "\(error)"])
+            }
+            return .init(event: .left(name))
+        case .stopReading:
+            await stopReading()
+            return .init(event: nil)
+        case .handle, .bury, .cancelHandlers, .wake: return .init(event: nil)
+        }
+    }
+
+    private func claim(_ name: String, _ from: StreamID, _ limit: Int) async -> WorkLoop.Report {
+        do throws(RedisError) {
+            let claimed = try await stream.claim(name, from: from, limit: limit)
+            worked("claim", name)
+            if claimed.gone > 0 {
+                logger.error(
+                    "entries were deleted before they were handled",
+                    metadata: [
+                        "stream": "\(name)", "count": .stringConvertible(claimed.gone),
+                        "fix": "keep the stream longer than its slowest group takes",
+                    ])
+            }
+            if !claimed.found.isEmpty {
+                logger.info(
+                    "claimed", metadata: ["stream": "\(name)", "count": .stringConvertible(claimed.found.count)])
+            }
+            let ids = claimed.found.map(\.id)
+            return .init(event: .claimed(name, ids, next: claimed.next), partition: name, found: claimed.found)
+        } catch {
+            failed("claim", name, error)
+            return .init(event: .claimFailed(name))
+        }
+    }
+
+    /// Looks for partitions that are new.
+    func look() async -> WorkLoop.Report {
+        do throws(RedisError) {
+            let partitions = try await stream.partitions(of: configuration.stream)
+            worked("layout", configuration.stream)
+            return .init(event: .partitions(partitions), hasLooked: true)
+        } catch {
+            failed("layout", configuration.stream, error)
+            return .init(event: nil, hasLooked: true)
+        }
+    }
+
+    /// One attempt.
+    func handle(_ entry: WorkEntry, _ content: StreamEntry, _ attempt: Int) async -> WorkMachine.Event {
+        let expiration = content.expiration(at: entry.id)
+        let context = WorkContext(
+            attempt: attempt, stream: entry.partition, group: configuration.group, entryID: "\(entry.id)",
+            eventID: content.id, term: content.term, fencingToken: FencingToken(rawValue: content.token),
+            isUncertain: content.isUncertain, logger: logger)
+        let began = SystemClock.glance().monotonic
+        let handler = handler
+        do {
+            try await Handling.unlessLate(configuration.handlerTimeout, orCancelledBy: cancelled) {
+                try await handler(expiration, context)
+            }
+            metrics.handled(expiration.origin, in: SystemClock.glance().monotonic - began)
+            return .handled(entry)
+        } catch {
+            metrics.handlerTook(SystemClock.glance().monotonic - began)
+            let text = "\(error)".cut(toBytes: DeadLetterRecord.errorLimit)
+            if !cancelled.isOpen {
+                metrics.failed()
+                logger.warning(
+                    "handler failed",
+                    metadata: [
+                        "key": "\(expiration.key)", "node": "\(content.node)",
+                        "attempt": .stringConvertible(attempt), "error": "\(text)",
+                    ])
+            }
+            return .failed(
+                entry,
+                .init(
+                    text: text, advice: (error as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured,
+                    random: .random(in: 0..<1)))
+        }
+    }
+
+    /// Writes a dead letter, to the stream or to the log.
+    func bury(
+        _ entry: WorkEntry, _ content: StreamEntry?, attempts: Int, _ error: String
+    ) async -> WorkMachine.Event {
+        if let key = configuration.deadLetter {
+            let record = DeadLetterRecord(
+                key: content?.key ?? [], database: UInt16(clamping: content?.database ?? 0),
+                node: content?.node ?? "", runID: content?.runID ?? "", ordinal: content?.ordinal ?? 0,
+                origin: content?.origin ?? Origin.live.rawValue, attempts: UInt64(max(0, attempts)), error: error,
+                term: content?.term ?? 0, token: content?.token ?? 0, value: content?.value,
+                source: .init(stream: entry.partition, group: configuration.group, entry: "\(entry.id)"))
+            do throws(RedisError) {
+                _ = try await stream.client.send(record.adding(to: key, limit: DeadLetters.streamLimit), key: key)
+                worked("dead letter", key)
+            } catch {
+                failed("dead letter", key, error)
+                return .buryFailed(entry)
+            }
+        }
+        metrics.deadLettered()
+        logger.error(
+            "dead-lettered",
+            metadata: [
+                "key": "\(String(decoding: content?.key ?? [], as: UTF8.self))", "node": "\(content?.node ?? "")",
+                "position": "\(content?.runID ?? ""):\(content?.ordinal ?? 0)", "stream": "\(entry.partition)",
+                "entry": "\(entry.id)", "attempts": .stringConvertible(attempts), "error": "\(error)",
+            ])
+        return .buried(entry)
+    }
+}
+
+extension StreamEntry {
+    /// - Parameter id: of the entry: its time is when it was appended.
+    func expiration(at id: StreamID) -> Expiration {
+        Expiration(
+            key: ExpirationKey(bytes: key), database: UInt16(clamping: database),
+            process: .bounded(runID: runID, node: node), ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live,
+            receivedMilliseconds: id.milliseconds, value: value)
+    }
+}

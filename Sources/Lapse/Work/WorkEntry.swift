@@ -1,0 +1,29 @@
+package import RedisClient
+
+/// One entry of one partition.
+package struct WorkEntry: Sendable, Hashable {
+    /// The stream's key.
+    package var partition: String
+    package var id: StreamID
+
+    package init(_ partition: String, _ id: StreamID) {
+        self.partition = partition
+        self.id = id
+    }
+}
+
+/// Where an entry is on its way through a worker.
+enum WorkPhase: Sendable, Equatable {
+    /// In hand; no attempt has begun.
+    case ready
+    /// The stream is asked to count an attempt.
+    case beginning
+    /// A handler has it.
+    case running(attempt: Int)
+    /// It has failed, and is tried again later.
+    case waiting
+    /// It goes to the dead letters, at once or (after a failure) later.
+    case burying(attempts: Int, error: String)
+    /// Handled, or buried: the stream is to be told.
+    case done
+}

@@ -1,0 +1,106 @@
+import DequeModule
+import HeapModule
+import RedisClient
+
+extension WorkMachine {
+    mutating func begun(_ entry: WorkEntry, _ count: Int?, _ actions: inout [Action]) {
+        guard var inHand = entries[entry], inHand.phase == .beginning else { return }
+        guard let attempt = count, !isDrainOver else {
+            // Another worker's; or too late, as if this worker had died.
+            busy -= 1
+            entries[entry] = nil
+            return
+        }
+        guard attempt <= settings.retries.retries + 1 else {
+            busy -= 1
+            return bury(entry, attempts: attempt - 1, Self.neverEnded(attempt - 1), &actions)
+        }
+        inHand.phase = .running(attempt: attempt)
+        entries[entry] = inHand
+        actions.append(.handle(entry, attempt: attempt))
+    }
+
+    private static func neverEnded(_ attempts: Int) -> String {
+        "\(attempts) attempts were begun and the last did not end: its worker died, or was killed"
+    }
+
+    mutating func beginsAgain(_ entry: WorkEntry) {
+        guard entries[entry]?.phase == .beginning else { return }
+        busy -= 1
+        entries[entry]?.phase = .ready
+        ready.prepend(entry)
+    }
+
+    mutating func finished(_ entry: WorkEntry) {
+        guard case .running = entries[entry]?.phase else { return }
+        busy -= 1
+        done(entry)
+    }
+
+    mutating func done(_ entry: WorkEntry) {
+        guard entries[entry] != nil else { return }
+        entries[entry]?.phase = .done
+        partitions[entry.partition]?.done.append(entry.id)
+    }
+
+    mutating func failed(
+        _ entry: WorkEntry, _ failure: AttemptFailure, _ now: Duration, _ actions: inout [Action]
+    ) {
+        guard let inHand = entries[entry], case .running(let attempt) = inHand.phase else { return }
+        busy -= 1
+        // Another worker's; or cut short by the end.
+        if inHand.isLost || isDrainOver {
+            entries[entry] = nil
+            return
+        }
+        guard failure.advice != .pointless,
+            var wait = settings.retries.wait(after: attempt, random: failure.random)
+        else { return bury(entry, attempts: attempt, failure.text, &actions) }
+        // At the end it is for another worker to try again.
+        guard !isLeaving else {
+            entries[entry] = nil
+            return
+        }
+        if case .notBefore(let least) = failure.advice { wait = max(wait, least) }
+        entries[entry]?.phase = .waiting
+        waits += 1
+        waiting.insert(Due(at: now + wait, entry: entry))
+    }
+
+    private mutating func bury(_ entry: WorkEntry, attempts: Int, _ error: String, _ actions: inout [Action]) {
+        waits += 1
+        entries[entry]?.phase = .burying(attempts: attempts, error: error)
+        actions.append(.bury(entry, attempts: attempts, error: error))
+    }
+
+    /// The group says that it is not this worker's any more.
+    mutating func lost(_ entry: WorkEntry) {
+        switch entries[entry]?.phase {
+        case .ready: entries[entry] = nil
+        case .waiting:
+            waits -= 1
+            entries[entry] = nil
+        case .running: entries[entry]?.isLost = true
+        // Of these the next answer tells.
+        case .beginning, .burying, .done, nil: break
+        }
+    }
+
+    /// What has waited long enough.
+    mutating func retryDue(_ now: Duration, _ actions: inout [Action]) {
+        while let due = waiting.min, due.at <= now {
+            waiting.removeMin()
+            switch entries[due.entry]?.phase {
+            case .waiting:
+                waits -= 1
+                entries[due.entry]?.phase = .ready
+                // Another attempt is another number.
+                entries[due.entry]?.turn = 0
+                ready.append(due.entry)
+            case .burying(let attempts, let error):
+                actions.append(.bury(due.entry, attempts: attempts, error: error))
+            default: break
+            }
+        }
+    }
+}

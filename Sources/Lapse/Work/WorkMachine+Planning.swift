@@ -1,0 +1,123 @@
+import DequeModule
+import HeapModule
+import RedisClient
+
+extension WorkMachine {
+    /// What is to be asked of one partition now.
+    mutating func plan(_ name: String, _ now: Duration, _ actions: inout [Action]) {
+        guard var partition = partitions[name] else { return }
+        defer { partitions[name] = partition }
+        if !partition.isAcknowledging, !partition.done.isEmpty, partition.acknowledgeAt <= now {
+            let ids = Array(partition.done.prefix(256))
+            partition.done.removeFirst(ids.count)
+            partition.isAcknowledging = true
+            actions.append(.acknowledge(name, ids))
+        }
+        if !partition.isKeeping, partition.keepAt <= now, !partition.hasLeft {
+            partition.keepAt = now + settings.claimAfter / 3
+            let ids = entries.keys.lazy.filter { $0.partition == name }.map(\.id).sorted()
+            if !ids.isEmpty {
+                partition.isKeeping = true
+                actions.append(.keep(name, ids))
+            }
+        }
+        guard !isLeaving, waits < settings.waitingLimit else { return }
+        let room = settings.lanes + settings.prefetch - busy - ready.count
+        guard room > 0 else { return }
+        // What a partition may bring at once, so that several do not bring too much.
+        let share = max(1, min(room, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
+        if !partition.isClaiming, partition.claimAt <= now {
+            partition.isClaiming = true
+            actions.append(.claim(name, from: partition.claimFrom, limit: share))
+        }
+        if !partition.isReading, partition.readAt <= now {
+            partition.isReading = true
+            actions.append(.read(name, limit: share))
+        }
+    }
+
+    /// Attempts for the lanes that are free.
+    mutating func planBegins(_ now: Duration, _ actions: inout [Action]) {
+        retryDue(now, &actions)
+        guard !isLeaving else { return }
+        var begins: [String: [Begin]] = [:]
+        var passedOver: [WorkEntry] = []
+        while busy < settings.lanes, let entry = ready.popFirst() {
+            guard entries[entry]?.phase == .ready else { continue }
+            // A partition that cannot be asked now does not keep the lanes from the others.
+            guard partitions[entry.partition].map({ $0.beginAt <= now }) ?? false else {
+                passedOver.append(entry)
+                continue
+            }
+            if entries[entry]?.turn == 0 {
+                lastTurn += 1
+                entries[entry]?.turn = lastTurn
+            }
+            entries[entry]?.phase = .beginning
+            busy += 1
+            begins[entry.partition, default: []].append(Begin(id: entry.id, turn: entries[entry]?.turn ?? 0))
+        }
+        for entry in passedOver.reversed() { ready.prepend(entry) }
+        for name in begins.keys.sorted() { actions.append(.begin(name, begins[name] ?? [])) }
+    }
+
+    /// The end: nothing is read or begun any more, and what is in no handler is given up.
+    mutating func leave(_ actions: inout [Action]) {
+        guard !isLeaving else { return }
+        isLeaving = true
+        for (entry, inHand) in entries where inHand.phase == .ready || inHand.phase == .waiting {
+            if inHand.phase == .waiting { waits -= 1 }
+            entries[entry] = nil
+        }
+        ready.removeAll()
+        actions.append(.stopReading)
+    }
+
+    /// Leaves each partition of which nothing is in hand and nothing can come any more. What the group still has as this worker's
+    /// is given back there.
+    mutating func planLeaving(_ now: Duration, _ actions: inout [Action]) {
+        guard isLeaving else { return }
+        if isDrainOver {
+            // A letter that could not be written is another worker's to write.
+            for (entry, inHand) in entries {
+                if case .burying = inHand.phase, waiting.unordered.contains(where: { $0.entry == entry }) {
+                    waits -= 1
+                    entries[entry] = nil
+                }
+            }
+        }
+        let held = Set(entries.keys.lazy.map(\.partition))
+        for name in order where !held.contains(name) {
+            guard let partition = partitions[name], !partition.isLeaving, !partition.isReading, !partition.isClaiming,
+                !partition.isKeeping
+            else { continue }
+            partitions[name]?.isLeaving = true
+            actions.append(.leave(name))
+        }
+    }
+
+    /// The next time at which something is due without an answer.
+    mutating func planWake(_ now: Duration, _ actions: inout [Action]) {
+        guard !isFinished else { return }
+        var next = waiting.min?.at
+        func consider(_ time: Duration) {
+            guard time > now else { return }
+            next = min(next ?? time, time)
+        }
+        let hasRoom = busy + ready.count < settings.lanes + settings.prefetch && waits < settings.waitingLimit
+        let holds = !entries.isEmpty
+        for name in order {
+            guard let partition = partitions[name] else { continue }
+            if holds, !partition.isKeeping { consider(partition.keepAt) }
+            if !partition.done.isEmpty, !partition.isAcknowledging { consider(partition.acknowledgeAt) }
+            guard !isLeaving else { continue }
+            if !ready.isEmpty, busy < settings.lanes { consider(partition.beginAt) }
+            guard hasRoom else { continue }
+            if !partition.isReading { consider(partition.readAt) }
+            if !partition.isClaiming { consider(partition.claimAt) }
+        }
+        guard let next, wakeAt.map({ next < $0 || $0 <= now }) ?? true else { return }
+        wakeAt = next
+        actions.append(.wake(at: max(next, now)))
+    }
+}

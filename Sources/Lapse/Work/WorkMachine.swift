@@ -1,0 +1,260 @@
+import DequeModule
+import HeapModule
+package import RedisClient
+
+/// What a worker of a stream's consumer group does next. A pure value: answers and times come in, orders go out.
+///
+/// An entry is read (or claimed from a worker that has gone silent), begun, handled and acknowledged. *Begun* is counted beside
+/// the stream, not here: it must survive this process, and what was only in hand when it died has begun nothing. While an entry
+/// is in hand, a heartbeat keeps it from being claimed. Orders that failed are given again: each of them can be repeated.
+package struct WorkMachine: Sendable {
+    package struct Settings: Sendable {
+        /// Handlers at once.
+        package var lanes: Int
+        package var retries: RetryPolicy
+        /// An entry whose worker was silent for this long is anybody's.
+        package var claimAfter: Duration
+
+        package init(lanes: Int, retries: RetryPolicy, claimAfter: Duration) {
+            self.lanes = lanes
+            self.retries = retries
+            self.claimAfter = claimAfter
+        }
+
+        /// Entries in hand for lanes to come. Few: an idle worker cannot have them.
+        var prefetch: Int { min(lanes / 4, 64) }
+        /// Failed ones that wait; with more, nothing is read.
+        var waitingLimit: Int { max(64, 4 * lanes) }
+    }
+
+    /// Why an attempt failed.
+    package struct AttemptFailure: Sendable, Equatable {
+        package var text: String
+        package var advice: AnotherAttempt
+        /// In 0..<1, for the wait.
+        package var random: Double
+
+        package init(text: String, advice: AnotherAttempt = .asConfigured, random: Double = 0) {
+            self.text = text
+            self.advice = advice
+            self.random = random
+        }
+    }
+
+    package enum Event: Sendable {
+        /// The partitions of the stream, as its layout says now. None is ever left: it may still hold entries.
+        case partitions([String])
+        case read(String, [StreamID])
+        case readFailed(String)
+        /// From silent workers, or from an answer of this one that was lost; the next look begins at `next`.
+        case claimed(String, [StreamID], next: StreamID)
+        case claimFailed(String)
+        /// For each: the number of attempts begun, or nil: another worker has it.
+        case begun(String, [StreamID: Int?])
+        case beginFailed(String, [StreamID])
+        case handled(WorkEntry)
+        case failed(WorkEntry, AttemptFailure)
+        case buried(WorkEntry)
+        case buryFailed(WorkEntry)
+        case acknowledged(String, [StreamID])
+        case acknowledgeFailed(String, [StreamID])
+        /// `lost` have another worker, or none: they are handled.
+        case kept(String, lost: [StreamID])
+        case keepFailed(String)
+        /// The group knows that this worker has left the partition, or it cannot be told.
+        case left(String)
+        /// End: read no more, let handlers end.
+        case leave
+        /// They have had their time.
+        case drainOver
+        case tick
+    }
+
+    package enum Action: Sendable, Equatable {
+        case read(String, limit: Int)
+        case claim(String, from: StreamID, limit: Int)
+        /// Each with a number of its own: an order that is repeated counts once.
+        case begin(String, [Begin])
+        case handle(WorkEntry, attempt: Int)
+        case bury(WorkEntry, attempts: Int, error: String)
+        case acknowledge(String, [StreamID])
+        case keep(String, [StreamID])
+        case stopReading
+        case cancelHandlers
+        case leave(String)
+        /// A ``Event/tick`` then.
+        case wake(at: Duration)
+    }
+
+    package struct Begin: Sendable, Equatable {
+        package var id: StreamID
+        package var turn: UInt64
+
+        package init(id: StreamID, turn: UInt64) {
+            self.id = id
+            self.turn = turn
+        }
+    }
+
+    struct Partition: Sendable {
+        var isReading = false
+        var isClaiming = false
+        var isKeeping = false
+        var isAcknowledging = false
+        var isLeaving = false
+        var hasLeft = false
+        var readAt: Duration
+        var claimAt: Duration
+        var claimFrom = StreamID.zero
+        var keepAt: Duration
+        var acknowledgeAt: Duration
+        var beginAt: Duration
+        /// Entries asked for at once: an answer that cannot be taken in is asked for in parts.
+        var limit = 256
+        var failures = 0
+        var done: [StreamID] = []
+    }
+
+    struct InHand: Sendable {
+        var phase = WorkPhase.ready
+        /// Of the attempt that is begun next, or was begun last.
+        var turn: UInt64 = 0
+        /// Another worker has it; what this one does with it is on top.
+        var isLost = false
+    }
+
+    struct Due: Comparable, Sendable {
+        var at: Duration
+        var entry: WorkEntry
+        static func == (left: Due, right: Due) -> Bool { left.at == right.at }
+        static func < (left: Due, right: Due) -> Bool { left.at < right.at }
+    }
+
+    let settings: Settings
+    var partitions: [String: Partition] = [:]
+    /// In the order in which they became known.
+    var order: [String] = []
+    var entries: [WorkEntry: InHand] = [:]
+    var ready: Deque<WorkEntry> = []
+    var waiting = Heap<Due>()
+    /// Entries begun and being begun, ready, and waiting (or to be buried).
+    var busy = 0
+    var waits = 0
+    var lastTurn: UInt64 = 0
+    var wakeAt: Duration?
+    var isLeaving = false
+    var isDrainOver = false
+    var hasStoppedReading = false
+
+    package init(_ settings: Settings) { self.settings = settings }
+
+    /// All is done that leaving asks for.
+    package var isFinished: Bool { isLeaving && order.allSatisfy { partitions[$0]?.hasLeft == true } }
+    package var inHand: Int { entries.count }
+    package func holds(_ entry: WorkEntry) -> Bool { entries[entry] != nil }
+    package var running: Int { busy }
+    package var waitingCount: Int { waits }
+
+    package mutating func step(_ event: Event, now: Duration) -> [Action] {
+        var actions: [Action] = []
+        take(event, now, &actions)
+        order.forEach { plan($0, now, &actions) }
+        planBegins(now, &actions)
+        planLeaving(now, &actions)
+        planWake(now, &actions)
+        return actions
+    }
+
+    private mutating func take(_ event: Event, _ now: Duration, _ actions: inout [Action]) {
+        switch event {
+        case .partitions(let names): for name in names where partitions[name] == nil { add(name, now) }
+        case .read(let name, let ids):
+            partitions[name]?.isReading = false
+            arrived(name, ids, now)
+        case .readFailed(let name):
+            partitions[name]?.isReading = false
+            put(off: name, \.readAt, now, asksForLess: true)
+        case .claimed(let name, let ids, let next):
+            partitions[name]?.isClaiming = false
+            partitions[name]?.claimFrom = next
+            partitions[name]?.claimAt = next == .zero ? now + settings.claimAfter / 8 : now
+            arrived(name, ids, now)
+        case .claimFailed(let name):
+            partitions[name]?.isClaiming = false
+            put(off: name, \.claimAt, now, asksForLess: true)
+        case .begun(let name, let counts):
+            for (id, count) in counts { begun(WorkEntry(name, id), count, &actions) }
+        case .beginFailed(let name, let ids):
+            // First in turn again, with the same number: it may have been counted.
+            for id in ids.reversed() { beginsAgain(WorkEntry(name, id)) }
+            put(off: name, \.beginAt, now)
+        case .handled(let entry): finished(entry)
+        case .failed(let entry, let failure): failed(entry, failure, now, &actions)
+        case .buried(let entry):
+            waits -= entries[entry] == nil ? 0 : 1
+            done(entry)
+        case .buryFailed(let entry):
+            if entries[entry] != nil { waiting.insert(Due(at: now + .seconds(1), entry: entry)) }
+        case .acknowledged(let name, let ids):
+            partitions[name]?.isAcknowledging = false
+            for id in ids { entries[WorkEntry(name, id)] = nil }
+        case .acknowledgeFailed(let name, let ids):
+            partitions[name]?.isAcknowledging = false
+            put(off: name, \.acknowledgeAt, now)
+            // Past the drain it is tried no more: whoever claims it handles it again.
+            if isDrainOver {
+                for id in ids { entries[WorkEntry(name, id)] = nil }
+            } else {
+                partitions[name]?.done += ids
+            }
+        case .kept(let name, let lost):
+            partitions[name]?.isKeeping = false
+            partitions[name]?.failures = 0
+            for id in lost { self.lost(WorkEntry(name, id)) }
+        case .keepFailed(let name):
+            partitions[name]?.isKeeping = false
+            put(off: name, \.keepAt, now)
+        case .left(let name): partitions[name]?.hasLeft = true
+        case .leave: leave(&actions)
+        case .drainOver:
+            leave(&actions)
+            isDrainOver = true
+            actions.append(.cancelHandlers)
+        case .tick: if let wakeAt, wakeAt <= now { self.wakeAt = nil }
+        }
+    }
+
+    private mutating func add(_ name: String, _ now: Duration) {
+        guard !isLeaving else { return }
+        partitions[name] = Partition(
+            readAt: now, claimAt: now, keepAt: now + settings.claimAfter / 3, acknowledgeAt: now, beginAt: now)
+        order.append(name)
+    }
+
+    /// An order has failed: it is given again later, after failures in a row after a second.
+    private mutating func put(
+        off name: String, _ time: WritableKeyPath<Partition, Duration>, _ now: Duration, asksForLess: Bool = false
+    ) {
+        guard var partition = partitions[name] else { return }
+        partition[keyPath: time] = now + min(.milliseconds(50) * (1 << partition.failures), .seconds(1))
+        partition.failures = min(partition.failures + 1, 8)
+        if asksForLess { partition.limit = max(1, partition.limit / 2) }
+        partitions[name] = partition
+    }
+
+    private mutating func arrived(_ name: String, _ ids: [StreamID], _ now: Duration) {
+        guard var partition = partitions[name] else { return }
+        partition.failures = 0
+        partition.limit = min(256, partition.limit * 2)
+        partitions[name] = partition
+        // The group has them as this worker's; leaving gives them back.
+        guard !isLeaving else { return }
+        for id in ids {
+            let entry = WorkEntry(name, id)
+            // Known: its heartbeat came late, and it was claimed by this worker itself.
+            guard entries[entry] == nil else { continue }
+            entries[entry] = InHand()
+            ready.append(entry)
+        }
+    }
+}

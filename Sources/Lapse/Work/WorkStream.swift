@@ -1,0 +1,148 @@
+import ExpirationStream
+import NIOCore
+import RESP
+import RedisClient
+import Timing
+
+/// What a worker asks of the partitions, over the connections of its process.
+struct WorkStream: Sendable {
+    let group: String
+    /// This worker, as the group knows it.
+    let consumer: String
+    let claimAfter: Duration
+    let client: KeyedClient
+    /// Makes the turns of this process its own.
+    let nonce: String
+
+    /// How long a read waits for entries. The answer comes a little later at most, or the server is away.
+    static let block = Duration.seconds(2)
+    /// How long the attempts begun of a stream are kept on which nothing is begun any more.
+    private static let countsLast = Duration.seconds(7 * 86_400)
+
+    /// What a read or a claim has brought: nil for an entry that is no expiration.
+    typealias Found = [(id: StreamID, entry: StreamEntry?)]
+
+    private func keys(_ partition: String) throws(RedisError) -> [String] {
+        guard let keys = try? StreamKeys(partition) else {
+            throw RedisError(.noNode, node: nil, "\(partition) is no key of a stream")
+        }
+        return [partition, keys.beside(0, "attempts:\(group)")]
+    }
+
+    /// Makes the group where it is missing, from the beginning of the stream on: nothing in it has been handled by this group.
+    /// Returns whether it was missing.
+    func prepare(_ partition: String) async throws(RedisError) -> Bool {
+        do throws(RedisError) {
+            _ = try await client.send(
+                RESPCommand("XGROUP", "CREATE", partition, group, "0", "MKSTREAM"), key: partition)
+            return true
+        } catch {
+            guard case .reply(let reply) = error.kind, reply.code == "BUSYGROUP" else { throw error }
+            return false
+        }
+    }
+
+    /// - Parameter reader: over a connection that nothing else uses, for it is blocked meanwhile.
+    func read(_ partition: String, limit: Int, over reader: KeyedClient) async throws(RedisError) -> Found {
+        let command = RESPCommand(
+            "XREADGROUP", "GROUP", group, consumer, "COUNT", "\(limit)", "BLOCK", "\(Self.block.inMilliseconds)",
+            "STREAMS", partition, ">")
+        let reply = try await reader.send(command, key: partition, timeout: Self.block + .seconds(2), isPatient: false)
+        // One stream: [[key, entries]].
+        return found(reply.array?.first?.array?.last)
+    }
+
+    struct Claimed {
+        var found: Found
+        var next: StreamID
+        /// Deleted from the stream before they were handled.
+        var gone: Int
+    }
+
+    func claim(_ partition: String, from: StreamID, limit: Int) async throws(RedisError) -> Claimed {
+        let reply = try await client.run(
+            WorkScripts.claim, keys: try keys(partition),
+            arguments: words(group, consumer, "\(claimAfter.inMilliseconds)", "\(from)", "\(limit)"))
+        guard let parts = reply.array, parts.count == 3 else { throw implausible("XAUTOCLAIM", partition) }
+        return Claimed(
+            found: found(parts[1]), next: parts[0].string.flatMap { StreamID($0) } ?? .zero,
+            gone: Int(max(0, parts[2].int ?? 0)))
+    }
+
+    func begin(_ partition: String, _ begins: [WorkMachine.Begin]) async throws(RedisError) -> [StreamID: Int?] {
+        var arguments = words(group, consumer, "\(Self.countsLast.inMilliseconds)")
+        for begin in begins { arguments += words("\(begin.id)", "\(nonce)-\(begin.turn)") }
+        let reply = try await client.run(WorkScripts.begin, keys: try keys(partition), arguments: arguments)
+        guard let counts = reply.array, counts.count == begins.count else {
+            throw implausible("the script that counts attempts", partition)
+        }
+        var answer: [StreamID: Int?] = [:]
+        for (begin, count) in zip(begins, counts) {
+            let count = count.int ?? 0
+            answer.updateValue(count > 0 ? Int(min(count, Int64(Int32.max - 1))) : nil, forKey: begin.id)
+        }
+        return answer
+    }
+
+    func acknowledge(_ partition: String, _ ids: [StreamID]) async throws(RedisError) {
+        _ = try await client.run(
+            WorkScripts.acknowledge, keys: try keys(partition), arguments: words(group) + words(ids))
+    }
+
+    /// Returns those that are not this worker's any more.
+    func keep(_ partition: String, _ ids: [StreamID]) async throws(RedisError) -> [StreamID] {
+        let reply = try await client.run(
+            WorkScripts.keep, keys: try keys(partition), arguments: words(group, consumer) + words(ids))
+        return (reply.array ?? []).compactMap { $0.string.flatMap { StreamID($0) } }
+    }
+
+    func leave(_ partition: String) async throws(RedisError) {
+        _ = try await client.run(
+            WorkScripts.leave, keys: try keys(partition),
+            arguments: words(group, consumer, "\((claimAfter + .seconds(1)).inMilliseconds)"), timeout: .seconds(1))
+    }
+
+    /// The keys of the partitions. A stream without a layout has one.
+    func partitions(of stream: String) async throws(RedisError) -> [String] {
+        guard let own = try? StreamKeys(stream) else { return [stream] }
+        let reply = try await client.send(RESPCommand("HMGET", own.layout, "format", "partitions"), key: own.layout)
+        guard let facts = reply.array, facts.count == 2, !facts[0].isNull || !facts[1].isNull else {
+            return own.partitions
+        }
+        guard facts[0].int == 1 else {
+            throw RedisError(
+                .protocolViolation, node: nil,
+                "the layout in \(own.layout) has format '\(facts[0].string?.prefix(20) ?? "")': use the same version of lapse for both"
+            )
+        }
+        guard let count = facts[1].int, let keys = try? StreamKeys(stream, partitions: Int(clamping: count)) else {
+            throw RedisError(
+                .protocolViolation, node: nil,
+                "the layout in \(own.layout) names no number of partitions that can be true")
+        }
+        return keys.partitions
+    }
+
+    private func found(_ entries: RESPValue?) -> Found {
+        (entries?.array ?? []).compactMap { entry in
+            guard let parts = entry.array, parts.count == 2, let id = parts[0].string.flatMap({ StreamID($0) }) else {
+                return nil
+            }
+            return (id, StreamEntry(fields: parts[1]))
+        }
+    }
+
+    private func implausible(_ what: String, _ partition: String) -> RedisError {
+        RedisError(
+            .protocolViolation, node: client.node(for: partition),
+            "the answer to \(what) for \(partition) makes no sense")
+    }
+
+    private func words(_ words: String...) -> [[UInt8]] { words.map { Array($0.utf8) } }
+    private func words(_ ids: [StreamID]) -> [[UInt8]] { ids.map { Array("\($0)".utf8) } }
+}
+
+extension Duration {
+    /// Without the rest.
+    var inMilliseconds: Int64 { inNanoseconds / 1_000_000 }
+}

@@ -1,0 +1,31 @@
+/// What of a stream does not work, and what has been said of it: at once, and then once a minute. A pure value.
+struct WorkTroubles {
+    private var failing: Set<String> = []
+    private var said: [String: Duration] = [:]
+    private static let pause = Duration.seconds(60)
+    private static let limit = 64
+
+    /// - Parameters:
+    ///   - what: a command of a partition.
+    ///   - error: as it would be said.
+    /// - Returns: whether it is to be said now.
+    mutating func failed(_ what: String, _ error: String, now: Duration) -> Bool {
+        failing.insert(what)
+        if let last = said[error], now < last + Self.pause { return false }
+        if said.count >= Self.limit { said = said.filter { now < $0.value + Self.pause } }
+        // So many different ones in a minute tell no more.
+        guard said.count < Self.limit else { return false }
+        said[error] = now
+        return true
+    }
+
+    /// Returns whether nothing is in trouble any more, and something was.
+    mutating func succeeded(_ what: String) -> Bool {
+        guard failing.remove(what) != nil, failing.isEmpty else { return false }
+        said = [:]
+        return true
+    }
+
+    var isEmpty: Bool { failing.isEmpty }
+    var reasons: [String] { failing.sorted() }
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import Console
+import FoundationEssentials
+import Lapse
+import LapseHandlers
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// `lapse work`: one of any number of workers that handle from a stream.
+struct WorkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "work", abstract: "Handle expirations from a stream, beside any number of other workers.",
+        discussion: """
+            The workers of a --group share the entries of the --stream: each is handled at least once, in no order across workers. \
+            What a worker had that died is claimed by another after --claim-after. Attempts count as they begin, by all workers \
+            together. SIGTERM drains, gives back what is left and exits with 0; another signal more than a second later exits at \
+            once. Exit codes: 64 usage, 69 Redis not reached within --startup-timeout, 77 authentication or permission refused, 70 \
+            internal.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup(title: "Work") var working: GivenOptions<Working>
+    @OptionGroup(title: "Webhook") var webhook: GivenOptions<Webhook>
+    @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
+
+    func run() async throws {
+        let values = try await OptionValues(given: connection, working, webhook, logLines)
+        let logger = try values.bootstrapLogging()
+        let configuration = try WorkerConfiguration(values)
+        let handler = try HandlerChoice(
+            values, configuration.shared, environment: ProcessInfo.processInfo.environment, appends: false)
+        try await work(configuration, handler, logger, try values.logFormat())
+    }
+
+    private func work(
+        _ configuration: WorkerConfiguration, _ handler: HandlerChoice, _ logger: Logger, _ format: LogFormat
+    ) async throws {
+        let broken = BrokenOutput()
+        let handling = handler.handling(
+            .init(
+                replica: configuration.id, logger: logger,
+                log: logger.logLevel <= .info ? HandledLines(format) : nil,
+                putLog: { StandardStream.errors.write($0) }, onBroken: { broken.found($0) }))
+        let worker = ExpirationWorker(configuration: configuration, logger: logger, handling: handling)
+        broken.attach { worker.stop() }
+        let trap = SignalTrap { _ in worker.stop() }
+        logger.info("lapse starts", metadata: ["id": "\(configuration.id)", "version": "\(BuildVersion.text)"])
+        do {
+            try await worker.run()
+        } catch {
+            await handler.shutDown()
+            throw error
+        }
+        await handler.shutDown()
+        withExtendedLifetime(trap) {}
+        if let failure = broken.failure { throw failure }
+        logger.info("lapse has ended")
+    }
+}
+
+/// The output of a handler is gone: the process has nothing to live for.
+private final class BrokenOutput: Sendable {
+    private struct State {
+        var stop: (@Sendable () -> Void)?
+        var failure: Failure?
+    }
+
+    private let state = Mutex(State())
+
+    var failure: Failure? { state.withLock { $0.failure } }
+
+    func attach(_ stop: @escaping @Sendable () -> Void) {
+        let isLate = state.withLock { state in
+            state.stop = stop
+            return state.failure != nil
+        }
+        if isLate { stop() }
+    }
+
+    func found(_ error: LineOutput.Broken) {
+        let stop = state.withLock { state in
+            state.failure = state.failure ?? Failure(error)
+            return state.stop
+        }
+        stop?()
+    }
+}

@@ -1,0 +1,65 @@
+import Lapse
+import RedisClient
+
+/// A consumer group as Redis keeps it, and the counts beside it: what the worker's scripts do, in a few lines.
+struct ModelGroup {
+    struct Pending { var consumer: Int, since: Duration }
+    struct Count { var begun: Int, turn: String }
+
+    private(set) var streams: [String: [StreamID]] = [:]
+    private var delivered: [String: Int] = [:]
+    private(set) var pending: [WorkEntry: Pending] = [:]
+    private(set) var counts: [WorkEntry: Count] = [:]
+
+    mutating func add(_ partition: String, _ id: StreamID) { streams[partition, default: []].append(id) }
+
+    mutating func read(_ partition: String, _ limit: Int, by consumer: Int, now: Duration) -> [StreamID] {
+        let all = streams[partition, default: []]
+        let first = delivered[partition, default: 0]
+        let ids = Array(all[first..<min(all.count, first + limit)])
+        delivered[partition] = first + ids.count
+        for id in ids { pending[WorkEntry(partition, id)] = Pending(consumer: consumer, since: now) }
+        return ids
+    }
+
+    mutating func claim(
+        _ partition: String, _ from: StreamID, _ limit: Int, by consumer: Int, idle: Duration, now: Duration
+    ) -> (ids: [StreamID], next: StreamID) {
+        let candidates = pending.keys.filter { $0.partition == partition && $0.id >= from }.map(\.id).sorted()
+        var ids: [StreamID] = []
+        for id in candidates {
+            guard ids.count < limit else { return (ids, id) }
+            let entry = WorkEntry(partition, id)
+            guard let found = pending[entry], found.since + idle <= now else { continue }
+            pending[entry] = Pending(consumer: consumer, since: now)
+            ids.append(id)
+        }
+        return (ids, .zero)
+    }
+
+    mutating func begin(_ entry: WorkEntry, turn: String, by consumer: Int, now: Duration) -> Int? {
+        guard pending[entry]?.consumer == consumer else { return nil }
+        pending[entry]?.since = now
+        var count = counts[entry] ?? Count(begun: 0, turn: "")
+        if count.turn != turn { count = Count(begun: count.begun + 1, turn: turn) }
+        counts[entry] = count
+        return count.begun
+    }
+
+    mutating func acknowledge(_ entry: WorkEntry) {
+        pending[entry] = nil
+        counts[entry] = nil
+    }
+
+    mutating func keep(_ entry: WorkEntry, by consumer: Int, now: Duration) -> Bool {
+        guard pending[entry]?.consumer == consumer else { return false }
+        pending[entry]?.since = now
+        return true
+    }
+
+    mutating func leave(_ partition: String, consumer: Int, now: Duration) {
+        for (entry, found) in pending where entry.partition == partition && found.consumer == consumer {
+            pending[entry]?.since = now - .seconds(3600)
+        }
+    }
+}

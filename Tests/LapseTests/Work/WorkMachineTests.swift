@@ -1,0 +1,188 @@
+import Lapse
+import RedisClient
+import Testing
+
+/// A worker's decisions, step by step.
+@Suite struct WorkMachineTests {
+    private func machine(lanes: Int = 4, retries: Int = 1) -> WorkMachine {
+        WorkMachine(
+            .init(
+                lanes: lanes, retries: RetryPolicy(retries: retries, first: .milliseconds(100)),
+                claimAfter: .seconds(8)))
+    }
+
+    private func id(_ number: UInt64) -> StreamID { StreamID(milliseconds: number) }
+    private func entry(_ number: UInt64) -> WorkEntry { WorkEntry("s", id(number)) }
+
+    /// With one entry in the handler, its attempt being the n-th.
+    private func handling(_ machine: inout WorkMachine, attempt: Int = 1) -> [WorkMachine.Action] {
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.read("s", [id(1)]), now: .zero)
+        return machine.step(.begun("s", [id(1): attempt]), now: .zero)
+    }
+
+    @Test func whatIsReadIsBegunHandledAndAcknowledged() {
+        var machine = machine()
+        #expect(
+            machine.step(.partitions(["s"]), now: .zero)
+                == [.claim("s", from: .zero, limit: 5), .read("s", limit: 5)])
+        let read = machine.step(.read("s", [id(1), id(2)]), now: .zero)
+        #expect(read.contains(.begin("s", [.init(id: id(1), turn: 1), .init(id: id(2), turn: 2)])))
+        let begun = machine.step(.begun("s", [id(1): 1, id(2): nil]), now: .zero)
+        #expect(begun.contains(.handle(entry(1), attempt: 1)))
+        #expect(!machine.holds(entry(2)), "another worker has it")
+        #expect(machine.step(.handled(entry(1)), now: .zero).contains(.acknowledge("s", [id(1)])))
+        _ = machine.step(.acknowledged("s", [id(1)]), now: .zero)
+        #expect(machine.inHand == 0)
+    }
+
+    @Test func aLostAnswerIsAskedAgainUnderTheSameNumber() {
+        var machine = machine()
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.read("s", [id(1)]), now: .zero)
+        let failed = machine.step(.beginFailed("s", [id(1)]), now: .zero)
+        #expect(!failed.contains { if case .begin = $0 { true } else { false } }, "not at once")
+        let again = machine.step(.tick, now: .seconds(1))
+        #expect(again.contains(.begin("s", [.init(id: id(1), turn: 1)])))
+    }
+
+    @Test func attemptsBegunByAllWorkersCount() {
+        var machine = machine(retries: 1)
+        _ = handling(&machine, attempt: 2)
+        let failed = machine.step(.failed(entry(1), .init(text: "no")), now: .zero)
+        #expect(failed.contains(.bury(entry(1), attempts: 2, error: "no")))
+        #expect(machine.step(.buried(entry(1)), now: .zero).contains(.acknowledge("s", [id(1)])))
+    }
+
+    @Test func whatKillsItsWorkersIsBuriedUnhandled() {
+        var machine = machine(retries: 1)
+        let begun = handling(&machine, attempt: 3)
+        #expect(!begun.contains(.handle(entry(1), attempt: 3)))
+        #expect(
+            begun.contains {
+                if case .bury(entry(1), attempts: 2, let error) = $0 { error.contains("died") } else { false }
+            })
+    }
+
+    @Test func aFailureWaitsAndIsAnotherAttempt() {
+        var machine = machine(retries: 1)
+        _ = handling(&machine)
+        let failed = machine.step(.failed(entry(1), .init(text: "no", random: 0)), now: .zero)
+        #expect(failed.contains(.wake(at: .milliseconds(50))))
+        let due = machine.step(.tick, now: .milliseconds(50))
+        #expect(due.contains(.begin("s", [.init(id: id(1), turn: 2)])))
+        // Advice counts.
+        _ = machine.step(.begun("s", [id(1): 1]), now: .milliseconds(50))
+        _ = machine.step(
+            .failed(entry(1), .init(text: "later", advice: .notBefore(.seconds(2)))), now: .milliseconds(50))
+        #expect(!machine.step(.tick, now: .seconds(2)).contains { if case .begin = $0 { true } else { false } })
+        #expect(machine.step(.tick, now: .milliseconds(2050)).contains { if case .begin = $0 { true } else { false } })
+        _ = machine.step(.begun("s", [id(1): 1]), now: .seconds(3))
+        let pointless = machine.step(
+            .failed(entry(1), .init(text: "never", advice: .pointless)), now: .seconds(3))
+        #expect(pointless.contains(.bury(entry(1), attempts: 1, error: "never")))
+    }
+
+    @Test func whatIsInHandIsKept() {
+        var machine = machine()
+        _ = handling(&machine)
+        #expect(machine.step(.tick, now: .seconds(3)).contains(.keep("s", [id(1)])))
+        _ = machine.step(.kept("s", lost: [id(1)]), now: .seconds(3))
+        // Another worker has it: a failure here is not this worker's to repeat.
+        _ = machine.step(.failed(entry(1), .init(text: "no")), now: .seconds(3))
+        #expect(machine.inHand == 0)
+    }
+
+    @Test func aLetterThatCannotBeWrittenStaysInHand() {
+        var machine = machine(retries: 0)
+        _ = handling(&machine)
+        _ = machine.step(.failed(entry(1), .init(text: "no")), now: .zero)
+        #expect(
+            !machine.step(.buryFailed(entry(1)), now: .zero).contains { if case .bury = $0 { true } else { false } })
+        #expect(machine.step(.tick, now: .seconds(1)).contains(.bury(entry(1), attempts: 1, error: "no")))
+        #expect(machine.step(.tick, now: .seconds(3)).contains(.keep("s", [id(1)])))
+    }
+
+    @Test func leavingWaitsForHandlersAndGivesTheRestBack() {
+        var machine = machine(lanes: 1)
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.claimed("s", [], next: .zero), now: .zero)
+        _ = machine.step(.read("s", [id(1), id(2)]), now: .zero)
+        _ = machine.step(.begun("s", [id(1): 1]), now: .zero)
+        let leave = machine.step(.leave, now: .zero)
+        #expect(leave.contains(.stopReading) && !machine.holds(entry(2)))
+        #expect(!leave.contains(.leave("s")))
+        _ = machine.step(.readFailed("s"), now: .zero)
+        // What comes too late is not taken up.
+        #expect(machine.step(.handled(entry(1)), now: .zero).contains(.acknowledge("s", [id(1)])))
+        #expect(machine.step(.acknowledged("s", [id(1)]), now: .zero).contains(.leave("s")))
+        #expect(!machine.isFinished)
+        _ = machine.step(.left("s"), now: .zero)
+        #expect(machine.isFinished)
+    }
+
+    @Test func aHandlerThatDoesNotEndIsCancelled() {
+        var machine = machine()
+        _ = handling(&machine)
+        _ = machine.step(.claimed("s", [], next: .zero), now: .zero)
+        _ = machine.step(.leave, now: .zero)
+        _ = machine.step(.readFailed("s"), now: .zero)
+        #expect(machine.step(.drainOver, now: .seconds(1)).contains(.cancelHandlers))
+        // Neither a retry nor a letter: it was this worker's end, not its fault.
+        let cut = machine.step(.failed(entry(1), .init(text: "cancelled")), now: .seconds(1))
+        #expect(cut.contains(.leave("s")))
+    }
+
+    @Test func tooManyThatFailStopTheReading() {
+        var machine = machine(lanes: 1, retries: 5)
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        for number in 1...64 {
+            _ = machine.step(.read("s", [id(UInt64(number))]), now: .zero)
+            _ = machine.step(.begun("s", [id(UInt64(number)): 1]), now: .zero)
+            _ = machine.step(.failed(entry(UInt64(number)), .init(text: "no")), now: .zero)
+        }
+        #expect(machine.waitingCount == 64)
+        #expect(!machine.step(.read("s", []), now: .zero).contains { if case .read = $0 { true } else { false } })
+    }
+
+    /// Random deaths, departures and lost messages: all is handled, nothing healthy is buried, no two attempts at an
+    /// entry have one number, and nothing is left behind.
+    @Test(arguments: 1...24) func eachEntryIsHandledWhateverHappens(seed: Int) {
+        let poison = WorkEntry("a", StreamID(milliseconds: 7))
+        var model = ModelWorkers(seed: UInt64(seed), lanes: 3, losses: seed % 3 == 0 ? 0 : 8) { $0 == poison }
+        var all: [WorkEntry] = []
+        for _ in 0..<3 { model.start(["a"]) }
+        var deaths = 0
+        for round in 0..<40 {
+            for name in round < 10 ? ["a"] : ["a", "b", "c"] {
+                for _ in 0..<model.draw(4) {
+                    let entry = WorkEntry(name, StreamID(milliseconds: UInt64(all.count + 1)))
+                    all.append(entry)
+                    model.add(entry)
+                }
+            }
+            if round == 10 { model.spread(["a", "b", "c"]) }
+            model.run(until: .milliseconds(100) * (round + 1))
+            if deaths < 5, model.draw(6) == 0 {
+                deaths += 1
+                let alive = model.alive
+                let victim = alive[model.draw(alive.count)]
+                if model.draw(3) == 0 { model.leave(victim) } else { model.kill(victim) }
+                model.start(round < 10 ? ["a"] : ["a", "b", "c"])
+            }
+        }
+        model.run(until: .seconds(15))
+        let healthy = all.filter { $0 != poison }
+        #expect(healthy.allSatisfy { model.handled[$0] != nil }, "not handled")
+        #expect(model.buried.keys.allSatisfy { $0 == poison }, "healthy and buried: \(model.buried)")
+        #expect(!all.contains(poison) || model.buried[poison] != nil)
+        #expect(model.handled[poison] == nil)
+        #expect(model.group.pending.isEmpty && model.group.counts.isEmpty)
+        #expect(!model.areLeaving, "a worker that was asked to leave is still there")
+        #expect(model.mostBusy <= 3)
+        for (entry, attempts) in model.attempts {
+            #expect(Set(attempts).count == attempts.count, "\(entry): \(attempts)")
+            #expect(attempts.allSatisfy { $0 <= ModelWorkers.retries + 1 })
+        }
+    }
+}
