@@ -288,8 +288,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "CartExample", "Chaos", "ExpirationStream", "LedgerExample", "LapseCommand", "LapseDoctor",
-                "RedisClient",
-                "RESP", "ThrowawayRedis",
+                "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis",
             ],
             swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),

@@ -29,7 +29,9 @@ struct AdminResponder: HTTPResponder {
             return Self.text(.serviceUnavailable, reason + "\n")
         case "/readyz":
             let reasons = source.readiness()
-            guard !reasons.isEmpty else { return Self.text(.ok, "ok\n") }
+            guard !reasons.isEmpty else {
+                return Self.text(.ok, (["ok"] + source.notices()).map { $0 + "\n" }.joined())
+            }
             return Self.text(.serviceUnavailable, reasons.map { $0 + "\n" }.joined())
         case "/status":
             return Self.response(.ok, "application/json", ByteBuffer(bytes: source.statusJSON()))

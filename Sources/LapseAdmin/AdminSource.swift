@@ -7,6 +7,9 @@ package protocol AdminSource: Sendable {
     /// Empty when ready, else the reasons, one a line: `127.0.0.1:30002: not subscribed`.
     func readiness() -> [String]
 
+    /// What an operator has asked for, one a line; no reason against readiness.
+    func notices() -> [String]
+
     /// The state as a JSON object.
     func statusJSON() -> [UInt8]
 

@@ -11,6 +11,8 @@ package struct ProcessorAdminSource: AdminSource {
 
     package func readiness() -> [String] { processor.readiness() }
 
+    package func notices() -> [String] { processor.notices() }
+
     package func statusJSON() -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

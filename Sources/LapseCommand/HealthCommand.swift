@@ -66,7 +66,7 @@ private struct HealthProbe {
             throw Failure(.unreachable, "the admin port \(place) does not answer \(path): \(error)")
         }
         switch status {
-        case .ok where text == "ok\n": return
+        case .ok where text.hasPrefix("ok\n"): return
         case .serviceUnavailable:
             let reasons = text.split(separator: "\n").joined(separator: "; ")
             throw Failure(.negative, "\(path == "/livez" ? "not live" : "not ready"): \(reasons)")

@@ -104,6 +104,11 @@ public final class Elector: Sendable {
         outbox.yield(.event(.resign))
     }
 
+    /// For this time another replica is to win, once the lease is free; zero: not any more.
+    package func yield(for time: Duration) {
+        outbox.yield(.event(.yield(time)))
+    }
+
     /// Says that the lease may have become free or may have been lost: look now.
     public func wakeUp() {
         outbox.yield(.event(.wakeUp))

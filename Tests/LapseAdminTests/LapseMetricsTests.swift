@@ -16,7 +16,7 @@ import Testing
         "lapse_in_flight": "gauge",
         "lapse_log_entries{node}": "gauge", "lapse_log_bytes{node}": "gauge", "lapse_backlog{node}": "gauge",
         "lapse_handler_seconds": "histogram",
-        "lapse_ready": "gauge", "lapse_build_info{version,commit}": "gauge",
+        "lapse_ready": "gauge", "lapse_paused": "gauge", "lapse_build_info{version,commit}": "gauge",
         "lapse_lag_seconds": "histogram", "lapse_nudges_total{node}": "counter",
         // What `--punctual track` keeps.
         "lapse_deadlines_kept{node}": "gauge", "lapse_deadlines_uncovered{node}": "gauge",

@@ -10,11 +10,13 @@ import ServiceLifecycle
 struct StubSource: AdminSource {
     var dead: String?
     var unready: [String] = []
+    var notes: [String] = []
     var status = #"{"role":"leader"}"#
     var refresh: @Sendable () -> Void = {}
 
     func liveness() -> String? { dead }
     func readiness() -> [String] { unready }
+    func notices() -> [String] { notes }
     func statusJSON() -> [UInt8] { Array(status.utf8) }
     func refreshGauges() { refresh() }
 }

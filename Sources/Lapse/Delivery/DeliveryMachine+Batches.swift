@@ -3,7 +3,7 @@ extension DeliveryMachine {
     /// The next batch of a node of which none is on its way; nil when there is none, or when the term is over. It is on its way until
     /// ``isBack(_:)``.
     package mutating func takeBatch(upTo limit: Int = NodeBatch.limit) -> NodeBatch? {
-        while phase == .running, let turn = nextTurn() {
+        while phase == .running, !isPaused, let turn = nextTurn() {
             let (list, isAlone) = turns.take(turn, limit)
             let free = isAlone ? list : free(list)
             guard !free.isEmpty else {
@@ -17,7 +17,7 @@ extension DeliveryMachine {
     }
 
     /// Whether a batch may be taken.
-    mutating func hasBatch() -> Bool { nextTurn() != nil }
+    mutating func hasBatch() -> Bool { !isPaused && nextTurn() != nil }
 
     /// The handler has ended: the next batch of the node may go.
     package mutating func isBack(_ batch: NodeBatch) { turns.isBack(batch.turn) }

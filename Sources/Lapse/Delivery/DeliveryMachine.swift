@@ -40,6 +40,8 @@ package struct DeliveryMachine {
     private let bounds: WaitingRoom.Bounds
 
     package private(set) var phase = Phase.idle
+    /// Nothing is handed out, in this term or a later one: an operator has stopped it for a while.
+    package internal(set) var isPaused = false
     var token: UInt64 = 0
     var progressAtBegin: [String: Progress] = [:]
     /// Milliseconds since 1970.
@@ -217,7 +219,7 @@ package struct DeliveryMachine {
 
     /// The next expirations for lanes, in order, at most this many; none when there are none, or when the term is over.
     package mutating func take(_ limit: Int) -> DeliveryList {
-        guard phase == .running else { return DeliveryList() }
+        guard phase == .running, !isPaused else { return DeliveryList() }
         // Also when just enough are ready: whether there is more for others must be known.
         if freshCount <= limit { fill(limit > 1 ? Self.stretch : Batch.limit) }
         let list = takeReady(limit)
@@ -231,6 +233,7 @@ package struct DeliveryMachine {
 
     /// Whether anything may be handed out; looks into the logs if nothing is ready.
     mutating func hasReady() -> Bool {
+        guard !isPaused else { return false }
         if readyCount == 0 { fill(Batch.limit) }
         return readyCount > 0
     }

@@ -87,7 +87,7 @@ extension Dispatcher {
         _ = state.machine.hasReady()
         // What is counted now may let one go that waited for its key.
         noteAwaited(&state)
-        return state.machine.readyCount > 0
+        return !state.machine.isPaused && state.machine.readyCount > 0
     }
 
     /// From the moment a delivery waits for its key, the lane that finishes one looks. What was finished before is looked at here.

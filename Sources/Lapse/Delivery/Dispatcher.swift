@@ -47,11 +47,21 @@ package final class Dispatcher: Sendable {
             if finished != 0 { machine.finish(finished, of: batch.deliveries) }
         }
 
+        mutating func pause() {
+            machine.isPaused = true
+            var batches: [Batch] = []
+            schedule.forEachBatch { batches.append($0) }
+            for batch in batches {
+                machine.giveBack(batch.close())
+                count(batch)
+            }
+        }
+
         mutating func countAll() { schedule.forEachBatch { count($0) } }
 
         /// A lane that sleeps, if there is anything to begin.
         mutating func helper() -> Waiter? {
-            machine.readyCount > 0 || schedule.hasMore ? schedule.wakeOne() : nil
+            !machine.isPaused && (machine.readyCount > 0 || schedule.hasMore) ? schedule.wakeOne() : nil
         }
 
         mutating func drainedWaiter() -> Waiter? {
@@ -143,6 +153,20 @@ package final class Dispatcher: Sendable {
         }
         for sleeper in sleepers { sleeper.resume() }
     }
+
+    /// Nothing is handed out until ``goOn()``, whatever term it is; handlers under way finish. What was handed out and not begun waits
+    /// again.
+    package func pause() {
+        let drained = state.withLock { state in
+            state.pause()
+            noteIdle(state)
+            return state.drainedWaiter()
+        }
+        drained?.resume()
+    }
+
+    /// The end of a pause.
+    package func goOn() { update { $0.isPaused = false } }
 
     /// Waits until everything handed out has come back. After ``stopHandingOut()``.
     package func drained() async {

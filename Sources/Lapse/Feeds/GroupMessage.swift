@@ -13,6 +13,8 @@ enum GroupMessage: Sendable, Equatable {
     case checked(nonce: String, replica: String)
     /// A process was found not to announce expirations, and is about to be set to. By run ID.
     case silenced(String)
+    /// An operator has left a wish in the registers: they are to be read now. It says no more, so a forged one moves nothing.
+    case wish
     /// Of another build: `progress:v2`.
     case unknown(String)
 
@@ -20,16 +22,21 @@ enum GroupMessage: Sendable, Equatable {
     private static let check = Array("check:v".utf8)
     private static let checked = Array("checked:v".utf8)
     private static let silenced = Array("silenced:v".utf8)
+    private static let wishes = Array("wish:v".utf8)
 
     init?(_ payload: RawSpan) {
-        let isOurs = [Self.progress, Self.check, Self.checked, Self.silenced].contains { payload.starts(with: $0) }
+        let isOurs = [Self.progress, Self.check, Self.checked, Self.silenced, Self.wishes].contains {
+            payload.starts(with: $0)
+        }
         guard isOurs, payload.byteCount <= SharedProgress.limitBytes else { return nil }
         self.init(payload.text)
     }
 
     init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, ["progress", "check", "checked", "silenced"].contains(parts[0]) else { return nil }
+        guard parts.count == 3, ["progress", "check", "checked", "silenced", "wish"].contains(parts[0]) else {
+            return nil
+        }
         switch (parts[0], parts[1]) {
         case ("progress", "v1"): self = .progress(text)
         case ("check", "v1"):
@@ -40,6 +47,7 @@ enum GroupMessage: Sendable, Equatable {
             guard words.count == 2 else { return nil }
             self = .checked(nonce: String(words[0]), replica: String(words[1]))
         case ("silenced", "v1"): self = .silenced(String(parts[2]))
+        case ("wish", "v1"): self = .wish
         default: self = .unknown("\(parts[0]):\(parts[1].prefix(8))")
         }
     }
@@ -50,6 +58,7 @@ enum GroupMessage: Sendable, Equatable {
         case .check(let question): "check:v1:\(question.nonce):\(question.runID):\(question.asker)"
         case .checked(let nonce, let replica): "checked:v1:\(nonce):\(replica)"
         case .silenced(let runID): "silenced:v1:\(runID)"
+        case .wish: "wish:v1:"
         case .unknown(let text): text
         }
     }

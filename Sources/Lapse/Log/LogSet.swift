@@ -63,6 +63,12 @@ package final class LogSet: Sendable {
         }
     }
 
+    /// A log, or all of them together, is at three quarters of its bound: more would soon push out what waits.
+    package var isNearlyFull: Bool {
+        let isFull = all.contains { $0.counts.bytes > limitBytes / 4 * 3 }
+        return isFull || budget.held > budget.limit / 4 * 3
+    }
+
     /// In the order in which their nodes were met.
     package var all: [NodeLog] { shelf.withLock { $0.all } }
 

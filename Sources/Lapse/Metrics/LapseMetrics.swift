@@ -70,6 +70,7 @@ package struct LapseMetrics: Sendable {
 
     // The service
     let ready = MetricDeclaration.gauge("lapse_ready", "1 while /readyz answers 200, else 0.")
+    let paused = MetricDeclaration.gauge("lapse_paused", "1 while an operator's pause holds here, else 0.")
     let buildInfo = MetricDeclaration.gauge(
         "lapse_build_info", byAll: ["version", "commit"], "1, by the build that runs.")
     // Punctuality

@@ -55,6 +55,7 @@ final class ProcessorMetrics: Sendable {
     private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
     private let domains = LapseMetrics.declared.failureDomains.gauge()
     private let ready = LapseMetrics.declared.ready.gauge()
+    private let paused = LapseMetrics.declared.paused.gauge()
     private let build = LapseMetrics.declared.buildInfo.gauge(BuildVersion.text, BuildVersion.commit)
     private let running = LapseMetrics.declared.inFlight.gauge()
 
@@ -138,6 +139,7 @@ final class ProcessorMetrics: Sendable {
     /// Brings the gauges up to date.
     func refresh(_ status: ProcessorStatus, _ elector: ElectorState?, isReady: Bool) {
         ready.record(isReady ? 1 : 0)
+        paused.record(status.pause == nil ? 0 : 1)
         for node in status.nodes {
             guard let address = NodeAddress(node.address) else { continue }
             series(address) { series in

@@ -147,6 +147,9 @@ public final class ExpirationProcessor: Service {
     /// `127.0.0.1:30002: not subscribed`. For a readiness probe; waits for nothing.
     public func readiness() -> [String] { running.withLock { $0 }?.readiness() ?? ["Redis has not been reached yet"] }
 
+    /// What an operator has asked for, one a line, such as a pause: it stands behind `ok` in `/readyz`.
+    package func notices() -> [String] { running.withLock { $0 }?.notices() ?? [] }
+
     /// Brings the gauges up to date.
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
 }

@@ -23,6 +23,8 @@ struct Leadership: Sendable {
     let resign: @Sendable () -> Void
     /// Whether no peer has anything that is missing here.
     let isWhole: @Sendable () -> Bool
+    /// Carries out what operators want: a pause holds on through terms.
+    let steer: @Sendable () async -> Void
     /// Makes sure of the numbers that the next leader will go by.
     let checkNumbers: @Sendable () async -> Void
     /// Whether a node has been away for so long that its progress is needed no more.
@@ -44,6 +46,7 @@ struct Leadership: Sendable {
             if term.lease.isValid { await ownLocks.termEnds(term.token) }
             return
         }
+        await steer()
         // Peers may have found out about a reset or forged messages just now.
         logs.adopt(bases: keeper.bases)
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())

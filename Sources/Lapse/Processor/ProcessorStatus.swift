@@ -55,6 +55,14 @@ public struct ProcessorStatus: Sendable {
         public var account: NodeAccount?
     }
 
+    /// Nothing is handed out, since an operator asked for it: `lapse pause`.
+    public struct Pause: Sendable, Hashable {
+        /// Who asked, in the asker's own words.
+        public var author: String
+        /// What is left of it at most.
+        public var remaining: Duration
+    }
+
     /// The election.
     public var name: String
     /// This replica.
@@ -77,12 +85,14 @@ public struct ProcessorStatus: Sendable {
     public var inFlight: Int
     /// Every node of the topology, replicas too.
     public var nodes: [Node]
+    /// The pause under way; nil while expirations are handed out.
+    public var pause: Pause?
 }
 
 extension ProcessorStatus: Encodable {
     private enum CodingKeys: String, CodingKey {
         case formatVersion, name, id, role, isLeader, term, token, leader, leaseRemainingSeconds, registers, inFlight,
-            nodes
+            nodes, pause
     }
 
     /// Encodes the keys that the manual lists.
@@ -100,6 +110,18 @@ extension ProcessorStatus: Encodable {
         try container.encode(registers, forKey: .registers)
         try container.encode(inFlight, forKey: .inFlight)
         try container.encode(nodes, forKey: .nodes)
+        try container.encode(pause, forKey: .pause)
+    }
+}
+
+extension ProcessorStatus.Pause: Encodable {
+    private enum CodingKeys: String, CodingKey { case author, remainingSeconds }
+
+    /// Encodes the keys that the manual lists.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(author, forKey: .author)
+        try container.encode(remaining / .seconds(1), forKey: .remainingSeconds)
     }
 }
 

@@ -106,6 +106,10 @@ extension RunningProcessor {
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
             reconciler: reconciler, punctuality: punctuality, ownLocks: ownLocks, resign: { elector.resign() },
             isWhole: { completion.isWhole },
+            steer: { [weak self] in
+                guard let self, let parts = self.parts.withLock({ $0 }) else { return }
+                await self.steer(parts)
+            },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) },
             isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger,
@@ -166,6 +170,7 @@ extension RunningProcessor {
         case .check(let question): numbers.hear(question)
         case .checked(let nonce, let replica): numbers.hear(answerTo: nonce, from: replica)
         case .silenced(let runID): logs[runID]?.wasSilenced()
+        case .wish: steering.lookSoon()
         case .unknown(let what):
             guard unknownTold.withLock({ $0.count < 16 && $0.insert(what).inserted }) else { return }
             logger.notice("message of another version passed over", metadata: ["message": "\(what)"])

@@ -1,6 +1,7 @@
 import LeaderElection
 import RedisClient
 import Synchronization
+import Timing
 
 /// How a processor stands: for the admin port and the metrics.
 extension RunningProcessor {
@@ -37,7 +38,19 @@ extension RunningProcessor {
             term: state.term, token: state.token.rawValue, leader: state.isLeader ? configuration.id : state.leader,
             leaseRemaining: state.leaseRemaining,
             registers: state.registers.reduce(into: ProcessorStatus.RegisterCounts()) { $0.count($1.state) },
-            inFlight: parts.dispatcher.inFlight, nodes: nodes)
+            inFlight: parts.dispatcher.inFlight, nodes: nodes, pause: pause)
+    }
+
+    private var pause: ProcessorStatus.Pause? {
+        steering.pause.map { pause in
+            .init(author: pause.author, remaining: max(pause.until - SystemClock.read().monotonic, .zero))
+        }
+    }
+
+    /// What an operator has asked for, and a probe is to show: no reason against readiness.
+    func notices() -> [String] {
+        guard let pause else { return [] }
+        return ["paused by \(pause.author) for another \(Int((pause.remaining / .seconds(1)).rounded(.up))) s"]
     }
 
     func liveness() -> String? {

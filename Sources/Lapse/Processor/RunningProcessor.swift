@@ -60,6 +60,7 @@ final class RunningProcessor: Sendable {
     /// Messages of other builds that were told, once each.
     let unknownTold = Mutex<Set<String>>([])
     let troubles = Mutex(GroupTroubles())
+    let steering: Steering
 
     init(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, _ threads: ProcessorThreads,
@@ -82,6 +83,7 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
+        steering = Steering(longestPause: configuration.logAge, on: threads.control.any())
         logs = LogSet(
             limitBytes: configuration.logBytes, limitAge: configuration.logAge,
             totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
@@ -142,6 +144,7 @@ final class RunningProcessor: Sendable {
         if let refusal = await parts.stream?.refusal() { throw refusal }
         // The leader's progress carries what a feed needs to number a node after a counter reset.
         _ = await parts.keeper.read()
+        await steer(parts)
         let news = parts.elector.leadership
         let failure = await withTaskGroup(of: LapseError?.self) { group in
             group.addTask {
@@ -179,6 +182,11 @@ final class RunningProcessor: Sendable {
             // While this replica leads it looks after the stream; it ends with the run.
             group.addTask {
                 await parts.stream?.run(); return nil
+            }
+            // A wish that was just made need not wait for the next second.
+            group.addTask {
+                await self.steering.whenAsked { await self.lookAtWishes(parts) }
+                return nil
             }
             group.addTask {
                 await self.announce(news); return nil
@@ -218,6 +226,7 @@ final class RunningProcessor: Sendable {
                 logs.adopt(bases: parts.keeper.bases)
                 if !parts.elector.state.isLeader { follow(reading) }
             }
+            await steer(parts)
             tellTroubles(parts)
             let peers = parts.keeper.peers
             parts.dispatcher.update { $0.note(peers: peers) }

@@ -42,13 +42,17 @@ extension ProgressKeeper {
 
 extension ProgressKeeper.State {
     /// What registers say besides the cursors.
-    mutating func take(_ words: [RegisterWord], _ refusal: ProgressTrouble?) {
+    mutating func take(_ words: [RegisterWord], of registers: Int, _ refusal: ProgressTrouble?) {
         troubles.presence = refusal
         guard !words.isEmpty else { return }
         // One register may have forgotten whom it saw; one that refuses to write cannot tell who is there.
         let seen = Set(words.flatMap(\.members))
         members = refusal == nil ? seen : members.union(seen)
         leaving = Set(words.flatMap(\.leaving))
+        for kind in Wish.Kind.allCases {
+            wishes[kind] = WishVote.outcome(words.map { $0.wishes[kind] }, of: registers, before: wishes[kind])
+        }
+        latestToken = max(latestToken, words.map(\.fence).max() ?? 0)
         for word in words {
             if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
             bases.merge(word.bases, uniquingKeysWith: max)

@@ -35,6 +35,9 @@ package final class ProgressKeeper: Sendable {
         var troubles = ProgressTroubles()
         var complained: Set<String> = []
         var complaints: [String] = []
+        var wishes: [Wish.Kind: StandingWish] = [:]
+        /// Of this store, on any register that was read.
+        var latestToken: UInt64 = 0
     }
 
     let places: [Place]
@@ -43,9 +46,9 @@ package final class ProgressKeeper: Sendable {
     package let store: String
     /// The fields that hold the largest token seen, and the number of its last write. Tokens of different stores are not comparable,
     /// each has its own.
-    private let tokenField: String
+    let tokenField: String
     private let writeField: String
-    private let timeout: Duration
+    let timeout: Duration
     let state = Mutex(State())
 
     /// - Parameters:
@@ -284,7 +287,7 @@ package final class ProgressKeeper: Sendable {
         let reading = ProgressReading(words, of: places.count)
         state.withLock { state in
             state.troubles.reading = reading == nil ? Self.trouble(replies) : nil
-            state.take(words, refusal)
+            state.take(words, of: places.count, refusal)
             // A minority's word still serves to trim: it was written by some leader.
             if !words.isEmpty { state.known = Progress.newest([state.known] + words.map(\.entries)) }
             if let epoch = reading?.origin?.epoch { state.epoch = max(state.epoch, epoch) }

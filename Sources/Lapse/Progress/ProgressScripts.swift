@@ -94,6 +94,30 @@ enum ProgressScripts {
             return 1
             """)
 
+    /// ARGV: a field, and the nonce of the wish in it. Answers 1 when it was there.
+    static let removeWish = Script(
+        """
+        local text = redis.call('HGET', KEYS[1], ARGV[1])
+        if not text or string.match(text, '^v1 (%x+) ') ~= ARGV[2] then return 0 end
+        return redis.call('HDEL', KEYS[1], ARGV[1])
+        """)
+
+    /// ARGV: a field, a nonce, how many seconds it stands, token, target, author: see ``Wish/text``.
+    static let wish = Script(
+        """
+        local now = tonumber(redis.call('TIME')[1])
+        local times = string.format('%d %d', now, now + tonumber(ARGV[3]))
+        return redis.call('HSET', KEYS[1], ARGV[1],
+            table.concat({'v1', ARGV[2], times, ARGV[4], ARGV[5], ARGV[6]}, ' '))
+        """)
+
+    /// KEYS: progress, members. What an onlooker reads, who is no replica.
+    static let look = Script(
+        """
+        return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'),
+            tonumber(redis.call('TIME')[1])}
+        """)
+
     /// ARGV: this replica's field. One that was killed before it had left leaves its field behind: the next one that leaves drops it.
     static let sayThatItLeaves = Script(
         """

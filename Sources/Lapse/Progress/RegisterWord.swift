@@ -17,6 +17,10 @@ package struct RegisterWord: Sendable {
     /// How many terms have begun since one had dealt with all that it found.
     package var unclosed: UInt64 = 0
     package var suspects: Suspects?
+    /// What operators want, as far as it stands now.
+    package var wishes: [Wish.Kind: StandingWish] = [:]
+    /// What the leader last said to a wish.
+    package var answer: SteeringAnswer?
     /// What could not be written in passing: this replica's presence, or the fence. Redis' own words.
     package var refusal: String?
     /// Fields that this build cannot read, and why; they count as absent.
@@ -68,6 +72,11 @@ package struct RegisterWord: Sendable {
         } else if field == Suspects.field {
             suspects = Suspects(text: text)
             if suspects == nil { complain(field, text) }
+        } else if field == SteeringAnswer.field {
+            answer = SteeringAnswer(written: text)
+        } else if let kind = Wish.Kind(field: field) {
+            guard let wish = Wish(kind, text: text) else { return complain(field, text) }
+            wishes[kind] = StandingWish(wish, now: now)
         } else if field.hasPrefix(Self.leavingPrefix) {
             guard leaving.count < Self.memberLimit, field.utf8.count <= 255 + Self.leavingPrefix.utf8.count,
                 text.hasPrefix("v1 "),

@@ -150,6 +150,7 @@ struct GroupObserver: Sendable {
             leaseRemainingSeconds: left.map { $0 / .seconds(1) },
             registers: words.map(\.register), unreadRegisters: journal.unread,
             replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
-            nodes: counters.map { $0.entry(journal) })
+            nodes: counters.map { $0.entry(journal) },
+            pause: journal.pause.map { .init(by: $0.wish.author, secondsLeft: Int($0.left / .seconds(1))) })
     }
 }

@@ -12,6 +12,10 @@ struct GroupRecord: Sendable {
     var accounts: [String: PublishedAccount] = [:]
     /// Seconds since each was seen, by id.
     var replicas: [String: Int] = [:]
+    /// One for each register that told.
+    private var pauses: [StandingWish?] = []
+    /// The pause that stands.
+    private(set) var pause: StandingWish?
     /// How many registers did not tell.
     var unread = 0
 
@@ -29,8 +33,10 @@ struct GroupRecord: Sendable {
                 all.progress = Progress.newest([all.progress, one.progress])
                 all.accounts.merge(one.accounts) { $1.isNewer(than: $0) ? $1 : $0 }
                 all.unread += one.unread
+                all.pauses += one.pauses
                 all.replicas.merge(one.replicas, uniquingKeysWith: min)
             }
+            all.pause = WishVote.outcome(all.pauses, of: places.count, before: nil)
             return all
         }
     }
@@ -44,10 +50,15 @@ struct GroupRecord: Sendable {
 
     private init(_ reply: [RESPValue]) {
         guard reply.count == 3, let now = PlausibleCount.read(reply[0]) else { return }
+        var pause: StandingWish?
         for (field, text) in Self.pairs(reply[1]) {
+            if field == Wish.Kind.pause.field {
+                pause = Wish(.pause, text: text).flatMap { StandingWish($0, now: now) }
+            }
             if let entry = Progress(field: field, text: text) { progress[entry.runID] = entry }
             if let entry = PublishedAccount(field: field, text: text) { accounts[entry.runID] = entry }
         }
+        pauses = [pause]
         for (id, seconds) in Self.pairs(reply[2]) {
             // No replica may have been there to remove those that are gone.
             guard let seen = PlausibleCount.read(seconds), seen + 30 >= now else { continue }

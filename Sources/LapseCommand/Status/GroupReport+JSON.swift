@@ -6,7 +6,7 @@ extension GroupReport: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case formatVersion, name, topology, state, leader, since, sinceSeconds, term, token, leaseRemainingSeconds
-        case registers, unreadRegisters, replicas, nodes
+        case registers, unreadRegisters, replicas, nodes, pause
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -25,6 +25,7 @@ extension GroupReport: Encodable {
         try container.encode(unreadRegisters, forKey: .unreadRegisters)
         try container.encode(replicas, forKey: .replicas)
         try container.encode(nodes, forKey: .nodes)
+        try container.encode(pause, forKey: .pause)
     }
 }
 

@@ -46,6 +46,12 @@ struct GroupReport: Sendable {
         case refused
     }
 
+    /// Nothing is handed out, since an operator asked for it.
+    struct Pause: Sendable, Encodable {
+        var by: String
+        var secondsLeft: Int
+    }
+
     var name: String
     var topology: String
     var state: State
@@ -62,6 +68,8 @@ struct GroupReport: Sendable {
     var unreadRegisters: Int
     var replicas: [Replica]
     var nodes: [Node]
+    /// As wished; the replicas end it when their logs must.
+    var pause: Pause?
 }
 
 extension GroupReport {
@@ -80,6 +88,9 @@ extension GroupReport {
             lines.append("leader    unknown: \(unread) of \(registers.count) registers cannot be read")
         } else {
             lines.append("leader    none\(term > 0 ? " (the last term was \(term), token \(token))" : "")")
+        }
+        if let pause {
+            lines.append("paused    by \(Printable.text(pause.by)), for \(pause.secondsLeft) s at most (lapse resume)")
         }
         for register in registers {
             if let error = register.error { lines.append("register  \(register.key): \(error)") }

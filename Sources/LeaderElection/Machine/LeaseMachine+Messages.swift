@@ -15,6 +15,8 @@ extension LeaseMachine {
         case stop
         /// Give up this term gracefully, and let others win.
         case resign
+        /// For this time another replica is to win, once the lease is free; zero: not any more.
+        case yield(Duration)
         /// End at once: cancel the body, await it, release if that is still allowed.
         case cancel
     }

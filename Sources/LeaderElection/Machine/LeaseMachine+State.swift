@@ -24,6 +24,8 @@ extension LeaseMachine {
         var until: Duration?
         /// A wake-up may bring the campaign forward to here.
         var notBefore: Duration
+        /// The lease is free, and the replica that is to win has had its time.
+        var hasGivenHeadStart = false
     }
 
     /// One attempt to lead.

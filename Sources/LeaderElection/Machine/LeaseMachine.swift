@@ -68,6 +68,8 @@ package struct LeaseMachine: Sendable {
     var wokenWhileVoting = false
     /// The last claim that ran out by itself: it is left to do so, nothing is sent for it any more.
     var lapsed: String?
+    /// Until then another replica is to win: see `yield(for:_:)`.
+    var yieldsUntil: Duration?
     /// Votes lost in a row without anyone having won, and bodies failed in a row.
     var contention = 0
     var failures = 0
@@ -101,6 +103,7 @@ package struct LeaseMachine: Sendable {
         case .bodyReturned(let outcome): bodyReturned(outcome, now)
         case .stop: stop(now)
         case .resign: resign(now)
+        case .yield(let time): yield(for: time, now)
         case .cancel: cancel(now)
         }
         let next = nextWake
@@ -116,7 +119,7 @@ package struct LeaseMachine: Sendable {
     private mutating func tick(_ now: ClockReading) {
         switch state {
         case .idle(let wait):
-            if let until = wait.until, until <= now.monotonic { campaign(now) }
+            if let until = wait.until, until <= now.monotonic { campaignUnlessYielding(wait, now) }
         case .campaigning(let ballot):
             if ballot.round.timeout <= now.monotonic { concludeVote(ballot, now) }
         case .confirming(let ballot):
@@ -155,9 +158,10 @@ package struct LeaseMachine: Sendable {
         switch state {
         case .idle(let wait):
             guard let until = wait.until else { return }
-            let earliest = max(wait.notBefore, now.monotonic)
+            let headStart = isYielding(now)
+            let earliest = max(wait.notBefore, now.monotonic + (headStart ? timing.resignPause : .zero))
             if earliest < until {
-                state = .idle(Wait(until: earliest, notBefore: wait.notBefore))
+                state = .idle(Wait(until: earliest, notBefore: wait.notBefore, hasGivenHeadStart: headStart))
                 if earliest <= now.monotonic { campaign(now) }
             }
         case .campaigning, .confirming: wokenWhileVoting = true

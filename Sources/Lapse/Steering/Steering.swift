@@ -1,0 +1,35 @@
+import NIOCore
+import Synchronization
+import Timing
+
+/// Shares a ``SteeringMachine`` between what reads the registers each second and what is told that there is something to read.
+final class Steering: Sendable {
+    private let machine: Mutex<SteeringMachine>
+    private let bell: Doorbell
+    /// However often it is told, it reads no more often than this.
+    private static let spacing = Duration.milliseconds(250)
+
+    init(longestPause: Duration, on loop: any EventLoop) {
+        machine = Mutex(SteeringMachine(longestPause: longestPause))
+        bell = Doorbell(on: loop)
+    }
+
+    /// Any client may say so: it costs one reading.
+    func lookSoon() { bell.ring() }
+
+    /// Looks each time that it was told to, until cancelled.
+    func whenAsked(_ look: () async -> Void) async {
+        let rest = Doorbell(on: bell.loop)
+        while await bell.wait() != .cancelled {
+            await look()
+            // What rings meanwhile is heard afterwards.
+            if await rest.wait(upTo: Self.spacing) == .cancelled { return }
+        }
+    }
+
+    /// What is to be done now.
+    func step(_ sight: SteeringMachine.Sight) -> [SteeringMachine.Effect] { machine.withLock { $0.step(sight) } }
+
+    /// The pause under way.
+    var pause: SteeringMachine.Pause? { machine.withLock { $0.pause } }
+}

@@ -1,0 +1,162 @@
+import Timing
+
+/// What a replica does about the wishes that stand: a pure value, asked at each reading of the registers.
+///
+/// Every replica pauses, not only the leader, so that the pause holds on through a change of leader. A step-down names the term that
+/// is to end: it moves one leader once, however often it is read.
+package struct SteeringMachine: Sendable {
+    /// What is known at one look.
+    package struct Sight: Sendable {
+        package var id: String
+        package var isLeader: Bool
+        /// Of this replica's own last term.
+        package var token: UInt64
+        /// The largest that any register has seen.
+        package var latestToken: UInt64
+        /// The replicas alive, by their ids, this one included.
+        package var alive: Set<String>
+        package var pause: StandingWish?
+        package var stepDown: StandingWish?
+        /// A log is nearly full: what comes next would push out what waits.
+        package var isLogNearlyFull: Bool
+        /// By the monotonic clock.
+        package var now: Duration
+
+        package init(
+            id: String, isLeader: Bool, token: UInt64, latestToken: UInt64, alive: Set<String>,
+            pause: StandingWish? = nil, stepDown: StandingWish? = nil, isLogNearlyFull: Bool = false, now: Duration
+        ) {
+            (self.id, self.isLeader, self.token, self.latestToken) = (id, isLeader, token, latestToken)
+            (self.alive, self.pause, self.stepDown) = (alive, pause, stepDown)
+            (self.isLogNearlyFull, self.now) = (isLogNearlyFull, now)
+        }
+    }
+
+    package enum Effect: Sendable, Equatable {
+        /// Hand out nothing.
+        case pause(Wish, for: Duration)
+        /// Hand out again.
+        case goOn(author: String, reason: String)
+        /// End this term gracefully.
+        case stepDown(Wish)
+        /// Let another win for this time; zero: not any more.
+        case yield(Duration)
+        case answer(nonce: String, SteeringAnswer.Verdict, String)
+        /// It is fulfilled, or never will be.
+        case remove(Wish)
+    }
+
+    /// A pause under way.
+    package struct Pause: Sendable, Equatable {
+        package var author: String
+        package var nonce: String
+        /// By the monotonic clock.
+        package var until: Duration
+    }
+
+    package private(set) var pause: Pause?
+    private let longestPause: Duration
+    /// Pauses that ended before their time, and step-downs that were obeyed or refused.
+    private var done: [String] = []
+    private var yieldsFor: String?
+    /// The pause that this replica has answered for, under which token.
+    private var answered: (nonce: String, token: UInt64)?
+
+    /// - Parameter longestPause: the age of the logs; a pause ends then, whatever was wished.
+    package init(longestPause: Duration) { self.longestPause = longestPause }
+
+    package mutating func step(_ sight: Sight) -> [Effect] {
+        lookAtPause(sight) + lookAtStepDown(sight)
+    }
+
+    private mutating func close(_ nonce: String) {
+        done.append(nonce)
+        // The newest few stand in the registers, if any.
+        if done.count > 16 { done.removeFirst() }
+    }
+
+    // MARK: - Pause
+
+    private mutating func lookAtPause(_ sight: Sight) -> [Effect] {
+        guard let standing = sight.pause, !done.contains(standing.wish.nonce) else {
+            return end(sight, sight.pause == nil ? "asked to go on, or its time is over" : "ended before")
+        }
+        let wish = standing.wish
+        let left = min(standing.left, longestPause - standing.age)
+        guard left > .zero else { return finish(wish, sight, "it lasted as long as the logs are kept") }
+        guard !sight.isLogNearlyFull else { return finish(wish, sight, "a log is nearly full") }
+        var effects: [Effect] = []
+        if pause?.nonce != wish.nonce {
+            pause = Pause(author: wish.author, nonce: wish.nonce, until: sight.now + left)
+            effects.append(.pause(wish, for: left))
+        } else if let current = pause {
+            pause?.until = min(current.until, sight.now + left)
+        }
+        if let current = pause, sight.now >= current.until { return finish(wish, sight, "its time is over") }
+        if sight.isLeader, answered?.nonce != wish.nonce || answered?.token != sight.token {
+            answered = (wish.nonce, sight.token)
+            effects.append(.answer(nonce: wish.nonce, .paused, "\(Int(left / .seconds(1)))"))
+        }
+        return effects
+    }
+
+    private mutating func finish(_ wish: Wish, _ sight: Sight, _ reason: String) -> [Effect] {
+        close(wish.nonce)
+        return end(sight, reason) + (sight.isLeader ? [.remove(wish)] : [])
+    }
+
+    private mutating func end(_ sight: Sight, _ reason: String) -> [Effect] {
+        guard let last = pause else { return [] }
+        pause = nil
+        let said: [Effect] = sight.isLeader ? [.answer(nonce: last.nonce, .resumed, reason)] : []
+        return [.goOn(author: last.author, reason: reason)] + said
+    }
+
+    // MARK: - Step-down
+
+    private mutating func lookAtStepDown(_ sight: Sight) -> [Effect] {
+        guard let standing = sight.stepDown else { return yieldNoMore() }
+        let wish = standing.wish
+        let isDone = done.contains(wish.nonce)
+        if wish.token < max(sight.latestToken, sight.isLeader ? sight.token : 0) {
+            guard sight.isLeader, !isDone else { return yieldNoMore() }
+            // A later term than the one that was to end.
+            close(wish.nonce)
+            return yieldNoMore() + [.answer(nonce: wish.nonce, .done, ""), .remove(wish)]
+        }
+        guard sight.isLeader else { return letWin(wish, standing.left, sight) }
+        guard wish.token == sight.token, !isDone else { return [] }
+        close(wish.nonce)
+        if let reason = objection(wish, sight) {
+            return [.answer(nonce: wish.nonce, .refused, reason), .remove(wish)]
+        }
+        return [.answer(nonce: wish.nonce, .accepted, "")] + yield(to: wish, standing.left) + [.stepDown(wish)]
+    }
+
+    private func objection(_ wish: Wish, _ sight: Sight) -> String? {
+        guard let target = wish.target else {
+            return sight.alive.subtracting([sight.id]).isEmpty ? "no other replica is alive" : nil
+        }
+        if target == sight.id { return "it leads already" }
+        return sight.alive.contains(target) ? nil : "no replica of that id is alive"
+    }
+
+    /// A follower that another one is to come before, also the one that has just stepped down.
+    private mutating func letWin(_ wish: Wish, _ left: Duration, _ sight: Sight) -> [Effect] {
+        guard let target = wish.target, target != sight.id, sight.alive.contains(target) else { return yieldNoMore() }
+        guard yieldsFor != wish.nonce else { return [] }
+        return yield(to: wish, left)
+    }
+
+    private mutating func yield(to wish: Wish, _ left: Duration) -> [Effect] {
+        guard wish.target != nil else { return [] }
+        yieldsFor = wish.nonce
+        return [.yield(left)]
+    }
+
+    private mutating func yieldNoMore() -> [Effect] {
+        guard yieldsFor != nil else { return [] }
+        yieldsFor = nil
+        return [.yield(.zero)]
+    }
+}

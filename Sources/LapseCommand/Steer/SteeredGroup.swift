@@ -1,0 +1,71 @@
+import FoundationEssentials
+import Lapse
+import LeaderElectionRedis
+import Logging
+import RedisClient
+import Timing
+
+/// A group that an operator steers: its registers, and the wait for its leader's answer.
+struct SteeredGroup: Sendable {
+    let board: WishBoard
+    private let access: RedisAccess
+
+    /// Finds the group that the options name, and lets `body` steer it.
+    static func with(_ values: OptionValues, _ body: (SteeredGroup) async throws -> Void) async throws {
+        var configuration = ProcessorConfiguration(name: try values(Election.name) ?? "default")
+        try configuration.connect(values)
+        configuration.registers = try values(Election.registers)
+        do { try configuration.validate() } catch { throw Failure(error) }
+        let access = try RedisAccess(configuration, logger: Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() })
+        do {
+            let topology = try await access.discover()
+            let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
+            let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
+            let board = WishBoard(name: configuration.name, registers: count, client: client)
+            try await body(SteeredGroup(board: board, access: access))
+        } catch {
+            await access.shutDown()
+            throw error
+        }
+        await access.shutDown()
+    }
+
+    /// Looks until `found` has what it waits for; nil when the time is over before.
+    func look<Found: Sendable>(
+        for limit: Duration, _ found: (WishBoard.Sight) -> Found?
+    ) async throws -> Found? {
+        let deadline = ContinuousClock.now + limit
+        let bell = Doorbell(on: access.loop)
+        var trouble: RedisError?
+        repeat {
+            do throws(RedisError) {
+                let sight = try await board.look()
+                trouble = nil
+                if let found = found(sight) { return found }
+            } catch {
+                // A register may be on its way to another server.
+                if error.isPermanent { throw error }
+                trouble = error
+            }
+            if await bell.wait(upTo: .milliseconds(100)) == .cancelled { throw CancellationError() }
+        } while ContinuousClock.now < deadline
+        if let trouble { throw trouble }
+        return nil
+    }
+
+    /// The leader's answer to a wish, if it is one of these.
+    func answer(
+        to wish: Wish, within limit: Duration, _ verdicts: Set<SteeringAnswer.Verdict>
+    ) async throws -> SteeringAnswer? {
+        try await look(for: limit) { sight in
+            sight.answer.flatMap { $0.nonce == wish.nonce && verdicts.contains($0.verdict) ? $0 : nil }
+        }
+    }
+
+    /// Who asks, for the replicas' log: the user and the machine, as the environment has them.
+    static var author: String {
+        let user = ProcessInfo.processInfo.environment["USER"].flatMap { $0.isEmpty ? nil : $0 } ?? "unknown"
+        let author = "\(user)@\(ProcessInfo.processInfo.hostName)"
+        return String(String.UnicodeScalarView(author.unicodeScalars.filter(Wish.isPrintable)))
+    }
+}

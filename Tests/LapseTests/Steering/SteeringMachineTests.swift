@@ -1,0 +1,129 @@
+import Testing
+
+@testable import Lapse
+
+/// What a replica does about wishes, in simulated time.
+@Suite struct SteeringMachineTests {
+    private func wish(_ kind: Wish.Kind, _ nonce: Character = "a", token: UInt64 = 0, to target: String? = nil) -> Wish
+    {
+        Wish(
+            kind, nonce: String(repeating: nonce, count: 32), made: 0, expires: 60, token: token, target: target,
+            author: "operator")
+    }
+
+    private func standing(_ wish: Wish, age: Int = 0, left: Int = 60) -> StandingWish {
+        StandingWish(wish: wish, age: .seconds(age), left: .seconds(left))
+    }
+
+    private func sight(
+        _ id: String = "a", leads: Bool = true, token: UInt64 = 5, latest: UInt64 = 5, alive: Set<String> = ["a", "b"],
+        pause: StandingWish? = nil, stepDown: StandingWish? = nil, isFull: Bool = false, at seconds: Int = 0
+    ) -> SteeringMachine.Sight {
+        SteeringMachine.Sight(
+            id: id, isLeader: leads, token: token, latestToken: latest, alive: alive, pause: pause, stepDown: stepDown,
+            isLogNearlyFull: isFull, now: .seconds(seconds))
+    }
+
+    private var machine: SteeringMachine { SteeringMachine(longestPause: .seconds(60)) }
+
+    // MARK: - Pause
+
+    @Test func aPauseIsAnsweredOnceAndEndsWhenItIsTakenBack() {
+        var machine = machine
+        let wish = wish(.pause)
+        let paused = machine.step(sight(pause: standing(wish, left: 20)))
+        #expect(paused == [.pause(wish, for: .seconds(20)), .answer(nonce: wish.nonce, .paused, "20")])
+        #expect(machine.step(sight(pause: standing(wish, age: 1, left: 19), at: 1)).isEmpty)
+        let resumed = machine.step(sight(at: 2))
+        #expect(resumed.count == 2 && machine.pause == nil)
+        #expect(resumed.first.map { if case .goOn = $0 { true } else { false } } == true)
+    }
+
+    @Test func itEndsByItselfAlsoWhereNoRegisterAnswersAnyMore() {
+        var machine = machine
+        let wish = wish(.pause)
+        _ = machine.step(sight(pause: standing(wish, left: 20)))
+        // The registers' last word does not change.
+        #expect(machine.step(sight(pause: standing(wish, left: 20), at: 19)).isEmpty)
+        #expect(machine.step(sight(pause: standing(wish, left: 20), at: 20)).contains(.remove(wish)))
+        #expect(machine.pause == nil)
+        #expect(machine.step(sight(pause: standing(wish, left: 20), at: 21)).isEmpty, "it does not begin again")
+    }
+
+    @Test func itLastsNoLongerThanTheLogs() {
+        var machine = machine
+        let wish = wish(.pause)
+        let first = machine.step(sight(pause: standing(wish, age: 10, left: 5000)))
+        #expect(first.first == .pause(wish, for: .seconds(50)))
+        var late = self.machine
+        #expect(
+            late.step(sight(pause: standing(wish, age: 61, left: 5000))) == [.remove(wish)],
+            "a new leader counts its age")
+    }
+
+    @Test func aLogThatIsNearlyFullEndsIt() {
+        var machine = machine
+        let wish = wish(.pause)
+        _ = machine.step(sight(pause: standing(wish)))
+        let ended = machine.step(sight(pause: standing(wish), isFull: true, at: 1))
+        #expect(ended.contains(.remove(wish)) && machine.pause == nil)
+        #expect(machine.step(sight(pause: standing(wish), at: 2)).isEmpty)
+    }
+
+    @Test func aFollowerPausesTooAndAnswersWhenItLeads() {
+        var machine = machine
+        let wish = wish(.pause)
+        #expect(machine.step(sight(leads: false, token: 0, pause: standing(wish))) == [.pause(wish, for: .seconds(60))])
+        let led = machine.step(sight(token: 6, latest: 6, pause: standing(wish, age: 9, left: 51), at: 9))
+        #expect(led == [.answer(nonce: wish.nonce, .paused, "51")])
+        #expect(machine.pause != nil)
+    }
+
+    // MARK: - Step-down
+
+    @Test func theLeaderOfThatTermStepsDownOnce() {
+        var machine = machine
+        let wish = wish(.stepDown, token: 5)
+        #expect(
+            machine.step(sight(stepDown: standing(wish)))
+                == [.answer(nonce: wish.nonce, .accepted, ""), .stepDown(wish)])
+        #expect(machine.step(sight(stepDown: standing(wish))).isEmpty, "it is read each second")
+    }
+
+    @Test func aLaterTermIsNotMovedAndSaysSo() {
+        var machine = machine
+        let wish = wish(.stepDown, token: 5)
+        let effects = machine.step(sight("b", token: 6, latest: 6, stepDown: standing(wish)))
+        #expect(effects == [.answer(nonce: wish.nonce, .done, ""), .remove(wish)])
+    }
+
+    @Test(
+        arguments: [
+            (nil, ["a"]), ("a", ["a", "b"]), ("c", ["a", "b"]),
+        ] as [(String?, Set<String>)])
+    func aWishThatCannotBeFulfilledIsRefused(target: String?, alive: Set<String>) {
+        var machine = machine
+        let wish = wish(.stepDown, token: 5, to: target)
+        let effects = machine.step(sight(alive: alive, stepDown: standing(wish)))
+        #expect(effects.count == 2 && effects.last == .remove(wish))
+        guard case .answer(_, .refused, _)? = effects.first else { return #expect(Bool(false), "\(effects)") }
+    }
+
+    @Test func allButTheOneNamedHoldBackUntilItLeads() {
+        var (old, other, named) = (machine, machine, machine)
+        let wish = wish(.stepDown, token: 5, to: "c")
+        let alive: Set = ["a", "b", "c"]
+        let standing = standing(wish, left: 30)
+        #expect(old.step(sight(alive: alive, stepDown: standing)).contains(.yield(.seconds(30))))
+        #expect(old.step(sight(leads: false, alive: alive, stepDown: standing)).isEmpty, "it holds back too")
+        #expect(
+            other.step(sight("b", leads: false, token: 0, alive: alive, stepDown: standing)) == [.yield(.seconds(30))])
+        #expect(other.step(sight("b", leads: false, token: 0, alive: alive, stepDown: standing)).isEmpty)
+        #expect(named.step(sight("c", leads: false, token: 0, alive: alive, stepDown: standing)).isEmpty)
+        #expect(
+            other.step(sight("b", leads: false, token: 0, latest: 6, alive: alive, stepDown: standing)) == [
+                .yield(.zero)
+            ])
+        #expect(old.step(sight(leads: false, alive: ["a", "b"], stepDown: standing)) == [.yield(.zero)], "it is gone")
+    }
+}
