@@ -133,7 +133,7 @@ let package = Package(
         .target(
             name: "LapseAdmin",
             dependencies: [
-                "Lapse", "LeaderElection", logging, metrics, lifecycle, nioCore,
+                "Lapse", "LeaderElection", "Timing", logging, metrics, lifecycle, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: rules),

@@ -8,6 +8,7 @@ struct AdminResponder: HTTPResponder {
 
     let source: any AdminSource
     let registry: PrometheusRegistry
+    let feed: PageFeed
 
     func respond(to request: Request, context: Context) async throws -> Response {
         guard request.method == .get || request.method == .head else {
@@ -18,12 +19,15 @@ struct AdminResponder: HTTPResponder {
         if Self.announcesBody(request) {
             return Self.closing(Self.text(.contentTooLarge, "no body is taken here\n"))
         }
+        // A page that only asks for the head of the events would be a viewer for ever.
+        if request.method == .get, request.uri.path == "/events" { return eventsResponse() }
         let response = page(request.uri.path)
         return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func page(_ path: String) -> Response {
         switch path {
+        case "/": return pageResponse()
         case "/livez":
             guard let reason = source.liveness() else { return Self.text(.ok, "ok\n") }
             return Self.text(.serviceUnavailable, reason + "\n")
@@ -41,11 +45,11 @@ struct AdminResponder: HTTPResponder {
                 .ok, PrometheusText.contentType,
                 ByteBuffer(string: registry.render() + (ProcessFigures.now()?.rendered ?? "")))
         default:
-            return Self.text(.notFound, "not found: try /livez, /readyz, /status or /metrics\n")
+            return Self.text(.notFound, "not found: try /, /livez, /readyz, /status or /metrics\n")
         }
     }
 
-    private static func text(_ status: HTTPResponse.Status, _ body: String) -> Response {
+    static func text(_ status: HTTPResponse.Status, _ body: String) -> Response {
         response(status, "text/plain; charset=utf-8", ByteBuffer(string: body))
     }
 

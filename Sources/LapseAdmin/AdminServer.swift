@@ -22,7 +22,7 @@ import Glibc
 /// let group = ServiceGroup(services: [admin, processor], gracefulShutdownSignals: [.sigterm], logger: logger)
 /// ```
 ///
-/// It answers `GET /livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and knows no authentication: listen where only
+/// It answers `GET /` (a page), `/livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and knows no authentication: listen where only
 /// those reach it who may know.
 public struct AdminServer: Service {
     /// The port could not be opened; the description says what to do about it.
@@ -77,8 +77,19 @@ public struct AdminServer: Service {
             try? await gracefulShutdown()
             return
         }
+        let feed = PageFeed(viewers: limits.viewers)
         do {
-            try await application(host: host, port: port).run()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                // The plots go on where nobody looks; ends with the port.
+                group.addTask { await feed.run(source) }
+                try await withGracefulShutdownHandler {
+                    try await application(host: host, port: port, feed).run()
+                } onGracefulShutdown: {
+                    // An open page would keep the port from closing.
+                    feed.finish()
+                }
+                group.cancelAll()
+            }
         } catch let error as IOError {
             throw CannotListen(error, at: address)
         } catch is SocketAddressError.UnknownHost {
@@ -87,7 +98,7 @@ public struct AdminServer: Service {
         }
     }
 
-    private func application(host: String, port: Int) -> some ApplicationProtocol {
+    private func application(host: String, port: Int, _ feed: PageFeed) -> some ApplicationProtocol {
         // The requests of probes and collectors are small, and they come back soon or not at all.
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64)
@@ -99,7 +110,7 @@ public struct AdminServer: Service {
         // The framework greets at info; the line below says it in our words.
         quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
-            responder: AdminResponder(source: source, registry: registry),
+            responder: AdminResponder(source: source, registry: registry, feed: feed),
             server: .http1(
                 configuration: .init(
                     additionalChannelHandlers: [

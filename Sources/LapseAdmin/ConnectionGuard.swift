@@ -10,6 +10,8 @@ package struct AdminLimits: Sendable {
     package var connections = 512
     /// Connections of one address; its surplus is closed.
     package var connectionsPerPeer = 64
+    /// Pages that are kept up to date; each is told its share of a second once.
+    package var viewers = 16
 
     package init() {}
 }

@@ -24,5 +24,9 @@ package struct ProcessorAdminSource: AdminSource {
         return Array(data)
     }
 
+    package func figures() -> ViewFigures? { processor.figures() }
+
+    package func view(samples: Int) async -> GroupView? { await processor.view(samples: samples) }
+
     package func refreshGauges() { processor.refreshMetrics() }
 }

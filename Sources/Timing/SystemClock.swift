@@ -35,6 +35,9 @@ package enum SystemClock {
         ClockGlance(monotonic: nanoseconds(continuous), wall: nanoseconds(roughWall) + roughness)
     }
 
+    /// By how many nanoseconds the wall clock of a glance may be ahead.
+    package static var glanceIsLate: Int64 { roughness }
+
     /// A monotonic reading as an instant.
     package static func instant(_ monotonic: Duration) -> ContinuousClock.Instant {
         moment.instant + (monotonic - .nanoseconds(moment.nanoseconds))

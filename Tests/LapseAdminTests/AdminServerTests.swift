@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/", "/livez/", "/admin", "/../status", "/STATUS", "//metrics"])
+    @Test(arguments: ["/index.html", "/livez/", "/admin", "/../status", "/STATUS", "//metrics"])
     func othersAreNotFound(path: String) async throws {
         try await RunningAdmin.run { admin in
             let page = try await admin.get(path)

@@ -1,5 +1,6 @@
 import HTTPTypes
 import HummingbirdTesting
+import Lapse
 import LapseAdmin
 import Logging
 import NIOCore
@@ -11,12 +12,16 @@ struct StubSource: AdminSource {
     var dead: String?
     var unready: [String] = []
     var notes: [String] = []
+    var figure: @Sendable () -> ViewFigures? = { nil }
+    var group: GroupView?
     var status = #"{"role":"leader"}"#
     var refresh: @Sendable () -> Void = {}
 
     func liveness() -> String? { dead }
     func readiness() -> [String] { unready }
     func notices() -> [String] { notes }
+    func figures() -> ViewFigures? { figure() }
+    func view(samples: Int) async -> GroupView? { group }
     func statusJSON() -> [UInt8] { Array(status.utf8) }
     func refreshGauges() { refresh() }
 }
@@ -68,6 +73,36 @@ struct RunningAdmin {
         return Page(
             status: response.status.code, type: response.headers[.contentType],
             body: response.body.map { String(buffer: $0) } ?? "")
+    }
+
+    /// Sends these bytes and returns what has come when `end` is in it. The connection stays open.
+    func listen(_ request: String, until end: String) async throws -> String {
+        let heard = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: String.self)
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Listener(end: end, heard: heard))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        try await channel.writeAndFlush(ByteBuffer(string: request))
+        return try await heard.futureResult.get()
+    }
+
+    private final class Listener: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let end: String
+        private let heard: EventLoopPromise<String>
+        private var text = ""
+
+        init(end: String, heard: EventLoopPromise<String>) { (self.end, self.heard) = (end, heard) }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            text += String(buffer: unwrapInboundIn(data))
+            if text.contains(end) { heard.succeed(text) }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) { heard.fail(ChannelError.eof) }
     }
 
     /// Sends these bytes and returns all that comes until the server closes the connection.

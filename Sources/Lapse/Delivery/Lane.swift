@@ -138,7 +138,7 @@ package struct Lane: Sendable {
         if let value = expiration.value { await dependencies.companions?.settle(round.batch.deliveries[index], value) }
         dependencies.dispatcher.finished(index, of: round.batch)
         let now = SystemClock.glance()
-        dependencies.metrics.handled(expiration.origin, in: now.monotonic - began)
+        dependencies.metrics.handled(expiration, in: now.monotonic - began, wall: now.wall)
         return now
     }
 
@@ -170,7 +170,7 @@ extension Lane.Dependencies {
             "error": "\(error)",
         ]
         logger.warning("handler failed", metadata: metadata)
-        metrics.failed()
+        metrics.failed(delivery, error)
         guard advice != .pointless, var wait = retries.wait(after: delivery.attempt, random: .random(in: 0..<1)) else {
             return bury(delivery, error)
         }

@@ -2,6 +2,7 @@ import LeaderElection
 import Metrics
 import RedisClient
 import Synchronization
+import Timing
 
 /// The instruments of ``LapseMetrics``, and when they move.
 final class ProcessorMetrics: Sendable {
@@ -55,6 +56,10 @@ final class ProcessorMetrics: Sendable {
     private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
     private let domains = LapseMetrics.declared.failureDomains.gauge()
     private let ready = LapseMetrics.declared.ready.gauge()
+    /// For onlookers.
+    let delays = DelayCounts()
+    let recent = RecentEvents()
+    private let failureCount = Atomic<UInt64>(0)
     private let paused = LapseMetrics.declared.paused.gauge()
     private let build = LapseMetrics.declared.buildInfo.gauge(BuildVersion.text, BuildVersion.commit)
     private let running = LapseMetrics.declared.inFlight.gauge()
@@ -69,16 +74,31 @@ final class ProcessorMetrics: Sendable {
     }
 
     /// Once for each expiration: no look-up by label or origin, and no `Duration`.
-    func handled(_ origin: @autoclosure () -> Origin, in nanoseconds: Int64) {
+    ///
+    /// - Parameter wall: the time, as of ``SystemClock/glance()``.
+    func handled(_ expiration: Expiration, in nanoseconds: Int64, wall: Int64) {
         guard isExported else { return }
-        count(origin())
+        count(expiration.origin)
+        noteDelay(of: expiration, wall)
         handlerTook(nanoseconds)
+    }
+
+    private func noteDelay(of expiration: Expiration, _ wall: Int64) {
+        let now = UInt64(max(0, wall - SystemClock.glanceIsLate)) / 1_000_000
+        let delay = now - min(now, expiration.receivedMilliseconds)
+        delays.add(delay)
+        if recent.wantsSample { recent.sample(expiration, delay: delay, now: now) }
     }
 
     /// Once for each batch: its time is that of the whole.
     func handled(_ deliveries: DeliveryList, in nanoseconds: Int64) {
         guard isExported else { return }
-        for index in deliveries.indices { count(deliveries.expiration(index).origin) }
+        let wall = SystemClock.glance().wall
+        for index in deliveries.indices {
+            let expiration = deliveries.expiration(index)
+            count(expiration.origin)
+            noteDelay(of: expiration, wall)
+        }
         handlerTook(nanoseconds)
     }
 
@@ -91,7 +111,15 @@ final class ProcessorMetrics: Sendable {
         }
     }
 
-    func failed() { failures.increment() }
+    func failed(_ delivery: Delivery, _ error: String) {
+        failures.increment()
+        failureCount.wrappingAdd(1, ordering: .relaxed)
+        recent.note(
+            .failed, delivery.key.description, node: delivery.node, "attempt \(delivery.attempt): \(error)",
+            now: WallClock.milliseconds())
+    }
+
+    var failedCount: UInt64 { failureCount.load(ordering: .relaxed) }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }

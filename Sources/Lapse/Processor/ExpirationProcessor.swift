@@ -150,6 +150,12 @@ public final class ExpirationProcessor: Service {
     /// What an operator has asked for, one a line, such as a pause: it stands behind `ok` in `/readyz`.
     package func notices() -> [String] { running.withLock { $0 }?.notices() ?? [] }
 
+    /// How the group stands, for the admin port's page; nil before Redis was first reached.
+    package func view(samples: Int) async -> GroupView? { await running.withLock { $0 }?.view(samples: samples) }
+
+    /// What the page samples each second; nil before Redis was first reached.
+    package func figures() -> ViewFigures? { running.withLock { $0 }?.figures() }
+
     /// Brings the gauges up to date.
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
 }

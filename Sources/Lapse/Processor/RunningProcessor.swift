@@ -220,7 +220,10 @@ final class RunningProcessor: Sendable {
     /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges where they are exported.
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
+        var looks = 0
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
+            if looks % 5 == 0 { await tellOfItself(parts) }
+            looks += 1
             if let reading = await parts.keeper.read() {
                 // The leader too: a peer may have found what the leader's subscription missed.
                 logs.adopt(bases: parts.keeper.bases)
@@ -273,6 +276,9 @@ final class RunningProcessor: Sendable {
             case .ended(_, let reason): metrics.transition(reason.rawValue)
             default: break
             }
+            if let text = change.onlookersText {
+                metrics.recent.note(.leadership, configuration.id, text, now: WallClock.milliseconds())
+            }
             changes.send(change)
         }
     }
@@ -289,6 +295,10 @@ final class RunningProcessor: Sendable {
                 "to": .stringConvertible(gap.ordinals.upperBound),
                 "runId": "\(gap.runID)",
             ])
+        metrics.recent.note(
+            .gap, "\(gap.ordinals.count) not heard", node: gap.node,
+            "\(gap.repaired) repaired, \(gap.lost) lost (\(gap.ordinals.lowerBound) to \(gap.ordinals.upperBound))",
+            now: WallClock.milliseconds())
         if gap.lost > 0 { parts.withLock { $0 }?.reconciler?.want(.gap) }
         gaps.send(gap)
     }

@@ -52,6 +52,11 @@ extension ProgressKeeper.State {
         for kind in Wish.Kind.allCases {
             wishes[kind] = WishVote.outcome(words.map { $0.wishes[kind] }, of: registers, before: wishes[kind])
         }
+        accounts = words.reduce(into: [:]) { $0.merge($1.accounts) { $1.isNewer(than: $0) ? $1 : $0 } }
+        replicas = words.reduce(into: [:]) { $0.merge($1.replicas) { first, _ in first } }
+        if let newest = words.max(by: { $0.term < $1.term }), newest.term >= term.term {
+            term = (newest.term, newest.since)
+        }
         latestToken = max(latestToken, words.map(\.fence).max() ?? 0)
         for word in words {
             if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }

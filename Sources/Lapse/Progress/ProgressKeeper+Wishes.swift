@@ -12,6 +12,24 @@ extension ProgressKeeper {
     /// The largest token of this store that was read.
     package var latestToken: UInt64 { state.withLock { $0.latestToken } }
 
+    /// What became of each log in the leader's term, as last read; by run ID.
+    package var accounts: [String: PublishedAccount] { state.withLock { $0.accounts } }
+
+    /// What replicas said of themselves within the last half minute, by member.
+    package var replicas: [String: ReplicaWord] { state.withLock { $0.replicas } }
+
+    /// The number of the last term, and when it began, in milliseconds since 1970; nil where the lease is not held here.
+    package var termRecord: (term: UInt64, since: UInt64?) { state.withLock { $0.term } }
+
+    /// This replica says what it is.
+    package func write(_ word: ReplicaWord) async {
+        let arguments = bytes([ReplicaWord.prefix + id, word.text])
+        _ = await onAll { [timeout] place throws(RedisError) in
+            try await place.runner.run(
+                ProgressScripts.tellOfReplica, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+        }
+    }
+
     /// Says it in every register; one that has seen a larger token passes over it.
     package func write(_ answer: SteeringAnswer) async {
         let arguments = bytes([tokenField, "\(answer.token)", SteeringAnswer.field, answer.written])

@@ -38,10 +38,13 @@ package final class ProgressKeeper: Sendable {
         var wishes: [Wish.Kind: StandingWish] = [:]
         /// Of this store, on any register that was read.
         var latestToken: UInt64 = 0
+        var accounts: [String: PublishedAccount] = [:]
+        var replicas: [String: ReplicaWord] = [:]
+        var term: (term: UInt64, since: UInt64?) = (0, nil)
     }
 
     let places: [Place]
-    private let id: String
+    let id: String
     /// How the election's store names its keys.
     package let store: String
     /// The fields that hold the largest token seen, and the number of its last write. Tokens of different stores are not comparable,
@@ -234,7 +237,7 @@ package final class ProgressKeeper: Sendable {
 
     /// This replica is about to end: the others need not wait for its answers any more.
     package func leave() async {
-        let arguments = bytes([id, RegisterWord.leavingField(id)])
+        let arguments = bytes([id, RegisterWord.leavingField(id), ReplicaWord.prefix + id])
         _ = await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(
                 ProgressScripts.leave, keys: [place.keys.members, place.keys.progress], arguments: arguments,

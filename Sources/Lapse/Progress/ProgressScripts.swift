@@ -132,10 +132,24 @@ enum ProgressScripts {
         return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d', seconds))
         """)
 
-    /// KEYS: members, progress. ARGV: this replica's id, and its field. Who reads next drops one that was last seen so long ago.
+    /// ARGV: this replica's field, and what it says. One that was killed leaves its field behind: the others drop it after a minute.
+    static let tellOfReplica = Script(
+        """
+        local seconds = tonumber(redis.call('TIME')[1])
+        local all = redis.call('HGETALL', KEYS[1])
+        for i = 1, #all, 2 do
+            if string.find(all[i], '^replica:') then
+                local since = tonumber(string.match(all[i + 1], '^v1 (%d+) ') or '0')
+                if since < seconds - 60 then redis.call('HDEL', KEYS[1], all[i]) end
+            end
+        end
+        return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d ', seconds) .. ARGV[2])
+        """)
+
+    /// KEYS: members, progress. ARGV: this replica's id, and its fields. Who reads next drops one that was last seen so long ago.
     static let leave = Script(
         """
-        redis.call('HDEL', KEYS[2], ARGV[2])
+        redis.call('HDEL', KEYS[2], ARGV[2], ARGV[3])
         return redis.pcall('ZADD', KEYS[1], 0, ARGV[1])
         """)
 

@@ -21,6 +21,13 @@ package struct RegisterWord: Sendable {
     package var wishes: [Wish.Kind: StandingWish] = [:]
     /// What the leader last said to a wish.
     package var answer: SteeringAnswer?
+    /// What became of each log in the leader's term, by run ID.
+    package var accounts: [String: PublishedAccount] = [:]
+    /// What replicas say of themselves, by member.
+    package var replicas: [String: ReplicaWord] = [:]
+    /// The number of the last term, and when it began, in milliseconds since 1970: only where the lease is held here.
+    package var term: UInt64 = 0
+    package var since: UInt64?
     /// What could not be written in passing: this replica's presence, or the fence. Redis' own words.
     package var refusal: String?
     /// Fields that this build cannot read, and why; they count as absent.
@@ -72,6 +79,15 @@ package struct RegisterWord: Sendable {
         } else if field == Suspects.field {
             suspects = Suspects(text: text)
             if suspects == nil { complain(field, text) }
+        } else if field == "term" {
+            term = PlausibleCount.read(text) ?? 0
+        } else if field == "since" {
+            since = PlausibleCount.read(text)
+        } else if let account = PublishedAccount(field: field, text: text) {
+            accounts[account.runID] = account
+        } else if field.hasPrefix(ReplicaWord.prefix), field.utf8.count <= 255 + ReplicaWord.prefix.utf8.count {
+            guard replicas.count < Self.memberLimit else { return }
+            replicas[String(field.dropFirst(ReplicaWord.prefix.count))] = ReplicaWord(text: text, now: now)
         } else if field == SteeringAnswer.field {
             answer = SteeringAnswer(written: text)
         } else if let kind = Wish.Kind(field: field) {
