@@ -17,7 +17,8 @@ struct LapseCommand: AsyncParsableCommand {
         version: BuildVersion.text,
         subcommands: [
             RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, ElectCommand.self,
-            WorkCommand.self, DeadLettersCommand.self, StepDownCommand.self, PauseCommand.self, ResumeCommand.self,
+            WorkCommand.self, DeadLettersCommand.self, TopCommand.self, GroupsCommand.self, StepDownCommand.self,
+            PauseCommand.self, ResumeCommand.self,
             HealthCommand.self, DemoCommand.self,
         ])
 

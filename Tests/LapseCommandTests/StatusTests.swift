@@ -75,4 +75,32 @@ import ThrowawayRedis
         _ = try await child.end()
         await cluster.shutDown()
     }
+
+    @Test func itWaitsForALeaderAndWatchesIt() async throws {
+        let server = try await ThrowawayServer.start()
+        let group = ["--redis", server.url, "--name", "watched"]
+        let none = try await LapseBinary.run(["status", "--wait", "leader", "--timeout", "300ms"] + group)
+        #expect(none.code == 1, "\(none)")
+        #expect(try await LapseBinary.run(["groups", "--redis", server.url]).code == 1)
+        let waiting = try LapseBinary.start(["status", "--wait", "leader", "--timeout", "30s"] + group)
+        let replica = try LapseBinary.start(
+            ["run", "--lease-ttl", "1s", "--id", "one", "--admin", "off"] + group)
+        let led = try await waiting.end(within: .seconds(30))
+        #expect(led.code == 0 && led.output.contains("leader    one"), "\(led)")
+        let top = try LapseBinary.start(["top", "--json"] + group)
+        try await waitUntil("it has looked twice, and the replica has said what it is", within: .seconds(20)) {
+            top.lines.count > 1 && top.lines.last?.contains(#""version":""#) == true ? nil : top.text.output
+        }
+        #expect(top.isRunning)
+        top.signal(2)
+        let groups = try await LapseBinary.run(["groups", "--redis", server.url, "--json"])
+        #expect(
+            groups.code == 0 && groups.output.contains(#""watched""#) && groups.output.contains(#""one""#), "\(groups)")
+        let status = try await LapseBinary.run(["status"] + group)
+        #expect(status.output.contains(/one +leader +\d/), "\(status.output)")
+        replica.signal(15)
+        _ = try await replica.end()
+        _ = try await top.end()
+        await server.shutDown()
+    }
 }

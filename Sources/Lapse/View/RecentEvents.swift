@@ -15,7 +15,7 @@ package final class RecentEvents: Sendable {
     package enum Kind: String, Sendable, CaseIterable { case handled, failed, gap, leadership }
 
     /// How many of each kind are kept.
-    private static let limit = 12
+    private static let limit = 8
     /// The most of one text, in bytes.
     private static let textLimit = 160
     private let events = Mutex<[Kind: [Event]]>([:])

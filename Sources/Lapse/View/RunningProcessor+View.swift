@@ -45,6 +45,8 @@ extension RunningProcessor {
                 if log.runID == node.runID { view.position = log.counts.last }
                 guard let settled, let last = log.counts.last, last > settled else { continue }
                 if !status.isLeader { view.backlog += last - settled }
+                // What the leader has finished and not written yet does not wait.
+                guard view.backlog > 0 else { continue }
                 if case .entries(let chunk) = log.next(after: settled, upTo: 1) {
                     let received = chunk.receivedAt(0)
                     view.waitsFor = max(view.waitsFor ?? 0, now - min(now, received))

@@ -33,7 +33,7 @@ enum PageStyle {
         label { color: var(--soft); } input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft);
           border-radius: 5px; padding: 2px 8px; width: 170px; }
         .scroll { overflow: auto; max-height: 70vh; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
-        table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+        table { border-collapse: separate; border-spacing: 0; width: 100%; font-variant-numeric: tabular-nums; }
         th, td { text-align: left; padding: 5px 10px; white-space: nowrap; border-bottom: 1px solid var(--line); }
         tbody tr:last-child td { border-bottom: 0; }
         thead th { position: sticky; top: 0; background: var(--card); color: var(--soft); font-weight: 600;

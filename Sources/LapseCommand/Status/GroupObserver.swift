@@ -141,15 +141,20 @@ struct GroupObserver: Sendable {
         // The lease is over when enough votes have run out that the rest is no majority.
         let left = state == .led ? most.compactMap(\.left).sorted(by: >).dropFirst(majority - 1).first : nil
         let since = state == .led ? record?.since : nil
+        let leader = state == .led ? most.first?.holder.map(Claim.replica(of:)) : nil
         return GroupReport(
             name: configuration.name, topology: topology.mode.rawValue, state: state,
-            leader: state == .led ? most.first?.holder.map(Claim.replica(of:)) : nil,
+            leader: leader,
             since: since.map { UTCTime(milliseconds: Int64(clamping: $0)).text },
             sinceSeconds: since.map { max(0, Double(WallClock.milliseconds()) - Double($0)) / 1000 },
             term: record?.term ?? 0, token: record?.token ?? 0,
             leaseRemainingSeconds: left.map { $0 / .seconds(1) },
             registers: words.map(\.register), unreadRegisters: journal.unread,
-            replicas: journal.replicas.sorted { $0.key < $1.key }.map { .init(id: $0.key, seenSecondsAgo: $0.value) },
+            replicas: journal.replicas.sorted { $0.key < $1.key }.map { id, seen in
+                .init(
+                    id: id, leads: id == leader, seenSecondsAgo: seen, version: journal.words[id]?.version,
+                    behind: journal.words[id]?.behind)
+            },
             nodes: counters.map { $0.entry(journal) },
             pause: journal.pause.map { .init(by: $0.wish.author, secondsLeft: Int($0.left / .seconds(1))) })
     }

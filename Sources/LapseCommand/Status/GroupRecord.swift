@@ -16,6 +16,8 @@ struct GroupRecord: Sendable {
     private var pauses: [StandingWish?] = []
     /// The pause that stands.
     private(set) var pause: StandingWish?
+    /// What replicas say of themselves, by id.
+    var words: [String: ReplicaWord] = [:]
     /// How many registers did not tell.
     var unread = 0
 
@@ -34,6 +36,7 @@ struct GroupRecord: Sendable {
                 all.accounts.merge(one.accounts) { $1.isNewer(than: $0) ? $1 : $0 }
                 all.unread += one.unread
                 all.pauses += one.pauses
+                all.words.merge(one.words) { first, _ in first }
                 all.replicas.merge(one.replicas, uniquingKeysWith: min)
             }
             all.pause = WishVote.outcome(all.pauses, of: places.count, before: nil)
@@ -54,6 +57,9 @@ struct GroupRecord: Sendable {
         for (field, text) in Self.pairs(reply[1]) {
             if field == Wish.Kind.pause.field {
                 pause = Wish(.pause, text: text).flatMap { StandingWish($0, now: now) }
+            }
+            if field.hasPrefix(ReplicaWord.prefix), let word = ReplicaWord(text: text, now: now) {
+                words[MemberID(String(field.dropFirst(ReplicaWord.prefix.count))).id] = word
             }
             if let entry = Progress(field: field, text: text) { progress[entry.runID] = entry }
             if let entry = PublishedAccount(field: field, text: text) { accounts[entry.runID] = entry }

@@ -29,6 +29,19 @@ extension GroupReport: Encodable {
     }
 }
 
+extension GroupReport.Replica: Encodable {
+    private enum CodingKeys: String, CodingKey { case id, role, seenSecondsAgo, version, behind }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(leads ? "leader" : "follower", forKey: .role)
+        try container.encode(seenSecondsAgo, forKey: .seenSecondsAgo)
+        try container.encode(version, forKey: .version)
+        try container.encode(behind, forKey: .behind)
+    }
+}
+
 extension GroupReport.Register: Encodable {
     private enum CodingKeys: String, CodingKey { case key, node, holder, leaseRemainingSeconds, error }
 

@@ -13,9 +13,14 @@ struct GroupReport: Sendable {
     }
 
     /// A replica that told the registers of itself in the last half minute.
-    struct Replica: Sendable, Encodable {
+    struct Replica: Sendable {
         var id: String
+        var leads: Bool
         var seenSecondsAgo: Int
+        /// Nil for a replica of a build that does not say.
+        var version: String?
+        /// Expirations that the leader has taken up and this one has not heard.
+        var behind: UInt64?
     }
 
     struct Node: Sendable {
@@ -96,8 +101,12 @@ extension GroupReport {
             if let error = register.error { lines.append("register  \(register.key): \(error)") }
         }
         lines.append("")
-        var seen = TextTable("replica", "seen")
-        for replica in replicas { seen.add(Printable.text(replica.id), "\(replica.seenSecondsAgo) s ago") }
+        var seen = TextTable("replica", "role", "version", "behind", "seen")
+        for replica in replicas {
+            seen.add(
+                Printable.text(replica.id), replica.leads ? "leader" : "follower", replica.version ?? "-",
+                replica.leads ? "-" : Self.number(replica.behind), "\(replica.seenSecondsAgo) s ago")
+        }
         if !replicas.isEmpty {
             lines += seen.lines
         } else if unreadRegisters > 0 {

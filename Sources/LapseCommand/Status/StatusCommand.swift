@@ -1,10 +1,7 @@
 import ArgumentParser
 import Console
 import FoundationEssentials
-import Glibc
 import Lapse
-import LeaderElection
-import Logging
 
 /// `lapse status`: who leads, and how far the leader is.
 struct StatusCommand: AsyncParsableCommand {
@@ -18,31 +15,26 @@ struct StatusCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup(title: "Looking") var looking: GivenOptions<Looking>
     @OptionGroup var results: GivenOptions<Results>
 
     func run() async throws {
-        let values = try await OptionValues(given: connection, election, results)
-        var configuration = ProcessorConfiguration(name: try values(Election.name) ?? "default")
-        try configuration.connect(values)
-        configuration.registers = try values(Election.registers)
-        configuration.lockServers = try values.all(Election.lockServers)
-        do { try configuration.validate() } catch { throw Failure(error) }
-        let logger = Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() }
-        let access = try RedisAccess(configuration, logger: logger)
-        // Last: whatever throws behind it must shut it down.
-        let store = try StoreOptions(values).open(
-            election: ElectionConfiguration(name: configuration.name, id: configuration.id), logger: logger)
-        let report: GroupReport
-        do {
-            report = try await GroupObserver(access, configuration, store: store).look()
-        } catch {
-            await store?.shutDown()
-            await access.shutDown()
-            throw error
+        let values = try await OptionValues(given: connection, election, looking, results)
+        let asJSON = try values(Results.json) == true
+        let isWaiting = try values(Looking.wait) != nil
+        let limit = try values(StepDown.timeout) ?? .seconds(30)
+        guard try values(Looking.watch) != true else {
+            guard !isWaiting else { throw Failure.usage("--watch and --wait: give one of them") }
+            return try await GroupLook.with(values) { try await StatusWatch(look: $0, asJSON: asJSON).run() }
         }
-        await store?.shutDown()
-        await access.shutDown()
-        if try values(Results.json) == true {
+        try await GroupLook.with(values) { look in
+            let report = isWaiting ? try await look.untilLed(within: limit) : try await look.observer.look()
+            try await Self.print(report, asJSON: asJSON)
+        }
+    }
+
+    private static func print(_ report: GroupReport, asJSON: Bool) async throws {
+        if asJSON {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
             try await StandardStream.print(String(decoding: try encoder.encode(report), as: UTF8.self))
@@ -55,5 +47,22 @@ struct StatusCommand: AsyncParsableCommand {
         case .unknown: throw Failure(.unreachable, report.unknownReason)
         case .refused: throw Failure(.denied, report.unknownReason)
         }
+    }
+}
+
+/// `lapse top`: the same as `lapse status --watch`.
+struct TopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top", abstract: "Show the group's state and refresh it each second, until interrupted.",
+        discussion: "The same as lapse status --watch.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup var results: GivenOptions<Results>
+
+    func run() async throws {
+        let values = try await OptionValues(given: connection, election, results)
+        let asJSON = try values(Results.json) == true
+        try await GroupLook.with(values) { try await StatusWatch(look: $0, asJSON: asJSON).run() }
     }
 }

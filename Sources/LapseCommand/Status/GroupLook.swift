@@ -1,0 +1,51 @@
+import Lapse
+import LeaderElection
+import Logging
+import Timing
+
+/// The way to a group's state, for the length of a closure: connections to Redis, and to the store of the election if that is another.
+struct GroupLook: Sendable {
+    let observer: GroupObserver
+    let access: RedisAccess
+
+    static func with(
+        _ values: OptionValues, _ body: (GroupLook) async throws -> Void
+    ) async throws {
+        var configuration = ProcessorConfiguration(name: try values(Election.name) ?? "default")
+        try configuration.connect(values)
+        configuration.registers = try values(Election.registers)
+        configuration.lockServers = try values.all(Election.lockServers)
+        do { try configuration.validate() } catch { throw Failure(error) }
+        let logger = Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() }
+        let access = try RedisAccess(configuration, logger: logger)
+        // Last: whatever throws behind it must shut it down.
+        let store = try StoreOptions(values).open(
+            election: ElectionConfiguration(name: configuration.name, id: configuration.id), logger: logger)
+        do {
+            try await body(GroupLook(observer: GroupObserver(access, configuration, store: store), access: access))
+        } catch {
+            await store?.shutDown()
+            await access.shutDown()
+            throw error
+        }
+        await store?.shutDown()
+        await access.shutDown()
+    }
+
+    /// Looks until a replica leads or the time is over; returns the last look.
+    func untilLed(within limit: Duration) async throws -> GroupReport {
+        let deadline = ContinuousClock.now + limit
+        let bell = Doorbell(on: access.loop)
+        while true {
+            let last: Result<GroupReport, Failure>
+            do throws(Failure) { last = .success(try await observer.look()) } catch {
+                // Redis may be on its way up, too.
+                guard error.code == .unreachable else { throw error }
+                last = .failure(error)
+            }
+            if case .success(let report) = last, report.state == .led { return report }
+            if ContinuousClock.now >= deadline { return try last.get() }
+            if await bell.wait(upTo: .milliseconds(200)) == .cancelled { throw CancellationError() }
+        }
+    }
+}
