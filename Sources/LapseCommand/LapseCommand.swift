@@ -18,7 +18,7 @@ struct LapseCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, ElectCommand.self,
             WorkCommand.self, DeadLettersCommand.self, TopCommand.self, GroupsCommand.self, StepDownCommand.self,
-            PauseCommand.self, ResumeCommand.self,
+            PauseCommand.self, ResumeCommand.self, ConfigCommand.self,
             HealthCommand.self, DemoCommand.self,
         ])
 

@@ -63,6 +63,15 @@ struct OptionValues: Sendable {
         return try parts.map { text throws(Failure) in try read(setting, text) }
     }
 
+    /// What is given for an option, as it was written, and where; nil when it is given nowhere and has no default.
+    func given(_ row: OptionRow) -> (texts: [String], from: String)? {
+        for (index, source) in sources.enumerated() {
+            guard let texts = Self.texts(AbsoluteConfigKey([row.name]), source.provider) else { continue }
+            return (texts, source.place(row) ?? (index == 0 ? "command line" : "default"))
+        }
+        return nil
+    }
+
     /// What stands in one place, as it was written: a list in a file, or one text.
     private static func texts(_ key: AbsoluteConfigKey, _ provider: any ConfigProvider) -> [String]? {
         if let found = try? provider.value(forKey: key, type: .string).value, case .string(let text) = found.content {

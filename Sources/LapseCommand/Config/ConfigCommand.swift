@@ -1,0 +1,112 @@
+import ArgumentParser
+import Console
+import FoundationEssentials
+import Lapse
+
+/// `lapse config`: the options of `lapse run` as they are understood, without a look at any server.
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Check or show the options of lapse run, each with where it comes from.",
+        subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self])
+}
+
+/// The options of `lapse run`: the same groups, so that a command line needs only another word.
+struct RunOptionGroups: ParsableArguments {
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup(title: "Election") var election: GivenOptions<Election>
+    @OptionGroup(title: "Candidacy") var candidacy: GivenOptions<Candidacy>
+    @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
+    @OptionGroup(title: "Punctuality") var onTime: GivenOptions<OnTime>
+    @OptionGroup(title: "Service") var running: GivenOptions<Running>
+    @OptionGroup(title: "Webhook") var webhook: GivenOptions<Webhook>
+    @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
+    @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
+
+    static let rows =
+        Connection.rows + Election.rows + Candidacy.rows + Wanted.rows + OnTime.rows + Running.rows + Webhook.rows
+        + Supervising.rows + LogLines.rows
+
+    func values() async throws(Failure) -> OptionValues {
+        try await OptionValues(
+            given: connection, election, candidacy, wanted, onTime, running, webhook, supervising, logLines)
+    }
+}
+
+/// `lapse config check`: would `lapse run` begin?
+struct ConfigCheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Read the options as lapse run does, files too, and end.",
+        discussion: """
+            Exit code 0 when they make sense, 64 with the first mistake. No server is asked: lapse doctor does that.
+            """)
+
+    @OptionGroup var options: RunOptionGroups
+
+    func run() async throws {
+        let values = try await options.values()
+        var configuration = try ProcessorConfiguration(values)
+        _ = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
+        _ = try StoreOptions(values)
+        _ = try values(Running.admin)
+        _ = try values(Supervising.supervise)
+        _ = try values(Supervising.onCrash)
+        _ = try values(Supervising.crashReport)
+        _ = try values(LogLines.level)
+        _ = try values.logFormat()
+        // What the store votes with is the store's.
+        configuration.store = nil
+        do { try configuration.validate() } catch { throw Failure(error) }
+        try await StandardStream.print("ok")
+    }
+}
+
+/// `lapse config show`: each option, its value, and where that was given.
+struct ConfigShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Print each option with its value and where that comes from.",
+        discussion: "What may hold a password is shown as set or not set. Nothing is checked: see lapse config check.")
+
+    @OptionGroup var options: RunOptionGroups
+    @OptionGroup var results: GivenOptions<Results>
+
+    func run() async throws {
+        let values = try await options.values()
+        let shown = RunOptionGroups.rows.map { ShownOption($0, values) }
+        guard try await OptionValues(given: results)(Results.json) != true else {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+            return try await StandardStream.print(String(decoding: try encoder.encode(shown), as: UTF8.self))
+        }
+        var table = TextTable("option", "value", "from")
+        for option in shown { table.add("--\(option.option)", Printable.text(option.value ?? "-"), option.from) }
+        try await StandardStream.print(table.lines.joined(separator: "\n"))
+    }
+}
+
+/// One line of `lapse config show`.
+struct ShownOption: Encodable, Equatable {
+    var option: String
+    /// Nil when it has none.
+    var value: String?
+    /// `command line`, a variable, a key of the file, `default` or `not set`.
+    var from: String
+
+    init(_ row: OptionRow, _ values: OptionValues) {
+        option = row.name
+        let given = values.given(row)
+        from = given?.from ?? row.standardHelp.map { "not set: \($0)" } ?? "not set"
+        if let given {
+            let isStandard = given.texts == [row.standard].compactMap(\.self)
+            value = row.isSecret && !isStandard ? "set" : given.texts.joined(separator: ", ")
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey { case option, value, from }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(option, forKey: .option)
+        try container.encode(value, forKey: .value)
+        try container.encode(from, forKey: .from)
+    }
+}
