@@ -111,9 +111,13 @@ final class ProcessorMetrics: Sendable {
         }
     }
 
-    func failed(_ delivery: Delivery, _ error: String) {
+    func failed() {
         failures.increment()
         failureCount.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func failed(_ delivery: Delivery, _ error: String) {
+        failed()
         recent.note(
             .failed, delivery.key.description, node: delivery.node, "attempt \(delivery.attempt): \(error)",
             now: WallClock.milliseconds())

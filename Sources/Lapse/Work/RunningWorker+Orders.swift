@@ -109,7 +109,8 @@ extension RunningWorker {
             try await Handling.unlessLate(configuration.handlerTimeout, orCancelledBy: cancelled) {
                 try await handler(expiration, context)
             }
-            metrics.handled(expiration.origin, in: SystemClock.glance().monotonic - began)
+            let now = SystemClock.glance()
+            metrics.handled(expiration, in: now.monotonic - began, wall: now.wall)
             return .handled(entry)
         } catch {
             metrics.handlerTook(SystemClock.glance().monotonic - began)
