@@ -24,6 +24,7 @@ struct RunOptionGroups: ParsableArguments {
 
     static let rows =
         Connection.rows + Election.rows + Candidacy.rows + Wanted.rows + OnTime.rows + Running.rows + Webhook.rows
+        + Streaming.rows
         + Supervising.rows + LogLines.rows
 
     func values() async throws(Failure) -> OptionValues {
