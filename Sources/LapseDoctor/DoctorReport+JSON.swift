@@ -1,3 +1,4 @@
+import Lapse
 import RedisClient
 
 /// The report for scripts: every key is always there, with null for what is not known.

@@ -1,3 +1,4 @@
+import Lapse
 import RedisClient
 
 /// The report for people: a table of the servers, what was mended, then the findings, worst first.

@@ -29,6 +29,8 @@ struct FeedDependencies: Sendable {
     var settled: @Sendable (TopologyPoll) -> Void
     /// How long a node that answers elsewhere may leave the feed's ping unanswered.
     var idleTimeout: Duration = .seconds(3)
+    /// Something makes the servers announce in time.
+    var isPunctual = false
     var metrics: ProcessorMetrics
     var logger: Logger
 }
@@ -54,6 +56,7 @@ final class NodeFeed: Sendable {
     let bell: Doorbell
     let command: NodeClient
     private let inspector: NodeInspector
+    private let forecast: LagForecast
     let current = Mutex(Status())
     private let stopped = Mutex(false)
     /// Rung when a look is over that began after they were put here.
@@ -68,6 +71,7 @@ final class NodeFeed: Sendable {
         self.dependencies = dependencies
         self.bell = Doorbell(on: dependencies.control)
         self.command = dependencies.commands[address]
+        forecast = LagForecast(address: address, dependencies)
         self.inspector = NodeInspector(
             address: address, command: command, policy: dependencies.notifications,
             wantsHints: dependencies.wantsHints,
@@ -245,6 +249,7 @@ final class NodeFeed: Sendable {
             let floor = sink.log.floor
             let finding = await inspector.look(at: subscription.runID)
             if finding.isOtherServer { return "another server answers at this address" }
+            await forecast.look(at: subscription.runID)
             flags.looked(areFine: finding.notifications.map(Notifications.suffice) ?? false)
             current.withLock { $0.notifications = finding.notifications }
             watch.looked(mended: finding.mended)

@@ -78,6 +78,9 @@ package struct LapseMetrics: Sendable {
         "lapse_lag_seconds",
         buckets: [0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 30, 60, 300],
         "Time from a key's deadline until its expiration was heard, of keys whose deadline the leader kept.")
+    let predictedLag = MetricDeclaration.gauge(
+        "lapse_predicted_lag_seconds", by: "node",
+        "How late this node is expected to announce by itself, by its keys with a TTL: the median.")
     let nudges = MetricDeclaration.counter(
         "lapse_nudges_total", by: "node",
         "PTTL asked of keys that are overdue; this node counts a keyspace_misses for each that it then expires.")

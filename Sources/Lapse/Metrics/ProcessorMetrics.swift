@@ -20,12 +20,13 @@ final class ProcessorMetrics: Sendable {
         let nudges: Counter
         let deadlines: Gauge
         let uncovered: Gauge
+        let predictedLag: Gauge
         /// In the order of ``NodeAccount/states``.
         let account: [Gauge]
         var seenReceived: UInt64 = 0
 
         func destroy() {
-            for gauge in [up, entries, bytes, backlog, deadlines, uncovered] + account { gauge.destroy() }
+            for gauge in [up, entries, bytes, backlog, deadlines, uncovered, predictedLag] + account { gauge.destroy() }
             for counter in [received, lost, repaired, ignored, surplus, unannounced, nudges] { counter.destroy() }
         }
     }
@@ -144,6 +145,7 @@ final class ProcessorMetrics: Sendable {
     /// Once for each expiration whose deadline was known.
     func lagged(_ nanoseconds: Int64) { if isExported { lag.recordNanoseconds(max(0, nanoseconds)) } }
     func nudged(_ node: NodeAddress, _ count: Int) { series(node) { $0.nudges.increment(by: Int64(count)) } }
+    func predicted(_ node: NodeAddress, lag: Duration) { series(node) { $0.predictedLag.record(lag / .seconds(1)) } }
     func deadlines(_ node: NodeAddress, kept: Int, uncovered: Int) {
         series(node) { series in
             series.deadlines.record(kept)
@@ -232,6 +234,7 @@ final class ProcessorMetrics: Sendable {
                     nudges: declared.nudges.counter(label),
                     deadlines: declared.deadlines.gauge(label),
                     uncovered: declared.uncovered.gauge(label),
+                    predictedLag: declared.predictedLag.gauge(label),
                     account: NodeAccount().states.map { state in
                         declared.account.gauge(label, state.name)
                     })

@@ -262,7 +262,8 @@ extension RunningProcessor {
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             wantsHints: configuration.punctual == .track,
-            numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } }, metrics: metrics, logger: logger
+            numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } },
+            isPunctual: configuration.punctual != .off, metrics: metrics, logger: logger
         )
     }
 }

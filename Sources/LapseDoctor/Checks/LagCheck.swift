@@ -1,3 +1,5 @@
+import Lapse
+
 /// How late Redis will announce expirations by itself.
 struct LagCheck: Check {
     private static let noticeable = Duration.seconds(1)

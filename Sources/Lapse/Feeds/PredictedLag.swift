@@ -1,5 +1,3 @@
-import RedisClient
-
 /// How late Redis is expected to announce an expiration by itself: it samples keys with a TTL, a number each second.
 ///
 /// The median is volatile keys / (2 · (20 + 5 · (effort − 1)) · hz): measured, see the design's facts about Redis.
@@ -9,13 +7,5 @@ package enum PredictedLag {
         let (hz, effort) = (min(max(hz, 1), 500), min(max(effort, 1), 10))
         let sampled = 2 * (20 + 5 * (effort - 1)) * hz
         return .seconds(Double(volatileKeys) / Double(sampled))
-    }
-
-    /// Of a master; nil where it is not known, and on replicas, which wait for their master.
-    package static func median(_ facts: NodeFacts) -> Duration? {
-        guard facts.isDataMaster, facts.isAnswering, let keys = facts.volatileKeys else { return nil }
-        let hz = (facts.info["hz"] ?? facts.setting("hz")).flatMap { Int($0) } ?? 10
-        let effort = facts.setting("active-expire-effort").flatMap { Int($0) } ?? 1
-        return median(volatileKeys: keys, hz: hz, effort: effort)
     }
 }
