@@ -175,6 +175,18 @@ import ThrowawayRedis
         #expect(run.code == 64 && run.lastLine.contains(text), "\(run)")
     }
 
+    @Test(
+        "a stream beside another handler, its options without it, or a key that cannot be spread is a usage error",
+        arguments: [
+            (["--stream", "s", "--handler", "log"], "exclude each other"),
+            (["--partitions", "2"], "give --stream KEY"), (["--stream", "{s}", "--partitions", "2"], "hash tag"),
+            (["--stream", "s}"], "braces"), (["--stream", "s", "--partitions", "257"], "1 to 256"),
+        ])
+    func impossibleStreams(options: [String], text: String) async throws {
+        let run = try await LapseBinary.run(["run", "--admin", "off"] + options)
+        #expect(run.code == 64 && run.lastLine.contains(text), "\(run)")
+    }
+
     @Test func tailPrintsWhatEveryNodeSays() async throws {
         let server = try await ThrowawayServer.start()
         let child = try LapseBinary.start(

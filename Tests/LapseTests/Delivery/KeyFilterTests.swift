@@ -1,3 +1,4 @@
+import ExpirationStream
 import LeaderElection
 import LeaderElectionRedis
 import Testing
@@ -28,6 +29,18 @@ struct KeyFilterTests {
     ])
     func lookalikesPass(_ key: String) {
         #expect(wants(KeyFilter(match: [], ignore: [], databases: [0]), key))
+    }
+
+    @Test func theStreamsOwnKeysNeverPass() throws {
+        for (key, count) in [("out", 1), ("out", 3), ("{t}:out", 1)] {
+            let keys = try StreamKeys(key, partitions: count)
+            let filter = KeyFilter(match: ["*"], ignore: [], databases: [0], stream: keys)
+            for index in 0..<count {
+                #expect(!wants(filter, keys.partitions[index]) && !wants(filter, keys.writer(of: index)))
+                #expect(!wants(filter, keys.cursor(of: index, runID: "ab")))
+            }
+            #expect(wants(filter, key + ":1") && wants(filter, key.dropLast().description) && wants(filter, "{out}:x"))
+        }
     }
 
     @Test func emptyMatchWantsAll() {

@@ -122,6 +122,29 @@ struct StreamServerTests {
         }
     }
 
+    @Test("--stream-wait: an entry counts as handled when a replica has it, and stands there once")
+    func replicated() async throws {
+        try await withServer { server in
+            let stream = try RunningStream(server.url) { _, destination in destination.replicas = 1 }
+            try await stream.run {
+                try await Self.expire(0..<3, server)
+                try await waitUntil("it is said", within: .seconds(20)) {
+                    stream.log.lines("stream cannot be appended to").isEmpty ? "nothing" : nil
+                }
+                #expect(stream.processor.status?.nodes.first?.account?.handled == 0)
+                try await withServer { replica in
+                    try await replica.cli("REPLICAOF", server.host, "\(server.port)")
+                    try await waitUntil("all are handled", within: .seconds(40)) {
+                        let account = stream.processor.status?.nodes.first { $0.address == server.address }?.account
+                        return account?.handled == 3 ? nil : "\(account?.handled ?? 0)"
+                    }
+                }
+            }
+            #expect(try await RunningStream.entries(server, "out").count == 3)
+            #expect(stream.log.lines("stream cannot be appended to")[0].contains("NOREPLICAS 0 of 1"))
+        }
+    }
+
     @Test("another number of partitions is refused until all is acknowledged")
     func layout() async throws {
         try await withServer { server in

@@ -1,0 +1,48 @@
+import LeaderElection
+import Testing
+
+@testable import Lapse
+
+/// What a partition out of reach leaves behind in the delivery machine: nothing is an attempt, and nothing is lost.
+@Suite struct SuspendedTests {
+    private func machine(_ keys: [String], room: Int) -> DeliveryMachine {
+        var machine = DeliveryMachine.leading(.init(perKey: 1024, entries: room), order: .ofNodes)
+        machine.cursors.open("run", at: Cursor(through: 0))
+        for (index, key) in keys.enumerated() { machine.admitHere(.some(key, UInt64(index + 1))) }
+        return machine
+    }
+
+    @Test("it comes again as the same attempt, alone, with later ones of its key behind it; others go on")
+    func waits() throws {
+        var machine = machine(["a", "b", "a"], room: 10)
+        let taken = machine.takeBatch()
+        let batch = try #require(taken)
+        let list = Array(batch.deliveries)
+        machine.finish([1..<2], of: batch)
+        machine.suspend([list[0], list[2]], to: .seconds(1))
+        machine.isBack(batch)
+        #expect(machine.takeBatch() == nil)
+        #expect(machine.releaseDue(now: .seconds(1)) == nil)
+        for ordinal in [1, 3] as [UInt64] {
+            let following = machine.takeBatch()
+            let next = try #require(following)
+            #expect(next.deliveries.map(\.ordinal) == [ordinal] && next.deliveries.map(\.attempt) == [1])
+            machine.finish([0..<1], of: next)
+            machine.isBack(next)
+        }
+        #expect(machine.cursors["run"] == Cursor(through: 3))
+    }
+
+    @Test("where there is no room to wait they keep their turn")
+    func noRoom() throws {
+        var machine = machine(["a", "b", "c"], room: 1)
+        let taken = machine.takeBatch()
+        let batch = try #require(taken)
+        machine.suspend(Array(batch.deliveries), to: .seconds(1))
+        machine.isBack(batch)
+        let following = machine.takeBatch()
+        let next = try #require(following)
+        #expect(next.deliveries.map(\.ordinal) == [2, 3] && machine.takeActions().surplus.isEmpty)
+        #expect(machine.cursors["run"]?.pending == [1, 2, 3])
+    }
+}
