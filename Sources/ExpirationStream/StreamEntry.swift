@@ -49,28 +49,31 @@ package struct StreamEntry: Sendable, Equatable {
     }
 
     /// Names and values in turn, for `XADD`. Bytes that are no UTF-8 go as base64, under a name of their own.
-    package var fields: [[UInt8]] {
-        var fields: [[UInt8]] = []
-        func add(_ name: String, _ value: some StringProtocol) { fields += [Array(name.utf8), Array(value.utf8)] }
+    package var fields: RESPCommand {
+        var fields = RESPCommand()
+        func add(_ name: String, _ value: String) {
+            fields.append(name)
+            fields.append(value)
+        }
         func add(_ name: String, _ bytes: [UInt8]) {
-            if String(validating: bytes, as: UTF8.self) != nil {
-                fields += [Array(name.utf8), bytes]
-            } else {
-                add("\(name)Base64", Data(bytes).base64EncodedString())
+            guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else {
+                return add("\(name)Base64", Data(bytes).base64EncodedString())
             }
+            fields.append(name)
+            fields.append(bytes)
         }
         add("id", id)
         add("key", key)
-        add("database", "\(database)")
+        add("database", String(database))
         add("node", node)
         add("runId", runID)
-        add("ordinal", "\(ordinal)")
+        add("ordinal", String(ordinal))
         add("origin", origin)
-        if let deadline { add("deadline", "\(deadline)") }
-        if let lagMilliseconds { add("lagMs", "\(lagMilliseconds)") }
+        if let deadline { add("deadline", String(deadline)) }
+        if let lagMilliseconds { add("lagMs", String(lagMilliseconds)) }
         if let value { add("value", value) }
-        add("term", "\(term)")
-        add("token", "\(token)")
+        add("term", String(term))
+        add("token", String(token))
         if isUncertain { add("uncertain", "1") }
         return fields
     }

@@ -37,6 +37,15 @@ package struct RESPCommand: Sendable, Equatable {
         end()
     }
 
+    /// Appends all words of another one.
+    package mutating func append(contentsOf other: RESPCommand) {
+        words.writeImmutableBuffer(other.words)
+        count += other.count
+    }
+
+    /// What the words take on the wire.
+    package var byteCount: Int { words.readableBytes }
+
     /// Writes the command as an array of bulk strings.
     package func encode(into buffer: inout ByteBuffer) {
         buffer.writeString("*\(count)\r\n")

@@ -8,10 +8,15 @@ import Testing
         id: "ab-7", key: Array("session:42".utf8), database: 3, node: "10.0.0.1:6379", runID: "ab", ordinal: 7,
         origin: "live", term: 5, token: 1_700_000)
 
+    private func fields(_ entry: StreamEntry) -> [[UInt8]] {
+        let fields = entry.fields
+        return (0..<fields.count).compactMap { fields[$0].map { Array($0.readableBytesView) } }
+    }
+
     private func reply(_ fields: [[UInt8]]) -> RESPValue { .array(fields.map { .bulk(ByteBuffer(bytes: $0)) }) }
 
     private func reply(_ entry: StreamEntry, _ changes: [String: String?]) -> RESPValue {
-        var fields = entry.fields
+        var fields = self.fields(entry)
         for (name, value) in changes {
             if let index = stride(from: 0, to: fields.count, by: 2).first(where: { fields[$0] == Array(name.utf8) }) {
                 fields.removeSubrange(index...index + 1)
@@ -34,9 +39,9 @@ import Testing
         reconciled.origin = "reconcile"
         reconciled.value = []
         for entry in [plain, full, reconciled] {
-            #expect(StreamEntry(fields: reply(entry.fields)) == entry)
+            #expect(StreamEntry(fields: reply(fields(entry))) == entry)
         }
-        #expect(full.fields.contains(Array("keyBase64".utf8)) && !full.fields.contains(Array("key".utf8)))
+        #expect(fields(full).contains(Array("keyBase64".utf8)) && !fields(full).contains(Array("key".utf8)))
     }
 
     @Test func passesOverWhatItDoesNotKnow() {
@@ -56,8 +61,8 @@ import Testing
     @Test func refusesWhatIsTooMuch() {
         #expect(StreamEntry(fields: reply(plain, ["node": String(repeating: "x", count: 513)])) == nil)
         #expect(StreamEntry(fields: reply(plain, ["id": String(repeating: "x", count: 600)])) == nil)
-        #expect(StreamEntry(fields: reply(plain.fields + Array(repeating: [1], count: 130))) == nil)
-        #expect(StreamEntry(fields: reply(plain.fields + [[1]])) == nil)
+        #expect(StreamEntry(fields: reply(fields(plain) + Array(repeating: [1], count: 130))) == nil)
+        #expect(StreamEntry(fields: reply(fields(plain) + [[1]])) == nil)
         #expect(StreamEntry(fields: .null) == nil)
         #expect(StreamEntry(fields: .array([.null, .integer(1)])) == nil)
     }
@@ -66,7 +71,7 @@ import Testing
     @Test func standsAnyBytes() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
-            var fields = plain.fields
+            var fields = fields(plain)
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 let index = fields.indices.randomElement(using: &random)!
                 fields[index] = (0..<Int.random(in: 0...12, using: &random)).map { _ in .random(in: 0...255) }

@@ -22,17 +22,22 @@ package struct StreamAppend: Sendable {
     package struct Item: Sendable {
         let ordinal: UInt64
         let mark: UInt32
-        let words: [[UInt8]]
-        let bytes: Int
+        /// Encoded as they go over the wire: an array for each field would cost more than all else.
+        let words: RESPCommand
 
         package init(_ entry: StreamEntry) {
             ordinal = entry.ordinal
             mark = KeyDigest(database: entry.database, key: entry.key).mark
             let fields = entry.fields
-            words =
-                [Array("\(entry.ordinal)".utf8), mark.bigEndianBytes, Array("\(fields.count)".utf8)] + fields
-            bytes = words.reduce(0) { $0 + $1.count + 32 }
+            var words = RESPCommand()
+            words.append(String(entry.ordinal))
+            words.append(mark.bigEndianBytes)
+            words.append(String(fields.count))
+            words.append(contentsOf: fields)
+            self.words = words
         }
+
+        var bytes: Int { words.byteCount }
     }
 
     /// What the script says.
@@ -63,10 +68,15 @@ package struct StreamAppend: Sendable {
     /// - Parameters:
     ///   - known: how many entries this leader knows to have been appended here.
     ///   - limit: the most entries of the stream; 0 for no bound.
-    package static func arguments(_ items: [Item], _ writer: Writer, known: UInt64, limit: Int) -> [[UInt8]] {
+    package static func arguments(_ writer: Writer, known: UInt64, limit: Int) -> [[UInt8]] {
         let milliseconds = cursorLife.components.seconds * 1000
         let head = ["\(limit)", "\(milliseconds)", "\(StreamCursor.word)", "\(StreamCursor.words)"]
-        return upkeep(writer, known: known) + head.map { Array($0.utf8) } + items.flatMap(\.words)
+        return upkeep(writer, known: known) + head.map { Array($0.utf8) }
+    }
+
+    /// What follows them.
+    package static func rest(_ items: [Item]) -> RESPCommand {
+        items.reduce(into: RESPCommand()) { $0.append(contentsOf: $1.words) }
     }
 
     package static func upkeep(_ writer: Writer, known: UInt64) -> [[UInt8]] {

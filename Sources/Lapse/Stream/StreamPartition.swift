@@ -151,7 +151,8 @@ final class StreamPartition: Sendable {
         guard let writer else { throw CancellationError() }
         let reply = try await client.run(
             StreamScripts.append, keys: keys(runID),
-            arguments: StreamAppend.arguments(items, writer, known: known, limit: destination.limit),
+            arguments: StreamAppend.arguments(writer, known: known, limit: destination.limit),
+            rest: StreamAppend.rest(items),
             timeout: isFailing ? Self.probe : Self.patience, replicas: destination.replicas)
         switch StreamAppend.outcome(reply, of: items.count) {
         case .done(let answer):

@@ -40,17 +40,18 @@ package final class KeyedClient: Sendable {
     /// The same for keys of any bytes.
     ///
     /// - Parameters:
+    ///   - rest: further arguments, encoded already.
     ///   - isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
     ///   - replicas: so many are to have what the script wrote, else NOREPLICAS is thrown: it was applied all the same. What follows on this connection waits as long.
     package func run(
-        _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2),
-        isPatient: Bool = true, replicas: Int = 0
+        _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], rest: RESPCommand = RESPCommand(),
+        timeout: Duration = .seconds(2), isPatient: Bool = true, replicas: Int = 0
     ) async throws(RedisError) -> RESPValue {
         guard let first = keys.first else { preconditionFailure("a script without a key has no slot") }
         return try await route(
             slot: HashSlot.of(first), timeout: timeout, isPatient: isPatient, replicas: replicas
         ) { inFull in
-            script.commands(keys: keys, arguments: arguments, inFull: inFull)
+            script.commands(keys: keys, arguments: arguments, rest: rest, inFull: inFull)
         } finish: {
             script.learn(from: $0)
         }

@@ -11,10 +11,14 @@ package final class Script: Sendable {
     package init(_ source: String) { self.source = source }
 
     /// The commands for one call; the last reply is the script's.
-    package func commands(keys: [[UInt8]], arguments: [[UInt8]], inFull: Bool) -> [RESPCommand] {
+    ///
+    /// - Parameter rest: further arguments, encoded already.
+    package func commands(
+        keys: [[UInt8]], arguments: [[UInt8]], rest: RESPCommand = RESPCommand(), inFull: Bool
+    ) -> [RESPCommand] {
         let known = digest.withLock { $0 }
-        if let known, !inFull { return [call("EVALSHA", known, keys, arguments)] }
-        return [RESPCommand("SCRIPT", "LOAD", source), call("EVAL", source, keys, arguments)]
+        if let known, !inFull { return [call("EVALSHA", known, keys, arguments, rest)] }
+        return [RESPCommand("SCRIPT", "LOAD", source), call("EVAL", source, keys, arguments, rest)]
     }
 
     /// Learns the digest from the replies; returns the script's own reply.
@@ -23,10 +27,13 @@ package final class Script: Sendable {
         return replies.last ?? .null
     }
 
-    private func call(_ verb: String, _ body: String, _ keys: [[UInt8]], _ arguments: [[UInt8]]) -> RESPCommand {
+    private func call(
+        _ verb: String, _ body: String, _ keys: [[UInt8]], _ arguments: [[UInt8]], _ rest: RESPCommand
+    ) -> RESPCommand {
         var command = RESPCommand(verb, body, "\(keys.count)")
         for key in keys { command.append(key) }
         for argument in arguments { command.append(argument) }
+        command.append(contentsOf: rest)
         return command
     }
 }
