@@ -302,9 +302,10 @@ let package = Package(
             name: "LapseCommandTests",
             dependencies: [
                 "lapse-parent",
-                "Console", "Endpoints", "LapseCommand", "Lapse", "LapseAdmin", "LapseHandlers", "LeaderElection",
+                "Console", "Endpoints", "ExpirationStream", "LapseCommand", "Lapse", "LapseAdmin", "LapseHandlers",
+                "LeaderElection",
                 "LeaderElectionRedis",
-                "RedisClient", "Supervision",
+                "RedisClient", "RESP", "Supervision",
                 "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

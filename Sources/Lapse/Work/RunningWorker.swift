@@ -133,7 +133,8 @@ final class RunningWorker: Sendable {
 
     func sleep(_ time: Duration) async { await loops.any().sleep(time) }
 
-    private func prepare(_ partition: String) async throws(RedisError) {
+    /// Makes the group, and says so, where it is missing.
+    func prepare(_ partition: String) async throws(RedisError) {
         guard try await stream.prepare(partition) else { return }
         logger.notice("group made", metadata: ["stream": "\(partition)", "group": "\(configuration.group)"])
     }
@@ -152,16 +153,17 @@ final class RunningWorker: Sendable {
         do throws(RedisError) {
             return try await stream.read(partition, limit: limit, over: client)
         } catch {
-            guard case .reply(let reply) = error.kind else { throw error }
-            switch reply.code {
             // The stream was deleted or has moved while the read waited: the next one finds out.
-            case "UNBLOCKED": return []
-            case "NOGROUP":
-                try await prepare(partition)
-                return []
-            default: throw error
-            }
+            if case .reply(let reply) = error.kind, reply.code == "UNBLOCKED" { return [] }
+            guard Self.lacksGroup(error) else { throw error }
+            try await prepare(partition)
+            return []
         }
+    }
+
+    /// Whether the group is gone, or was never made: a script wraps the words.
+    static func lacksGroup(_ error: RedisError) -> Bool {
+        if case .reply(let reply) = error.kind { reply.text.contains("NOGROUP") } else { false }
     }
 
     /// Ends the reads that wait.
