@@ -55,6 +55,22 @@ public struct AdminServer: Service {
             logger: logger)
     }
 
+    /// The admin port of a worker, which `/readyz` says can read its partitions.
+    ///
+    /// - Parameters:
+    ///   - worker: whose health and status are told.
+    ///   - host: the address to listen on.
+    ///   - port: the port; 0 for a free one, which the log names.
+    ///   - registry: what `/metrics` shows.
+    ///   - logger: where its lines go.
+    public init(
+        _ worker: ExpirationWorker, host: String = "127.0.0.1", port: Int, registry: PrometheusRegistry, logger: Logger
+    ) {
+        self.init(
+            address: .listen(host: host, port: port), source: WorkerAdminSource(worker), registry: registry,
+            logger: logger)
+    }
+
     /// - Parameter onListening: gets the bound port, which for port 0 is known only then.
     package init(
         address: AdminAddress, source: any AdminSource, registry: PrometheusRegistry, limits: AdminLimits = .init(),

@@ -24,6 +24,7 @@ import Testing
         "lapse_stream_appended_total": "counter", "lapse_stream_uncertain_total": "counter",
         "lapse_stream_refused_total": "counter", "lapse_stream_appended_again_total": "counter",
         "lapse_stream_lost_total{by}": "counter",
+        "lapse_work_claimed_total": "counter", "lapse_work_deleted_total": "counter",
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
         "lapse_account{node,state}": "gauge",

@@ -1,3 +1,4 @@
+import ExpirationStream
 import Foundation
 import Lapse
 import RESP
@@ -90,6 +91,22 @@ import ThrowawayRedis
         _ = try await server.cli("SET", "text", "x")
         let wrong = try await LapseBinary.run(["dead-letters", "list", "--redis", server.url, "--dead-letter", "text"])
         #expect(wrong.code == 64 && wrong.lastLine == "lapse: --dead-letter: text is no stream", "\(wrong)")
+        await server.shutDown()
+    }
+
+    /// Into a stream, where its workers find it, at the place that its key has there.
+    @Test func aLetterIsGivenToTheWorkers() async throws {
+        let server = try await filled()
+        _ = try await server.cli("HSET", "{exp}:lapse:layout", "format", "1", "partitions", "2")
+        let run = try await lapse(server, "retry", "--stream", "exp", "--match", "a:1", "--all-matching")
+        #expect(run.code == 0, "\(run)")
+        #expect(try await server.cli("XLEN", "dead") == "3")
+        let keys = try StreamKeys("exp", partitions: 2)
+        let partition = keys.partitions[KeyDigest(database: 0, key: Array("a:1".utf8)).partition(of: 2)]
+        let entry = try await server.cli("XRANGE", partition, "-", "+").split(separator: "\n")
+        #expect(entry.contains("run-7") && entry.contains("a:1") && entry.contains("99"), "\(entry)")
+        let both = try await lapse(server, "retry", "--stream", "exp", "--exec", "true", "2000-0")
+        #expect(both.code == 64 && both.lastLine.contains("exclude each other"), "\(both)")
         await server.shutDown()
     }
 

@@ -2,6 +2,10 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
 /// `lapse work` as processes, over a real stream in the format of `lapse run --stream`.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct WorkTests {
     /// Adds expirations of the keys `k:<number>`.
@@ -157,6 +161,33 @@ import ThrowawayRedis
         let poor = try await LapseBinary.run(
             ["work", "--redis", "redis://poor:secret@\(server.address)", "--stream", "exp", "--group", "g"])
         #expect(poor.code == 77 && poor.lastLine.contains("NOPERM"), "\(poor)")
+        await server.shutDown()
+    }
+
+    @Test func theAdminPortTellsHowItStands() async throws {
+        let server = try await ThrowawayServer.start()
+        try await add(server, 1...3)
+        let child = try work(server, "w", "--handler", "none", "--admin", "127.0.0.1:0")
+        var address: String?
+        try await waitUntil("the port is open", within: .seconds(15)) {
+            address = child.text.errors.firstMatch(of: /address=(127[.0-9:]+)/).map { String($0.1) }
+            return address == nil ? child.text.errors : nil
+        }
+        let admin = try #require(address)
+        try await waitUntil("it is ready", within: .seconds(15)) {
+            let run = try await LapseBinary.run(["health", "--ready", "--admin", admin])
+            return run.code == 0 ? nil : "\(run)"
+        }
+        try await waitUntil("it counts", within: .seconds(15)) {
+            let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://\(admin)/metrics")))
+            let text = String(decoding: data, as: UTF8.self)
+            return text.contains(#"lapse_expirations_handled_total{origin="live"} 3"#) && text.contains("lapse_ready 1")
+                ? nil : text
+        }
+        let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://\(admin)/status")))
+        #expect(String(decoding: data, as: UTF8.self).contains(#""partitions":["exp"]"#))
+        child.signal(SIGTERM)
+        #expect(try await child.end().code == 0)
         await server.shutDown()
     }
 

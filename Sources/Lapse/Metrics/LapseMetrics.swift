@@ -104,6 +104,13 @@ package struct LapseMetrics: Sendable {
         "lapse_stream_lost_total", by: "by", of: ["failover", "others", "bound"],
         "Entries gone unread: with a failed master, by another client's XTRIM or DEL, by --stream-maxlen.")
 
+    // Workers
+    let workClaimed = MetricDeclaration.counter(
+        "lapse_work_claimed_total", "Entries taken over from workers that died or left.")
+    let workDeleted = MetricDeclaration.counter(
+        "lapse_work_deleted_total", "Entries deleted from the stream after they were read and before they were handled."
+    )
+
     package static let declared = LapseMetrics()
     /// All of them, in their order above.
     package static let all = Mirror(reflecting: declared).children.compactMap { $0.value as? MetricDeclaration }

@@ -52,6 +52,8 @@ final class ProcessorMetrics: Sendable {
     private let lostByFailover = LapseMetrics.declared.streamLost.counter("failover")
     private let lostByOthers = LapseMetrics.declared.streamLost.counter("others")
     private let lostByBound = LapseMetrics.declared.streamLost.counter("bound")
+    private let workClaimed = LapseMetrics.declared.workClaimed.counter()
+    private let workDeleted = LapseMetrics.declared.workDeleted.counter()
     private let leader = LapseMetrics.declared.leader.gauge()
     private let term = LapseMetrics.declared.term.gauge()
     private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
@@ -127,6 +129,13 @@ final class ProcessorMetrics: Sendable {
     var failedCount: UInt64 { failureCount.load(ordering: .relaxed) }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }
+    /// By a worker of a stream.
+    func claimed(_ count: Int) { workClaimed.increment(by: Int64(count)) }
+    func deletedUnhandled(_ count: Int) { workDeleted.increment(by: Int64(count)) }
+    func refresh(_ worker: WorkerStatus, isReady: Bool) {
+        running.record(worker.running)
+        ready.record(isReady ? 1 : 0)
+    }
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
     func reconcileFound(_ count: Int) { companionsFound.increment(by: Int64(count)) }
     func streamed(_ answer: StreamAppend.Answer) {

@@ -78,6 +78,15 @@ public final class ExpirationWorker: Service {
     /// Leaves the group, and lets ``run()`` return. May be called at any time, more than once.
     public func stop() { stopped.open() }
 
+    /// How things stand; nothing is in hand before Redis was reached.
+    public var status: WorkerStatus {
+        running.withLock { $0 }?.status
+            ?? WorkerStatus(stream: configuration.stream, group: configuration.group, id: configuration.id)
+    }
+
+    /// Brings the gauges up to date.
+    package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
+
     /// Whether the worker can read its partitions: empty, or what fails now. For a readiness probe; waits for nothing.
     public func readiness() -> [String] {
         running.withLock { $0 }?.readiness ?? ["Redis has not been reached yet"]

@@ -64,7 +64,9 @@ extension RunningWorker {
         do throws(RedisError) {
             let claimed = try await stream.claim(name, from: from, limit: limit)
             worked("claim", name)
+            metrics.claimed(claimed.found.count)
             if claimed.gone > 0 {
+                metrics.deletedUnhandled(claimed.gone)
                 logger.error(
                     "entries were deleted before they were handled",
                     metadata: [

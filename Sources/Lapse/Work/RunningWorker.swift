@@ -29,6 +29,7 @@ final class RunningWorker: Sendable {
     private let readers = Mutex<[String: NodeDirectory]>([:])
     private let troubles = Mutex(WorkTroubles())
     private let isReady = Atomic(false)
+    private let standing: Mutex<WorkerStatus>
 
     init(
         _ configuration: WorkerConfiguration, handler: @escaping WorkHandler, stopped: Gate, logger: Logger
@@ -37,6 +38,8 @@ final class RunningWorker: Sendable {
         self.handler = handler
         self.stopped = stopped
         self.logger = logger
+        standing = Mutex(
+            WorkerStatus(stream: configuration.stream, group: configuration.group, id: configuration.id))
         deployment = try Deployment(configuration.shared)
         executor = EventLoopTaskExecutor(loops.any())
         commands = NodeDirectory(settings: deployment.settings.named("lapse:\(configuration.id):work"), on: loops)
@@ -60,6 +63,24 @@ final class RunningWorker: Sendable {
     var readiness: [String] {
         guard isReady.load(ordering: .acquiring) else { return ["Redis has not been reached yet"] }
         return troubles.withLock { $0.reasons }
+    }
+
+    var status: WorkerStatus {
+        var status = standing.withLock { $0 }
+        status.troubles = readiness
+        return status
+    }
+
+    func refreshMetrics() { metrics.refresh(status, isReady: readiness.isEmpty) }
+
+    /// The machine has taken a step.
+    func stands(_ machine: WorkMachine) {
+        standing.withLock { status in
+            status.partitions = machine.order
+            status.inHand = machine.inHand
+            status.running = machine.running
+            status.waiting = machine.waitingCount
+        }
     }
 
     func run() async throws {

@@ -45,6 +45,7 @@ struct WorkLoop {
                     for action in machine.step(event, now: now) { start(action, &group) }
                     if case .leave = event { drain(&group) }
                     forget()
+                    worker.stands(machine)
                     if machine.isFinished || Task.isCancelled { break }
                 }
                 next = await group.next()

@@ -102,25 +102,9 @@ struct WorkStream: Sendable {
             arguments: words(group, consumer, "\((claimAfter + .seconds(1)).inMilliseconds)"), timeout: .seconds(1))
     }
 
-    /// The keys of the partitions. A stream without a layout has one.
+    /// The keys of the partitions.
     func partitions(of stream: String) async throws(RedisError) -> [String] {
-        guard let own = try? StreamKeys(stream) else { return [stream] }
-        let reply = try await client.send(RESPCommand("HMGET", own.layout, "format", "partitions"), key: own.layout)
-        guard let facts = reply.array, facts.count == 2, !facts[0].isNull || !facts[1].isNull else {
-            return own.partitions
-        }
-        guard facts[0].int == 1 else {
-            throw RedisError(
-                .protocolViolation, node: nil,
-                "the layout in \(own.layout) has format '\(facts[0].string?.prefix(20) ?? "")': use the same version of lapse for both"
-            )
-        }
-        guard let count = facts[1].int, let keys = try? StreamKeys(stream, partitions: Int(clamping: count)) else {
-            throw RedisError(
-                .protocolViolation, node: nil,
-                "the layout in \(own.layout) names no number of partitions that can be true")
-        }
-        return keys.partitions
+        try await StreamLayout.read(stream, over: client).partitions
     }
 
     private func found(_ entries: RESPValue?) -> Found {

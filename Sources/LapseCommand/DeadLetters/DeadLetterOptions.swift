@@ -34,8 +34,14 @@ enum DeadLetterMatching: OptionGroupTable {
 
 /// What a letter is handled with again.
 enum Retrying: OptionGroupTable {
+    /// One option with that of `lapse run`.
+    static let stream = Setting.text(
+        OptionRow(
+            name: Streaming.stream.row.name, value: "key",
+            help: "Instead of a handler: append them to this stream, for its workers."))
+
     static let rows = [
-        Running.handler.row, Running.exec.row, Running.handlerTimeout.row, Candidacy.id.row,
+        stream.row, Running.handler.row, Running.exec.row, Running.handlerTimeout.row, Candidacy.id.row,
     ]
 }
 

@@ -9,21 +9,25 @@ import RedisClient
 /// Handles letters again, one after the other, and deletes each that succeeds.
 struct DeadLetterRetry: Sendable {
     private let letters: DeadLetterStream
+    /// Nil for a handler.
+    private let stream: String?
     private let handler: HandlerChoice
     private let handling: Handling
     private let timeout: Duration
     private let logger: Logger
 
     init(_ values: OptionValues, _ letters: DeadLetterStream, logger: Logger) throws {
-        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row]
+        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row, Streaming.stream.row]
         guard rows.contains(where: { values.isGiven($0) }) else {
-            throw Failure.usage("what is to handle them? Give --exec, --webhook or --handler, as for lapse run")
+            throw Failure.usage(
+                "what is to handle them? Give --exec, --webhook or --handler, as for lapse run, or --stream")
         }
+        stream = try values(Retrying.stream)
         var configuration = ProcessorConfiguration(id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID())
         if let value = try values(Running.handlerTimeout) { configuration.handlerTimeout = value }
         do { try configuration.validate() } catch { throw Failure(error) }
         handler = try HandlerChoice(
-            values, configuration, environment: ProcessInfo.processInfo.environment, appends: false)
+            values, configuration, environment: ProcessInfo.processInfo.environment)
         handling = handler.handling(.init(replica: configuration.id, logger: logger, onBroken: { _ in }))
         timeout = configuration.handlerTimeout
         self.letters = letters
@@ -75,18 +79,27 @@ struct DeadLetterRetry: Sendable {
     private func handle(_ letter: FoundLetter, _ counts: inout Counts) async throws {
         do {
             let record = try letter.record.get()
-            let attempt = Int(min(record.attempts, UInt64(Int32.max - 1))) + 1
-            try await Handling.unlessLate(timeout) { [handling, logger] in
-                try await handling.call(
-                    record.expiration(receivedMilliseconds: letter.id.milliseconds), term: record.term,
-                    token: FencingToken(rawValue: record.token), attempt: attempt, logger: logger)
-            }
+            try await handle(record, writtenAt: letter.id.milliseconds)
         } catch {
             counts.failed += 1
             logger.error("dead letter not handled", metadata: ["id": "\(letter.id)", "error": "\(error)"])
             return
         }
-        // Not caught: the next one would be handled and not deleted either.
+        try await drop(letter, &counts)
+    }
+
+    private func handle(_ record: DeadLetterRecord, writtenAt milliseconds: UInt64) async throws {
+        if let stream { return try await letters.append(record, to: stream) }
+        let attempt = Int(min(record.attempts, UInt64(Int32.max - 1))) + 1
+        try await Handling.unlessLate(timeout) { [handling, logger] in
+            try await handling.call(
+                record.expiration(receivedMilliseconds: milliseconds), term: record.term,
+                token: FencingToken(rawValue: record.token), attempt: attempt, logger: logger)
+        }
+    }
+
+    /// A failure ends the run: the next one would be handled and not deleted either.
+    private func drop(_ letter: FoundLetter, _ counts: inout Counts) async throws {
         do throws(Failure) { _ = try await letters.drop([letter.id]) } catch {
             throw Failure(error.code, "letter \(letter.id) was handled and is still there: \(error)")
         }

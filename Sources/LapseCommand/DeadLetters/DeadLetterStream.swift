@@ -1,3 +1,4 @@
+import ExpirationStream
 import Lapse
 import Logging
 import NIOCore
@@ -69,6 +70,22 @@ struct DeadLetterStream: Sendable {
     func drop(_ ids: [StreamID]) async throws(Failure) -> Int {
         let reply = try await send(RESPCommand(["XDEL", key] + ids.map(\.description)))
         return Int(reply.int ?? 0)
+    }
+
+    /// Appends an expiration to a stream, where its key belongs.
+    func append(_ record: DeadLetterRecord, to stream: String) async throws {
+        let keys = try await StreamLayout.read(stream, over: client)
+        let database = Int(record.database)
+        let partition = KeyDigest(database: database, key: record.key).partition(of: keys.partitions.count)
+        let id = EventID.of(
+            runID: record.runID, ordinal: record.ordinal, database: database, key: record.key, value: record.value)
+        let entry = StreamEntry(
+            id: id, key: record.key, database: database, node: record.node, runID: record.runID,
+            ordinal: record.ordinal, origin: record.origin, value: record.value, term: record.term, token: record.token,
+            isUncertain: true)
+        var command = RESPCommand("XADD", keys.partitions[partition], "*")
+        for word in entry.fields { command.append(word) }
+        _ = try await client.send(command, key: keys.partitions[partition])
     }
 
     func missing(_ id: StreamID) -> Failure { Failure(.negative, "there is no letter \(id) in \(key)") }

@@ -115,7 +115,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             commandName: "retry",
             abstract: "Handle letters again, here and now, one after the other; each that succeeds is deleted.",
             discussion: """
-                By --exec, --webhook or --handler, as `lapse run` has them. It is one more attempt for each, with the term and \
+                By --exec, --webhook or --handler, as `lapse run` has them, or by appending them to a --stream. It is one more attempt for each, with the term and \
                 the fencing token of the leader that gave up: what has seen a larger token may refuse. A letter that fails stays. \
                 One whose handler succeeds while Redis cannot delete it is still there, and may be handled twice.
                 """)

@@ -2,8 +2,10 @@ import ArgumentParser
 import Console
 import FoundationEssentials
 import Lapse
+import LapseAdmin
 import LapseHandlers
 import Logging
+import Metrics
 import ServiceLifecycle
 import Synchronization
 
@@ -30,12 +32,16 @@ struct WorkCommand: AsyncParsableCommand {
         let configuration = try WorkerConfiguration(values)
         let handler = try HandlerChoice(
             values, configuration.shared, environment: ProcessInfo.processInfo.environment, appends: false)
-        try await work(configuration, handler, logger, try values.logFormat())
+        let admin = values.isGiven(Running.admin.row) ? try values(Running.admin) ?? .off : .off
+        try await work(configuration, handler, admin, logger, try values.logFormat())
     }
 
     private func work(
-        _ configuration: WorkerConfiguration, _ handler: HandlerChoice, _ logger: Logger, _ format: LogFormat
+        _ configuration: WorkerConfiguration, _ handler: HandlerChoice, _ admin: AdminAddress, _ logger: Logger,
+        _ format: LogFormat
     ) async throws {
+        let registry = PrometheusRegistry()
+        if admin != .off { MetricsSystem.bootstrap(registry) }
         let broken = BrokenOutput()
         let handling = handler.handling(
             .init(
@@ -47,7 +53,7 @@ struct WorkCommand: AsyncParsableCommand {
         let trap = SignalTrap { _ in worker.stop() }
         logger.info("lapse starts", metadata: ["id": "\(configuration.id)", "version": "\(BuildVersion.text)"])
         do {
-            try await worker.run()
+            try await run(worker, admin, registry, logger)
         } catch {
             await handler.shutDown()
             throw error
@@ -56,6 +62,24 @@ struct WorkCommand: AsyncParsableCommand {
         withExtendedLifetime(trap) {}
         if let failure = broken.failure { throw failure }
         logger.info("lapse has ended")
+    }
+
+    /// With its admin port, which stops last: while the worker drains, its metrics can still be read.
+    private func run(
+        _ worker: ExpirationWorker, _ admin: AdminAddress, _ registry: PrometheusRegistry, _ logger: Logger
+    ) async throws {
+        guard admin != .off else { return try await worker.run() }
+        let server = AdminServer(address: admin, source: WorkerAdminSource(worker), registry: registry, logger: logger)
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        try await ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: server, serviceName: "admin port"),
+                    .init(
+                        service: worker, successTerminationBehavior: .gracefullyShutdownGroup, serviceName: "worker"),
+                ], logger: quiet)
+        ).run()
     }
 }
 

@@ -14,12 +14,17 @@ enum Working: OptionGroupTable {
             name: "claim-after", value: "duration",
             help: "Handle what a worker has that was silent for this long; the same for all workers.", standard: "15s"))
 
+    /// Off unless given: several workers run on one machine.
+    private static let admin = OptionRow(
+        name: Running.admin.row.name, value: "host:port", help: "Health, metrics and status over HTTP.",
+        standardHelp: "off")
+
     static let own = [group.row, claimAfter.row]
     static let rows =
         [stream.row] + own + [
             Running.handler.row, Running.exec.row, Running.concurrency.row, Running.handlerTimeout.row,
             Running.retries.row, Running.retryDelay.row, Running.longestRetryDelay.row, Running.deadLetter.row,
-            Candidacy.id.row, Candidacy.drain.row,
+            Candidacy.id.row, Candidacy.drain.row, admin,
         ]
 }
 
