@@ -62,10 +62,9 @@ struct SteeredGroup: Sendable {
         }
     }
 
-    /// Who asks, for the replicas' log: the user and the machine, as the environment has them.
+    /// Who asks, for the replicas' log: the user of this process and the machine.
     static var author: String {
-        let user = ProcessInfo.processInfo.environment["USER"].flatMap { $0.isEmpty ? nil : $0 } ?? "unknown"
-        let author = "\(user)@\(ProcessInfo.processInfo.hostName)"
+        let author = "\(ProcessInfo.processInfo.userName)@\(ProcessInfo.processInfo.hostName)"
         return String(String.UnicodeScalarView(author.unicodeScalars.filter(Wish.isPrintable)))
     }
 }
