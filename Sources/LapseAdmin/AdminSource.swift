@@ -26,10 +26,3 @@ package protocol AdminSource: Sendable {
     /// Called before the metrics are rendered, for gauges that change by themselves, such as a lease running out.
     func refreshGauges()
 }
-
-/// Of a service that belongs to no group: it has no page to fill.
-extension AdminSource {
-    package func notices() -> [String] { [] }
-    package func figures() -> ViewFigures? { nil }
-    package func view(samples: Int) async -> GroupView? { nil }
-}

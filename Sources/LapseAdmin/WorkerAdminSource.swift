@@ -12,6 +12,12 @@ package struct WorkerAdminSource: AdminSource {
 
     package func readiness() -> [String] { worker.readiness() }
 
+    package func notices() -> [String] { [] }
+
+    /// The page at `/` is about a group of replicas; a worker belongs to none.
+    package func figures() -> ViewFigures? { nil }
+    package func view(samples: Int) async -> GroupView? { nil }
+
     package func statusJSON() -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
