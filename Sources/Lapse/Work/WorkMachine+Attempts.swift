@@ -27,6 +27,11 @@ extension WorkMachine {
     mutating func beginsAgain(_ entry: WorkEntry) {
         guard entries[entry]?.phase == .beginning else { return }
         busy -= 1
+        // At the end nothing is begun any more: it is given back.
+        guard !isLeaving else {
+            entries[entry] = nil
+            return
+        }
         entries[entry]?.phase = .ready
         ready.prepend(entry)
     }

@@ -183,7 +183,8 @@ package struct WorkMachine: Sendable {
             partitions[name]?.isClaiming = false
             put(off: name, \.claimAt, now, asksForLess: true)
         case .begun(let name, let counts):
-            for (id, count) in counts { begun(WorkEntry(name, id), count, &actions) }
+            // In order, so that one history has one outcome.
+            for (id, count) in counts.sorted(by: { $0.key < $1.key }) { begun(WorkEntry(name, id), count, &actions) }
         case .beginFailed(let name, let ids):
             // First in turn again, with the same number: it may have been counted.
             for id in ids.reversed() { beginsAgain(WorkEntry(name, id)) }

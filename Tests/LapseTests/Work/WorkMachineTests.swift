@@ -121,6 +121,17 @@ import Testing
         #expect(machine.isFinished)
     }
 
+    /// Found by the model: it stayed in hand, was kept from all others, and the worker never left.
+    @Test func whatCouldNotBeBegunBeforeTheEndIsGivenBack() {
+        var machine = machine()
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.claimed("s", [], next: .zero), now: .zero)
+        _ = machine.step(.read("s", [id(1)]), now: .zero)
+        _ = machine.step(.leave, now: .zero)
+        _ = machine.step(.readFailed("s"), now: .zero)
+        #expect(machine.step(.beginFailed("s", [id(1)]), now: .zero).contains(.leave("s")))
+    }
+
     @Test func aHandlerThatDoesNotEndIsCancelled() {
         var machine = machine()
         _ = handling(&machine)
