@@ -82,10 +82,17 @@ package struct BatchLane: Sendable {
         of batch: NodeBatch, _ context: BatchContext, _ deadline: Deadline, _ care: CarefulHandling
     ) async -> NodeBatch.Done {
         let list = batch.deliveries
+        // Put down together: one by one they would come back in the opposite order.
+        var suspended = Suspended()
+        var left: [Delivery] = []
         for index in list.indices {
             let delivery = list[index]
+            guard !suspended.isAll else {
+                suspended.keep(delivery)
+                continue
+            }
             guard !deadline.hasPassed else {
-                dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
+                left.append(delivery)
                 continue
             }
             guard await dependencies.mayBegin(delivery, care, term) else { continue }
@@ -99,7 +106,10 @@ package struct BatchLane: Sendable {
                 failure = error
             }
             if let failure {
-                await fail([(delivery, failure)], overran: deadline.stop())
+                let overran = deadline.stop()
+                if overran || !suspended.take(delivery, failure) {
+                    await fail([(delivery, failure)], overran: overran)
+                }
             } else {
                 deadline.end()
                 dependencies.metrics.handled(list.part(index..<index + 1), in: SystemClock.glance().monotonic - began)
@@ -107,6 +117,10 @@ package struct BatchLane: Sendable {
             }
             care.ended(delivery)
         }
+        if !left.isEmpty {
+            dependencies.dispatcher.handBack { [left] in $0.giveBack(left) }
+        }
+        await dependencies.suspend(suspended)
         return NodeBatch.Done(batch: batch, handled: [])
     }
 

@@ -17,6 +17,9 @@ struct Suspended: Sendable {
         isAll = isAll || !others
         return true
     }
+
+    /// One behind those that was not begun.
+    mutating func keep(_ delivery: Delivery) { deliveries.append(delivery) }
 }
 
 extension Lane.Dependencies {

@@ -115,6 +115,31 @@ struct BatchLaneTests {
         await serving.value
     }
 
+    private struct Away: Error, AdvisesOnAttempts {
+        var anotherAttempt: AnotherAttempt { .whenPossible(after: .milliseconds(1), others: false) }
+    }
+
+    @Test("while nothing can be handled a batch keeps its turn and its order, and no attempt is counted")
+    func allIsAway() async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "a"])
+        let dispatcher = dispatcher()
+        let calls = Mutex<[[String]]>([])
+        let serving = serve(dispatcher) { batch, _ in
+            let count = calls.withLock { calls in
+                calls.append(batch.indices.map { "\(batch[$0].ordinal)\(batch[$0].key)\(batch.attempt(at: $0))" })
+                return calls.count
+            }
+            if count < 4 { throw Away() }
+            return .handled
+        }
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
+        }
+        #expect(calls.withLock { $0 } == Array(repeating: ["1a1", "2b1", "3a1"], count: 4))
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
     @Test("row 7: stopped for longer than the lease in the middle of a batch: what had no effect is the next leader's")
     func aLeaseThatRunsOutInABatch() async throws {
         logs.log(of: "run", at: nodes[0]).hear(["a", "b", "c"])
