@@ -84,7 +84,7 @@ struct DeadLetterStream: Sendable {
             ordinal: record.ordinal, origin: record.origin, value: record.value, term: record.term, token: record.token,
             isUncertain: true)
         var command = RESPCommand("XADD", keys.partitions[partition], "*")
-        for word in entry.fields { command.append(word) }
+        command.append(contentsOf: entry.fields)
         _ = try await client.send(command, key: keys.partitions[partition])
     }
 
