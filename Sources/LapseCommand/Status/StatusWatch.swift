@@ -15,15 +15,20 @@ struct StatusWatch: Sendable {
         let bell = Doorbell(on: look.access.loop)
         var last: GroupReport?
         repeat {
-            do throws(Failure) {
-                let report = try await look.observer.look()
+            switch await found() {
+            case .success(let report):
                 try await print(report, after: last)
                 last = report
-            } catch {
+            case .failure(let error):
                 guard last != nil, error.code == .unreachable || error.code == .internal else { throw error }
                 try await print(["\(error)"])
             }
         } while await bell.wait(upTo: .seconds(1)) != .cancelled
+    }
+
+    /// A value: thrown in the loop above, the optimizer of Swift 6.3.1 crashes over it.
+    private func found() async -> Result<GroupReport, Failure> {
+        do throws(Failure) { return .success(try await look.observer.look()) } catch { return .failure(error) }
     }
 
     private func print(_ report: GroupReport, after last: GroupReport?) async throws(Failure) {
