@@ -18,6 +18,7 @@ import Testing
         "lapse_handler_seconds": "histogram",
         "lapse_ready": "gauge", "lapse_paused": "gauge", "lapse_build_info{version,commit}": "gauge",
         "lapse_lag_seconds": "histogram", "lapse_nudges_total{node}": "counter",
+        "lapse_predicted_lag_seconds{node}": "gauge",
         // What `--punctual track` keeps.
         "lapse_deadlines_kept{node}": "gauge", "lapse_deadlines_uncovered{node}": "gauge",
         // What becomes of the entries of a stream.
