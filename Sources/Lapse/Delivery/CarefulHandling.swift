@@ -29,7 +29,7 @@ final class CarefulHandling: Sendable {
     private let state: Mutex<State>
     private let bell: Doorbell
     private let note: @Sendable (Suspects) async -> Void
-    private let close: @Sendable () async -> Void
+    private let close: @Sendable (Suspects) async -> Void
     private let pause: @Sendable () async -> Bool
 
     /// - Parameters:
@@ -39,7 +39,7 @@ final class CarefulHandling: Sendable {
     ///   - pause: waits for some milliseconds; false when cancelled.
     init(
         _ suspects: Suspects, bell: Doorbell, note: @escaping @Sendable (Suspects) async -> Void,
-        close: @escaping @Sendable () async -> Void, pause: @escaping @Sendable () async -> Bool
+        close: @escaping @Sendable (Suspects) async -> Void, pause: @escaping @Sendable () async -> Bool
     ) {
         self.close = close
         self.pause = pause
@@ -56,6 +56,9 @@ final class CarefulHandling: Sendable {
         state.withLock { $0.isNeeded = false }
         bell.ring()
     }
+
+    /// What is left of the suspects for the next leader, when this one did not die.
+    var survived: Suspects { state.withLock { $0.suspects.survived } }
 
     /// Whether anything is left that a leader died over.
     package var hasSuspects: Bool { state.withLock { !$0.suspects.deaths.isEmpty } }
@@ -108,7 +111,7 @@ final class CarefulHandling: Sendable {
             }
             if !isClosed, !isNeeded {
                 isClosed = true
-                await close()
+                await close(survived)
             }
         } while await bell.wait(upTo: nil) != .cancelled
         let waiters = state.withLock { state in

@@ -249,7 +249,6 @@ final class NodeFeed: Sendable {
             let floor = sink.log.floor
             let finding = await inspector.look(at: subscription.runID)
             if finding.isOtherServer { return "another server answers at this address" }
-            await forecast.look(at: subscription.runID)
             flags.looked(areFine: finding.notifications.map(Notifications.suffice) ?? false)
             current.withLock { $0.notifications = finding.notifications }
             watch.looked(mended: finding.mended)
@@ -274,6 +273,7 @@ final class NodeFeed: Sendable {
                 await mark(subscription, sink, &watch, &flags)
             }
             for (done, _) in awaiting { done.ring() }
+            await forecast.look(at: subscription.runID)
             if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
         }
     }

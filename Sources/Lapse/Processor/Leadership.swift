@@ -52,7 +52,7 @@ struct Leadership: Sendable {
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         let backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })
-        let care = careful(reading, term)
+        let care = careful(reading, progress, term)
         var lane = lane
         lane.care = care
         let dependencies = lane
@@ -99,9 +99,13 @@ struct Leadership: Sendable {
         let final = dispatcher.read { $0.progress() }
         watch.close(dispatcher.read { $0.accounts() })
         dispatcher.update { $0.end() }
-        guard term.lease.isValid else { return }
+        guard term.lease.isValid else {
+            // The next leader, if it has not read yet, learns that this one did not die over what it had begun.
+            if let care { await keeper.write(care.survived) }
+            return
+        }
         async let given: Void = ownLocks.termEnds(term.token)
-        async let closed: Void = keeper.close(token: term.token)
+        async let closed: Void = keeper.close(care?.survived ?? Suspects(token: term.token.rawValue))
         await handOver(final, term)
         await closed
         await given
@@ -188,48 +192,6 @@ struct Leadership: Sendable {
             if await bell.wait(upTo: .milliseconds(20)) == .cancelled { break }
         }
         return false
-    }
-
-    // MARK: - Leaders that die
-
-    /// After leaders have died one after the other, this one notes what it begins.
-    private func careful(_ reading: ProgressReading, _ term: Term) -> CarefulHandling? {
-        guard reading.unclosed >= UnclosedTerms.careful else { return nil }
-        let token = term.token.rawValue
-        let suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
-        logger.warning(
-            "leaders died one after the other: noting what is begun",
-            metadata: [
-                "terms": .stringConvertible(reading.unclosed - 1),
-                "suspects": .stringConvertible(suspects.deaths.count),
-            ])
-        return CarefulHandling(suspects, bell: Doorbell(on: loop)) { [keeper] in
-            await keeper.write($0)
-        } close: { [keeper] in
-            await keeper.close(token: term.token)
-        } pause: { [loop] in
-            await Doorbell(on: loop).wait(upTo: .milliseconds(10)) != .cancelled
-        }
-    }
-
-    /// Waits until lanes may begin; false when the term ends before.
-    private func mayServe(_ care: CarefulHandling?) async -> Bool {
-        guard care != nil else { return true }
-        return await Doorbell(on: loop).wait(upTo: CarefulHandling.grace) != .cancelled
-    }
-
-    /// Says that this term has survived what it found.
-    private func closeInTime(_ term: Term, _ backlog: TermBacklog, _ care: CarefulHandling?) async {
-        let bell = Doorbell(on: loop)
-        let began = SystemClock.read().monotonic
-        while await bell.wait(upTo: progressInterval) != .cancelled {
-            let isLong = SystemClock.read().monotonic - began >= TermBacklog.patience
-            guard isLong || backlog.isFinished(dispatcher.read { $0.progress() }) else { continue }
-            guard isLong || !(care?.hasSuspects ?? false) else { continue }
-            guard term.lease.isValid else { continue }
-            guard let care else { return await keeper.close(token: term.token) }
-            return care.isDone()
-        }
     }
 
     private func waitUntilDrained() async {

@@ -27,5 +27,10 @@ package struct Cursor: Sendable, Equatable {
     mutating func finish(_ ordinals: ClosedRange<UInt64>) { pending.remove(ordinals) }
 
     /// Everything through this ordinal is finished: a log needs to keep only what comes after.
+    /// Whether it has come to an end, also behind one that has not.
+    package func hasFinished(_ ordinal: UInt64) -> Bool {
+        ordinal <= settled || ordinal <= through && !pending.sorted.contains(ordinal)
+    }
+
     package var settled: UInt64 { pending.min.map { $0 - 1 } ?? through }
 }

@@ -142,6 +142,7 @@ package final class ProgressKeeper: Sendable {
         }
         state.withLock { state in
             state.epoch = epoch
+            state.latestToken = token.rawValue
             state.known = Dictionary(entries.map { ($0.runID, $0) }) { first, _ in first }
         }
         let arguments = adoption(entries, epoch, token, 0)
@@ -212,9 +213,10 @@ package final class ProgressKeeper: Sendable {
     }
 
     /// This term has dealt with all that it found, or ends as it should.
-    package func close(token: FencingToken) async {
-        let none = Suspects(token: token.rawValue)
-        await say([UnclosedTerms.field, "0", Suspects.field, none.text], token: token.rawValue)
+    ///
+    /// - Parameter suspects: those that it leaves behind.
+    package func close(_ suspects: Suspects) async {
+        await say([UnclosedTerms.field, "0", Suspects.field, suspects.text], token: suspects.token)
     }
 
     /// A register that has seen a larger token passes over it.
@@ -290,6 +292,8 @@ package final class ProgressKeeper: Sendable {
         let reading = ProgressReading(words, of: places.count)
         state.withLock { state in
             state.troubles.reading = reading == nil ? Self.trouble(replies) : nil
+            // Its tokens begin anew.
+            if let epoch = reading?.origin?.epoch, epoch > state.epoch { state.latestToken = 0 }
             state.take(words, of: places.count, refusal)
             // A minority's word still serves to trim: it was written by some leader.
             if !words.isEmpty { state.known = Progress.newest([state.known] + words.map(\.entries)) }

@@ -65,7 +65,10 @@ package struct Suspects: Sendable {
             return .wait
         }
         if count == Self.limit - 1 {
-            if alone?.position != position { alone = (position, now + Self.patience) }
+            // Again where it did not come to it in its time, after the others have had as long.
+            if alone.map({ $0.position != position || now >= $0.until + Self.patience }) ?? true {
+                alone = (position, now + Self.patience)
+            }
             guard begun.isEmpty else { return .wait }
         } else if count > 0, begun.contains(where: { deaths[$0] != nil }) {
             return .later
@@ -80,6 +83,16 @@ package struct Suspects: Sendable {
         begun.remove(position)
         deaths[position] = nil
         if alone?.position == position { alone = nil }
+    }
+
+    /// Those that have come to an end, as the progress tells.
+    package mutating func drop(where isFinished: (Position) -> Bool) { deaths = deaths.filter { !isFinished($0.key) } }
+
+    /// Without what is under way, for its leader lives.
+    package var survived: Suspects {
+        var suspects = Suspects(token: token)
+        suspects.deaths = deaths
+        return suspects
     }
 
     // MARK: - In the registers

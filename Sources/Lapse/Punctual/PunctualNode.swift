@@ -173,8 +173,11 @@ final class PunctualNode: Sendable {
                     machine.withLock { $0.greeted(major: version) }
                     isGreeted = true
                 }
-                if replies.last?.int == 0 { machine.withLock { $0.wroteAt = asked } }
-                if let refusal = replies.last?.error, Redirection(refusal) == .none { refused(refusal) }
+                let refusals = replies.suffix(2).compactMap(\.error).filter { Redirection($0) == .none }
+                if let refusal = refusals.first { refused(refusal) }
+                // Who may not write cannot tell whether writes are paused: a key that is gone is believed, or it would be asked about for ever.
+                let mayNotWrite = replies.last?.error?.code == "NOPERM"
+                if replies.last?.int == 0 || mayNotWrite { machine.withLock { $0.wroteAt = asked } }
                 if let time = ServerClock.nanoseconds(replies.dropLast().last) {
                     machine.withLock { $0.told(time, asked: asked, heard: heard) }
                     nudgeBell.ring()

@@ -16,14 +16,17 @@ extension RunningProcessor {
     func steer(_ parts: Parts) async {
         let state = parts.elector.state
         let keeper = parts.keeper
-        let effects = steering.step(
-            SteeringMachine.Sight(
-                id: configuration.id, isLeader: state.isLeader, token: state.token.rawValue,
-                latestToken: keeper.latestToken, alive: Set(keeper.peers.map { MemberID($0).id }),
-                pause: keeper.wish(.pause), stepDown: keeper.wish(.stepDown), isLogNearlyFull: logs.isNearlyFull,
-                now: SystemClock.read().monotonic))
-        // Without a pause between decision and deed: this runs beside itself, once a second and when asked.
-        for effect in effects { carryOut(effect, state, parts) }
+        // This runs beside itself, once a second and when asked.
+        let effects = steering.inTurn {
+            let effects = steering.step(
+                SteeringMachine.Sight(
+                    id: configuration.id, isLeader: state.isLeader, token: state.token.rawValue,
+                    latestToken: keeper.latestToken, alive: Set(keeper.peers.map { MemberID($0).id }),
+                    pause: keeper.wish(.pause), stepDown: keeper.wish(.stepDown), isLogNearlyFull: logs.isNearlyFull,
+                    now: SystemClock.read().monotonic))
+            for effect in effects { carryOut(effect, state, parts) }
+            return effects
+        }
         for effect in effects { await tell(effect, state, parts) }
     }
 

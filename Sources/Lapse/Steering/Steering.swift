@@ -5,6 +5,7 @@ import Timing
 /// Shares a ``SteeringMachine`` between what reads the registers each second and what is told that there is something to read.
 final class Steering: Sendable {
     private let machine: Mutex<SteeringMachine>
+    private let turn = Mutex(())
     private let bell: Doorbell
     /// However often it is told, it reads no more often than this.
     private static let spacing = Duration.milliseconds(250)
@@ -26,6 +27,9 @@ final class Steering: Sendable {
             if await rest.wait(upTo: Self.spacing) == .cancelled { return }
         }
     }
+
+    /// One look after the other, each from what it sees to what it has done: else an older one would undo a newer one.
+    func inTurn<Result: Sendable>(_ look: () -> Result) -> Result { turn.withLock { _ in look() } }
 
     /// What is to be done now.
     func step(_ sight: SteeringMachine.Sight) -> [SteeringMachine.Effect] { machine.withLock { $0.step(sight) } }

@@ -102,7 +102,10 @@ package struct SteeringMachine: Sendable {
 
     private mutating func finish(_ wish: Wish, _ sight: Sight, _ reason: String) -> [Effect] {
         close(wish.nonce)
-        return end(sight, reason) + (sight.isLeader ? [.remove(wish)] : [])
+        let ended = end(sight, reason)
+        guard sight.isLeader else { return ended }
+        // One that never began is answered, too.
+        return ended + (ended.isEmpty ? [.answer(nonce: wish.nonce, .resumed, reason)] : []) + [.remove(wish)]
     }
 
     private mutating func end(_ sight: Sight, _ reason: String) -> [Effect] {

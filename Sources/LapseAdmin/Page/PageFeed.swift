@@ -74,7 +74,11 @@ final class PageFeed: Sendable {
             }
             guard isWatched else { continue }
             let text = Self.event("tick", Tick(point: point, view: await source.view(samples: Self.samplesPerSecond)))
-            for viewer in state.withLock({ Array($0.viewers.values) }) { viewer.yield(text) }
+            for (number, viewer) in state.withLock({ $0.viewers }) {
+                // One whose connection ended before its answer began leaves like this.
+                guard case .terminated = viewer.yield(text) else { continue }
+                state.withLock { _ = $0.viewers.removeValue(forKey: number) }
+            }
         }
     }
 

@@ -90,6 +90,36 @@ struct SuspectsTests {
         #expect(condemned == poisons)
     }
 
+    @Test("what had ended before a leader died, and what a leader has survived, is held against nothing")
+    func survivedAndFinished() {
+        var suspects = Suspects(token: 1)
+        _ = suspects.take(Self.position(5), now: .zero)
+        _ = suspects.take(Self.position(6), now: .zero)
+        #expect(suspects.survived.inherited(by: 2).deaths.isEmpty)
+        var next = suspects.inherited(by: 2)
+        let cursor = Cursor(through: 9, pending: [6, 8])
+        next.drop { cursor.hasFinished($0.ordinal) }
+        #expect(next.deaths == [Self.position(6): 1])
+        #expect(!cursor.hasFinished(10) && !cursor.hasFinished(8) && cursor.hasFinished(7))
+    }
+
+    @Test("one that shall be alone gets another turn when it did not come to it")
+    func aloneAgain() {
+        var suspects = Suspects(token: 1)
+        for token in 2...3 as ClosedRange<UInt64> {
+            _ = suspects.take(Self.position(1), now: .zero)
+            suspects = suspects.inherited(by: token)
+        }
+        #expect(suspects.take(Self.position(2), now: .zero) == .begin)
+        #expect(suspects.take(Self.position(1), now: .zero) == .wait)
+        #expect(suspects.take(Self.position(3), now: Suspects.patience) == .begin)
+        #expect(suspects.take(Self.position(1), now: Suspects.patience * 2) == .wait)
+        #expect(suspects.take(Self.position(4), now: Suspects.patience * 2) == .wait)
+        suspects.ended(Self.position(2))
+        suspects.ended(Self.position(3))
+        #expect(suspects.take(Self.position(1), now: Suspects.patience * 2) == .begin)
+    }
+
     @Test func aMajorityCountsTheTerms() {
         #expect(UnclosedTerms.agreed([4, 0, 3], of: 3) == 3)
         #expect(UnclosedTerms.agreed([4, 4], of: 5) == 0)

@@ -1,0 +1,50 @@
+import LeaderElection
+import Logging
+import Timing
+
+/// What a leader does after others have died one after the other.
+extension Leadership {
+    /// After leaders have died one after the other, this one notes what it begins.
+    func careful(
+        _ reading: ProgressReading, _ progress: [String: Progress], _ term: Term
+    ) -> CarefulHandling? {
+        guard reading.unclosed >= UnclosedTerms.careful else { return nil }
+        let token = term.token.rawValue
+        var suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
+        // A note names what had ended since the one before.
+        suspects.drop { position in progress[position.runID]?.cursor.hasFinished(position.ordinal) ?? false }
+        logger.warning(
+            "leaders died one after the other: noting what is begun",
+            metadata: [
+                "terms": .stringConvertible(reading.unclosed - 1),
+                "suspects": .stringConvertible(suspects.deaths.count),
+            ])
+        return CarefulHandling(suspects, bell: Doorbell(on: loop)) { [keeper] in
+            await keeper.write($0)
+        } close: { [keeper] in
+            await keeper.close($0)
+        } pause: { [loop] in
+            await Doorbell(on: loop).wait(upTo: .milliseconds(10)) != .cancelled
+        }
+    }
+
+    /// Waits until lanes may begin; false when the term ends before.
+    func mayServe(_ care: CarefulHandling?) async -> Bool {
+        guard care != nil else { return true }
+        return await Doorbell(on: loop).wait(upTo: CarefulHandling.grace) != .cancelled
+    }
+
+    /// Says that this term has survived what it found.
+    func closeInTime(_ term: Term, _ backlog: TermBacklog, _ care: CarefulHandling?) async {
+        let bell = Doorbell(on: loop)
+        let began = SystemClock.read().monotonic
+        while await bell.wait(upTo: progressInterval) != .cancelled {
+            let isLong = SystemClock.read().monotonic - began >= TermBacklog.patience
+            guard isLong || backlog.isFinished(dispatcher.read { $0.progress() }) else { continue }
+            guard isLong || !(care?.hasSuspects ?? false) else { continue }
+            guard term.lease.isValid else { continue }
+            guard let care else { return await keeper.close(Suspects(token: term.token.rawValue)) }
+            return care.isDone()
+        }
+    }
+}
