@@ -82,20 +82,28 @@ package struct BatchLane: Sendable {
         of batch: NodeBatch, _ context: BatchContext, _ deadline: Deadline, _ care: CarefulHandling
     ) async -> NodeBatch.Done {
         let list = batch.deliveries
-        // Put down together: one by one they would come back in the opposite order.
         var suspended = Suspended()
-        var left: [Delivery] = []
+        // Keys of what was not handled: a later one of the batch must not overtake it.
+        var held: Set<KeyHash> = []
         for index in list.indices {
             let delivery = list[index]
-            guard !suspended.isAll else {
+            guard suspended.left.isEmpty, !deadline.hasPassed else {
+                suspended.leave(delivery)
+                continue
+            }
+            guard !suspended.isAll, !held.contains(delivery.keyHash) else {
                 suspended.keep(delivery)
                 continue
             }
-            guard !deadline.hasPassed else {
-                left.append(delivery)
+            switch await dependencies.mayBegin(delivery, care, term) {
+            case .begin: break
+            case .leave:
+                suspended.leave(delivery)
+                continue
+            case .isSeenTo:
+                held.insert(delivery.keyHash)
                 continue
             }
-            guard await dependencies.mayBegin(delivery, care, term) else { continue }
             let began = SystemClock.glance().monotonic
             deadline.start(began)
             var failure: (any Error)?
@@ -107,9 +115,12 @@ package struct BatchLane: Sendable {
             }
             if let failure {
                 let overran = deadline.stop()
-                if overran || !suspended.take(delivery, failure) {
-                    await fail([(delivery, failure)], overran: overran)
+                if isCutShort([failure], overran: overran) {
+                    suspended.leave(delivery)
+                } else if overran || !suspended.take(delivery, failure) {
+                    dependencies.failed(delivery, failure, overran: overran)
                 }
+                held.insert(delivery.keyHash)
             } else {
                 deadline.end()
                 dependencies.metrics.handled(list.part(index..<index + 1), in: SystemClock.glance().monotonic - began)
@@ -117,17 +128,12 @@ package struct BatchLane: Sendable {
             }
             care.ended(delivery)
         }
-        if !left.isEmpty {
-            dependencies.dispatcher.handBack { [left] in $0.giveBack(left) }
-        }
         await dependencies.suspend(suspended)
         return NodeBatch.Done(batch: batch, handled: [])
     }
 
     private func fail(_ failures: [(delivery: Delivery, error: any Error)], overran: Bool) async {
-        if failures.contains(where: { $0.error is FencedOut }) { dependencies.fencedOut() }
-        guard term.lease.isValid, overran || !Task.isCancelled else {
-            // Cut short by the end of the term: they stay pending for the next leader.
+        guard !isCutShort(failures.map(\.error), overran: overran) else {
             return dependencies.dispatcher.handBack { $0.giveBack(failures.map(\.delivery)) }
         }
         var suspended = Suspended()
@@ -135,6 +141,12 @@ package struct BatchLane: Sendable {
             dependencies.failed(delivery, error, overran: overran)
         }
         await dependencies.suspend(suspended)
+    }
+
+    /// Whether the end of the term did it: then they stay pending for the next leader.
+    private func isCutShort(_ errors: [any Error], overran: Bool) -> Bool {
+        if errors.contains(where: { $0 is FencedOut }) { dependencies.fencedOut() }
+        return !term.lease.isValid || !overran && Task.isCancelled
     }
 }
 

@@ -27,12 +27,18 @@ extension DeliveryMachine {
         delay(delivery, to: due)
     }
 
-    /// What these need is away, and this was no attempt. Later ones of their keys wait for them. Where there is no room to wait they
-    /// keep their turn.
-    package mutating func suspend(_ deliveries: [Delivery], to due: Duration) {
+    /// What these need is away, and this was no attempt. Later ones of their keys wait for them.
+    ///
+    /// What has waited and is not handled yet takes room as well: else each round would take up as many again.
+    ///
+    /// - Returns: the last of them, if there is no room: they are still handed out, and keep their turn when they are given back.
+    package mutating func suspend(_ deliveries: [Delivery], to due: Duration) -> [Delivery] {
         var left: [Delivery] = []
         for delivery in deliveries {
-            guard waiting.hasRoom else {
+            // None overtakes one that was left.
+            guard left.isEmpty,
+                waiting.hasRoom(beside: turns.aloneCount + self.due.count, bytes: turns.aloneBytes)
+            else {
                 left.append(delivery)
                 continue
             }
@@ -44,7 +50,7 @@ extension DeliveryMachine {
                 countGivenUp()
             }
         }
-        if !left.isEmpty { giveBack(left) }
+        return left
     }
 
     private mutating func delay(_ delivery: Delivery, to due: Duration) {

@@ -117,10 +117,13 @@ package struct Lane: Sendable {
             return await call(round, index, expiration, deadline, began)
         }
         let delivery = round.batch.deliveries[index]
-        if await dependencies.mayBegin(delivery, care, term) {
+        switch await dependencies.mayBegin(delivery, care, term) {
+        case .begin:
             let now = await call(round, index, expiration, deadline, SystemClock.glance().monotonic)
             care.ended(delivery)
             return now
+        case .leave: dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
+        case .isSeenTo: break
         }
         return SystemClock.glance()
     }
@@ -189,25 +192,28 @@ extension Lane.Dependencies {
         if deadLetters.bury(delivery, error: error) { buried(delivery) }
     }
 
-    /// Whether a careful leader may begin it now; else it is seen to.
-    func mayBegin(_ delivery: Delivery, _ care: CarefulHandling, _ term: Term) async -> Bool {
+    /// Whether a careful leader may begin it now.
+    func mayBegin(_ delivery: Delivery, _ care: CarefulHandling, _ term: Term) async -> CarefulStep {
         switch await care.begin(delivery) {
         case .begin:
             // The note took its time.
-            if term.lease.isValid, !term.isDrainRequested, !Task.isCancelled { return true }
+            if term.lease.isValid, !term.isDrainRequested, !Task.isCancelled { return .begin }
             care.ended(delivery)
-            dispatcher.handBack { $0.giveBack([delivery]) }
-        case .over: dispatcher.handBack { $0.giveBack([delivery]) }
+            return .leave
+        case .over: return .leave
         case .later:
             let due = SystemClock.read().monotonic + CarefulHandling.patience
-            dispatcher.handBack { $0.postpone(delivery, to: due) }
+            guard dispatcher.handBack({ $0.suspend([delivery], to: due) }).isEmpty else {
+                _ = await clock().wait(upTo: CarefulHandling.patience)
+                return .leave
+            }
         case .condemned(let deaths):
             logger.error(
                 "leaders died over it: it is not handled again",
                 metadata: ["key": "\(delivery.key)", "node": "\(delivery.node)", "deaths": .stringConvertible(deaths)])
             bury(delivery, "\(deaths) leaders died while it was handled")
         }
-        return false
+        return .isSeenTo
     }
 
     /// The dead letters have it, and its key may go on.

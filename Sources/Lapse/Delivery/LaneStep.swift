@@ -14,3 +14,12 @@ package enum LaneStep: Sendable, Equatable {
         self = mustEnd ? .leave : leaseIsValid ? .begin : .wait
     }
 }
+
+/// What a lane of a careful leader does with an expiration in hand.
+enum CarefulStep: Sendable {
+    case begin
+    /// Not to be begun: it keeps its turn when the lane gives it back.
+    case leave
+    /// The lane has it no more: it waits, or is buried.
+    case isSeenTo
+}

@@ -17,6 +17,9 @@ struct NodeTurns {
     /// How many are ready, also of nodes that have a batch on its way.
     private(set) var count = 0
     private(set) var freshCount = 0
+    /// Of those that go alone: see ``WaitingRoom``.
+    private(set) var aloneBytes = 0
+    var aloneCount: Int { count - freshCount }
 
     private static func turn(_ cursorIndex: Int?) -> Int { cursorIndex.map { $0 + 1 } ?? 0 }
 
@@ -40,6 +43,7 @@ struct NodeTurns {
         reach(turn)
         turns[turn].due.append(delivery)
         count += 1
+        aloneBytes += delivery.cost
     }
 
     /// Whether something is ready of a node that has no batch on its way.
@@ -80,7 +84,11 @@ struct NodeTurns {
         turns[turn].isOfDue = isAlone
         let list = isAlone ? turns[turn].due.take(1) : turns[turn].fresh.take(limit)
         count -= list.count
-        if !isAlone { freshCount -= list.count }
+        if isAlone {
+            aloneBytes -= list.reduce(0) { $0 + $1.cost }
+        } else {
+            freshCount -= list.count
+        }
         return (list, isAlone)
     }
 
@@ -97,6 +105,7 @@ struct NodeTurns {
         reach(turn)
         if first.holdsKey {
             turns[turn].due.prepend(deliveries)
+            aloneBytes += deliveries.reduce(0) { $0 + $1.cost }
         } else {
             turns[turn].fresh.prepend(deliveries)
             freshCount += deliveries.count

@@ -33,7 +33,12 @@ package struct WaitingRoom: Sendable {
     package init(_ bounds: Bounds = Bounds()) { self.bounds = bounds }
 
     /// Whether one more may wait for a time.
-    package var hasRoom: Bool { count < bounds.entries && bytes < bounds.bytes }
+    package var hasRoom: Bool { hasRoom(beside: 0, bytes: 0) }
+
+    /// The same where others have waited their time, and are not handled yet.
+    func hasRoom(beside others: Int, bytes othersBytes: Int) -> Bool {
+        count + others < bounds.entries && bytes + othersBytes < bounds.bytes
+    }
 
     /// How many may wait behind one key.
     var roomBehindKey: Int {
@@ -56,5 +61,5 @@ package struct WaitingRoom: Sendable {
 
 extension Delivery {
     /// About what it takes in memory while it waits.
-    fileprivate var cost: Int { slice.keyBytes(Int(entry.index)) + 256 }
+    var cost: Int { slice.keyBytes(Int(entry.index)) + 256 }
 }

@@ -36,7 +36,7 @@ struct BatchLaneTests {
 
     private func serve(
         _ dispatcher: Dispatcher, lanes: Int = 1, retries: Int = 0,
-        lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))),
+        lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))), isCareful: Bool = false,
         _ handler: @escaping BatchHandler
     ) -> Task<Void, Never> {
         var dependencies = Lane.Dependencies(
@@ -44,12 +44,19 @@ struct BatchLaneTests {
             logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() },
             clock: Self.loops.next(), handler: { _, _ in })
         dependencies.retries = RetryPolicy(retries: retries, first: .milliseconds(1), cap: .milliseconds(1))
+        let care = CarefulHandling(
+            Suspects(token: 1), bell: Doorbell(on: Self.loops.next()), note: { _ in }, close: {}, pause: { true })
+        if isCareful { dependencies.care = care }
         let lane = BatchLane(handler, dependencies: dependencies, term: term(lease))
         dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
         return Task {
+            // It writes the notes for as long as the lanes run.
+            let noting = Task { await care.run() }
             await withDiscardingTaskGroup { group in
                 for _ in 0..<lanes { group.addTask { await lane.serve() } }
             }
+            noting.cancel()
+            await noting.value
         }
     }
 
@@ -138,6 +145,55 @@ struct BatchLaneTests {
         #expect(calls.withLock { $0 } == Array(repeating: ["1a1", "2b1", "3a1"], count: 4))
         dispatcher.stopHandingOut()
         await serving.value
+    }
+
+    private struct PartlyAway: Error, AdvisesOnAttempts {
+        var anotherAttempt: AnotherAttempt { .whenPossible(after: .milliseconds(1), others: true) }
+    }
+
+    @Test(
+        "a careful leader lets none overtake an earlier one of its key in a batch, whether that failed or waits",
+        arguments: [false, true])
+    func carefulOrder(isAway: Bool) async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "a", "c", "a"])
+        let dispatcher = dispatcher()
+        let calls = Mutex<[UInt64]>([])
+        let serving = serve(dispatcher, retries: 3, isCareful: true) { batch, _ in
+            let isFirst = calls.withLock { calls in
+                calls += batch.map(\.ordinal)
+                return calls.count == 1
+            }
+            if isFirst, isAway { throw PartlyAway() }
+            if isFirst { throw Refused() }
+            return .handled
+        }
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            _ = dispatcher.watch(now: SystemClock.read().monotonic)
+            return dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 5) ? nil : "not yet"
+        }
+        #expect(calls.withLock { $0 } == [1, 2, 4, 1, 3, 5])
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
+    @Test("a careful leader whose lease lapses within a batch keeps the order of the rest")
+    func carefulLease() async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "c", "d"])
+        let dispatcher = dispatcher()
+        let lease = Lease(until: SystemClock.read().advanced(by: .seconds(60)))
+        let serving = serve(dispatcher, lease: lease, isCareful: true) { _, _ in
+            lease.end()
+            return .handled
+        }
+        try await waitUntil("the rest is put down", within: .seconds(20), every: .milliseconds(1)) {
+            dispatcher.read { $0.readyCount == 3 ? nil : "not yet" }
+        }
+        dispatcher.stopHandingOut()
+        await serving.value
+        let rest = dispatcher.read { machine in
+            machine.turns.next(nil).map { turn in machine.turns.take(turn, 10).list.map(\.ordinal) }
+        }
+        #expect(rest == [2, 3, 4])
     }
 
     @Test("row 7: stopped for longer than the lease in the middle of a batch: what had no effect is the next leader's")

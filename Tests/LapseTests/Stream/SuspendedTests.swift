@@ -19,7 +19,7 @@ import Testing
         let batch = try #require(taken)
         let list = Array(batch.deliveries)
         machine.finish([1..<2], of: batch)
-        machine.suspend([list[0], list[2]], to: .seconds(1))
+        #expect(machine.suspend([list[0], list[2]], to: .seconds(1)).isEmpty)
         machine.isBack(batch)
         #expect(machine.takeBatch() == nil)
         #expect(machine.releaseDue(now: .seconds(1)) == nil)
@@ -33,12 +33,38 @@ import Testing
         #expect(machine.cursors["run"] == Cursor(through: 3))
     }
 
+    @Test("what has waited its time and is not handled takes room as well, over any number of rounds")
+    func theBoundHolds() throws {
+        var machine = machine((1...12).map { "k\($0)" }, room: 4)
+        for round in 1...20 {
+            let taken = machine.takeBatch()
+            let batch = try #require(taken)
+            let left = machine.suspend(Array(batch.deliveries), to: .seconds(round))
+            machine.giveBack(left)
+            machine.isBack(batch)
+            _ = machine.releaseDue(now: .seconds(round))
+            #expect(machine.waitingCount + machine.turns.aloneCount <= 4)
+        }
+        // The server is back.
+        var handled: [UInt64] = []
+        while let batch = machine.takeBatch() {
+            handled += batch.deliveries.map(\.ordinal)
+            machine.finish([0..<batch.deliveries.count], of: batch)
+            machine.isBack(batch)
+        }
+        #expect(handled.sorted() == Array(1...12))
+        #expect(machine.cursors["run"] == Cursor(through: 12) && machine.takeActions().surplus.isEmpty)
+        #expect(machine.turns.aloneCount == 0 && machine.turns.aloneBytes == 0)
+    }
+
     @Test("where there is no room to wait they keep their turn")
     func noRoom() throws {
         var machine = machine(["a", "b", "c"], room: 1)
         let taken = machine.takeBatch()
         let batch = try #require(taken)
-        machine.suspend(Array(batch.deliveries), to: .seconds(1))
+        let left = machine.suspend(Array(batch.deliveries), to: .seconds(1))
+        #expect(left.map(\.ordinal) == [2, 3])
+        machine.giveBack(left)
         machine.isBack(batch)
         let following = machine.takeBatch()
         let next = try #require(following)
