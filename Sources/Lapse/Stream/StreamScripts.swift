@@ -18,7 +18,6 @@ enum StreamScripts {
         if number(held[3]) < number(ARGV[4]) then return {'behind', held[3] or '0'} end
         local length = redis.call('XLEN', KEYS[1])
         local vanished = math.max(0, number(held[4]) - length)
-        if number(held[2]) > number(ARGV[3]) then ARGV[3] = held[2] end
         redis.call('HSET', KEYS[2], 'token:' .. ARGV[1], ARGV[2], 'epoch:' .. ARGV[1], ARGV[3])
 
         """
@@ -148,7 +147,7 @@ enum StreamScripts {
                     if not keep or isAfter(keep, first) then keep = first end
                 end
                 -- Whole nodes first, no more at once than pass quickly; then the rest of one.
-                if keep and redis.call('XTRIM', KEYS[1], 'MINID', '~', keep, 'LIMIT', 10000) < 10000 then
+                if keep and redis.call('XTRIM', KEYS[1], 'MINID', '~', keep, 'LIMIT', 10000) < 9000 then
                     redis.call('XTRIM', KEYS[1], 'MINID', '=', keep)
                 end
             end
