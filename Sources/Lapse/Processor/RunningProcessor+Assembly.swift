@@ -95,7 +95,7 @@ extension RunningProcessor {
             dispatcher: dispatcher, keeper: keeper, logs: logs, lanes: configuration.concurrency,
             drain: configuration.drain, executor: threads.executor, loop: threads.control.any(),
             lane: Lane.Dependencies(
-                dispatcher: dispatcher, handler: handling, timeout: configuration.handlerTimeout,
+                dispatcher: dispatcher, handler: handling, timeout: laneTimeout,
                 retries: RetryPolicy(
                     retries: configuration.retries, first: configuration.retryDelay,
                     cap: configuration.longestRetryDelay),
@@ -122,6 +122,11 @@ extension RunningProcessor {
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
             reconciler: reconciler, punctuality: punctuality, stream: stream)
+    }
+
+    /// Each call of a stream has an end of its own, after which what it was for waits: cut short before, that would count as an attempt.
+    private var laneTimeout: Duration {
+        configuration.stream == nil ? configuration.handlerTimeout : max(configuration.handlerTimeout, .seconds(3600))
     }
 
     private func streamWriter(_ keeper: ProgressKeeper) -> StreamWriter? {

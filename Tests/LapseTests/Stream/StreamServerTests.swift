@@ -125,7 +125,11 @@ struct StreamServerTests {
     @Test("--stream-wait: an entry counts as handled when a replica has it, and stands there once")
     func replicated() async throws {
         try await withServer { server in
-            let stream = try RunningStream(server.url) { _, destination in destination.replicas = 1 }
+            // Shorter than the wait for a replica: that is no attempt.
+            let stream = try RunningStream(server.url) { configuration, destination in
+                (configuration.handlerTimeout, configuration.retries) = (.milliseconds(50), 0)
+                destination.replicas = 1
+            }
             try await stream.run {
                 try await Self.expire(0..<3, server)
                 try await waitUntil("it is said", within: .seconds(20)) {
@@ -142,6 +146,7 @@ struct StreamServerTests {
             }
             #expect(try await RunningStream.entries(server, "out").count == 3)
             #expect(stream.log.lines("stream cannot be appended to")[0].contains("NOREPLICAS 0 of 1"))
+            #expect(stream.log.lines("handler failed").isEmpty && stream.log.lines("dead-lettered").isEmpty)
         }
     }
 
