@@ -7,6 +7,7 @@ import Timing
 final class StreamLog: Sendable {
     private struct Lines {
         var trouble: [String: LineLimit] = [:]
+        var untrimmed: [String: LineLimit] = [:]
         var uncertain = LineLimit(every: .seconds(10))
         var vanished = LineLimit(every: .seconds(10))
         var layout = LineLimit(every: .seconds(60))
@@ -55,6 +56,17 @@ final class StreamLog: Sendable {
         case .trouble(nil):
             let wasTold = lines.withLock { $0.trouble.removeValue(forKey: partition.key) != nil }
             if wasTold { logger.notice("stream is appended to again", metadata: ["stream": "\(partition.key)"]) }
+        case .untrimmed(let error):
+            let isDue = lines.withLock { lines in
+                lines.untrimmed[partition.key, default: LineLimit(every: .seconds(60))].happened(now: now) != nil
+            }
+            guard isDue else { return }
+            logger.warning(
+                "stream is not trimmed",
+                metadata: [
+                    "stream": "\(partition.key)", "error": "\(error)",
+                    "fix": "\(error.fix(forStream: partition.key))",
+                ])
         case .rolledBack(let missing, let again):
             let lost = missing - min(missing, again)
             metrics.streamRolledBack(again: again, lost: lost)

@@ -13,18 +13,10 @@ final class StreamPartition: Sendable {
         case appended(StreamAppend.Answer)
         /// Nothing can be appended, or it can again.
         case trouble(RedisError?)
+        /// What the groups have acknowledged cannot be taken away.
+        case untrimmed(RedisError)
         /// Its server was promoted without the last entries: so many were brought again, of so many.
         case rolledBack(missing: UInt64, again: UInt64)
-    }
-
-    fileprivate struct State {
-        var writer: StreamAppend.Writer?
-        /// Entries that this term knows to have been appended.
-        var known: UInt64 = 0
-        var recent: RecentAppends
-        /// Entries that a promoted server lacks, until all that is kept of them was brought.
-        var missing: UInt64?
-        var notBefore: Duration?
     }
 
     let key: String
@@ -33,12 +25,7 @@ final class StreamPartition: Sendable {
     private let client: KeyedClient
     private let tell: @Sendable (StreamPartition, News) -> Void
     private let turnstile = Turnstile()
-    private let state: Mutex<State>
-
-    /// A call of a partition that worked a moment ago, and of one that did not: the rest of a batch waits for it.
-    private static let patience = Duration.seconds(2)
-    private static let probe = Duration.milliseconds(250)
-    private static let pause = Duration.seconds(1)
+    private let state: Mutex<StreamStanding>
 
     init(
         _ index: Int, of destination: StreamDestination, client: KeyedClient,
@@ -50,7 +37,7 @@ final class StreamPartition: Sendable {
         self.client = client
         self.tell = tell
         let share = (64 << 20) / destination.keys.partitions.count
-        state = Mutex(State(recent: RecentAppends(age: destination.retain, limit: share)))
+        state = Mutex(StreamStanding(recent: RecentAppends(age: destination.retain, limit: share)))
     }
 
     /// Appends what the partition does not have.
@@ -60,17 +47,19 @@ final class StreamPartition: Sendable {
         _ items: [StreamAppend.Item], of runID: String, as writer: StreamAppend.Writer, _ context: BatchContext
     ) async throws {
         try await turnstile.pass {
+            // What a term leaves behind, and that comes late, must not touch what the present one knows.
+            guard context.isLeading else { throw CancellationError() }
             let now = SystemClock.read().monotonic
             let pause = state.withLock { state in
                 state.begin(writer)
-                return state.notBefore.map { $0 - now }
+                return state.pause(now: now)
             }
-            if let pause, pause > .zero { throw unavailable("it did not answer a moment ago") }
+            guard pause == .zero else { throw unavailable("it did not answer a moment ago") }
             do {
                 try await send(items, of: runID, context)
             } catch let error as RedisError {
                 try Task.checkCancellation()
-                state.withLock { $0.notBefore = SystemClock.read().monotonic + Self.pause }
+                state.withLock { $0.hasFailed(now: SystemClock.read().monotonic) }
                 tell(self, .trouble(error))
                 throw unavailable("\(error)")
             }
@@ -83,34 +72,46 @@ final class StreamPartition: Sendable {
     /// - Parameter isTrimming: whether to do the latter even if nothing was appended lately.
     func keepUp(as writer: StreamAppend.Writer, isTrimming: Bool, _ context: BatchContext) async {
         await turnstile.pass {
+            guard context.isLeading else { return }
             let now = SystemClock.read().monotonic
             let isDue = state.withLock { state in
                 state.begin(writer)
-                state.recent.forget(now: now)
-                return (isTrimming || !state.recent.isEmpty) && state.notBefore.map { $0 <= now } ?? true
+                return (isTrimming || !state.recent.isEmpty) && state.pause(now: now) == .zero
             }
-            guard isDue, context.isLeading else { return }
-            // What fails here fails when something is to be appended, and is told then.
-            try? await bringBack(context)
-            let known = state.withLock { $0.known }
-            let reply = try? await client.run(
-                StreamScripts.upkeep, keys: keys(), arguments: StreamAppend.upkeep(writer, known: known),
-                timeout: Self.probe)
-            switch reply.flatMap({ StreamAppend.outcome($0, of: 0) }) {
-            case .done(let answer): took(answer)
-            case .behind(let count):
-                state.withLock { $0.isBehind(count) }
-                try? await bringBack(context)
-            case .fenced, nil: break
+            guard isDue else { return }
+            do {
+                try await upkeep(as: writer, context, now)
+            } catch let error as RedisError {
+                // A right may be missing that nothing else needs.
+                if !Task.isCancelled { tell(self, .untrimmed(error)) }
+            } catch {
+                // The term is over, or a later one was seen: the next batch says so.
             }
         }
     }
 
+    private func upkeep(as writer: StreamAppend.Writer, _ context: BatchContext, _ now: Duration) async throws {
+        guard try await bringBack(context) else { return }
+        let (known, timeout) = state.withLock { ($0.known, $0.timeout) }
+        let reply = try await client.run(
+            StreamScripts.upkeep, keys: keys(), arguments: StreamAppend.upkeep(writer, known: known), timeout: timeout)
+        switch StreamAppend.outcome(reply, of: 0) {
+        case .done(let answer):
+            took(answer)
+            state.withLock { $0.hasAll(asked: now) }
+        case .behind(let count):
+            state.withLock { $0.isBehind(count) }
+            _ = try await bringBack(context)
+        case .fenced: break
+        case nil: throw senseless()
+        }
+    }
+
     /// Whether the last call failed.
-    var isFailing: Bool { state.withLock { $0.notBefore != nil } }
+    var isFailing: Bool { state.withLock { $0.isFailing } }
 
     private func unavailable(_ reason: String) -> StreamUnavailable {
-        StreamUnavailable(partition: key, reason: reason, wait: Self.pause, others: true)
+        StreamUnavailable(partition: key, reason: reason, wait: StreamStanding.pause, others: true)
     }
 
     private func keys(_ runID: String? = nil) -> [[UInt8]] {
@@ -122,23 +123,23 @@ final class StreamPartition: Sendable {
     private func send(_ items: [StreamAppend.Item], of runID: String, _ context: BatchContext) async throws {
         // A server that is behind is brought what it lacks first; one that is promoted meanwhile, once more.
         for _ in 0..<3 {
-            try await bringBack(context)
-            guard try await answer(items, of: runID, context) != nil else { continue }
+            guard try await bringBack(context), try await answer(items, of: runID, context) != nil else { continue }
             let now = SystemClock.read().monotonic
-            return state.withLock { $0.recent.add(.init(runID: runID, items: items), now: now) }
+            return state.withLock { $0.isIn(.init(runID: runID, items: items), now: now) }
         }
         throw RedisError(.noNode, node: client.node(for: key), "its server is replaced again and again")
     }
 
-    private func bringBack(_ context: BatchContext) async throws {
-        guard let missing = state.withLock({ $0.missing }) else { return }
-        var again: UInt64 = 0
+    /// False where the server is behind still.
+    private func bringBack(_ context: BatchContext) async throws -> Bool {
+        guard state.withLock({ $0.isBehind }) else { return true }
         for part in state.withLock({ $0.recent.all }) {
-            guard let answer = try await answer(part.items, of: part.runID, context) else { return }
-            again += answer.appended
+            guard try await answer(part.items, of: part.runID, context) != nil else { return false }
         }
-        state.withLock { $0.missing = nil }
-        tell(self, .rolledBack(missing: missing, again: again))
+        if let (missing, again) = state.withLock({ $0.wasBrought() }) {
+            tell(self, .rolledBack(missing: missing, again: again))
+        }
+        return true
     }
 
     /// Nil where the server is behind.
@@ -147,13 +148,13 @@ final class StreamPartition: Sendable {
     ) async throws -> StreamAppend.Answer? {
         // A process that was stopped meanwhile must not go on; a call on its way carries the token.
         guard context.isLeading, !Task.isCancelled else { throw CancellationError() }
-        let (writer, known, isFailing) = state.withLock { ($0.writer, $0.known, $0.notBefore != nil) }
+        let (writer, known, timeout) = state.withLock { ($0.writer, $0.known, $0.timeout) }
         guard let writer else { throw CancellationError() }
         let reply = try await client.run(
             StreamScripts.append, keys: keys(runID),
             arguments: StreamAppend.arguments(writer, known: known, limit: destination.limit),
             rest: StreamAppend.rest(items),
-            timeout: isFailing ? Self.probe : Self.patience, replicas: destination.replicas)
+            timeout: timeout, replicas: destination.replicas)
         switch StreamAppend.outcome(reply, of: items.count) {
         case .done(let answer):
             took(answer)
@@ -162,36 +163,16 @@ final class StreamPartition: Sendable {
             state.withLock { $0.isBehind(count) }
             return nil
         case .fenced: throw FencedOut()
-        case nil:
-            throw RedisError(
-                .protocolViolation, node: client.node(for: key), "the answer of the script makes no sense")
+        case nil: throw senseless()
         }
     }
 
+    private func senseless() -> RedisError {
+        RedisError(.protocolViolation, node: client.node(for: key), "the answer of the script makes no sense")
+    }
+
     private func took(_ answer: StreamAppend.Answer) {
-        state.withLock { $0.known = answer.before + answer.appended }
+        state.withLock { $0.took(answer) }
         tell(self, .appended(answer))
-    }
-}
-
-extension StreamPartition.State {
-    /// What another term knew says nothing.
-    fileprivate mutating func begin(_ writer: StreamAppend.Writer) {
-        guard self.writer != writer else { return }
-        self.writer = writer
-        known = 0
-        missing = nil
-        notBefore = nil
-        recent.removeAll()
-    }
-
-    fileprivate mutating func isBehind(_ count: UInt64) {
-        missing = (missing ?? 0) + (known > count ? known - count : 0)
-        known = count
-    }
-
-    fileprivate mutating func hasRecovered() -> Bool {
-        defer { notBefore = nil }
-        return notBefore != nil
     }
 }

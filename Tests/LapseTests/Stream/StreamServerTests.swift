@@ -188,6 +188,10 @@ struct StreamServerTests {
                 try await RunningStream.waitForEntries(70, server)
                 try await Self.expire(70..<80, server)
                 try await RunningStream.waitForEntries(80, server)
+                try await server.cli("ACL", "SETUSER", "default", "-xinfo")
+                try await waitUntil("it is said that nothing is trimmed", within: .seconds(20)) {
+                    stream.log.lines("stream is not trimmed").isEmpty ? "nothing" : nil
+                }
             }
             let ordinals = try await RunningStream.entries(server, "out").compactMap {
                 Int($0.split(separator: " ")[0].split(separator: "-")[1])

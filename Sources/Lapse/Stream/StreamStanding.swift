@@ -1,0 +1,78 @@
+/// How a partition stands with its only writer here: what was appended, and whether its server answers. A pure value.
+struct StreamStanding: Sendable {
+    private(set) var writer: StreamAppend.Writer?
+    /// Entries that this term knows to have been appended.
+    private(set) var known: UInt64 = 0
+    private(set) var recent: RecentAppends
+    /// A promoted server lacks the last entries: how many had been appended, and how many it had at the least.
+    private var lacking: (owed: UInt64, from: UInt64)?
+    private var failures = 0
+    private var notBefore: Duration?
+
+    /// A call of a partition that worked a moment ago; and of one that did not, at first: the rest of a batch waits for it.
+    private static let patience = Duration.seconds(2)
+    private static let probe = Duration.milliseconds(250)
+    static let pause = Duration.seconds(1)
+
+    init(recent: RecentAppends) { self.recent = recent }
+
+    /// What another term knew says nothing.
+    mutating func begin(_ writer: StreamAppend.Writer) {
+        guard self.writer != writer else { return }
+        self = StreamStanding(recent: recent)
+        self.writer = writer
+        recent.removeAll()
+    }
+
+    // MARK: - What was appended
+
+    mutating func took(_ answer: StreamAppend.Answer) { known = answer.before + answer.appended }
+
+    mutating func isIn(_ part: RecentAppends.Part, now: Duration) { recent.add(part, now: now) }
+
+    /// Its server has all that was appended. Only then is any of it forgotten: one that does not answer may be replaced by one without it.
+    ///
+    /// - Parameter asked: when it was asked.
+    mutating func hasAll(asked: Duration) {
+        if !isBehind { recent.forget(now: asked) }
+    }
+
+    /// Whether its server lacks what is to be brought first.
+    var isBehind: Bool { lacking != nil }
+
+    /// Its server has had so many entries.
+    mutating func isBehind(_ count: UInt64) {
+        lacking = (max(lacking?.owed ?? 0, known), min(lacking?.from ?? count, count))
+        known = count
+    }
+
+    /// All that is kept was brought. Also what an earlier attempt had brought before it was interrupted is not lost.
+    mutating func wasBrought() -> (missing: UInt64, again: UInt64)? {
+        guard let (owed, from) = lacking else { return nil }
+        lacking = nil
+        let missing = owed - min(owed, from)
+        let lost = owed - min(owed, known)
+        return (missing, missing - min(missing, lost))
+    }
+
+    // MARK: - Whether it answers
+
+    var isFailing: Bool { failures > 0 }
+
+    /// For how long nothing is to be sent.
+    func pause(now: Duration) -> Duration { max(.zero, (notBefore ?? now) - now) }
+
+    /// How long a call may take. It grows with each that fails: a server that is slow and answers must be heard some time.
+    var timeout: Duration { failures == 0 ? Self.patience : min(Self.patience, Self.probe * (1 << min(failures, 4))) }
+
+    mutating func hasFailed(now: Duration) {
+        failures += 1
+        notBefore = now + Self.pause
+    }
+
+    /// - Returns: whether it had failed.
+    mutating func hasRecovered() -> Bool {
+        defer { (failures, notBefore) = (0, nil) }
+        return isFailing
+    }
+}
