@@ -105,6 +105,14 @@ import ThrowawayRedis
         let partition = keys.partitions[KeyDigest(database: 0, key: Array("a:1".utf8)).partition(of: 2)]
         let entry = try await server.cli("XRANGE", partition, "-", "+").split(separator: "\n")
         #expect(entry.contains("run-7") && entry.contains("a:1") && entry.contains("99"), "\(entry)")
+        // A slip makes no stream in which the letter would vanish.
+        let slip = try await lapse(server, "retry", "--stream", "xep", "2000-0")
+        #expect(slip.code == 1 && slip.errors.contains("there is no stream xep"), "\(slip)")
+        #expect(try await server.cli("EXISTS", "xep") == "0")
+        #expect(try await server.cli("XLEN", "dead") == "3")
+        _ = try await server.cli("XGROUP", "CREATE", "one", "g", "0", "MKSTREAM")
+        #expect(try await lapse(server, "retry", "--stream", "one", "2000-0").code == 0)
+        #expect(try await server.cli("XLEN", "one") == "1")
         let both = try await lapse(server, "retry", "--stream", "exp", "--exec", "true", "2000-0")
         #expect(both.code == 64 && both.lastLine.contains("exclude each other"), "\(both)")
         await server.shutDown()
@@ -133,6 +141,15 @@ import ThrowawayRedis
 
     @Test func whatIsWrittenIsRead() throws {
         #expect(try DeadLetterRecord(fields: fields(Self.record)) == Self.record)
+    }
+
+    @Test func whatIsNoExpirationIsNotRetried() {
+        var record = Self.record
+        #expect(record.noExpiration == nil)
+        record.ordinal = 0
+        #expect(record.noExpiration?.contains("entry 1-2 of s") == true)
+        record.origin = "reconcile"
+        #expect(record.noExpiration == nil)
     }
 
     @Test(arguments: [

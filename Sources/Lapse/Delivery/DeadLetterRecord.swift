@@ -113,6 +113,14 @@ package struct DeadLetterRecord: Sendable, Equatable {
         }
     }
 
+    /// Why it is about no expiration, if so: a worker found an entry in its stream that Lapse did not write. Only what is reconciled
+    /// has no position.
+    package var noExpiration: String? {
+        guard ordinal == 0, origin != Origin.reconcile.rawValue else { return nil }
+        let place = source.map { "entry \($0.entry) of \($0.stream)" } ?? "an entry of a stream"
+        return "it is no expiration but \(place), which lapse run did not write: see there, and drop the letter"
+    }
+
     /// For a handler that is given it again.
     ///
     /// - Parameter received: when it became a letter, in milliseconds since 1970: when it was heard is not kept.

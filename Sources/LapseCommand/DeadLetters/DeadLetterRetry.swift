@@ -89,6 +89,7 @@ struct DeadLetterRetry: Sendable {
     }
 
     private func handle(_ record: DeadLetterRecord, writtenAt milliseconds: UInt64) async throws {
+        if let reason = record.noExpiration { throw Failure(.negative, reason) }
         if let stream { return try await letters.append(record, to: stream) }
         let attempt = Int(min(record.attempts, UInt64(Int32.max - 1))) + 1
         try await Handling.unlessLate(timeout) { [handling, logger] in

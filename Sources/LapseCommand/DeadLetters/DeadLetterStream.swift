@@ -45,20 +45,22 @@ struct DeadLetterStream: Sendable {
         return UInt64(seconds) * 1000 + UInt64(micros) / 1000
     }
 
-    /// Calls the body for each letter that matches, the oldest first, while more are wanted.
+    /// Calls the body for each letter that matches, the oldest first, while more are wanted. What is written meanwhile is left:
+    /// what is retried into a stream may come back as a letter, without end.
     func each(
         _ filter: DeadLetterFilter, now: UInt64, isWanted: () -> Bool, _ body: (FoundLetter) async throws -> Void
     ) async throws {
-        guard let range = filter.range(now: now) else { return }
+        guard let range = filter.range(now: now), let newest = try await newest() else { return }
+        let last = min(range.upperBound, newest)
         var from = "\(range.lowerBound)"
         while isWanted() {
-            let letters = try await letters(from: from, through: range.upperBound, limit: Self.page)
+            let letters = try await letters(from: from, through: last, limit: Self.page)
             for letter in letters where filter.wants(letter) {
                 guard isWanted() else { return }
                 try await body(letter)
             }
-            guard letters.count == Self.page, let last = letters.last else { return }
-            from = "(\(last.id)"
+            guard letters.count == Self.page, let end = letters.last else { return }
+            from = "(\(end.id)"
         }
     }
 
@@ -73,6 +75,9 @@ struct DeadLetterStream: Sendable {
     }
 
     /// Appends an expiration to a stream, where its key belongs.
+    ///
+    /// - Throws: also where there is no such stream: the letter would vanish in one that has no reader. A stream that has a number of
+    ///   partitions is one, also before the first entry of a partition.
     func append(_ record: DeadLetterRecord, to stream: String) async throws {
         let keys = try await StreamLayout.read(stream, over: client)
         let database = Int(record.database)
@@ -83,12 +88,21 @@ struct DeadLetterStream: Sendable {
             id: id, key: record.key, database: database, node: record.node, runID: record.runID,
             ordinal: record.ordinal, origin: record.origin, value: record.value, term: record.term, token: record.token,
             isUncertain: true)
-        var command = RESPCommand("XADD", keys.partitions[partition], "*")
+        var command = RESPCommand("XADD", keys.partitions[partition])
+        if keys.partitions.count == 1 { command.append("NOMKSTREAM") }
+        command.append("*")
         command.append(contentsOf: entry.fields)
-        _ = try await client.send(command, key: keys.partitions[partition])
+        guard try await !client.send(command, key: keys.partitions[partition]).isNull else {
+            throw Failure.usage("there is no stream \(stream): see that --stream names it as lapse run does")
+        }
     }
 
     func missing(_ id: StreamID) -> Failure { Failure(.negative, "there is no letter \(id) in \(key)") }
+
+    private func newest() async throws(Failure) -> StreamID? {
+        let reply = try await send(RESPCommand("XREVRANGE", key, "+", "-", "COUNT", "1"))
+        return (reply.array ?? []).compactMap(FoundLetter.init).first?.id
+    }
 
     private func letters(from: String, through last: StreamID, limit: Int) async throws(Failure) -> [FoundLetter] {
         let reply = try await send(RESPCommand("XRANGE", key, from, "\(last)", "COUNT", "\(limit)"))
