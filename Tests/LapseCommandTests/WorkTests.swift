@@ -1,6 +1,9 @@
 import Foundation
+import Lapse
 import Testing
 import ThrowawayRedis
+
+@testable import LapseCommand
 
 #if canImport(FoundationNetworking)
 import FoundationNetworking
@@ -129,6 +132,18 @@ import FoundationNetworking
         second.signal(SIGTERM)
         #expect(try await second.end().code == 0)
         await server.shutDown()
+    }
+
+    /// As with `lapse run`: a receiver that is away for minutes makes no dead letters of what is well.
+    @Test(arguments: [
+        (["webhook": ["http://h/"]], 68), (["webhook": ["http://h/"], "retries": ["2"]], 2), (["handler": ["none"]], 5),
+    ])
+    func aReceiverMayBeAway(options: [String: [String]], retries: Int) async throws {
+        let values = try await OptionValues(
+            given: options.merging(["stream": ["s"], "group": ["g"]]) { own, _ in own }, environment: [:])
+        let (configuration, handler) = try WorkCommand.worker(values, environment: [:])
+        await handler.shutDown()
+        #expect(configuration.retries == retries)
     }
 
     private func partitionsMade(_ server: ThrowawayServer) async throws -> String {

@@ -29,11 +29,19 @@ struct WorkCommand: AsyncParsableCommand {
     func run() async throws {
         let values = try await OptionValues(given: connection, working, webhook, logLines)
         let logger = try values.bootstrapLogging()
-        let configuration = try WorkerConfiguration(values)
-        let handler = try HandlerChoice(
-            values, configuration.shared, environment: ProcessInfo.processInfo.environment, appends: false)
+        let (configuration, handler) = try Self.worker(values, environment: ProcessInfo.processInfo.environment)
         let admin = values.isGiven(Running.admin.row) ? try values(Running.admin) ?? .off : .off
         try await work(configuration, handler, admin, logger, try values.logFormat())
+    }
+
+    /// The worker and its handler, as they are asked for.
+    static func worker(
+        _ values: OptionValues, environment: [String: String]
+    ) throws -> (WorkerConfiguration, HandlerChoice) {
+        var configuration = try WorkerConfiguration(values)
+        let handler = try HandlerChoice(values, configuration.shared, environment: environment, appends: false)
+        if handler.isRemote { configuration.shared.outlastsOutages(values) }
+        return (configuration, handler)
     }
 
     private func work(
