@@ -155,6 +155,33 @@ import FoundationNetworking
         return try #require(found)
     }
 
+    /// Trimmed while a handler has it, and the handler fails: a letter has it, and nothing of it is left behind.
+    @Test func whatIsTrimmedInHandIsNotLost() async throws {
+        let server = try await ThrowawayServer.start()
+        try await add(server, 1...1)
+        let child = try LapseBinary.start([
+            "work", "--redis", server.url, "--stream", "exp", "--group", "g", "--claim-after", "1500ms",
+            "--dead-letter",
+            "dead", "--exec", "sh -c 'sleep 1; exit 1'",
+        ])
+        try await waitUntil("the handler has it", within: .seconds(15)) {
+            try await server.cli("HLEN", "{exp}:lapse:attempts:g") == "1" ? nil : child.text.errors
+        }
+        _ = try await server.cli("XTRIM", "exp", "MAXLEN", "0")
+        try await waitUntil("it is a letter", within: .seconds(15)) {
+            let letters = try await server.cli("XRANGE", "dead", "-", "+")
+            return letters.contains("k:1") && letters.contains("it was deleted from the stream") ? nil : letters
+        }
+        try await waitUntil("nothing is pending", within: .seconds(10)) {
+            let count = try await pending(server)
+            return count == "0" ? nil : count
+        }
+        #expect(try await server.cli("EXISTS", "{exp}:lapse:attempts:g") == "0")
+        child.signal(SIGTERM)
+        #expect(try await child.end().code == 0)
+        await server.shutDown()
+    }
+
     @Test func whatCannotWorkIsSaidInOneLine() async throws {
         var options = ServerOptions()
         options.users = ["user poor on >secret ~* &* +@all -xreadgroup -xgroup"]

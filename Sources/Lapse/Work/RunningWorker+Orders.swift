@@ -39,15 +39,15 @@ extension RunningWorker {
             }
         case .keep(let name, let ids):
             do throws(RedisError) {
-                let lost = try await stream.keep(name, ids)
+                let kept = try await stream.keep(name, ids)
                 worked("keep", name)
-                return .init(event: .kept(name, lost: lost))
+                return .init(event: .kept(name, lost: kept.lost, gone: kept.gone))
             } catch {
                 failed("keep", name, error)
                 return .init(event: .keepFailed(name))
             }
         case .leave(let name):
-            do throws(RedisError) { try await stream.leave(name) } catch {
+            do throws(RedisError) { sayDeleted(try await stream.leave(name), name) } catch {
                 logger.warning(
                     "left without a word: others claim what this worker had",
                     metadata: ["stream": "\(name)", "error": "\(error)"])
@@ -65,15 +65,7 @@ extension RunningWorker {
             let claimed = try await stream.claim(name, from: from, limit: limit)
             worked("claim", name)
             metrics.claimed(claimed.found.count)
-            if claimed.gone > 0 {
-                metrics.deletedUnhandled(claimed.gone)
-                logger.error(
-                    "entries were deleted before they were handled",
-                    metadata: [
-                        "stream": "\(name)", "count": .stringConvertible(claimed.gone),
-                        "fix": "keep the stream longer than its slowest group takes",
-                    ])
-            }
+            sayDeleted(claimed.gone, name)
             if !claimed.found.isEmpty {
                 logger.info(
                     "claimed", metadata: ["stream": "\(name)", "count": .stringConvertible(claimed.found.count)])
@@ -85,6 +77,18 @@ extension RunningWorker {
             if !Self.lacksGroup(error) { failed("claim", name, error) }
             return .init(event: .claimFailed(name))
         }
+    }
+
+    /// Says how many entries are lost, if any are.
+    private func sayDeleted(_ count: Int, _ name: String) {
+        guard count > 0 else { return }
+        metrics.deletedUnhandled(count)
+        logger.error(
+            "entries were deleted before they were handled",
+            metadata: [
+                "stream": "\(name)", "count": .stringConvertible(count),
+                "fix": "keep the stream longer than its slowest group takes",
+            ])
     }
 
     /// Looks for partitions that are new.

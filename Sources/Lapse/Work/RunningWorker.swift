@@ -75,6 +75,7 @@ final class RunningWorker: Sendable {
 
     /// The machine has taken a step.
     func stands(_ machine: WorkMachine) {
+        if troubles.withLock({ !$0.isEmpty && $0.emptyHanded(machine.emptyHanded) }) { answersAgain() }
         standing.withLock { status in
             status.partitions = machine.order
             status.inHand = machine.inHand
@@ -202,8 +203,22 @@ final class RunningWorker: Sendable {
     // MARK: - What is said
 
     func worked(_ what: String, _ partition: String) {
-        guard troubles.withLock({ $0.succeeded("\(partition): \(what)") }) else { return }
+        if troubles.withLock({ $0.succeeded("\(partition): \(what)") }) { answersAgain() }
+    }
+
+    private func answersAgain() {
         logger.notice("the stream answers again", metadata: ["stream": "\(configuration.stream)"])
+    }
+
+    /// The end waits for handlers that do not end though they were cancelled.
+    func waitsForHandlers(_ count: Int) {
+        guard count > 0 else { return }
+        logger.error(
+            "handlers do not end though they were cancelled",
+            metadata: [
+                "count": .stringConvertible(count),
+                "fix": "let the handler end when its task is cancelled: others handle what it has",
+            ])
     }
 
     func failed(_ what: String, _ partition: String, _ error: RedisError) {

@@ -18,6 +18,8 @@ struct WorkLoop {
 
     /// How often the layout is read.
     private static let lookPause = Duration.seconds(5)
+    /// How long a handler may take to end once it is cancelled, before its entry is given back.
+    private static let cancelPause = Duration.seconds(2)
 
     private let worker: RunningWorker
     private var machine: WorkMachine
@@ -42,8 +44,14 @@ struct WorkLoop {
                 if report.hasLooked { lookLater(&group) }
                 if let event = report.event {
                     take(report)
+                    let busyBefore = machine.running
                     for action in machine.step(event, now: now) { start(action, &group) }
-                    if case .leave = event { drain(&group) }
+                    switch event {
+                    case .leave: later(worker.configuration.drain, .drainOver, &group)
+                    case .drainOver: later(Self.cancelPause, .cancelOver, &group)
+                    case .cancelOver: worker.waitsForHandlers(busyBefore - machine.running)
+                    default: break
+                    }
                     forget()
                     worker.stands(machine)
                     if machine.isFinished || Task.isCancelled { break }
@@ -79,11 +87,11 @@ struct WorkLoop {
         }
     }
 
-    private func drain(_ group: inout TaskGroup<Report>) {
+    private func later(_ time: Duration, _ event: WorkMachine.Event, _ group: inout TaskGroup<Report>) {
         // Cancelled when the handlers have ended before.
         group.addTask { [worker] in
-            await worker.sleep(worker.configuration.drain)
-            return Report(event: .drainOver)
+            await worker.sleep(time)
+            return Report(event: event)
         }
     }
 

@@ -6,19 +6,24 @@ extension WorkMachine {
     mutating func begun(_ entry: WorkEntry, _ count: Int?, _ actions: inout [Action]) {
         guard var inHand = entries[entry], inHand.phase == .beginning else { return }
         guard let attempt = count, !isDrainOver else {
-            // Another worker's; or too late, as if this worker had died.
             busy -= 1
+            // Nowhere but here: the group has dropped it.
+            if inHand.isGone { return bury(entry, attempts: inHand.attempts, Self.deleted, &actions) }
+            // Another worker's; or too late, as if this worker had died.
             entries[entry] = nil
             return
         }
-        guard attempt <= settings.retries.retries + 1 else {
+        guard attempt - 1 <= settings.retries.retries else {
             busy -= 1
             return bury(entry, attempts: attempt - 1, Self.neverEnded(attempt - 1), &actions)
         }
         inHand.phase = .running(attempt: attempt)
+        inHand.attempts = attempt
         entries[entry] = inHand
         actions.append(.handle(entry, attempt: attempt))
     }
+
+    private static let deleted = "it was deleted from the stream before it was handled"
 
     private static func neverEnded(_ attempts: Int) -> String {
         "\(attempts) attempts were begun and the last did not end: its worker died, or was killed"
@@ -53,6 +58,7 @@ extension WorkMachine {
     ) {
         guard let inHand = entries[entry], case .running(let attempt) = inHand.phase else { return }
         busy -= 1
+        if inHand.isGone { return bury(entry, attempts: attempt, "\(Self.deleted): \(failure.text)", &actions) }
         // Another worker's; or cut short by the end.
         if inHand.isLost || isDrainOver {
             entries[entry] = nil
@@ -88,6 +94,35 @@ extension WorkMachine {
         case .running: entries[entry]?.isLost = true
         // Of these the next answer tells.
         case .beginning, .burying, .done, nil: break
+        }
+    }
+
+    /// The stream has them no more, and the group drops them as soon as a worker asks for them: what is in no handler becomes a
+    /// letter while its content is at hand.
+    mutating func gone(_ gone: [WorkEntry], _ actions: inout [Action]) {
+        var waited: Set<WorkEntry> = []
+        for entry in gone {
+            guard let inHand = entries[entry] else { continue }
+            switch inHand.phase {
+            case .ready: bury(entry, attempts: inHand.attempts, Self.deleted, &actions)
+            case .waiting:
+                waits -= 1
+                waited.insert(entry)
+                bury(entry, attempts: inHand.attempts, Self.deleted, &actions)
+            case .running, .beginning: entries[entry]?.isGone = true
+            case .burying, .done: break
+            }
+        }
+        // Else their time for another attempt would be one for another letter.
+        if !waited.isEmpty { waiting = Heap(waiting.unordered.filter { !waited.contains($0.entry) }) }
+    }
+
+    /// Handlers that do not end though they were cancelled keep their entries from other workers no longer.
+    mutating func giveUpRunning() {
+        for (entry, inHand) in entries {
+            guard case .running = inHand.phase else { continue }
+            busy -= 1
+            entries[entry] = nil
         }
     }
 

@@ -26,9 +26,12 @@ extension WorkMachine {
         guard room > 0 else { return }
         // What a partition may bring at once, so that several do not bring too much.
         let share = max(1, min(room, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
-        if !partition.isClaiming, partition.claimAt <= now {
-            partition.isClaiming = true
-            actions.append(.claim(name, from: partition.claimFrom, limit: share))
+        // A claim is answered at once: with little room they go one after the other. Reads wait, each for its own partition.
+        let claimed = min(share, room - claiming)
+        if !partition.isClaiming, partition.claimAt <= now, claimed > 0 {
+            partition.claiming = claimed
+            claiming += claimed
+            actions.append(.claim(name, from: partition.claimFrom, limit: claimed))
         }
         if !partition.isReading, partition.readAt <= now {
             partition.isReading = true
@@ -86,8 +89,7 @@ extension WorkMachine {
                 }
             }
         }
-        let held = Set(entries.keys.lazy.map(\.partition))
-        for name in order where !held.contains(name) {
+        for name in emptyHanded {
             guard let partition = partitions[name], !partition.isLeaving, !partition.isReading, !partition.isClaiming,
                 !partition.isKeeping
             else { continue }

@@ -23,6 +23,8 @@ package struct WorkMachine: Sendable {
 
         /// Entries in hand for lanes to come. Few: an idle worker cannot have them.
         var prefetch: Int { min(lanes / 4, 64) }
+        /// Between looks for what silent workers have; what a worker gives back as it leaves is claimed as soon.
+        var claimPause: Duration { min(claimAfter / 8, .seconds(2)) }
         /// Failed ones that wait; with more, nothing is read.
         var waitingLimit: Int { max(64, 4 * lanes) }
     }
@@ -58,15 +60,17 @@ package struct WorkMachine: Sendable {
         case buryFailed(WorkEntry)
         case acknowledged(String, [StreamID])
         case acknowledgeFailed(String, [StreamID])
-        /// `lost` have another worker, or none: they are handled.
-        case kept(String, lost: [StreamID])
+        /// `lost` have another worker, or none: they are handled. `gone` were deleted from the stream: only this worker has them.
+        case kept(String, lost: [StreamID], gone: [StreamID] = [])
         case keepFailed(String)
         /// The group knows that this worker has left the partition, or it cannot be told.
         case left(String)
         /// End: read no more, let handlers end.
         case leave
-        /// They have had their time.
+        /// They have had their time, and are cancelled.
         case drainOver
+        /// They have had time to notice that.
+        case cancelOver
         case tick
     }
 
@@ -98,7 +102,9 @@ package struct WorkMachine: Sendable {
 
     struct Partition: Sendable {
         var isReading = false
-        var isClaiming = false
+        /// How many entries are being claimed at most; 0 when none are.
+        var claiming = 0
+        var isClaiming: Bool { claiming > 0 }
         var isKeeping = false
         var isAcknowledging = false
         var isLeaving = false
@@ -119,8 +125,12 @@ package struct WorkMachine: Sendable {
         var phase = WorkPhase.ready
         /// Of the attempt that is begun next, or was begun last.
         var turn: UInt64 = 0
+        /// How many were begun, by all workers.
+        var attempts = 0
         /// Another worker has it; what this one does with it is on top.
         var isLost = false
+        /// It was deleted from the stream: no other worker can have it.
+        var isGone = false
     }
 
     struct Due: Comparable, Sendable {
@@ -140,6 +150,8 @@ package struct WorkMachine: Sendable {
     /// Entries begun and being begun, ready, and waiting (or to be buried).
     var busy = 0
     var waits = 0
+    /// Entries that are being claimed, of all partitions, at most.
+    var claiming = 0
     var lastTurn: UInt64 = 0
     var wakeAt: Duration?
     var isLeaving = false
@@ -152,6 +164,11 @@ package struct WorkMachine: Sendable {
     package var isFinished: Bool { isLeaving && order.allSatisfy { partitions[$0]?.hasLeft == true } }
     package var inHand: Int { entries.count }
     package func holds(_ entry: WorkEntry) -> Bool { entries[entry] != nil }
+    /// The partitions of which nothing is in hand.
+    var emptyHanded: [String] {
+        let held = Set(entries.keys.lazy.map(\.partition))
+        return order.filter { !held.contains($0) }
+    }
     package var running: Int { busy }
     package var waitingCount: Int { waits }
 
@@ -175,12 +192,12 @@ package struct WorkMachine: Sendable {
             partitions[name]?.isReading = false
             put(off: name, \.readAt, now, asksForLess: true)
         case .claimed(let name, let ids, let next):
-            partitions[name]?.isClaiming = false
+            claimEnded(name)
             partitions[name]?.claimFrom = next
-            partitions[name]?.claimAt = next == .zero ? now + settings.claimAfter / 8 : now
+            partitions[name]?.claimAt = next == .zero ? now + settings.claimPause : now
             arrived(name, ids, now)
         case .claimFailed(let name):
-            partitions[name]?.isClaiming = false
+            claimEnded(name)
             put(off: name, \.claimAt, now, asksForLess: true)
         case .begun(let name, let counts):
             // In order, so that one history has one outcome.
@@ -208,10 +225,11 @@ package struct WorkMachine: Sendable {
             } else {
                 partitions[name]?.done += ids
             }
-        case .kept(let name, let lost):
+        case .kept(let name, let lost, let gone):
             partitions[name]?.isKeeping = false
             partitions[name]?.failures = 0
             for id in lost { self.lost(WorkEntry(name, id)) }
+            self.gone(gone.map { WorkEntry(name, $0) }, &actions)
         case .keepFailed(let name):
             partitions[name]?.isKeeping = false
             put(off: name, \.keepAt, now)
@@ -221,6 +239,7 @@ package struct WorkMachine: Sendable {
             leave(&actions)
             isDrainOver = true
             actions.append(.cancelHandlers)
+        case .cancelOver: giveUpRunning()
         case .tick: if let wakeAt, wakeAt <= now { self.wakeAt = nil }
         }
     }
@@ -241,6 +260,11 @@ package struct WorkMachine: Sendable {
         partition.failures = min(partition.failures + 1, 8)
         if asksForLess { partition.limit = max(1, partition.limit / 2) }
         partitions[name] = partition
+    }
+
+    private mutating func claimEnded(_ name: String) {
+        claiming -= partitions[name]?.claiming ?? 0
+        partitions[name]?.claiming = 0
     }
 
     private mutating func arrived(_ name: String, _ ids: [StreamID], _ now: Duration) {

@@ -5,14 +5,16 @@ enum WorkScripts {
     /// Takes what silent workers left. Arguments: group, consumer, milliseconds, from, limit. Returns where to go on, the entries, and
     /// how many are no longer in the stream.
     ///
-    /// By JUSTID, and read apart: on 6.2 an entry that was deleted would come without its ID.
+    /// Not by XAUTOCLAIM, which (since Redis 7) drops what was deleted also while its worker lives and handles it.
     static let claim = Script(
         """
-        local answer = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5], 'JUSTID')
-        local found, gone = {}, 0
-        for _, id in ipairs(answer[2]) do
+        local silent = redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], ARGV[4], '+', ARGV[5])
+        local next, found, gone = '0-0', {}, 0
+        for _, pending in ipairs(silent) do
+          local id = pending[1]
           local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
           if entry then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id, 'JUSTID')
             found[#found + 1] = entry
           else
             gone = gone + 1
@@ -20,15 +22,15 @@ enum WorkScripts {
             redis.call('HDEL', KEYS[2], id)
           end
         end
-        for _, id in ipairs(answer[3] or {}) do
-          gone = gone + 1
-          redis.call('HDEL', KEYS[2], id)
-        end
-        return {answer[1], found, gone}
+        -- The last one is idle no more.
+        if #silent == tonumber(ARGV[5]) then next = silent[#silent][1] end
+        return {next, found, gone}
         """)
 
     /// Counts an attempt for each. Arguments: group, consumer, how long the counts are kept, then ID and turn in pairs: a turn that
     /// was counted is not counted again. Returns the counts, 0 for what is not this consumer's.
+    ///
+    /// What was deleted stays pending, as in ``keep``.
     static let begin = Script(
         """
         local counts = {}
@@ -47,7 +49,9 @@ enum WorkScripts {
               count = count + 1
               redis.call('HSET', KEYS[2], id, string.format('%d %s', count, turn))
             end
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
+            if redis.call('XRANGE', KEYS[1], id, id)[1] then
+              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
+            end
           end
           counts[#counts + 1] = count
         end
@@ -65,30 +69,45 @@ enum WorkScripts {
         return 1
         """)
 
-    /// The heartbeat. Arguments: group, consumer, then IDs. Returns those that are not this consumer's any more.
+    /// The heartbeat. Arguments: group, consumer, then IDs. Returns those that are not this consumer's any more, and those that
+    /// were deleted from the stream.
+    ///
+    /// XCLAIM would drop a deleted entry (since Redis 7). It stays pending until it is acknowledged, so that a lost answer loses
+    /// nothing.
     static let keep = Script(
         """
-        local lost = {}
+        local lost, gone = {}, {}
         for i = 3, #ARGV do
           local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
-          if pending and pending[2] == ARGV[2] then
+          if not pending or pending[2] ~= ARGV[2] then
+            lost[#lost + 1] = ARGV[i]
+          elseif redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1] then
             redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
           else
-            lost[#lost + 1] = ARGV[i]
+            gone[#gone + 1] = ARGV[i]
           end
         end
-        return lost
+        return {lost, gone}
         """)
 
     /// A worker leaves. Arguments: group, consumer, and an idle time after which everybody may claim. Gives back what the consumer
-    /// still has, and removes a consumer that has nothing; those of others too that have been away for a day.
+    /// still has, and removes a consumer that has nothing; those of others too that have been away for a day. Returns how many
+    /// entries were deleted from the stream, and are lost.
     static let leave = Script(
         """
         local left = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 10000, ARGV[2])
+        local gone = 0
         for _, entry in ipairs(left) do
-          redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, entry[1], 'IDLE', ARGV[3], 'JUSTID')
+          local id = entry[1]
+          if redis.call('XRANGE', KEYS[1], id, id)[1] then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'IDLE', ARGV[3], 'JUSTID')
+          else
+            gone = gone + 1
+            redis.call('XACK', KEYS[1], ARGV[1], id)
+            redis.call('HDEL', KEYS[2], id)
+          end
         end
-        if #left == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
+        if #left == gone and gone < 10000 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
         for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
           local fact = {}
           for i = 1, #facts, 2 do fact[facts[i]] = facts[i + 1] end
@@ -96,6 +115,6 @@ enum WorkScripts {
             redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], fact.name)
           end
         end
-        return #left
+        return gone
         """)
 }

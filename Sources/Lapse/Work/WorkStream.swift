@@ -63,13 +63,23 @@ struct WorkStream: Sendable {
         let reply = try await client.run(
             WorkScripts.claim, keys: try keys(partition),
             arguments: words(group, consumer, "\(claimAfter.inMilliseconds)", "\(from)", "\(limit)"))
-        guard let parts = reply.array, parts.count == 3 else { throw implausible("XAUTOCLAIM", partition) }
+        guard let parts = reply.array, parts.count == 3 else { throw implausible("the script that claims", partition) }
         return Claimed(
             found: found(parts[1]), next: parts[0].string.flatMap { StreamID($0) } ?? .zero,
             gone: Int(max(0, parts[2].int ?? 0)))
     }
 
     func begin(_ partition: String, _ begins: [WorkMachine.Begin]) async throws(RedisError) -> [StreamID: Int?] {
+        var answer: [StreamID: Int?] = [:]
+        for begins in parts(begins) {
+            answer.merge(try await beginPart(partition, begins)) { _, new in new }
+        }
+        return answer
+    }
+
+    private func beginPart(
+        _ partition: String, _ begins: ArraySlice<WorkMachine.Begin>
+    ) async throws(RedisError) -> [StreamID: Int?] {
         var arguments = words(group, consumer, "\(Self.countsLast.inMilliseconds)")
         for begin in begins { arguments += words("\(begin.id)", "\(nonce)-\(begin.turn)") }
         let reply = try await client.run(WorkScripts.begin, keys: try keys(partition), arguments: arguments)
@@ -89,17 +99,31 @@ struct WorkStream: Sendable {
             WorkScripts.acknowledge, keys: try keys(partition), arguments: words(group) + words(ids))
     }
 
-    /// Returns those that are not this worker's any more.
-    func keep(_ partition: String, _ ids: [StreamID]) async throws(RedisError) -> [StreamID] {
-        let reply = try await client.run(
-            WorkScripts.keep, keys: try keys(partition), arguments: words(group, consumer) + words(ids))
-        return (reply.array ?? []).compactMap { $0.string.flatMap { StreamID($0) } }
+    struct Kept {
+        /// Not this worker's any more.
+        var lost: [StreamID] = []
+        /// Deleted from the stream.
+        var gone: [StreamID] = []
     }
 
-    func leave(_ partition: String) async throws(RedisError) {
-        _ = try await client.run(
+    func keep(_ partition: String, _ ids: [StreamID]) async throws(RedisError) -> Kept {
+        var kept = Kept()
+        for ids in parts(ids) {
+            let reply = try await client.run(
+                WorkScripts.keep, keys: try keys(partition), arguments: words(group, consumer) + words(ids))
+            guard let parts = reply.array, parts.count == 2 else { throw implausible("the heartbeat", partition) }
+            kept.lost += identifiers(parts[0])
+            kept.gone += identifiers(parts[1])
+        }
+        return kept
+    }
+
+    /// Returns how many entries this worker had that were deleted from the stream.
+    func leave(_ partition: String) async throws(RedisError) -> Int {
+        let reply = try await client.run(
             WorkScripts.leave, keys: try keys(partition),
             arguments: words(group, consumer, "\((claimAfter + .seconds(1)).inMilliseconds)"), timeout: .seconds(1))
+        return Int(max(0, reply.int ?? 0))
     }
 
     /// The keys of the partitions.
@@ -123,7 +147,15 @@ struct WorkStream: Sendable {
     }
 
     private func words(_ words: String...) -> [[UInt8]] { words.map { Array($0.utf8) } }
-    private func words(_ ids: [StreamID]) -> [[UInt8]] { ids.map { Array("\($0)".utf8) } }
+    private func words(_ ids: some Sequence<StreamID>) -> [[UInt8]] { ids.map { Array("\($0)".utf8) } }
+    private func identifiers(_ list: RESPValue) -> [StreamID] {
+        (list.array ?? []).compactMap { $0.string.flatMap { StreamID($0) } }
+    }
+
+    /// A script keeps the server from all others while it runs: a few milliseconds for each of these.
+    private func parts<Element>(_ all: [Element]) -> [ArraySlice<Element>] {
+        stride(from: 0, to: all.count, by: 1000).map { all[$0..<min($0 + 1000, all.count)] }
+    }
 }
 
 extension Duration {

@@ -26,6 +26,16 @@ struct WorkTroubles {
         return true
     }
 
+    /// Of these partitions nothing is in hand: nothing is kept or begun that could succeed, so these troubles are over. Returns as
+    /// ``succeeded(_:)`` does.
+    mutating func emptyHanded(_ partitions: [String]) -> Bool {
+        var isOver = false
+        for name in partitions {
+            for what in ["keep", "begin"] where succeeded("\(name): \(what)") { isOver = true }
+        }
+        return isOver
+    }
+
     var isEmpty: Bool { failing.isEmpty }
     var reasons: [String] { failing.sorted() }
 }

@@ -10,8 +10,19 @@ struct ModelGroup {
     private var delivered: [String: Int] = [:]
     private(set) var pending: [WorkEntry: Pending] = [:]
     private(set) var counts: [WorkEntry: Count] = [:]
+    private(set) var deleted: Set<WorkEntry> = []
+    /// Those of them that a worker, which claimed or left, was told to be lost.
+    private(set) var told: Set<WorkEntry> = []
 
     mutating func add(_ partition: String, _ id: StreamID) { streams[partition, default: []].append(id) }
+
+    /// An entry that is pending: it was trimmed, say.
+    mutating func delete(_ entry: WorkEntry) { deleted.insert(entry) }
+
+    private mutating func tellDeleted(_ entry: WorkEntry) {
+        told.insert(entry)
+        acknowledge(entry)
+    }
 
     mutating func read(_ partition: String, _ limit: Int, by consumer: Int, now: Duration) -> [StreamID] {
         let all = streams[partition, default: []]
@@ -31,6 +42,10 @@ struct ModelGroup {
             guard ids.count < limit else { return (ids, id) }
             let entry = WorkEntry(partition, id)
             guard let found = pending[entry], found.since + idle <= now else { continue }
+            if deleted.contains(entry) {
+                tellDeleted(entry)
+                continue
+            }
             pending[entry] = Pending(consumer: consumer, since: now)
             ids.append(id)
         }
@@ -39,7 +54,7 @@ struct ModelGroup {
 
     mutating func begin(_ entry: WorkEntry, turn: String, by consumer: Int, now: Duration) -> Int? {
         guard pending[entry]?.consumer == consumer else { return nil }
-        pending[entry]?.since = now
+        if !deleted.contains(entry) { pending[entry]?.since = now }
         var count = counts[entry] ?? Count(begun: 0, turn: "")
         if count.turn != turn { count = Count(begun: count.begun + 1, turn: turn) }
         counts[entry] = count
@@ -51,15 +66,18 @@ struct ModelGroup {
         counts[entry] = nil
     }
 
-    mutating func keep(_ entry: WorkEntry, by consumer: Int, now: Duration) -> Bool {
-        guard pending[entry]?.consumer == consumer else { return false }
+    enum Kept { case kept, lost, gone }
+
+    mutating func keep(_ entry: WorkEntry, by consumer: Int, now: Duration) -> Kept {
+        guard pending[entry]?.consumer == consumer else { return .lost }
+        guard !deleted.contains(entry) else { return .gone }
         pending[entry]?.since = now
-        return true
+        return .kept
     }
 
     mutating func leave(_ partition: String, consumer: Int, now: Duration) {
         for (entry, found) in pending where entry.partition == partition && found.consumer == consumer {
-            pending[entry]?.since = now - .seconds(3600)
+            if deleted.contains(entry) { tellDeleted(entry) } else { pending[entry]?.since = now - .seconds(3600) }
         }
     }
 }

@@ -68,6 +68,12 @@ struct ModelWorkers {
     mutating func kill(_ worker: Int) { workers[worker].isAlive = false }
     mutating func add(_ entry: WorkEntry) { group.add(entry.partition, entry.id) }
 
+    /// One of those that a worker has, or had when it died.
+    mutating func deleteOne() {
+        let pending = group.pending.keys.sorted { ($0.partition, $0.id) < ($1.partition, $1.id) }
+        if !pending.isEmpty { group.delete(pending[draw(pending.count)]) }
+    }
+
     mutating func leave(_ worker: Int) {
         workers[worker].isLeaving = true
         tell(worker, .leave)
@@ -160,8 +166,10 @@ struct ModelWorkers {
                 worker, requestIsLost || answerIsLost ? .acknowledgeFailed(name, ids) : .acknowledged(name, ids))
         case .keep(let name, let ids):
             guard !requestIsLost else { return answer(worker, .keepFailed(name)) }
-            let lost = ids.filter { !group.keep(WorkEntry(name, $0), by: worker, now: now) }
-            answer(worker, answerIsLost ? .keepFailed(name) : .kept(name, lost: lost))
+            let kept = ids.map { ($0, group.keep(WorkEntry(name, $0), by: worker, now: now)) }
+            let lost = kept.filter { $0.1 == .lost }.map(\.0)
+            let gone = kept.filter { $0.1 == .gone }.map(\.0)
+            answer(worker, answerIsLost ? .keepFailed(name) : .kept(name, lost: lost, gone: gone))
         }
     }
 }

@@ -1,6 +1,7 @@
-import Lapse
 import RedisClient
 import Testing
+
+@testable import Lapse
 
 /// A worker's decisions, step by step.
 @Suite struct WorkMachineTests {
@@ -93,6 +94,48 @@ import Testing
         #expect(machine.inHand == 0)
     }
 
+    /// Trimmed, say: no other worker can have it, so it is handled here or becomes a letter.
+    @Test func whatWasDeletedInHandBecomesALetter() {
+        func letter(_ number: UInt64, _ attempts: Int, _ actions: [WorkMachine.Action]) -> Int {
+            actions.count {
+                guard case .bury(entry(number), attempts: attempts, let error) = $0 else { return false }
+                return error.contains("deleted from the stream")
+            }
+        }
+        var machine = machine(lanes: 2, retries: 5)
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.read("s", [id(1), id(2), id(3)]), now: .zero)
+        _ = machine.step(.begun("s", [id(1): 1, id(2): 2]), now: .zero)
+        _ = machine.step(.failed(entry(2), .init(text: "no", advice: .notBefore(.seconds(9)))), now: .zero)
+        // The third takes its place, and a fourth is ready.
+        _ = machine.step(.read("s", [id(4)]), now: .zero)
+        let gone = machine.step(.kept("s", lost: [], gone: [id(1), id(2), id(4)]), now: .seconds(3))
+        #expect(letter(2, 2, gone) == 1 && letter(4, 0, gone) == 1 && letter(1, 1, gone) == 0)
+        #expect(machine.waitingCount == 2)
+        // Its time for another attempt is not one for another letter.
+        #expect(letter(2, 2, machine.step(.tick, now: .seconds(20))) == 0)
+        // A handler may still succeed; and its failure is the last one, also where the group has dropped the entry meanwhile.
+        _ = machine.step(.kept("s", lost: [id(1)]), now: .seconds(20))
+        #expect(letter(1, 1, machine.step(.failed(entry(1), .init(text: "no")), now: .seconds(20))) == 1)
+        #expect(machine.step(.buried(entry(1)), now: .seconds(20)).contains(.acknowledge("s", [id(1)])))
+    }
+
+    /// Else a worker that has nothing to do would be unready until the next entry.
+    @Test func withNothingInHandNothingOfItIsInTrouble() {
+        var machine = machine()
+        _ = handling(&machine)
+        _ = machine.step(.partitions(["s", "t"]), now: .zero)
+        var troubles = WorkTroubles()
+        for what in ["s: keep", "t: keep", "t: begin", "t: read"] { _ = troubles.failed(what, "no", now: .zero) }
+        let isOver = troubles.emptyHanded(machine.emptyHanded)
+        #expect(!isOver && troubles.reasons == ["s: keep", "t: read"])
+        _ = troubles.succeeded("t: read")
+        _ = machine.step(.kept("s", lost: [id(1)]), now: .zero)
+        _ = machine.step(.failed(entry(1), .init(text: "no")), now: .zero)
+        let isOverNow = troubles.emptyHanded(machine.emptyHanded)
+        #expect(isOverNow && troubles.isEmpty)
+    }
+
     @Test func aLetterThatCannotBeWrittenStaysInHand() {
         var machine = machine(retries: 0)
         _ = handling(&machine)
@@ -144,6 +187,37 @@ import Testing
         #expect(cut.contains(.leave("s")))
     }
 
+    /// Else its heartbeat would keep the entry from all others for as long as the process lives.
+    @Test func aHandlerThatIgnoresItsEndKeepsNothing() {
+        var machine = machine()
+        _ = handling(&machine)
+        _ = machine.step(.claimed("s", [], next: .zero), now: .zero)
+        _ = machine.step(.leave, now: .zero)
+        _ = machine.step(.readFailed("s"), now: .zero)
+        #expect(!machine.step(.drainOver, now: .seconds(1)).contains(.leave("s")))
+        #expect(machine.step(.cancelOver, now: .seconds(3)).contains(.leave("s")))
+        #expect(machine.running == 0)
+        _ = machine.step(.left("s"), now: .seconds(3))
+        #expect(machine.isFinished && machine.step(.handled(entry(1)), now: .seconds(9)).isEmpty)
+    }
+
+    @Test func withLittleRoomOnePartitionIsClaimedAtATime() {
+        var machine = machine(lanes: 1)
+        func claims(_ actions: [WorkMachine.Action]) -> [String] {
+            actions.compactMap { if case .claim(let name, _, 1) = $0 { name } else { nil } }
+        }
+        #expect(claims(machine.step(.partitions(["a", "b", "c"]), now: .zero)) == ["a"])
+        #expect(claims(machine.step(.claimed("a", [], next: .zero), now: .zero)) == ["b"])
+        #expect(claims(machine.step(.claimFailed("b"), now: .zero)) == ["c"])
+        // It has become full.
+        #expect(claims(machine.step(.claimed("c", [id(1)], next: .zero), now: .seconds(9))) == [])
+    }
+
+    @Test func withoutLimitAnAttemptIsNeverTheLast() {
+        var machine = machine(retries: .max)
+        #expect(handling(&machine, attempt: 1000).contains(.handle(entry(1), attempt: 1000)))
+    }
+
     @Test func tooManyThatFailStopTheReading() {
         var machine = machine(lanes: 1, retries: 5)
         _ = machine.step(.partitions(["s"]), now: .zero)
@@ -174,6 +248,7 @@ import Testing
             }
             if round == 10 { model.spread(["a", "b", "c"]) }
             model.run(until: .milliseconds(100) * (round + 1))
+            if seed % 2 == 0, model.draw(3) == 0 { model.deleteOne() }
             if deaths < 5, model.draw(6) == 0 {
                 deaths += 1
                 let alive = model.alive
@@ -184,9 +259,16 @@ import Testing
         }
         model.run(until: .seconds(15))
         let healthy = all.filter { $0 != poison }
-        #expect(healthy.allSatisfy { model.handled[$0] != nil }, "not handled")
-        #expect(model.buried.keys.allSatisfy { $0 == poison }, "healthy and buried: \(model.buried)")
-        #expect(!all.contains(poison) || model.buried[poison] != nil)
+        let deleted = model.group.deleted
+        #expect(healthy.allSatisfy { model.handled[$0] != nil || deleted.contains($0) }, "not handled")
+        #expect(
+            deleted.allSatisfy {
+                model.handled[$0] != nil || model.buried[$0] != nil || model.group.told.contains($0)
+            }, "lost without a word")
+        #expect(
+            model.buried.keys.allSatisfy { $0 == poison || deleted.contains($0) },
+            "healthy and buried: \(model.buried)")
+        #expect(!all.contains(poison) || model.buried[poison] != nil || deleted.contains(poison))
         #expect(model.handled[poison] == nil)
         #expect(model.group.pending.isEmpty && model.group.counts.isEmpty)
         #expect(!model.areLeaving, "a worker that was asked to leave is still there")
