@@ -45,7 +45,7 @@ struct BatchLaneTests {
             clock: Self.loops.next(), handler: { _, _ in })
         dependencies.retries = RetryPolicy(retries: retries, first: .milliseconds(1), cap: .milliseconds(1))
         let care = CarefulHandling(
-            Suspects(token: 1), bell: Doorbell(on: Self.loops.next()), note: { _ in }, close: {}, pause: { true })
+            Suspects(token: 1), bell: Doorbell(on: Self.loops.next()), note: { _ in }, close: { _ in }, pause: { true })
         if isCareful { dependencies.care = care }
         let lane = BatchLane(handler, dependencies: dependencies, term: term(lease))
         dispatcher.lead(token: FencingToken(rawValue: 1), progress: [:], now: 0)
