@@ -4,7 +4,7 @@ import Testing
 /// The decisions of a group, in simulated time, under faults drawn from seeds.
 @Suite struct SimulationTests {
     /// A failing seed is a test case: `lapse-simulate --from SEED --seeds 1` shrinks and prints it.
-    @Test(arguments: 0..<10)
+    @Test(arguments: 0..<6)
     func theInvariantsHold(batch: UInt64) throws {
         for seed in batch * 100 + 1...batch * 100 + 100 {
             let violation = try SimulatedWorld(Schedule(seed: seed)).run()
