@@ -22,21 +22,9 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
             69 Redis not reached within --startup-timeout, 77 authentication or permission refused, 70 internal.
             """)
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup(title: "Election") var election: GivenOptions<Election>
-    @OptionGroup(title: "Candidacy") var candidacy: GivenOptions<Candidacy>
-    @OptionGroup(title: "Keys") var wanted: GivenOptions<Wanted>
-    @OptionGroup(title: "Punctuality") var onTime: GivenOptions<OnTime>
-    @OptionGroup(title: "Service") var running: GivenOptions<Running>
-    @OptionGroup(title: "Webhook") var webhook: GivenOptions<Webhook>
-    @OptionGroup(title: "Stream") var streaming: GivenOptions<Streaming>
-    @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
-    @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
+    @OptionGroup var options: RunOptionGroups
 
-    func values() async throws(Failure) -> OptionValues {
-        try await OptionValues(
-            given: connection, election, candidacy, wanted, onTime, running, webhook, streaming, supervising, logLines)
-    }
+    func values() async throws(Failure) -> OptionValues { try await options.values() }
 
     func run() async throws {
         let values = try await values()
@@ -135,33 +123,5 @@ struct RunningService {
         await handler.shutDown()
         if let failure = ending.failure { throw failure }
         logger.info("lapse has ended")
-    }
-}
-
-/// How the service is brought to its end from wherever the reason appears.
-private final class Ending: Sendable {
-    private struct State {
-        var stop: (@Sendable () -> Void)?
-        var failure: Failure?
-    }
-
-    private let state = Mutex(State())
-
-    var failure: Failure? { state.withLock { $0.failure } }
-
-    func attach(_ stop: @escaping @Sendable () -> Void) {
-        let hasBegun = state.withLock { state in
-            state.stop = stop
-            return state.failure != nil
-        }
-        if hasBegun { stop() }
-    }
-
-    func begin(because failure: Failure? = nil) {
-        let stop = state.withLock { state in
-            state.failure = state.failure ?? failure
-            return state.stop
-        }
-        stop?()
     }
 }

@@ -38,6 +38,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func theCheckFindsTheFirstMistake() async throws {
         #expect(try await LapseBinary.run(["config", "check"]).output == "ok\n")
+        #expect(try await LapseBinary.run(["config", "check", "--stream", "expirations"]).output == "ok\n")
         for (arguments, word) in [
             (["--lease-ttl", "soon"], "--lease-ttl"), (["--webhook", "ftp://x"], "--webhook"),
             (["--log-level", "loud"], "--log-level"), (["--registers", "2"], "--registers"),

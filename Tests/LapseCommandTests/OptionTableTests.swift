@@ -44,8 +44,9 @@ import Testing
         // The parser's view of the table is by reflection: this is what holds it to its word.
         let command = try #require(try LapseCommand.parseAsRoot(["run", row.flag, "from-flag"]) as? RunCommand)
         let given = [
-            command.connection.values, command.election.values, command.candidacy.values, command.wanted.values,
-            command.running.values, command.supervising.values, command.logLines.values,
+            command.options.connection.values, command.options.election.values, command.options.candidacy.values,
+            command.options.wanted.values,
+            command.options.running.values, command.options.supervising.values, command.options.logLines.values,
         ].reduce(into: [:]) { $0.merge($1) { $1 } }
         #expect(given == [name: ["from-flag"]])
 
