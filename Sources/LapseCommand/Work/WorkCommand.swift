@@ -50,14 +50,14 @@ struct WorkCommand: AsyncParsableCommand {
     ) async throws {
         let registry = PrometheusRegistry()
         if admin != .off { MetricsSystem.bootstrap(registry) }
-        let broken = BrokenOutput()
+        let ending = Ending()
         let handling = handler.handling(
             .init(
                 replica: configuration.id, logger: logger,
                 log: logger.logLevel <= .info ? HandledLines(format) : nil,
-                putLog: { StandardStream.errors.write($0) }, onBroken: { broken.found($0) }))
+                putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
         let worker = ExpirationWorker(configuration: configuration, logger: logger, handling: handling)
-        broken.attach { worker.stop() }
+        ending.attach { worker.stop() }
         let trap = SignalTrap { _ in worker.stop() }
         logger.info("lapse starts", metadata: ["id": "\(configuration.id)", "version": "\(BuildVersion.text)"])
         do {
@@ -68,7 +68,7 @@ struct WorkCommand: AsyncParsableCommand {
         }
         await handler.shutDown()
         withExtendedLifetime(trap) {}
-        if let failure = broken.failure { throw failure }
+        if let failure = ending.failure { throw failure }
         logger.info("lapse has ended")
     }
 
@@ -88,33 +88,5 @@ struct WorkCommand: AsyncParsableCommand {
                         service: worker, successTerminationBehavior: .gracefullyShutdownGroup, serviceName: "worker"),
                 ], logger: quiet)
         ).run()
-    }
-}
-
-/// The output of a handler is gone: the process has nothing to live for.
-private final class BrokenOutput: Sendable {
-    private struct State {
-        var stop: (@Sendable () -> Void)?
-        var failure: Failure?
-    }
-
-    private let state = Mutex(State())
-
-    var failure: Failure? { state.withLock { $0.failure } }
-
-    func attach(_ stop: @escaping @Sendable () -> Void) {
-        let isLate = state.withLock { state in
-            state.stop = stop
-            return state.failure != nil
-        }
-        if isLate { stop() }
-    }
-
-    func found(_ error: LineOutput.Broken) {
-        let stop = state.withLock { state in
-            state.failure = state.failure ?? Failure(error)
-            return state.stop
-        }
-        stop?()
     }
 }
