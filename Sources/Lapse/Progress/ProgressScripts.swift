@@ -118,33 +118,35 @@ enum ProgressScripts {
             tonumber(redis.call('TIME')[1])}
         """)
 
+    /// Drops what replicas that were killed have left behind, a minute after they said it, and answers the time in seconds.
+    private static let dropOld = """
+        local function dropOld(fields)
+            local seconds = tonumber(redis.call('TIME')[1])
+            local all = redis.call('HGETALL', KEYS[1])
+            for i = 1, #all, 2 do
+                if string.find(all[i], fields) then
+                    local since = tonumber(string.match(all[i + 1], '^v1 (%d+)') or '0')
+                    if since < seconds - 60 then redis.call('HDEL', KEYS[1], all[i]) end
+                end
+            end
+            return seconds
+        end
+
+        """
+
     /// ARGV: this replica's field. One that was killed before it had left leaves its field behind: the next one that leaves drops it.
     static let sayThatItLeaves = Script(
-        """
-        local seconds = tonumber(redis.call('TIME')[1])
-        local all = redis.call('HGETALL', KEYS[1])
-        for i = 1, #all, 2 do
-            if string.find(all[i], '^leaving:') then
-                local since = tonumber(string.match(all[i + 1], '^v1 (%d+)$') or '0')
-                if since < seconds - 60 then redis.call('HDEL', KEYS[1], all[i]) end
-            end
-        end
-        return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d', seconds))
-        """)
+        dropOld + """
+            local seconds = dropOld('^leaving:')
+            return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d', seconds))
+            """)
 
     /// ARGV: this replica's field, and what it says. One that was killed leaves its field behind: the others drop it after a minute.
     static let tellOfReplica = Script(
-        """
-        local seconds = tonumber(redis.call('TIME')[1])
-        local all = redis.call('HGETALL', KEYS[1])
-        for i = 1, #all, 2 do
-            if string.find(all[i], '^replica:') then
-                local since = tonumber(string.match(all[i + 1], '^v1 (%d+) ') or '0')
-                if since < seconds - 60 then redis.call('HDEL', KEYS[1], all[i]) end
-            end
-        end
-        return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d ', seconds) .. ARGV[2])
-        """)
+        dropOld + """
+            local seconds = dropOld('^replica:')
+            return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d ', seconds) .. ARGV[2])
+            """)
 
     /// KEYS: members, progress. ARGV: this replica's id, and its fields. Who reads next drops one that was last seen so long ago.
     static let leave = Script(
