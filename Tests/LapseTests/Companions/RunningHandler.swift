@@ -35,21 +35,7 @@ final class RunningHandler: Sendable {
                 try await handler(expiration)
             }
         running.withLock { $0 = processor }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await processor.run() }
-            group.addTask {
-                try await waitUntil("it leads and hears every node", within: .seconds(30)) {
-                    let reasons = processor.readiness()
-                    return reasons.isEmpty && processor.status?.isLeader == true ? nil : "\(reasons)"
-                }
-                try await body()
-                processor.stop()
-            }
-            do { while try await group.next() != nil {} } catch {
-                group.cancelAll()
-                throw error
-            }
-        }
+        try await processor.run(until: body)
     }
 
     /// Waits until each of the keys was handled.

@@ -30,21 +30,7 @@ struct RunningStream: Sendable {
 
     /// Runs until `body` is done.
     func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await processor.run() }
-            group.addTask {
-                try await waitUntil("it leads and hears every node", within: .seconds(30)) {
-                    let reasons = processor.readiness()
-                    return reasons.isEmpty && processor.status?.isLeader == true ? nil : "\(reasons)"
-                }
-                try await body()
-                processor.stop()
-            }
-            do { while try await group.next() != nil {} } catch {
-                group.cancelAll()
-                throw error
-            }
-        }
+        try await processor.run(until: body)
     }
 
     /// `id key` of each entry of a stream, in its order.
