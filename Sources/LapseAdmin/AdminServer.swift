@@ -96,7 +96,7 @@ public struct AdminServer: Service {
         let feed = PageFeed(viewers: limits.viewers)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                // The plots go on where nobody looks; ends with the port.
+                // The plots go on without viewers; it ends with the port.
                 group.addTask { await feed.run(source) }
                 try await withGracefulShutdownHandler {
                     try await application(host: host, port: port, feed).run()

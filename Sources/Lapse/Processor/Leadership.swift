@@ -58,9 +58,9 @@ struct Leadership: Sendable {
         let dependencies = lane
         lane.deadLetters.begin()
         await withDiscardingTaskGroup { group in
+            // All end with the term, and the group awaits them.
             group.addTask(executorPreference: executor) { await dependencies.writeDeadLetters(term) }
             group.addTask(executorPreference: executor) { await dependencies.deadLetters.check() }
-            // All end with the term, and the group awaits them.
             if let care { group.addTask(executorPreference: executor) { await care.run() } }
             group.addTask(executorPreference: executor) { await closeInTime(term, backlog, care) }
             if case .batches(let handler, let atOnce) = dependencies.handler {

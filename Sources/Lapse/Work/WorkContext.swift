@@ -3,7 +3,7 @@ public import Logging
 
 /// What a worker's handler is told besides the expiration. There is no lease here: any number of workers handle at once.
 public struct WorkContext: Sendable {
-    /// How many attempts have been begun, this one included and whoever began them: 1 for the first.
+    /// How many attempts have been begun, this one included, by all workers together: 1 for the first.
     public let attempt: Int
     /// The stream's key; with several partitions that of the partition.
     public let stream: String

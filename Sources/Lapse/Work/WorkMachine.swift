@@ -219,7 +219,7 @@ package struct WorkMachine: Sendable {
         case .acknowledgeFailed(let name, let ids):
             partitions[name]?.isAcknowledging = false
             put(off: name, \.acknowledgeAt, now)
-            // Past the drain it is tried no more: whoever claims it handles it again.
+            // Past the drain it is tried no more: the worker that claims it handles it again.
             if isDrainOver {
                 for id in ids { entries[WorkEntry(name, id)] = nil }
             } else {

@@ -4,7 +4,7 @@ import NIOCore
 import Synchronization
 import Timing
 
-/// What the page is told each second, as server-sent events: one text, made once and shared by all viewers, and none where nobody looks.
+/// What the page is told each second, as server-sent events: one text, made once and shared by all viewers, and none without viewers.
 ///
 /// A viewer that does not read misses what it has not read; there are only so many.
 final class PageFeed: Sendable {
