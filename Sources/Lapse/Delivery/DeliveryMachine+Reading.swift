@@ -131,6 +131,10 @@ extension DeliveryMachine {
 
     mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, isUnannounced: Bool = false) {
         repairing[log.runID] = hole
+        // What lies behind the hole waits for the answer, which may take longer than the log's age. The log may be younger than the
+        // cursor: one that held nothing is dropped with its feed, and comes back with what peers tell.
+        log.follow(true)
+        note(log, isUnproven: false)
         actions.holes.append(
             Repairer.Hole(
                 runID: log.runID, node: "\(log.address)", ordinals: hole, token: token, isUnannounced: isUnannounced))

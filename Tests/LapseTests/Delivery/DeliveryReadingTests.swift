@@ -53,6 +53,27 @@ struct DeliveryReadingTests {
         #expect(behind.map(\.ordinal) == [6])
     }
 
+    /// Seed 76496 of the simulation: the answer came after the log's age.
+    @Test func whatLiesBehindAHoleDoesNotAgeWhilePeersAreAsked() throws {
+        var machine = machine([
+            Progress(runID: "r", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 2), token: 1, write: 1)
+        ])
+        // A log that came with what a peer told, after the term had begun.
+        let log = logs.log(of: "r", at: node)
+        log.follow(false)
+        _ = log.insert([heard(4, "k:4")], look: 0, now: 1_000)
+        let none = machine.take(1)
+        #expect(none.isEmpty)
+        let hole = try #require(machine.takeActions().holes.first)
+        #expect(hole.ordinals == 3...3)
+        log.trimAged(now: 100_000)
+        #expect(log.entry(4) != nil)
+        // No peer has it: what came behind is handled all the same.
+        _ = machine.settle(hole, .answered)
+        let behind = machine.take(1)
+        #expect(behind.map(\.ordinal) == [4])
+    }
+
     /// What a leader asks about a process that is gone, each time all it may.
     private func survey(_ machine: inout DeliveryMachine) -> Repairer.Hole? {
         _ = machine.take(1)
