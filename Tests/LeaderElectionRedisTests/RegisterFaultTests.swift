@@ -8,6 +8,25 @@ import Testing
 import ThrowawayRedis
 
 extension RegisterTests {
+    @Test("the note of a term goes with its lock, and a user without that right releases all the same")
+    func theNoteOfATermGoesWithTheLock() async throws {
+        try await Self.withPlace { place in
+            let progress = place.store.keys[0].progress
+            let (mine, other) = (Self.claim("a"), Self.claim("b"))
+            _ = try await Self.take(place.register, mine)
+            _ = try await place.text("HSET", progress, "led", "7")
+            try await place.register.release(other, wake: false)
+            #expect(try await place.text("HGET", progress, "led") == "7")
+            _ = try await place.text("ACL", "SETUSER", "default", "-hdel")
+            try await place.register.release(mine, wake: false)
+            #expect(try await place.text("EXISTS", place.lock) == "0")
+            _ = try await place.text("ACL", "SETUSER", "default", "+hdel")
+            _ = try await Self.take(place.register, mine)
+            try await place.register.release(mine, wake: false)
+            #expect(try await place.text("HEXISTS", progress, "led") == "0")
+        }
+    }
+
     @Test func outlivesAScriptFlush() async throws {
         try await Self.withPlace { place in
             let mine = Self.claim("a")

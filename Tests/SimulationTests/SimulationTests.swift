@@ -46,6 +46,13 @@ import Testing
         #expect(found.map(breaks.contains) == true, "\(found.map { "\($0)" } ?? "not found")")
     }
 
+    /// One that shows in few runs only.
+    @Test func aLockThatIsLookedForAnywhereExcusesALoss() throws {
+        let schedule = Defect.lockAnywhere.schedule(692)
+        #expect(try SimulatedWorld(schedule).run() == nil)
+        #expect(try SimulatedWorld(schedule, defect: .lockAnywhere).run()?.invariant == .lock)
+    }
+
     @Test(arguments: [3, 14, 15] as [UInt64])
     func theSameSeedIsTheSameRun(seed: UInt64) throws {
         let runs = try (0..<2).map { _ in

@@ -32,6 +32,9 @@ package enum Defect: String, CaseIterable, Sendable {
     /// A server is known by its address alone.
     case addressBelieved = "address-believed"
 
+    /// An own lock that ran out is looked for in what the dead leader had left behind, too.
+    case lockAnywhere = "lock-anywhere"
+
     /// Where it shows; nil for single faults.
     package var situation: Situation? {
         switch self {
@@ -46,6 +49,7 @@ package enum Defect: String, CaseIterable, Sendable {
         case .floorUnknown: .unheardReset
         case .rulesUncompared: .otherRules
         case .addressBelieved: .foreignNode
+        case .lockAnywhere: .ownLocks
         }
     }
 

@@ -55,6 +55,8 @@ package enum Fault: Sendable, Equatable {
     case storm(node: Int, count: Int)
     /// The slots of the first master move to the second one, some at each look.
     case moveSlots(for: Duration)
+    /// Half of the slots are between two servers.
+    case stuckSlots(for: Duration)
     case refuseWrites(registers: Int, for: Duration)
     /// The progress of the first log there turns into the how many-th of a list of texts.
     case damage(register: Int, text: Int)

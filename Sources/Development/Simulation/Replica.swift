@@ -62,6 +62,8 @@ final class Replica {
     var isLeaving = false
     /// The peers that have said that they leave.
     var leavers: Set<String> = []
+    /// Own locks that ran out before its term.
+    var lapsedLocks = LapsedLocks()
     /// The token of its last term.
     var lastToken: UInt64 = 0
 

@@ -9,6 +9,9 @@ extension Situation {
         .hostileMessages, .alias, .foreignNode, .unheardReset,
     ]
 
+    /// Came later: every tenth seed has one of these. So the others are what they always were.
+    package static let heldSince: [Situation] = [.ownLocks, .stuckSlots]
+
     /// None, or one of these: two at once have not been made green yet.
     static func drawn(from all: [Situation], _ random: inout RandomSource) -> [Situation] {
         all.isEmpty || random.chance(40) ? [] : [all[random.pick(all.count)]]
@@ -75,6 +78,8 @@ extension Schedule {
         case .stalePromotion: stalePromotion(&random)
         case .lateWord: lateWord(&random)
         case .otherRules: otherRules(&random)
+        case .ownLocks: ownLocks(&random)
+        case .stuckSlots: stuckSlots(&random)
         }
     }
 
@@ -142,6 +147,27 @@ extension Schedule {
         if random.chance(50) {
             add(2_000...6_000, &random) { .forge(node: $0, count: Int.random(in: 1...8, using: &$1)) }
         }
+    }
+
+    private mutating func ownLocks(_ random: inout RandomSource) {
+        for second in [2_000, 6_500] where random.chance(80) {
+            let at = random.milliseconds(second...second + 1_000)
+            switch random.pick(3) {
+            case 0: plan(at, .outage(isGraceful: false, for: random.milliseconds(1_500...3_500)))
+            case 1: plan(at, .outage(isGraceful: true, for: random.milliseconds(500...1_500)))
+            default: plan(at, .kill(replica: Fault.leader, away: random.milliseconds(100...2_500)))
+            }
+        }
+        add(2_000...8_500, &random) { .allFeedsCut(node: $0, for: $1.milliseconds(50...800)) }
+        add(2_000...8_500, &random) { .burst(node: $0, count: Int.random(in: 5...20, using: &$1)) }
+    }
+
+    private mutating func stuckSlots(_ random: inout RandomSource) {
+        conditions.pendingLimit = 32
+        for _ in 0..<2 {
+            plan(random.milliseconds(1_000...6_000), .stuckSlots(for: random.milliseconds(500...3_000)))
+        }
+        add(1_500...6_500, &random) { .burst(node: $0, count: Int.random(in: 20...60, using: &$1)) }
     }
 
     private mutating func unheardReset(_ random: inout RandomSource) {

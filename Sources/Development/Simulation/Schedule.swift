@@ -44,6 +44,9 @@ package struct Schedule: Sendable {
         // A stream of its own: without a situation a seed is what it always was.
         var rough = RandomSource.seeded(mix.next() ^ 0x5E7A_11ED_0B5E_55ED)
         situations = wanted ?? Situation.drawn(from: choice, &rough)
+        if wanted == nil, choice == Situation.held, seed % 10 == 5 {
+            situations = [Situation.heldSince[Int(seed / 10) % Situation.heldSince.count]]
+        }
         if !situations.isEmpty { faults = faults.filter(\.fault.isPlain).prefix(rough.pick(5)).map(\.self) }
         for situation in situations { shape(situation, &rough) }
         // A situation may have chosen fewer servers.

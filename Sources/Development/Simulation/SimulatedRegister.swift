@@ -55,6 +55,8 @@ package struct SimulatedRegister: Sendable {
     /// When each replica was last seen, by this register's clock.
     private var members: [String: Duration] = [:]
     private var leaving: Set<String> = []
+    /// A term has begun, and its lock was not given back since.
+    private var led = false
 
     package func clock(_ time: Duration) -> Duration { time * clockRate + clockOffset }
 
@@ -113,8 +115,19 @@ package struct SimulatedRegister: Sendable {
         case .release(let claim, let wake):
             guard lock?.value == claim.value else { return (.released, false) }
             lock = nil
+            led = false
             return (.released, wake)
         }
+    }
+
+    /// Its time is over.
+    mutating func lapse() { lock = nil }
+
+    /// Whether the lock of a term before ran out; nil: an error.
+    mutating func beginLeading() -> Bool? {
+        guard !refusesWrites else { return nil }
+        defer { led = true }
+        return led
     }
 
     private mutating func publish(_ token: FencingToken, _ term: UInt64) {
@@ -246,6 +259,7 @@ package struct SimulatedRegister: Sendable {
         progressWrite = 0
         members = [:]
         leaving = []
+        led = false
         startedAt = clock(time)
     }
 }

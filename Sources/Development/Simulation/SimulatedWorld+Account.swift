@@ -88,6 +88,7 @@ extension SimulatedWorld {
         guard let process = ledger.processes[hole.runID] else { return }
         checkSilentCount(hole, lost, process, replica)
         guard process.isExact else { return }
+        checkOwnLocks(hole, missing, process, replica)
         for ordinal in missing {
             guard ordinal <= process.announced.count else {
                 ledger.violate(.i9, "\(hole.runID):\(ordinal) called lost, never announced")

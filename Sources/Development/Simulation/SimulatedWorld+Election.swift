@@ -121,6 +121,8 @@ extension SimulatedWorld {
 
     private func apply(_ operation: LeaseMachine.Operation, _ register: Int) -> LeaseMachine.Outcome {
         guard !registers[register].isDown else { return .failed(.unreachable("down")) }
+        announceLapse(register)
+        defer { watchLock(register) }
         let before = registers[register].held(at: now)
         let (outcome, wakes) = registers[register].apply(operation, at: now)
         // I5, seen from outside: what another held is as it was.

@@ -34,6 +34,7 @@ extension SimulatedWorld {
         case .expired(let ordinal):
             hear(EventChannel.name(0), connection.process.announced[Int(ordinal) - 1].key, feed, replica)
             connection.process.announced[Int(ordinal) - 1].hearers.insert(replica.life)
+            heardLock(connection.process.announced[Int(ordinal) - 1].key, replica)
             if !feed.isNumbered { feed.unnumbered.append(ordinal) }
             pump(replica)
         case .forged(let key):

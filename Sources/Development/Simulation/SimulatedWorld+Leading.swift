@@ -11,7 +11,7 @@ extension SimulatedWorld {
         if replica.body != nil { ledger.violate(.i4, "\(replica.id) begins a term before its last body returned") }
         replica.body = body
         body.begunReading = now
-        readLastProgress(replica, body)
+        askForLapsedLocks(replica, body) { [unowned self] in readLastProgress(replica, body) }
     }
 
     func leaseIsValid(_ replica: Replica, _ body: Body) -> Bool {
@@ -105,12 +105,15 @@ extension SimulatedWorld {
         }
         let shard = self.shard(of: handler.delivery.key.bytes)
         ask(replica, node: nodes[shards[shard].master], timeout: .milliseconds(300)) { [unowned self] in
-            (
-                exists: shards[shard].companions.contains(companion),
-                timer: timerExists(handler.delivery.key.bytes, shard)
-            )
-        } done: { [unowned self] found in
+            isStuck(handler.delivery.key.bytes)
+                ? nil
+                : (
+                    exists: shards[shard].companions.contains(companion),
+                    timer: timerExists(handler.delivery.key.bytes, shard)
+                )
+        } done: { [unowned self] (answer: (exists: Bool, timer: Bool)??) in
             guard lane.running === handler else { return }
+            let found = answer ?? nil
             let isSuspicion = handler.delivery.origin == .reconcile
             if let found, isSuspicion, !found.exists || found.timer {
                 lane.running = nil

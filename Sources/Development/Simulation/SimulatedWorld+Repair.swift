@@ -57,6 +57,7 @@ extension SimulatedWorld {
     }
 
     private func conclude(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica, _ body: Body) {
+        fillWithOwnLocks(hole, end, replica)
         guard let lost = replica.deliveryMachine.settle(hole, end) else { return }
         trace.note("settled", replica.life, lost, "\(hole.runID) \(hole.ordinals) \(end)")
         var part = hole

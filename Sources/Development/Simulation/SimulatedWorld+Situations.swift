@@ -30,6 +30,7 @@ extension SimulatedWorld {
         case .foreign(let node, let time): becomeForeign(nodes[node], for: time)
         case .storm(let node, let count): planStorm(nodes[node], count)
         case .moveSlots(let time): moveSlots(until: now + time)
+        case .stuckSlots(let time): stuckUntil = max(stuckUntil, now + time)
         case .refuseWrites(let refusing, let time):
             for index in registers.indices where refusing & (1 << index) != 0 { registers[index].refusesWrites = true }
             after(time) { [unowned self] in

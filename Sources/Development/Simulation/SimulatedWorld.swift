@@ -31,6 +31,8 @@ package final class SimulatedWorld {
     var lastRegisterFault: Duration = .seconds(-100)
     /// How far slots have moved.
     var slotsMoved = 0
+    /// Until when what is asked about a key of half of the slots is answered by TRYAGAIN.
+    var stuckUntil: Duration = .zero
     var isHealed = false
     var ledAfterHealing = false
     /// One reader serves every feed: each message is whole.

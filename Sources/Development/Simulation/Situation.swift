@@ -45,6 +45,10 @@ package enum Situation: String, CaseIterable, Sendable {
     case otherRules = "other-rules"
     /// 51. A register's progress is damaged.
     case damagedProgress = "damaged-progress"
+    /// 81. The locks are keys of the servers, and run out while no replica listens.
+    case ownLocks = "own-locks"
+    /// 54. The slots of some keys are between two servers: what is asked about them is answered by TRYAGAIN.
+    case stuckSlots = "stuck-slots"
 }
 
 /// What stays as it is for a whole run.

@@ -18,6 +18,7 @@
 /// | I12 | what a replica takes with it when it ends, another one has, or it is finished; what the progress calls pending no age drops |
 /// | I13 | what a cursor has passed was handled, called lost, or a deposed master's repetition: nothing is passed over for lack of a look |
 /// | foreign | no key of another deployment reaches a handler |
+/// | lock | an own lock that ran out unheard is no loss, and excuses no other |
 /// | late | one key that expires all the time does not hold up the others |
 /// | twice | a handler is called again only for what was finished shortly before its term ended |
 /// | companion | a companion whose timer is gone is handled, announced or not |
@@ -39,7 +40,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case i12 = "I12"
     case i13 = "I13"
     case i14 = "I14"
-    case position, `repeat`, companion, foreign, late, twice
+    case position, `repeat`, companion, foreign, lock, late, twice
 }
 
 package struct Violation: Sendable, Equatable, CustomStringConvertible {

@@ -131,6 +131,9 @@ package struct DeliveryMachine {
         logs.learn(of: progress.values.map { HeardProcess(runID: $0.runID, node: $0.node) }, now: now)
     }
 
+    /// How far the last leader's progress went when the term began.
+    package func throughAtBegin(_ runID: String) -> UInt64 { progressAtBegin[runID]?.cursor.through ?? 0 }
+
     /// Nothing new is handed out from now on.
     package mutating func stop() {
         if phase == .running { phase = .draining }

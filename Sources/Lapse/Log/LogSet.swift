@@ -75,7 +75,7 @@ package final class LogSet: Sendable {
     package subscript(runID: String) -> NodeLog? { shelf.withLock { $0.ofProcess[runID] } }
 
     /// The logs of the processes met at one address.
-    func logs(at address: NodeAddress) -> [NodeLog] { all.filter { $0.address == address } }
+    package func logs(at address: NodeAddress) -> [NodeLog] { all.filter { $0.address == address } }
 
     /// The log of a node process, begun when it is new: one for each process, whatever addresses lead to it.
     ///

@@ -41,11 +41,7 @@ struct Leadership: Sendable {
         async let lapsed: Void = ownLocks.termBegins(term.token)
         let last = await lastProgress(term)
         await lapsed
-        guard let (progress, reading) = last else {
-            // The lock is given back, not left to run out: it must not account for what is really lost.
-            if term.lease.isValid { await ownLocks.termEnds(term.token) }
-            return
-        }
+        guard let (progress, reading) = last else { return }
         await steer()
         // Peers may have found out about a reset or forged messages just now.
         logs.adopt(bases: keeper.bases)
@@ -104,11 +100,9 @@ struct Leadership: Sendable {
             if let care { await keeper.write(care.survived) }
             return
         }
-        async let given: Void = ownLocks.termEnds(term.token)
         async let closed: Void = keeper.close(care?.survived ?? Suspects(token: term.token.rawValue))
         await handOver(final, term)
         await closed
-        await given
     }
 
     /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again as long as the lease

@@ -57,7 +57,8 @@ extension RunningProcessor {
             listeners: .init(
                 leads: { hole in dispatcher.read { $0.waits(for: hole) } ? elector.state.isLeader : nil },
                 settled: { [watch] hole, end in
-                    ownLocks.fill(hole, look: watch.looks, now: WallClock.milliseconds())
+                    let last = dispatcher.read { $0.throughAtBegin(hole.runID) }
+                    ownLocks.fill(hole, end, after: last, look: watch.looks, now: WallClock.milliseconds())
                     return dispatcher.update { $0.settle(hole, end) }
                 }, gap: { [weak self] gap in if !ownLocks.explains(gap) { self?.heard(gap) } }),
             on: threads.control.any(), logger: logger)

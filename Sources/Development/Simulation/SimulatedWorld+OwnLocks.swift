@@ -1,0 +1,97 @@
+import Lapse
+
+/// The registers' locks as keys of the servers: one that runs out is counted and announced there (81).
+extension SimulatedWorld {
+    private func lockKey(_ register: Int) -> String { "{lapse-r\(register)}:sim:lock" }
+
+    private func lockHome(_ register: Int) -> SimulatedNode {
+        nodes[shards[shard(of: Array(lockKey(register).utf8))].master]
+    }
+
+    /// Announces the end of a lock, once it has run out.
+    func announceLapse(_ register: Int) {
+        guard judges(.ownLocks), registers[register].lock != nil, registers[register].held(at: now) == nil else {
+            return
+        }
+        registers[register].lapse()
+        let node = lockHome(register)
+        guard node.answers(now), !node.process.isForeign else { return }
+        announce(Timer(key: Array(lockKey(register).utf8), hasCompanion: false), node)
+    }
+
+    /// Plans the end of a lock as it is now: it may be extended or given back before.
+    func watchLock(_ register: Int) {
+        guard judges(.ownLocks), let lock = registers[register].held(at: now) else { return }
+        let left = (lock.until - registers[register].clock(now)) / registers[register].clockRate
+        after(left + .milliseconds(1)) { [unowned self] in
+            if registers[register].lock == lock { announceLapse(register) }
+        }
+    }
+
+    /// A term begins: which locks ran out?
+    func askForLapsedLocks(_ replica: Replica, _ body: Body, done: @escaping () -> Void) {
+        guard judges(.ownLocks) else { return done() }
+        askAll(replica) { register in
+            register.beginLeading()
+        } done: { [unowned self] answers in
+            guard replica.body === body else { return }
+            let lapsed = answers.indices.filter { (answers[$0] ?? nil) == true }
+            replica.lapsedLocks = LapsedLocks(lapsed.map(lockKey), replica.logs.all)
+            for register in lapsed {
+                let logs = replica.logs.logs(at: lockHome(register).address)
+                replica.lapsedLocks.heard(in: logs, lockKey(register))
+            }
+            done()
+        }
+    }
+
+    func heardLock(_ key: [UInt8], _ replica: Replica) {
+        guard judges(.ownLocks) else { return }
+        replica.lapsedLocks.heard(String(decoding: key, as: UTF8.self))
+    }
+
+    /// Own locks take a place in a hole; the ledger, too, takes the two for each other: no one can know which was which.
+    func fillWithOwnLocks(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica) {
+        guard judges(.ownLocks), let log = replica.logs[hole.runID], let process = ledger.processes[hole.runID]
+        else { return }
+        let missing = hole.settled(by: end).clamped(to: 1...UInt64(max(1, process.announced.count))).filter {
+            log.entry($0) == nil
+        }
+        let filled = replica.lapsedLocks.fill(
+            hole, end, of: log,
+            after: defect == .lockAnywhere ? 0 : replica.deliveryMachine.throughAtBegin(hole.runID),
+            look: replica.looks,
+            now: replica.clock.milliseconds(now)
+        ) { key in
+            registers.indices.contains { lockKey($0) == key && lockHome($0).address == log.address }
+        }
+        for (key, ordinal) in filled {
+            trace.note("own lock", replica.life, ordinal, key)
+            let bytes = Array(key.utf8)
+            // It may have ended in another hole, but not where a replica has it.
+            let real = process.announced.lastIndex { $0.key == bytes }.map { UInt64($0 + 1) }
+            let isKnown = replicas.contains { peer in
+                peer.isAlive && real.flatMap { peer.logs[hole.runID]?.entry($0) } != nil && peer !== replica
+            }
+            guard let real, missing.contains(ordinal), missing.contains(real) || !isKnown else {
+                return ledger.violate(.lock, "\(hole.runID):\(ordinal) is excused by \(key), which did not end there")
+            }
+            process.announced.swapAt(Int(real) - 1, Int(ordinal) - 1)
+        }
+    }
+
+    /// What a term was told of must not be called lost.
+    func checkOwnLocks(_ hole: Repairer.Hole, _ missing: [UInt64], _ process: NodeProcess, _ replica: Replica) {
+        guard judges(.ownLocks) else { return }
+        for register in registers.indices where replica.lapsedLocks.awaits(lockKey(register)) {
+            let bytes = Array(lockKey(register).utf8)
+            // The last one: of what a term before was told, that term has not settled anything.
+            if let last = process.announced.lastIndex(where: { $0.key == bytes }), missing.contains(UInt64(last + 1)) {
+                ledger.violate(.lock, "\(hole.runID):\(last + 1), an own lock, is called lost")
+            }
+        }
+    }
+
+    /// Whether what is asked about a key is answered by TRYAGAIN.
+    func isStuck(_ key: [UInt8]) -> Bool { now < stuckUntil && SimulatedTopology.slot(of: key) % 2 == 0 }
+}
