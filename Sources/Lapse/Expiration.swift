@@ -31,6 +31,9 @@ public struct Expiration: Sendable {
     /// ``receivedAt`` in milliseconds since 1970.
     package var receivedMilliseconds: UInt64 { slice.received(index) }
 
+    /// ``deadline`` and ``lag`` in milliseconds; nil where they are not known.
+    package var knownDeadline: KnownDeadline? { slice.deadline(index) }
+
     /// The key, byte for byte.
     public var key: ExpirationKey { slice.withKey(index) { ExpirationKey(copying: $0) } }
 
@@ -49,6 +52,15 @@ public struct Expiration: Sendable {
 
     /// When this replica heard of it, by the wall clock, to the millisecond.
     public var receivedAt: Date { Date(timeIntervalSince1970: Double(slice.received(index)) / 1000) }
+
+    /// When the key was to expire, by the clock of its server, to the millisecond: known of the keys whose deadline the leader
+    /// kept (``ProcessorConfiguration/Punctual/track``); nil of all others, and of what was heard before this replica led.
+    public var deadline: Date? {
+        slice.deadline(index).map { Date(timeIntervalSince1970: Double($0.milliseconds) / 1000) }
+    }
+
+    /// How long after the ``deadline`` the leader heard of it, to the millisecond, by the clock of the server; nil where that is nil.
+    public var lag: Duration? { slice.deadline(index).map { .milliseconds($0.lagMilliseconds) } }
 }
 
 extension Expiration {
@@ -62,15 +74,23 @@ extension Expiration {
     ///   - origin: why it is handled.
     ///   - receivedAt: when it was heard; kept to the millisecond.
     ///   - value: the companion's value.
+    ///   - deadline: when it was to expire; kept to the millisecond.
+    ///   - lag: how much later it was heard; without a deadline it is not kept.
     public init(
         key: ExpirationKey, database: UInt16 = 0, node: String = "127.0.0.1:6379",
         position: Position = Position(runID: "test", ordinal: 1), origin: Origin = .live, receivedAt: Date = Date(),
-        value: [UInt8]? = nil
+        value: [UInt8]? = nil, deadline: Date? = nil, lag: Duration = .zero
     ) {
+        let known = deadline.flatMap { deadline in
+            KnownDeadline(
+                milliseconds: UInt64(max(0, (deadline.timeIntervalSince1970 * 1000).rounded())),
+                lag: UInt64(max(0, lag / .milliseconds(1))))
+        }
         self.init(
             key: key, database: database, process: NodeProcess(runID: position.runID, node: node),
             ordinal: position.ordinal, origin: origin,
-            receivedMilliseconds: UInt64(max(0, receivedAt.timeIntervalSince1970 * 1000)), value: value)
+            receivedMilliseconds: UInt64(max(0, receivedAt.timeIntervalSince1970 * 1000)), value: value,
+            deadline: known)
     }
 
     /// One alone.
@@ -78,14 +98,14 @@ extension Expiration {
     /// - Parameter received: milliseconds since 1970.
     package init(
         key: ExpirationKey, database: UInt16, process: NodeProcess, ordinal: UInt64, origin: Origin,
-        receivedMilliseconds received: UInt64, value: [UInt8]? = nil
+        receivedMilliseconds received: UInt64, value: [UInt8]? = nil, deadline: KnownDeadline? = nil
     ) {
         let bytes = key.bytes
         self.init(
             // Unsafe in name only: a byte has no padding.
             LogSlice(
                 unsafe bytes.span.bytes, database: database, ordinal: ordinal, process: process, origin: origin,
-                received: received), 0, value: value)
+                received: received, deadline: deadline), 0, value: value)
     }
 }
 

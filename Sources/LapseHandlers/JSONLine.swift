@@ -1,3 +1,4 @@
+package import Lapse
 import RESP
 package import Timing
 
@@ -29,6 +30,15 @@ package struct JSONLine {
         line.bytes.append(UInt8(ascii: "}"))
         line.bytes.append(UInt8(ascii: "\n"))
         swap(&line.bytes, &lines)
+    }
+
+    /// Writes more fields behind others, in place.
+    static func append(moreTo fields: inout [UInt8], _ add: (inout JSONLine) -> Void) {
+        var line = JSONLine(bytes: [])
+        line.isFirst = false
+        swap(&line.bytes, &fields)
+        add(&line)
+        swap(&line.bytes, &fields)
     }
 
     /// Fields that many lines have.
@@ -75,6 +85,13 @@ package struct JSONLine {
         bytes.append(UInt8(ascii: "\""))
         time.write(to: &bytes)
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Nothing where it is not known.
+    package mutating func add(_ deadline: KnownDeadline?) {
+        guard let deadline else { return }
+        add("deadline", UTCTime(milliseconds: Int64(clamping: deadline.milliseconds)))
+        add("lagMs", deadline.lagMilliseconds)
     }
 
     /// Bytes as `name` when they are UTF-8, else as `otherwise` in base64.

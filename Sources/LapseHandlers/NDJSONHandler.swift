@@ -64,6 +64,11 @@ package struct NDJSONFormat {
                 bytes.append(contentsOf: beforeOrdinal)
                 bytes.append(contentsOf: number.digits)
                 bytes.append(contentsOf: afterOrdinal)
+                if let deadline = expiration.knownDeadline {
+                    JSONLine.append(moreTo: &bytes) { $0.add(deadline) }
+                }
+                bytes.append(UInt8(ascii: "}"))
+                bytes.append(UInt8(ascii: "\n"))
             }
         }
         return lines
@@ -85,7 +90,7 @@ package struct NDJSONFormat {
         let before = JSONLine.fields { addPlace(expiration, &$0) }
         let after = JSONLine.fields { addRest(expiration, attempt, &$0) }
         beforeOrdinal = Array("\",".utf8) + before + Array(",\"ordinal\":".utf8)
-        afterOrdinal = Array(",".utf8) + after + Array("}\n".utf8)
+        afterOrdinal = Array(",".utf8) + after
     }
 
     /// One with a value, or with a key in which something is to be escaped.
@@ -95,6 +100,7 @@ package struct NDJSONFormat {
             addPlace(expiration, &line)
             line.add("ordinal", expiration.ordinal)
             addRest(expiration, attempt, &line)
+            line.add(expiration.knownDeadline)
             if let value = expiration.value { line.add("value", otherwise: "valueBase64", value) }
         }
     }

@@ -132,7 +132,8 @@ import ThrowawayRedis
 @Suite struct DeadLetterRecordTests {
     private static let record = DeadLetterRecord(
         key: [0, 255, 13, 10], database: 3, node: "n:1", runID: "r", ordinal: 5, origin: "repair", attempts: 6,
-        error: "e", term: 7, token: 8, value: [1, 2], source: .init(stream: "s", group: "g", entry: "1-2"))
+        error: "e", term: 7, token: 8, value: [1, 2], deadline: KnownDeadline(milliseconds: 9, lag: 10),
+        source: .init(stream: "s", group: "g", entry: "1-2"))
 
     private func fields(_ record: DeadLetterRecord) -> [RESPValue] {
         let command = record.adding(to: "dead", limit: 10)
@@ -141,6 +142,11 @@ import ThrowawayRedis
 
     @Test func whatIsWrittenIsRead() throws {
         #expect(try DeadLetterRecord(fields: fields(Self.record)) == Self.record)
+    }
+
+    @Test func aRetryKnowsHowLateItWas() {
+        let expiration = Self.record.expiration(receivedMilliseconds: 20)
+        #expect(expiration.deadline == Date(timeIntervalSince1970: 0.009) && expiration.lag == .milliseconds(10))
     }
 
     @Test func whatIsNoExpirationIsNotRetried() {
@@ -154,7 +160,7 @@ import ThrowawayRedis
 
     @Test(arguments: [
         ("ordinal", "-1"), ("ordinal", "18446744073709551616"), ("database", "65536"), ("attempts", ""),
-        ("formatVersion", "2"), ("token", "1e3"),
+        ("formatVersion", "2"), ("token", "1e3"), ("lagMs", "-1"),
     ])
     func whatCannotBeTrueIsRefused(name: String, value: String) throws {
         var fields = fields(Self.record)

@@ -12,17 +12,17 @@ import Timing
 
 /// The lines that other programs read.
 @Suite struct LineFormatTests {
-    private func expiration(_ key: [UInt8], value: [UInt8]? = nil) -> Expiration {
+    private func expiration(_ key: [UInt8], value: [UInt8]? = nil, deadline: KnownDeadline? = nil) -> Expiration {
         Expiration(
             key: ExpirationKey(bytes: key), database: 0,
             process: NodeProcess(runID: "7a56", node: "127.0.0.1:30001"), ordinal: 1234, origin: .live,
-            receivedMilliseconds: 1_767_323_045_678, value: value)
+            receivedMilliseconds: 1_767_323_045_678, value: value, deadline: deadline)
     }
 
-    private func line(_ key: [UInt8], value: [UInt8]? = nil) -> String {
+    private func line(_ key: [UInt8], value: [UInt8]? = nil, deadline: KnownDeadline? = nil) -> String {
         var format = NDJSONFormat(
             replica: "a", term: 5, token: 1_721_000_000_000_000, handledAt: 1_767_323_045_680)
-        let lines = format.lines(ExpirationBatch(testing: [expiration(key, value: value)]))
+        let lines = format.lines(ExpirationBatch(testing: [expiration(key, value: value, deadline: deadline)]))
         return String(decoding: lines.bytes, as: UTF8.self)
     }
 
@@ -51,6 +51,14 @@ import Timing
             #expect(read.key.map { Array($0.utf8) } ?? read.keyBase64.map(Array.init) == key)
         }
         #expect(line([0xFF, 0, 1]).contains(#""keyBase64":"/wAB""#))
+    }
+
+    @Test func aDeadlineThatIsKnownComesWithItsLag() {
+        let deadline = KnownDeadline(milliseconds: 1_767_323_045_671, lag: 7)
+        let facts = #","formatVersion":1,"deadline":"2026-01-02T03:04:05.671Z","lagMs":7"#
+        #expect(line([0x61], deadline: deadline).hasSuffix(facts + "}\n"))
+        #expect(line([0x22], deadline: deadline).hasSuffix(facts + "}\n"))
+        #expect(line([0x61], value: [0x62], deadline: deadline).hasSuffix(facts + #","value":"b"}"# + "\n"))
     }
 
     @Test func aCompanionsValueComesAlong() {

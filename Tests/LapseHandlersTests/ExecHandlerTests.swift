@@ -34,6 +34,15 @@ struct ExecHandlerTests {
         #expect(json["key"] as? String == "cart:42" && json["token"] as? Int == 7 && json["attempt"] as? Int == 2)
     }
 
+    @Test("how late it is, where that is known")
+    func lag() async throws {
+        let time = Date(timeIntervalSince1970: 1_795_000_000.125)
+        try await run(
+            #"test "$LAPSE_LAG_MS" = 12 && test "$LAPSE_DEADLINE" = 2026-11-18T11:06:40.125Z && grep -q '"lagMs":12'"#,
+            Expiration(key: ExpirationKey("a"), deadline: time, lag: .milliseconds(12)))
+        try await run(#"test -z "$LAPSE_LAG_MS$LAPSE_DEADLINE""#)
+    }
+
     @Test("a key that no variable can hold is there in base64")
     func binaryKey() async throws {
         let key = ExpirationKey(bytes: [0xff, 0, 0x41])

@@ -20,6 +20,8 @@ package struct DeadLetterRecord: Sendable, Equatable {
     package var token: UInt64
     /// The companion's value, where the writer had it: `lapse run` leaves it in the companion.
     package var value: [UInt8]?
+    /// Nil where it is not known.
+    package var deadline: KnownDeadline?
     /// Of a letter from a stream's worker: the stream, the group and the entry.
     package var source: Source?
 
@@ -37,7 +39,8 @@ package struct DeadLetterRecord: Sendable, Equatable {
 
     package init(
         key: [UInt8], database: UInt16, node: String, runID: String, ordinal: UInt64, origin: String, attempts: UInt64,
-        error: String, term: UInt64, token: UInt64, value: [UInt8]? = nil, source: Source? = nil
+        error: String, term: UInt64, token: UInt64, value: [UInt8]? = nil,
+        deadline: KnownDeadline? = nil, source: Source? = nil
     ) {
         self.key = key
         self.database = database
@@ -50,6 +53,7 @@ package struct DeadLetterRecord: Sendable, Equatable {
         self.term = term
         self.token = token
         self.value = value
+        self.deadline = deadline
         self.source = source
     }
 
@@ -65,6 +69,11 @@ package struct DeadLetterRecord: Sendable, Equatable {
         if let value {
             command.append("value")
             command.append(value)
+        }
+        if let deadline {
+            for word in ["deadline", "\(deadline.milliseconds)", "lagMs", "\(deadline.lagMilliseconds)"] {
+                command.append(word)
+            }
         }
         if let source {
             for word in ["stream", source.stream, "group", source.group, "entry", source.entry] { command.append(word) }
@@ -107,6 +116,9 @@ package struct DeadLetterRecord: Sendable, Equatable {
             runID: try text("runId"), ordinal: try number("ordinal"), origin: try text("origin"),
             attempts: try number("attempts"), error: try text("error"), term: try number("term"),
             token: try number("token"), value: found["value"].map { Array(buffer: $0) })
+        if found["deadline"] != nil {
+            deadline = KnownDeadline(milliseconds: try number("deadline"), lag: try number("lagMs"))
+        }
         if let stream = found["stream"], let group = found["group"], let entry = found["entry"] {
             source = Source(
                 stream: String(buffer: stream), group: String(buffer: group), entry: String(buffer: entry))
@@ -127,7 +139,8 @@ package struct DeadLetterRecord: Sendable, Equatable {
     package func expiration(receivedMilliseconds received: UInt64) -> Expiration {
         Expiration(
             key: ExpirationKey(bytes: key), database: database, process: NodeProcess(runID: runID, node: node),
-            ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live, receivedMilliseconds: received, value: value)
+            ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live, receivedMilliseconds: received, value: value,
+            deadline: deadline)
     }
 }
 

@@ -109,7 +109,7 @@ final class DeadLetters: Sendable {
         let record = DeadLetterRecord(
             key: delivery.key.bytes, database: delivery.database, node: delivery.node, runID: delivery.runID,
             ordinal: delivery.ordinal, origin: delivery.origin.rawValue, attempts: UInt64(delivery.attempt),
-            error: letter.error, term: term.number, token: term.token.rawValue)
+            error: letter.error, term: term.number, token: term.token.rawValue, deadline: delivery.deadline)
         let command = record.adding(to: stream.key, limit: Self.streamLimit)
         // Never past the lease.
         let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))

@@ -30,6 +30,9 @@ package struct Delivery: Sendable {
     /// When this replica heard of it, in milliseconds since 1970.
     var received: UInt64 { slice.received(Int(entry.index)) }
 
+    /// Nil where it is not known.
+    var deadline: KnownDeadline? { slice.deadline(Int(entry.index)) }
+
     /// The same for another attempt.
     var again: Delivery {
         var again = self

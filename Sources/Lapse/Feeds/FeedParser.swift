@@ -59,15 +59,19 @@ extension NodeLog {
     ///   - lockLapsed: the lock of a lease has expired: its key.
     ///   - tooLarge: told of a key that was too large, with its beginning.
     ///   - control: told of other messages. At a mark it calls ``pinMark()``.
+    ///   - deadlines: of the keys that one channel announced one behind the other: one for each, or none at all.
     /// - Returns: how many expirations there were.
     package func take(
         _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,
         lockLapsed: (RawSpan) -> Void = { _ in },
-        tooLarge: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }, control: (RawSpan) -> Void
+        tooLarge: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }, control: (RawSpan) -> Void,
+        deadlines: (borrowing MessageRun, _ database: UInt16) -> [KnownDeadline] = { _, _ in [] }
     ) -> Int {
         var count = 0
         FeedParser.parse(batch) { run, database in
-            append(run, database: database, now: now, since: since ?? look, look: look)
+            append(
+                run, database: database, now: now, since: since ?? look, look: look,
+                deadlines: deadlines(run, database))
             count += run.count
             run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix) { key in
                 if key.ends(with: Self.lockSuffix) { lockLapsed(key) }

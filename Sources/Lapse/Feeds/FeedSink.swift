@@ -85,8 +85,8 @@ final class FeedSink: PushReceiver {
         var requests: [String] = []
         var messages: [GroupMessage] = []
         var locks: [String] = []
-        listeners.punctuality?.heard(batch, at: log.address)
         let since = since.load(ordering: .relaxed)
+        let punctuality = listeners.punctuality?.whileOpen
         let count = log.take(batch, now: now, since: since, look: listeners.look()) { lock in
             freed = .lapsed
             if locks.count < Self.requestLimit, lock.byteCount <= Self.lockBytes { locks.append(lock.text) }
@@ -99,6 +99,8 @@ final class FeedSink: PushReceiver {
             case .told(let message): if messages.count < Self.requestLimit { messages.append(message) }
             case nil: if arrives(payload) { rings = true }
             }
+        } deadlines: { run, database in
+            punctuality?.heard(run, database: database, at: log.address) ?? []
         }
         if let freed { listeners.leaseFreed(freed) }
         for lock in locks { listeners.lockLapsed(lock) }

@@ -2,7 +2,8 @@ import RESP
 
 /// The expirations received from one node process, in order: the queue, the buffer and the journal in one.
 ///
-/// Keys lie back to back in chunks; an entry costs its key and 12 bytes, and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
+/// Keys lie back to back in chunks; an entry costs its key and 12 bytes (28 where its deadline
+/// was asked for), and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
 package struct ExpirationLog {
     /// What the log knows of one expiration besides its key.
     package struct Entry {
@@ -43,13 +44,15 @@ package struct ExpirationLog {
     /// - Parameters:
     ///   - number: the ordinal of the first, or while the subscription has no mark yet its index in the subscription.
     ///   - now: milliseconds since 1970.
+    ///   - deadlines: one for each key, or none at all.
     package mutating func append(
         _ run: borrowing some KeyRun & ~Copyable, database: UInt16, number: UInt64, isNumbered: Bool, now: UInt64,
-        provenance: Provenance
+        provenance: Provenance, deadlines: [KnownDeadline] = []
     ) {
         let origin = LogChunk.Origin(
-            database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
-        run.withPayloads { append($0, count: run.count, origin) { run.length(at: $0) } }
+            database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance,
+            hasDeadlines: !deadlines.isEmpty)
+        run.withPayloads { append($0, count: run.count, origin, deadlines) { run.length(at: $0) } }
     }
 
     /// Adds one entry.
@@ -58,10 +61,12 @@ package struct ExpirationLog {
     ) {
         let origin = LogChunk.Origin(
             database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
-        append(key, count: 1, origin) { _ in key.byteCount }
+        append(key, count: 1, origin, []) { _ in key.byteCount }
     }
 
-    private mutating func append(_ keys: RawSpan, count: Int, _ first: LogChunk.Origin, length: (Int) -> Int) {
+    private mutating func append(
+        _ keys: RawSpan, count: Int, _ first: LogChunk.Origin, _ deadlines: [KnownDeadline], length: (Int) -> Int
+    ) {
         var origin = first
         var index = 0
         var offset = 0
@@ -69,14 +74,14 @@ package struct ExpirationLog {
             if isBehind(origin) {
                 // The feed lags behind what a peer told: in between, where it belongs, unless it is there already.
                 let key = keys.extracting(offset..<offset + length(index))
-                if entry(origin.number) == nil { put(key, origin) }
+                if entry(origin.number) == nil { put(key, origin, deadlines.isEmpty ? [] : [deadlines[index]]) }
                 index += 1
                 offset += key.byteCount
             } else {
                 let before = bytes
-                let taken = addToTail(keys, from: offset, index..<count, origin, length: length)
+                let taken = addToTail(keys, from: offset, index..<count, origin, deadlines, length: length)
                 index += taken
-                offset += bytes - before - taken * MemoryLayout<LogChunk.Slot>.stride
+                offset += bytes - before - taken * origin.bytesAnEntry
             }
             origin.number = first.number + UInt64(index)
         }
@@ -91,27 +96,29 @@ package struct ExpirationLog {
 
     /// Adds as many as there is room for in the last chunk, or in a new one.
     private mutating func addToTail(
-        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin, length: (Int) -> Int
+        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin,
+        _ deadlines: [KnownDeadline], length: (Int) -> Int
     ) -> Int {
         let tail = chunks.endIndex - 1
         var new = LogChunk(for: origin)
         if tail >= 0, chunks[tail].mayBeFollowed(by: origin) {
-            let taken = add(keys, from: offset, indices, origin, to: tail, length: length)
+            let taken = add(keys, from: offset, indices, origin, deadlines, to: tail, length: length)
             if taken > 0 { return taken }
             new.reserve(chunks[tail].extent)
         }
         if tail >= 0 { close(tail) }
         reserved += new.reserved
         chunks.append(new)
-        return add(keys, from: offset, indices, origin, to: tail + 1, length: length)
+        return add(keys, from: offset, indices, origin, deadlines, to: tail + 1, length: length)
     }
 
     private mutating func add(
-        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin, to place: Int,
-        length: (Int) -> Int
+        _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, _ origin: LogChunk.Origin,
+        _ deadlines: [KnownDeadline], to place: Int, length: (Int) -> Int
     ) -> Int {
         let before = (bytes: chunks[place].bytes, reserved: chunks[place].reserved)
-        let taken = chunks[place].take(keys, from: offset, indices, within: chunkBytes, origin, length: length)
+        let taken = chunks[place].take(
+            keys, from: offset, indices, within: chunkBytes, origin, deadlines: deadlines, length: length)
         let added = chunks[place].bytes - before.bytes
         bytes += added
         reserved += chunks[place].reserved - before.reserved
@@ -135,15 +142,15 @@ package struct ExpirationLog {
     }
 
     /// Adds one entry where it belongs.
-    mutating func put(_ key: RawSpan, _ origin: LogChunk.Origin) {
+    mutating func put(_ key: RawSpan, _ origin: LogChunk.Origin, _ deadline: [KnownDeadline] = []) {
         let at = firstChunk(after: origin.number)
         if at > 0, chunks[at - 1].mayBeFollowed(by: origin),
-            add(key, from: 0, 0..<1, origin, to: at - 1, length: { _ in key.byteCount }) > 0
+            add(key, from: 0, 0..<1, origin, deadline, to: at - 1, length: { _ in key.byteCount }) > 0
         {
             return
         }
         chunks.insert(LogChunk(for: origin), at: at)
-        _ = add(key, from: 0, 0..<1, origin, to: at, length: { _ in key.byteCount })
+        _ = add(key, from: 0, 0..<1, origin, deadline, to: at, length: { _ in key.byteCount })
     }
 
     /// Drops what was never numbered: the subscription broke before its first mark.

@@ -1,6 +1,6 @@
 import RESP
 
-/// A stretch of a log without a gap: keys back to back, and 12 bytes for each of them.
+/// A stretch of a log without a gap: keys back to back, and 12 bytes for each of them; 16 more where their deadlines are known.
 struct LogChunk: Sendable {
     struct Slot: Sendable {
         var end: UInt32
@@ -18,6 +18,15 @@ struct LogChunk: Sendable {
         var now: UInt64
         var provenance: ExpirationLog.Provenance
         var isRepaired = false
+        /// They come with their deadlines, as far as these are known.
+        var hasDeadlines = false
+
+        /// What each takes besides its key.
+        var bytesAnEntry: Int { LogChunk.bytesAnEntry(hasDeadlines) }
+    }
+
+    private static func bytesAnEntry(_ hasDeadlines: Bool) -> Int {
+        MemoryLayout<Slot>.stride + (hasDeadlines ? MemoryLayout<KnownDeadline>.stride : 0)
     }
 
     /// The ordinal of the first entry; while unnumbered, its index in the subscription.
@@ -25,9 +34,12 @@ struct LogChunk: Sendable {
     var isNumbered: Bool
     var provenance: ExpirationLog.Provenance
     let isRepaired: Bool
+    private let hasDeadlines: Bool
     private let began: UInt64
     private var slots: [Slot] = []
     private var keys: [UInt8] = []
+    /// One for each slot, or none at all.
+    private var deadlines: [KnownDeadline] = []
 
     /// An empty one.
     init(for origin: Origin) {
@@ -35,14 +47,18 @@ struct LogChunk: Sendable {
         isNumbered = origin.isNumbered
         provenance = origin.provenance
         isRepaired = origin.isRepaired
+        hasDeadlines = origin.hasDeadlines
         began = origin.now
     }
 
     var count: Int { slots.count }
     var last: UInt64 { first + UInt64(slots.count) - 1 }
-    var bytes: Int { keys.count + slots.count * MemoryLayout<Slot>.stride }
+    var bytes: Int { keys.count + slots.count * Self.bytesAnEntry(hasDeadlines) }
     /// What its arrays have reserved.
-    var reserved: Int { keys.capacity + slots.capacity * MemoryLayout<Slot>.stride }
+    var reserved: Int {
+        keys.capacity + slots.capacity * MemoryLayout<Slot>.stride
+            + (hasDeadlines ? deadlines.capacity * MemoryLayout<KnownDeadline>.stride : 0)
+    }
     /// When the last entry came, in milliseconds since 1970.
     var ended: UInt64 { began + UInt64(slots.last?.sinceChunk ?? 0) }
 
@@ -58,6 +74,7 @@ struct LogChunk: Sendable {
     mutating func reserve(_ extent: Extent) {
         keys.reserveCapacity(extent.keyBytes)
         slots.reserveCapacity(extent.slots)
+        if hasDeadlines { deadlines.reserveCapacity(extent.slots) }
     }
 
     /// Nothing follows here any more: gives back what was reserved in vain.
@@ -71,23 +88,26 @@ struct LogChunk: Sendable {
         exactSlots.reserveCapacity(slots.count)
         exactSlots.append(contentsOf: slots)
         slots = exactSlots
+        if hasDeadlines { deadlines = [] + deadlines }
     }
 
     /// Whether entries like these may follow here.
     func mayBeFollowed(by origin: Origin) -> Bool {
-        isNumbered == origin.isNumbered && isRepaired == origin.isRepaired && last + 1 == origin.number
-            && provenance == origin.provenance && origin.now >= began && origin.now - began < UInt64(UInt32.max)
+        isNumbered == origin.isNumbered && isRepaired == origin.isRepaired && hasDeadlines == origin.hasDeadlines
+            && last + 1 == origin.number && provenance == origin.provenance && origin.now >= began
+            && origin.now - began < UInt64(UInt32.max)
     }
 
     /// Adds as many of these keys as there is room for; an empty chunk takes one of any size.
     ///
     /// - Parameters:
     ///   - keys: back to back, from `offset` on those to be added.
+    ///   - deadlines: of all keys that come together; empty where the origin has none.
     ///   - length: of the key at an index.
     /// - Returns: how many it took.
     mutating func take(
         _ keys: RawSpan, from offset: Int, _ indices: Range<Int>, within limit: Int, _ origin: Origin,
-        length: (Int) -> Int
+        deadlines: [KnownDeadline] = [], length: (Int) -> Int
     ) -> Int {
         let sinceChunk = UInt32(origin.now - began)
         let start = self.keys.count
@@ -104,11 +124,13 @@ struct LogChunk: Sendable {
         unsafe keys.extracting(offset..<offset + end - start).withUnsafeBytes {
             unsafe self.keys.append(contentsOf: $0)
         }
+        if hasDeadlines { self.deadlines.append(contentsOf: deadlines[indices.lowerBound..<index]) }
         return index - indices.lowerBound
     }
 
     /// Keeps this many of the first entries.
     mutating func keep(_ count: Int) {
+        if hasDeadlines { deadlines.removeLast(slots.count - count) }
         slots.removeLast(slots.count - count)
         keys.removeLast(keys.count - Int(slots.last?.end ?? 0))
     }
@@ -123,6 +145,7 @@ struct LogChunk: Sendable {
         copy.slots = Array(slots[start..<end])
         for index in copy.slots.indices { copy.slots[index].end -= UInt32(offset) }
         copy.keys = Array(keys[offset..<begin(of: end)])
+        if hasDeadlines { copy.deadlines = Array(deadlines[start..<end]) }
         return copy
     }
 
@@ -140,6 +163,9 @@ struct LogChunk: Sendable {
 
     /// Milliseconds since 1970.
     func receivedAt(_ index: Int) -> UInt64 { began + UInt64(slots[index].sinceChunk) }
+
+    /// Nil where it is not known.
+    func deadline(_ index: Int) -> KnownDeadline? { hasDeadlines ? deadlines[index].known : nil }
 
     func withKey<Result>(_ index: Int, _ body: (RawSpan) -> Result) -> Result {
         // Unsafe in name only: a byte has no padding.

@@ -30,16 +30,19 @@ package final class LogSlice: Sendable {
 
     /// One expiration.
     ///
-    /// - Parameter received: milliseconds since 1970.
+    /// - Parameters:
+    ///   - received: milliseconds since 1970.
+    ///   - deadline: nil where it is not known.
     init(
         _ key: RawSpan, database: UInt16, ordinal: UInt64, process: NodeProcess, origin: Origin, received: UInt64,
-        cursorIndex: Int? = nil
+        deadline: KnownDeadline? = nil, cursorIndex: Int? = nil
     ) {
         let common = LogChunk.Origin(
             database: database, number: ordinal, isNumbered: true, now: received, provenance: .vouched,
-            isRepaired: origin == .repair)
+            isRepaired: origin == .repair, hasDeadlines: deadline != nil)
         var chunk = LogChunk(for: common)
-        _ = chunk.take(key, from: 0, 0..<1, within: key.byteCount, common) { _ in key.byteCount }
+        let deadlines = deadline.map { [$0] } ?? []
+        _ = chunk.take(key, from: 0, 0..<1, within: key.byteCount, common, deadlines: deadlines) { _ in key.byteCount }
         self.chunk = chunk
         self.process = process
         self.cursorIndex = cursorIndex
@@ -75,6 +78,9 @@ package final class LogSlice: Sendable {
 
     /// Milliseconds since 1970.
     func received(_ index: Int) -> UInt64 { chunk.receivedAt(index) }
+
+    /// Nil where it is not known.
+    func deadline(_ index: Int) -> KnownDeadline? { chunk.deadline(index) }
 
     func origin(_ index: Int) -> Origin {
         if isUnheard { return .reconcile }

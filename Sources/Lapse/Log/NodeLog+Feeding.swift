@@ -44,8 +44,10 @@ extension NodeLog {
     ///   - now: milliseconds since 1970.
     ///   - since: looks begun when the last ping that was answered was sent.
     ///   - look: looks begun.
+    ///   - deadlines: one for each key, or none at all.
     package func append(
-        _ keys: borrowing some KeyRun & ~Copyable, database: UInt16, now: UInt64, since: Int, look: Int
+        _ keys: borrowing some KeyRun & ~Copyable, database: UInt16, now: UInt64, since: Int, look: Int,
+        deadlines: [KnownDeadline] = []
     ) {
         state.withLock { state in
             let provenance: ExpirationLog.Provenance =
@@ -54,7 +56,8 @@ extension NodeLog {
             let isNumbered = state.numbering.isNumbered
             let number = state.numbering.next(keys.count)
             state.log.append(
-                keys, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance)
+                keys, database: database, number: number, isNumbered: isNumbered, now: now, provenance: provenance,
+                deadlines: deadlines)
             state.received += UInt64(keys.count)
             state.unheard = 0
             // By bytes alone: a wall clock that was just set must not pass for age.

@@ -152,7 +152,7 @@ final class ProcessorMetrics: Sendable {
     func handlerTook(_ nanoseconds: Int64) { handlerTime.recordNanoseconds(nanoseconds) }
 
     /// Once for each expiration whose deadline was known.
-    func lagged(_ nanoseconds: Int64) { if isExported { lag.recordNanoseconds(max(0, nanoseconds)) } }
+    func lagged(_ nanoseconds: Int64) { if isExported { lag.recordNanoseconds(nanoseconds) } }
     func nudged(_ node: NodeAddress, _ count: Int) { series(node) { $0.nudges.increment(by: Int64(count)) } }
     func predicted(_ node: NodeAddress, lag: Duration) { series(node) { $0.predictedLag.record(lag / .seconds(1)) } }
     func deadlines(_ node: NodeAddress, kept: Int, uncovered: Int) {

@@ -136,25 +136,32 @@ final class Punctuality: Sendable {
 
     // MARK: - What the feeds hear
 
+    /// Itself while a leader tracks deadlines.
+    var whileOpen: Punctuality? { isOpen.load(ordering: .acquiring) ? self : nil }
+
     /// A feed has heard these, before they are added to its log. On the feed's event loop.
-    func heard(_ batch: borrowing ReplyBatch, at address: NodeAddress) {
-        guard isOpen.load(ordering: .acquiring) else { return }
+    ///
+    /// - Returns: one for each, whatever is known: a stretch of log has deadlines or has none.
+    func heard(_ run: borrowing MessageRun, database: UInt16, at address: NodeAddress) -> [KnownDeadline] {
+        var deadlines = [KnownDeadline](repeating: .none, count: run.count)
+        guard let node = node(at: address, database) else { return deadlines }
         let now = SystemClock.glance().monotonic
         let metrics = dependencies.metrics
-        FeedParser.parse(batch) { run, database in
-            guard let node = node(at: address, database) else { return }
-            let isAwaited = node.machine.withLock { machine in
-                let time = machine.clock.middle(now)
-                run.forEachPayload { key in
-                    guard let deadline = machine.heard(key, now: now) else { return }
-                    metrics.lagged(time - deadline * 1_000_000)
-                }
-                return machine.takeAwaited()
+        let isAwaited = node.machine.withLock { machine in
+            let time = machine.clock.middle(now)
+            var index = 0
+            run.forEachPayload { key in
+                defer { index += 1 }
+                guard let deadline = machine.heard(key, now: now) else { return }
+                let lag = max(0, time - deadline * 1_000_000)
+                metrics.lagged(lag)
+                let known = KnownDeadline(milliseconds: UInt64(clamping: deadline), lag: UInt64(lag / 1_000_000))
+                deadlines[index] = known ?? .none
             }
-            if isAwaited { node.askBell.ring() }
-        } tooLarge: { _, _ in
-        } control: { _ in
+            return machine.takeAwaited()
         }
+        if isAwaited { node.askBell.ring() }
+        return deadlines
     }
 
     private func node(at address: NodeAddress, _ database: UInt16) -> PunctualNode? {

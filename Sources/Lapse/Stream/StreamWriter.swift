@@ -99,7 +99,9 @@ final class StreamWriter: Sendable {
                     runID: runID, ordinal: expiration.ordinal, database: expiration.database, key: key,
                     value: expiration.value),
                 key: key, database: expiration.database, node: expiration.node, runID: runID,
-                ordinal: expiration.ordinal, origin: expiration.origin.rawValue, value: expiration.value,
+                ordinal: expiration.ordinal, origin: expiration.origin.rawValue,
+                deadline: expiration.knownDeadline?.milliseconds,
+                lagMilliseconds: expiration.knownDeadline?.lagMilliseconds, value: expiration.value,
                 term: context.term, token: context.fencingToken.rawValue)
             let place = shares.firstIndex { $0.partition == partition && $0.runID == runID } ?? shares.count
             if place == shares.count { shares.append(Share(partition: partition, runID: runID)) }

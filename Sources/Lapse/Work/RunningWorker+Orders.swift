@@ -149,6 +149,7 @@ extension RunningWorker {
                 node: content?.node ?? "", runID: content?.runID ?? "", ordinal: content?.ordinal ?? 0,
                 origin: content?.origin ?? Origin.live.rawValue, attempts: UInt64(max(0, attempts)), error: error,
                 term: content?.term ?? 0, token: content?.token ?? 0, value: content?.value,
+                deadline: content?.knownDeadline,
                 source: .init(stream: entry.partition, group: configuration.group, entry: "\(entry.id)"))
             do throws(RedisError) {
                 _ = try await stream.client.send(record.adding(to: key, limit: DeadLetters.streamLimit), key: key)
@@ -176,6 +177,11 @@ extension StreamEntry {
         Expiration(
             key: ExpirationKey(bytes: key), database: UInt16(clamping: database),
             process: .bounded(runID: runID, node: node), ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live,
-            receivedMilliseconds: id.milliseconds, value: value)
+            receivedMilliseconds: id.milliseconds, value: value, deadline: knownDeadline)
+    }
+
+    /// Any client may have written it.
+    fileprivate var knownDeadline: KnownDeadline? {
+        deadline.flatMap { KnownDeadline(milliseconds: $0, lag: lagMilliseconds ?? 0) }
     }
 }

@@ -86,7 +86,9 @@ struct DeadLetterStream: Sendable {
             runID: record.runID, ordinal: record.ordinal, database: database, key: record.key, value: record.value)
         let entry = StreamEntry(
             id: id, key: record.key, database: database, node: record.node, runID: record.runID,
-            ordinal: record.ordinal, origin: record.origin, value: record.value, term: record.term, token: record.token,
+            ordinal: record.ordinal, origin: record.origin,
+            deadline: record.deadline?.milliseconds, lagMilliseconds: record.deadline?.lagMilliseconds,
+            value: record.value, term: record.term, token: record.token,
             isUncertain: true)
         var command = RESPCommand("XADD", keys.partitions[partition])
         if keys.partitions.count == 1 { command.append("NOMKSTREAM") }

@@ -46,6 +46,12 @@ struct FoundLetter: Sendable {
                 ("attempts", "\(letter.attempts)"), ("error", letter.error), ("term", "\(letter.term)"),
                 ("token", "\(letter.token)"),
             ]
+            if let deadline = letter.deadline {
+                rows += [
+                    ("deadline", UTCTime(milliseconds: Int64(clamping: deadline.milliseconds)).text),
+                    ("lagMs", "\(deadline.lagMilliseconds)"),
+                ]
+            }
             if let value = letter.value { rows.append(("value", String(decoding: value, as: UTF8.self))) }
             if let source = letter.source {
                 rows += [("stream", source.stream), ("group", source.group), ("entry", source.entry)]
@@ -74,6 +80,7 @@ struct FoundLetter: Sendable {
             line.add("error", letter.error)
             line.add("term", letter.term)
             line.add("token", letter.token)
+            line.add(letter.deadline)
             if let value = letter.value { line.add("value", otherwise: "valueBase64", value) }
             if let source = letter.source {
                 line.add("stream", source.stream)

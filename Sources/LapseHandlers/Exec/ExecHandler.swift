@@ -50,6 +50,10 @@ package struct ExecHandler: Sendable {
             "LAPSE_TOKEN": "\(context.fencingToken.rawValue)", "LAPSE_ATTEMPT": "\(context.attempt)",
             "LAPSE_RECEIVED_AT": UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)).text,
         ]
+        if let deadline = expiration.knownDeadline {
+            facts["LAPSE_DEADLINE"] = UTCTime(milliseconds: Int64(clamping: deadline.milliseconds)).text
+            facts["LAPSE_LAG_MS"] = "\(deadline.lagMilliseconds)"
+        }
         let key = expiration.key.bytes
         // Linux takes no variable of more than 128 KiB: such a key is on stdin only.
         guard key.count <= 64 << 10 else { return facts }

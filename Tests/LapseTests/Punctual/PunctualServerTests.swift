@@ -61,6 +61,7 @@ struct PunctualServerTests {
     @Test("row 92: each wanted key is asked for when its deadline has passed, and no other key is")
     func timersAmongManyOthers() async throws {
         try await withServer(.track) { server, configuration in
+            let begun = WallClock.milliseconds()
             let others = (0..<5_000).map { "SET other:\($0) 1 PX \($0 % 2 == 0 ? 100 : 3_600_000)" }
             try await server.script(others)
             let handler = RunningHandler()
@@ -69,6 +70,11 @@ struct PunctualServerTests {
                 try await handler.waitFor((0..<500).map { "timer:\($0)" })
             }
             #expect(handler.keys.count == 500)
+            let latest = WallClock.milliseconds() + 1_500
+            for expiration in handler.handled {
+                let known = try #require(expiration.knownDeadline, "each was known before it was due")
+                #expect((begun + 50...latest).contains(known.milliseconds))
+            }
             let expired = try await server.cli("INFO", "stats").split(separator: "\r\n")
                 .first { $0.hasPrefix("expired_keys:") }
             // Those of Lapse itself are deleted, not expired, while it leads.
