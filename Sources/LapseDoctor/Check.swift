@@ -10,6 +10,7 @@ package enum Checkup {
         DeliveryCheck(), AddressesCheck(),
         RegistersCheck(), EvictionCheck(), MemoryCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(),
         AgeCheck(), ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
+        ExpireCycleCheck(), SweepCheck(), LazyFreeCheck(),
     ]
 
     /// The findings of all rules, worst first.

@@ -20,7 +20,7 @@ struct NodeExamination {
     private static let settings = [
         "notify-keyspace-events", "hz", "active-expire-effort", "client-output-buffer-limit", "appendonly", "save",
         "maxmemory", "maxmemory-policy", "min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout",
-        "databases",
+        "databases", "lazyfree-lazy-expire",
     ]
 
     func facts() async -> NodeFacts {
