@@ -105,7 +105,12 @@ enum OnTime: OptionGroupTable {
             name: "punctual-bytes", value: "size", help: "Bound of the deadlines that --punctual track keeps.",
             standard: "128MiB"))
 
-    static let rows = [punctual.row, bytes.row]
+    static let canary = Setting.duration(
+        OptionRow(
+            name: "canary", value: "duration",
+            help: "How often a key of Lapse's own must expire on each master and be heard.", standardHelp: "never"))
+
+    static let rows = [punctual.row, bytes.row, canary.row]
 }
 
 /// The options of `lapse run` that no other subcommand has.
@@ -195,6 +200,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.notifications) { notifications = value }
         if let value = try values(OnTime.punctual) { punctual = value }
         if let value = try values(OnTime.bytes) { punctualBytes = value }
+        canary = try values(OnTime.canary)
         if let value = try values(Running.concurrency) { concurrency = value }
         if let value = try values(Running.handlerTimeout) { handlerTimeout = value }
         if let value = try values(Running.retries) { retries = value }

@@ -19,6 +19,8 @@ import Testing
         "lapse_ready": "gauge", "lapse_paused": "gauge", "lapse_build_info{version,commit}": "gauge",
         "lapse_lag_seconds": "histogram", "lapse_nudges_total{node}": "counter",
         "lapse_predicted_lag_seconds{node}": "gauge",
+        "lapse_canary_age_seconds{node}": "gauge", "lapse_canary_lag_seconds{node}": "gauge",
+        "lapse_canary_missing_total{node}": "counter",
         // What `--punctual track` keeps.
         "lapse_deadlines_kept{node}": "gauge", "lapse_deadlines_uncovered{node}": "gauge",
         // What becomes of the entries of a stream.

@@ -86,6 +86,7 @@ import Testing
         #expect(read.reconcileInterval == library.reconcileInterval)
         #expect(read.punctual == library.punctual)
         #expect(read.punctualBytes == library.punctualBytes)
+        #expect(read.canary == library.canary)
     }
 
     @Test func repeatableOptionsTakeMany() async throws {

@@ -50,20 +50,23 @@ enum ControlMessage {
 extension NodeLog {
     private static let lockSuffix = Array(":lock".utf8)
 
+    /// Whether a key of Lapse's own is the lock of a lease.
+    static func isLock(_ key: RawSpan) -> Bool { key.ends(with: lockSuffix) }
+
     /// Takes in one read: expirations into the log, in their order with everything else, which goes to the closures.
     ///
     /// - Parameters:
     ///   - now: milliseconds since 1970.
     ///   - since: looks begun when the last ping that was answered was sent; like `look` if nil.
     ///   - look: looks begun.
-    ///   - lockLapsed: the lock of a lease has expired: its key.
+    ///   - ownLapsed: a key of Lapse's own has expired, see ``isLock(_:)``.
     ///   - tooLarge: told of a key that was too large, with its beginning.
     ///   - control: told of other messages. At a mark it calls ``pinMark()``.
     ///   - deadlines: of the keys that one channel announced one behind the other: one for each, or none at all.
     /// - Returns: how many expirations there were.
     package func take(
         _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,
-        lockLapsed: (RawSpan) -> Void = { _ in },
+        ownLapsed: (RawSpan) -> Void = { _ in },
         tooLarge: (_ bytes: Int, _ begin: RawSpan) -> Void = { _, _ in }, control: (RawSpan) -> Void,
         deadlines: (borrowing MessageRun, _ database: UInt16) -> [KnownDeadline] = { _, _ in [] }
     ) -> Int {
@@ -73,9 +76,7 @@ extension NodeLog {
                 run, database: database, now: now, since: since ?? look, look: look,
                 deadlines: deadlines(run, database))
             count += run.count
-            run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix) { key in
-                if key.ends(with: Self.lockSuffix) { lockLapsed(key) }
-            }
+            run.forEachPayload(beginningWith: EventChannel.ownKeyPrefix, ownLapsed)
         } tooLarge: { bytes, begin in
             passLargeKey()
             count += 1

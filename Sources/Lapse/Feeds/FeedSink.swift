@@ -23,6 +23,8 @@ final class FeedSink: PushReceiver {
         var look: @Sendable () -> Int
         /// Told of what is heard while a leader makes the servers punctual; nil where they are not to be.
         var punctuality: Punctuality?
+        /// Told of Lapse's own keys that have expired, but for locks; nil where no canaries are set.
+        var canaries: Canaries?
         /// A key was too large to be held.
         var large: @Sendable (_ node: NodeAddress, _ bytes: Int, _ begin: String) -> Void = { _, _, _ in }
     }
@@ -87,9 +89,13 @@ final class FeedSink: PushReceiver {
         var locks: [String] = []
         let since = since.load(ordering: .relaxed)
         let punctuality = listeners.punctuality?.whileOpen
-        let count = log.take(batch, now: now, since: since, look: listeners.look()) { lock in
+        let count = log.take(batch, now: now, since: since, look: listeners.look()) { key in
+            guard NodeLog.isLock(key) else {
+                listeners.canaries?.heard(key)
+                return
+            }
             freed = .lapsed
-            if locks.count < Self.requestLimit, lock.byteCount <= Self.lockBytes { locks.append(lock.text) }
+            if locks.count < Self.requestLimit, key.byteCount <= Self.lockBytes { locks.append(key.text) }
         } tooLarge: { bytes, begin in
             listeners.large(log.address, bytes, begin.text)
         } control: { payload in

@@ -90,6 +90,15 @@ package struct LapseMetrics: Sendable {
         "lapse_deadlines_uncovered", by: "node",
         "Keys of this node in the last second whose deadline could not be kept: --punctual-bytes, or a refusal.")
 
+    let canaryAge = MetricDeclaration.gauge(
+        "lapse_canary_age_seconds", by: "node",
+        "Time since a canary of this node came back, else since the leader met the node; 0 without --canary.")
+    let canaryLag = MetricDeclaration.gauge(
+        "lapse_canary_lag_seconds", by: "node",
+        "Time from the deadline of the last canary of this node that came back until it was heard, at most.")
+    let canaryMissing = MetricDeclaration.counter(
+        "lapse_canary_missing_total", by: "node", "Canaries of this node that did not come back.")
+
     // The stream
     let streamAppended = MetricDeclaration.counter(
         "lapse_stream_appended_total", "Entries appended to the stream.")

@@ -21,13 +21,20 @@ final class ProcessorMetrics: Sendable {
         let deadlines: Gauge
         let uncovered: Gauge
         let predictedLag: Gauge
+        let canaryAge: Gauge
+        let canaryLag: Gauge
+        let canaryMissing: Counter
         /// In the order of ``NodeAccount/states``.
         let account: [Gauge]
         var seenReceived: UInt64 = 0
 
         func destroy() {
-            for gauge in [up, entries, bytes, backlog, deadlines, uncovered, predictedLag] + account { gauge.destroy() }
-            for counter in [received, lost, repaired, ignored, surplus, unannounced, nudges] { counter.destroy() }
+            for gauge in [
+                up, entries, bytes, backlog, deadlines, uncovered, predictedLag, canaryAge, canaryLag,
+            ] + account { gauge.destroy() }
+            for counter in [received, lost, repaired, ignored, surplus, unannounced, nudges, canaryMissing] {
+                counter.destroy()
+            }
         }
     }
 
@@ -155,6 +162,9 @@ final class ProcessorMetrics: Sendable {
     func lagged(_ nanoseconds: Int64) { if isExported { lag.recordNanoseconds(nanoseconds) } }
     func nudged(_ node: NodeAddress, _ count: Int) { series(node) { $0.nudges.increment(by: Int64(count)) } }
     func predicted(_ node: NodeAddress, lag: Duration) { series(node) { $0.predictedLag.record(lag / .seconds(1)) } }
+    func canaryReturned(_ node: NodeAddress, lag: Duration) { series(node) { $0.canaryLag.record(lag / .seconds(1)) } }
+    func canaryAge(_ node: NodeAddress, _ age: Duration) { series(node) { $0.canaryAge.record(age / .seconds(1)) } }
+    func canaryMissing(_ node: NodeAddress) { series(node) { $0.canaryMissing.increment() } }
     func deadlines(_ node: NodeAddress, kept: Int, uncovered: Int) {
         series(node) { series in
             series.deadlines.record(kept)
@@ -244,6 +254,9 @@ final class ProcessorMetrics: Sendable {
                     deadlines: declared.deadlines.gauge(label),
                     uncovered: declared.uncovered.gauge(label),
                     predictedLag: declared.predictedLag.gauge(label),
+                    canaryAge: declared.canaryAge.gauge(label),
+                    canaryLag: declared.canaryLag.gauge(label),
+                    canaryMissing: declared.canaryMissing.counter(label),
                     account: NodeAccount().states.map { state in
                         declared.account.gauge(label, state.name)
                     })

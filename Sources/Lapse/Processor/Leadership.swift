@@ -19,6 +19,8 @@ struct Leadership: Sendable {
     let reconciler: Reconciler?
     /// Makes the servers punctual; nil where they are not to be.
     let punctuality: Punctuality?
+    /// Proves that expirations are heard; nil where none are set.
+    let canaries: Canaries?
     let ownLocks: OwnLocks
     let resign: @Sendable () -> Void
     /// Whether no peer has anything that is missing here.
@@ -83,6 +85,7 @@ struct Leadership: Sendable {
             }
             if let reconciler { group.addTask(executorPreference: executor) { await reconciler.run() } }
             if let punctuality { group.addTask(executorPreference: executor) { await punctuality.run() } }
+            if let canaries { group.addTask(executorPreference: executor) { await canaries.run() } }
             await term.drainRequested()
             dispatcher.stopHandingOut()
             if term.lease.isValid {
@@ -92,6 +95,7 @@ struct Leadership: Sendable {
             }
             group.cancelAll()
         }
+        async let withdrawn: Void? = canaries?.withdraw()
         let final = dispatcher.read { $0.progress() }
         watch.close(dispatcher.read { $0.accounts() })
         dispatcher.update { $0.end() }
@@ -103,6 +107,7 @@ struct Leadership: Sendable {
         async let closed: Void = keeper.close(care?.survived ?? Suspects(token: term.token.rawValue))
         await handOver(final, term)
         await closed
+        _ = await withdrawn
     }
 
     /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again as long as the lease

@@ -90,6 +90,11 @@ public struct ProcessorConfiguration: Sendable {
     /// The most bytes that the deadlines of ``Punctual/track`` may take, about 48 and its key for each. Past it those furthest ahead
     /// give way, and are brought in again by a sweep.
     public var punctualBytes = 128 << 20
+    /// How often the leader sets a key of Lapse's own on each master, which must come back through the feed; nil for never. At least a
+    /// second. When two in a row do not come back, that is logged, counted, and this replica is not ready.
+    public var canary: Duration?
+    /// How long after its deadline one is missing.
+    package var canaryPatience = Duration.seconds(5)
     /// Handlers at once.
     public var concurrency = 64
     /// The longest run of a handler; then its task is cancelled and the attempt has failed.
@@ -153,6 +158,7 @@ public struct ProcessorConfiguration: Sendable {
         try check(longestRetryDelay >= retryDelay, "longestRetryDelay", "not below the first delay")
         try check(handlerTimeout > .zero, "handlerTimeout", "longer than zero")
         try check(punctualBytes >= 1 << 20, "punctualBytes", "at least 1MiB")
+        try check(canary ?? .seconds(1) >= .seconds(1), "canary", "at least 1s")
         try check(logBytes >= 64 << 10, "logBytes", "at least 65536")
         try check(logTotalBytes ?? .max >= 1 << 20, "logTotalBytes", "at least 1MiB")
         try check(logAge >= .seconds(1), "logAge", "at least 1s")

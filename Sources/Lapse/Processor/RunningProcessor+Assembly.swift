@@ -84,8 +84,10 @@ extension RunningProcessor {
         ) { [weak self] runID in
             await self?.parts.withLock { $0 }?.feeds.check(runID, within: .milliseconds(300))
         }
-        let punctuality = punctuality(dispatcher.filter)
-        let feeds = FeedSet(feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks, punctuality))
+        let canaries = canaries()
+        let punctuality = punctuality(dispatcher.filter, canaries)
+        let feeds = FeedSet(
+            feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks, punctuality, canaries))
         watch.onEachLook { [weak feeds, weak punctuality] poll in
             dispatcher.update { $0.note(poll) }
             feeds?.looked()
@@ -105,7 +107,8 @@ extension RunningProcessor {
                     bell: Doorbell(on: threads.control.any())),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }),
-            reconciler: reconciler, punctuality: punctuality, ownLocks: ownLocks, resign: { elector.resign() },
+            reconciler: reconciler, punctuality: punctuality, canaries: canaries, ownLocks: ownLocks,
+            resign: { elector.resign() },
             isWhole: { completion.isWhole },
             steer: { [weak self] in
                 guard let self, let parts = self.parts.withLock({ $0 }) else { return }
@@ -122,7 +125,7 @@ extension RunningProcessor {
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
-            reconciler: reconciler, punctuality: punctuality, stream: stream)
+            reconciler: reconciler, punctuality: punctuality, canaries: canaries, stream: stream)
     }
 
     /// Each call of a stream has an end of its own, after which what it was for waits: cut short before, that would count as an attempt.
@@ -253,7 +256,8 @@ extension RunningProcessor {
 
     private func feedDependencies(
         _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
-        _ listener: ProgressListener, _ ownLocks: OwnLocks, _ punctuality: Punctuality?
+        _ listener: ProgressListener, _ ownLocks: OwnLocks, _ punctuality: Punctuality?,
+        _ canaries: Canaries?
     ) -> FeedDependencies {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore
@@ -264,7 +268,7 @@ extension RunningProcessor {
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
                 lockLapsed: { ownLocks.heard($0) },
                 asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
-                look: { [watch] in watch.looks }, punctuality: punctuality,
+                look: { [watch] in watch.looks }, punctuality: punctuality, canaries: canaries,
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             wantsHints: configuration.punctual == .track,

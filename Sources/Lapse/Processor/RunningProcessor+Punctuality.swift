@@ -23,7 +23,7 @@ extension RunningProcessor {
         return directories
     }
 
-    func punctuality(_ filter: KeyFilter) -> Punctuality? {
+    func punctuality(_ filter: KeyFilter, _ canaries: Canaries?) -> Punctuality? {
         guard let loops = threads.punctual else { return nil }
         return Punctuality(
             .init(
@@ -33,7 +33,7 @@ extension RunningProcessor {
                 hintSettings: deployment.settings(for: "hints", configuration), loop: loops.any(), watch: watch,
                 notifications: { [weak self] address in
                     self?.parts.withLock { $0 }?.feeds.statuses[address]?.notifications
-                }, metrics: metrics, logger: logger), bytes: configuration.punctualBytes)
+                }, canaries: canaries, metrics: metrics, logger: logger), bytes: configuration.punctualBytes)
     }
 
     /// Each second: what is kept, and whether something could not be.

@@ -87,7 +87,7 @@ extension RunningProcessor {
         if let topology = watch.current, topology.uncoveredSlots > 0 {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }
-        return reasons + troubleReasons
+        return reasons + (parts.withLock { $0 }?.canaries?.reasons ?? []) + troubleReasons
     }
 
     /// What a node counted and did not announce since it last announced anything; nil when that is too little to tell.

@@ -22,6 +22,7 @@ final class RunningProcessor: Sendable {
         let listener: ProgressListener
         let reconciler: Reconciler?
         let punctuality: Punctuality?
+        let canaries: Canaries?
         let stream: StreamWriter?
     }
 
@@ -41,6 +42,8 @@ final class RunningProcessor: Sendable {
     let companions: [UInt16: NodeDirectory]
     /// Connections for questions and nudges, by database; empty where the servers are not made punctual.
     let questions: [UInt16: NodeDirectory]
+    /// Connections for canaries.
+    let canaryNodes: NodeDirectory
     let watch: TopologyWatch
     let logs: LogSet
     let metrics = ProcessorMetrics()
@@ -80,6 +83,7 @@ final class RunningProcessor: Sendable {
         locks = NodeDirectory(settings: deployment.settings(for: "lock", configuration), on: threads.election)
         companions = Self.companionDirectories(configuration, deployment, threads)
         questions = Self.questionDirectories(configuration, deployment, threads)
+        canaryNodes = Self.canaryDirectory(configuration, deployment, threads)
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
@@ -198,7 +202,7 @@ final class RunningProcessor: Sendable {
             return await group.reduce(failure) { $0 ?? $1 }
         }
         await parts.keeper.leave()
-        for directory in [commands, sentinels, locks, streams] + companions.values + questions.values {
+        for directory in [commands, sentinels, locks, streams, canaryNodes] + companions.values + questions.values {
             await directory.shutDown()
         }
         if let failure { throw failure }

@@ -21,11 +21,12 @@ final class HintSink: PushReceiver {
         var isAwaited = false
         let filter = node.filter
         let database = node.database
+        let canaries = node.dependencies.canaries
         node.machine.withLock { machine in
             batch.forEachPush { run in
                 // Nothing but hints is subscribed to here.
                 run.forEachPayload { key in
-                    guard filter.wants(key, database: database) else { return }
+                    guard filter.wants(key, database: database) || canaries?.awaits(key) ?? false else { return }
                     if machine.hint(key, now: now) { isAwaited = true }
                 }
             } other: { _, _, _ in
