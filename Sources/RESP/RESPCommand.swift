@@ -15,6 +15,11 @@ package struct RESPCommand: Sendable, Equatable {
         for word in words { append(word) }
     }
 
+    package init(_ words: RESPWords) {
+        self.words = ByteBuffer(bytes: words.bytes)
+        count = words.count
+    }
+
     package mutating func append(_ word: String) {
         begin(word.utf8.count)
         words.writeString(word)
@@ -45,6 +50,8 @@ package struct RESPCommand: Sendable, Equatable {
 
     /// What the words take on the wire.
     package var byteCount: Int { words.readableBytes }
+
+    var encodedWords: ByteBufferView { words.readableBytesView }
 
     /// Writes the command as an array of bulk strings.
     package func encode(into buffer: inout ByteBuffer) {

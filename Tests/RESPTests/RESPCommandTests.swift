@@ -17,6 +17,21 @@ import Testing
         #expect(wire([]) == "*0\r\n")
     }
 
+    @Test func wordsInTheMakingAreEncodedAlike() {
+        let texts = ["", "k", "schlüssel", String(repeating: "x", count: 1000)]
+        let numbers: [UInt64] = [0, 9, 10, 99, 100, 1_795_747_054_789, .max]
+        var words = RESPWords()
+        for text in texts { words.append(text) }
+        for text in texts { words.append(Array(text.utf8)) }
+        for number in numbers { words.append(number) }
+        words.append(contentsOf: RESPCommand("a", "b"))
+        var twice = words
+        twice.append(contentsOf: words)
+        let expected = texts + texts + numbers.map(String.init) + ["a", "b"]
+        #expect(RESPCommand(words) == RESPCommand(expected))
+        #expect(RESPCommand(twice) == RESPCommand(expected + expected))
+    }
+
     @Test func encodesArgumentsOfEveryKind() throws {
         var command: RESPCommand = ["EVALSHA"]
         command.append(Int64.min)

@@ -4,7 +4,7 @@ import DequeModule
 package struct RecentAppends: Sendable {
     package struct Part: Sendable {
         package var runID: String
-        package var items: [StreamAppend.Item]
+        package var entries: StreamEntries
     }
 
     private var parts: Deque<(part: Part, bytes: Int, at: Duration)> = []
@@ -25,8 +25,8 @@ package struct RecentAppends: Sendable {
     package var all: [Part] { parts.map(\.part) }
 
     package mutating func add(_ part: Part, now: Duration) {
-        guard age > .zero, !part.items.isEmpty else { return }
-        let size = part.items.reduce(0) { $0 + $1.bytes }
+        guard age > .zero, part.entries.count > 0 else { return }
+        let size = part.entries.bytes
         parts.append((part, size, now))
         bytes += size
         forget(now: now)

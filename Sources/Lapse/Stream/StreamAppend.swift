@@ -1,4 +1,3 @@
-package import ExpirationStream
 import NIOCore
 package import RESP
 
@@ -16,28 +15,6 @@ package struct StreamAppend: Sendable {
             self.token = token
             self.epoch = epoch
         }
-    }
-
-    /// An entry as its words in the call: they are kept for a while, for a server that fails over without them.
-    package struct Item: Sendable {
-        let ordinal: UInt64
-        let mark: UInt32
-        /// Encoded as they go over the wire: an array for each field would cost more than all else.
-        let words: RESPCommand
-
-        package init(_ entry: StreamEntry) {
-            ordinal = entry.ordinal
-            mark = KeyDigest(database: entry.database, key: entry.key).mark
-            let fields = entry.fields
-            var words = RESPCommand()
-            words.append(String(entry.ordinal))
-            words.append(mark.bigEndianBytes)
-            words.append(String(fields.count))
-            words.append(contentsOf: fields)
-            self.words = words
-        }
-
-        var bytes: Int { words.byteCount }
     }
 
     /// What the script says.
@@ -65,6 +42,8 @@ package struct StreamAppend: Sendable {
     /// For as long as a process says nothing, what was appended of it is known.
     static let cursorLife = Duration.seconds(7 * 86_400)
 
+    /// What precedes the words of the entries.
+    ///
     /// - Parameters:
     ///   - known: how many entries this leader knows to have been appended here.
     ///   - limit: the most entries of the stream; 0 for no bound.
@@ -72,11 +51,6 @@ package struct StreamAppend: Sendable {
         let milliseconds = cursorLife.components.seconds * 1000
         let head = ["\(limit)", "\(milliseconds)", "\(StreamCursor.word)", "\(StreamCursor.words)"]
         return upkeep(writer, known: known) + head.map { Array($0.utf8) }
-    }
-
-    /// What follows them.
-    package static func rest(_ items: [Item]) -> RESPCommand {
-        items.reduce(into: RESPCommand()) { $0.append(contentsOf: $1.words) }
     }
 
     package static func upkeep(_ writer: Writer, known: UInt64) -> [[UInt8]] {
@@ -96,8 +70,4 @@ package struct StreamAppend: Sendable {
         guard verdicts.count == count else { return nil }
         return .done(Answer(verdicts: verdicts, before: before, vanished: vanished, unread: unread))
     }
-}
-
-extension UInt32 {
-    fileprivate var bigEndianBytes: [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: self >> $0) } }
 }

@@ -44,7 +44,7 @@ final class StreamPartition: Sendable {
     ///
     /// - Throws: `StreamUnavailable`, `FencedOut`, or `CancellationError` at the end of the term.
     func append(
-        _ items: [StreamAppend.Item], of runID: String, as writer: StreamAppend.Writer, _ context: BatchContext
+        _ entries: StreamEntries, of runID: String, as writer: StreamAppend.Writer, _ context: BatchContext
     ) async throws {
         try await turnstile.pass {
             // What a term leaves behind, and that comes late, must not touch what the present one knows.
@@ -56,7 +56,7 @@ final class StreamPartition: Sendable {
             }
             guard pause == .zero else { throw unavailable("it did not answer a moment ago") }
             do {
-                try await send(items, of: runID, context)
+                try await send(entries, of: runID, context)
             } catch let error as RedisError {
                 try Task.checkCancellation()
                 state.withLock { $0.hasFailed(now: SystemClock.read().monotonic) }
@@ -120,12 +120,12 @@ final class StreamPartition: Sendable {
         return ([key, keys.writer(of: index)] + cursor).map { Array($0.utf8) }
     }
 
-    private func send(_ items: [StreamAppend.Item], of runID: String, _ context: BatchContext) async throws {
+    private func send(_ entries: StreamEntries, of runID: String, _ context: BatchContext) async throws {
         // A server that is behind is brought what it lacks first; one that is promoted meanwhile, once more.
         for _ in 0..<3 {
-            guard try await bringBack(context), try await answer(items, of: runID, context) != nil else { continue }
+            guard try await bringBack(context), try await answer(entries, of: runID, context) != nil else { continue }
             let now = SystemClock.read().monotonic
-            return state.withLock { $0.isIn(.init(runID: runID, items: items), now: now) }
+            return state.withLock { $0.isIn(.init(runID: runID, entries: entries), now: now) }
         }
         throw RedisError(.noNode, node: client.node(for: key), "its server is replaced again and again")
     }
@@ -134,7 +134,7 @@ final class StreamPartition: Sendable {
     private func bringBack(_ context: BatchContext) async throws -> Bool {
         guard state.withLock({ $0.isBehind }) else { return true }
         for part in state.withLock({ $0.recent.all }) {
-            guard try await answer(part.items, of: part.runID, context) != nil else { return false }
+            guard try await answer(part.entries, of: part.runID, context) != nil else { return false }
         }
         if let (missing, again) = state.withLock({ $0.wasBrought() }) {
             tell(self, .rolledBack(missing: missing, again: again))
@@ -144,7 +144,7 @@ final class StreamPartition: Sendable {
 
     /// Nil where the server is behind.
     private func answer(
-        _ items: [StreamAppend.Item], of runID: String, _ context: BatchContext
+        _ entries: StreamEntries, of runID: String, _ context: BatchContext
     ) async throws -> StreamAppend.Answer? {
         // A process that was stopped meanwhile must not go on; a call on its way carries the token.
         guard context.isLeading, !Task.isCancelled else { throw CancellationError() }
@@ -153,9 +153,9 @@ final class StreamPartition: Sendable {
         let reply = try await client.run(
             StreamScripts.append, keys: keys(runID),
             arguments: StreamAppend.arguments(writer, known: known, limit: destination.limit),
-            rest: StreamAppend.rest(items),
+            rest: entries.words,
             timeout: timeout, replicas: destination.replicas)
-        switch StreamAppend.outcome(reply, of: items.count) {
+        switch StreamAppend.outcome(reply, of: entries.count) {
         case .done(let answer):
             took(answer)
             return answer

@@ -51,7 +51,9 @@ enum StreamScripts {
         """
 
     /// KEYS 3: the cursor. ARGV from 5: the most entries of the stream or 0, for how long the cursor is kept (ms), the
-    /// ordinals in a word, the words; then for each entry its ordinal, the mark of its key, how many names and values follow, and those.
+    /// ordinals in a word, the words; then for each group of entries how many it has, what stands before the ordinal in their `id`
+    /// (nothing where the template has the `id`), where ordinal and key stand among names and values, how many these are, and
+    /// themselves: a template; then the marks of the keys, in one; and for each entry its ordinal and its key.
     ///
     /// Each right is needed before the first entry is appended: what is refused leaves nothing behind. Answers `ok`, a letter for each
     /// entry (see `StreamCursor.Verdict`), how many entries had been appended before, how many have vanished from the stream, and how
@@ -66,49 +68,62 @@ enum StreamScripts {
             local words = {}
             local none = string.rep('\\0', 4)
             local function word(index)
-                if words[index] then return words[index] end
-                local text = redis.call('HGET', KEYS[3], 'w' .. index)
-                local marks = {}
-                for i = 1, size do marks[i] = text and string.sub(text, i * 4 - 3, i * 4) or none end
-                words[index] = marks
-                return marks
+                if not words[index] then
+                    local text = redis.call('HGET', KEYS[3], 'w' .. index)
+                    words[index] = {text = text or string.rep(none, size), taken = {}}
+                end
+                return words[index]
+            end
+            local function verdict(ordinal, mark)
+                if ordinal == 0 then return 'a' end
+                local index = math.floor(ordinal / size)
+                if index + count <= last then return 'u' end
+                local word, place = word(index), ordinal % size + 1
+                local before = word.taken[place] or string.sub(word.text, place * 4 - 3, place * 4)
+                if before == mark then return 'h' end
+                word.taken[place] = mark
+                newest = math.max(newest, index)
+                return before == none and 'a' or 'u'
             end
             local verdicts = {}
             local appended = 0
             local at = 9
             while ARGV[at] do
-                local ordinal, mark, fields = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
-                local verdict = 'a'
-                if ordinal > 0 then
-                    local index = math.floor(ordinal / size)
-                    if index + count <= last then
-                        verdict = 'u'
-                    else
-                        local marks = word(index)
-                        local place = ordinal % size + 1
-                        if marks[place] == mark then
-                            verdict = 'h'
-                        else
-                            if marks[place] ~= none then verdict = 'u' end
-                            marks[place] = mark
-                            newest = math.max(newest, index)
+                local entries, prefix = tonumber(ARGV[at]), ARGV[at + 1]
+                local ordinal, key = 3 + ARGV[at + 2], 3 + ARGV[at + 3]
+                local fields = tonumber(ARGV[at + 4])
+                local add = {'XADD', KEYS[1], '*', unpack(ARGV, at + 5, at + 4 + fields)}
+                local marks = ARGV[at + 5 + fields]
+                at = at + 6 + fields
+                for i = 1, entries do
+                    local text = ARGV[at]
+                    local letter = verdict(tonumber(text), string.sub(marks, i * 4 - 3, i * 4))
+                    if letter ~= 'h' then
+                        if prefix ~= '' then add[5] = prefix .. text end
+                        add[ordinal], add[key] = text, ARGV[at + 1]
+                        if letter == 'u' then add[fields + 4], add[fields + 5] = 'uncertain', '1' end
+                        redis.call(unpack(add, 1, letter == 'u' and fields + 5 or fields + 3))
+                        appended = appended + 1
+                    end
+                    verdicts[#verdicts + 1] = letter
+                    at = at + 2
+                end
+            end
+            for index, word in pairs(words) do
+                if index + count > newest and next(word.taken) then
+                    local marks, from = {}, 1
+                    for place = 1, size do
+                        if word.taken[place] then
+                            if from < place then
+                                marks[#marks + 1] = string.sub(word.text, from * 4 - 3, place * 4 - 4)
+                            end
+                            marks[#marks + 1] = word.taken[place]
+                            from = place + 1
                         end
                     end
+                    marks[#marks + 1] = string.sub(word.text, from * 4 - 3)
+                    redis.call('HSET', KEYS[3], 'w' .. index, table.concat(marks))
                 end
-                if verdict == 'a' then
-                    redis.call('XADD', KEYS[1], '*', unpack(ARGV, at + 3, at + 2 + fields))
-                elseif verdict == 'u' then
-                    local entry = {unpack(ARGV, at + 3, at + 2 + fields)}
-                    entry[#entry + 1] = 'uncertain'
-                    entry[#entry + 1] = '1'
-                    redis.call('XADD', KEYS[1], '*', unpack(entry))
-                end
-                if verdict ~= 'h' then appended = appended + 1 end
-                verdicts[#verdicts + 1] = verdict
-                at = at + 3 + fields
-            end
-            for index, marks in pairs(words) do
-                if index + count > newest then redis.call('HSET', KEYS[3], 'w' .. index, table.concat(marks)) end
             end
             if newest > last then
                 redis.call('HSET', KEYS[3], 'last', string.format('%.0f', newest))

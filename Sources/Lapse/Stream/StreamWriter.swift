@@ -55,21 +55,29 @@ final class StreamWriter: Sendable {
         }
         let writer = writer(context)
         var result = BatchResult()
+        let shares = shares(batch, context)
+        guard shares.count > 1 else {
+            for share in shares { result.fail(share.indices, await append(share, as: writer, context)) }
+            return result
+        }
         await withTaskGroup(of: (indices: [Int], error: (any Error)?).self) { group in
-            for share in shares(batch, context) {
+            for share in shares {
                 // A partition that does not answer must not keep the others from theirs.
-                group.addTask { [partitions] in
-                    do {
-                        try await partitions[share.partition].append(share.items, of: share.runID, as: writer, context)
-                        return (share.indices, nil)
-                    } catch { return (share.indices, error) }
-                }
+                group.addTask { (share.indices, await self.append(share, as: writer, context)) }
             }
-            for await (indices, error) in group {
-                if let error { for index in indices { result.fail(index, refined(error)) } }
-            }
+            for await (indices, error) in group { result.fail(indices, error) }
         }
         return result
+    }
+
+    /// What keeps it from being appended; nil where it was.
+    private func append(
+        _ share: Share, as writer: StreamAppend.Writer, _ context: BatchContext
+    ) async -> (any Error)? {
+        do {
+            try await partitions[share.partition].append(share.entries.finish(), of: share.runID, as: writer, context)
+            return nil
+        } catch { return refined(error) }
     }
 
     private func refined(_ error: any Error) -> any Error {
@@ -84,29 +92,23 @@ final class StreamWriter: Sendable {
         var partition: Int
         var runID: String
         var indices: [Int] = []
-        var items: [StreamAppend.Item] = []
+        var entries: StreamEncoder
     }
 
     private func shares(_ batch: ExpirationBatch, _ context: BatchContext) -> [Share] {
         var shares: [Share] = []
         for index in batch.indices {
             let expiration = batch[index]
-            let key = expiration.key.bytes
             let runID = expiration.runID
-            let partition = KeyDigest(database: expiration.database, key: key).partition(of: partitions.count)
-            let entry = StreamEntry(
-                id: EventID.of(
-                    runID: runID, ordinal: expiration.ordinal, database: expiration.database, key: key,
-                    value: expiration.value),
-                key: key, database: expiration.database, node: expiration.node, runID: runID,
-                ordinal: expiration.ordinal, origin: expiration.origin.rawValue,
-                deadline: expiration.knownDeadline?.milliseconds,
-                lagMilliseconds: expiration.knownDeadline?.lagMilliseconds, value: expiration.value,
-                term: context.term, token: context.fencingToken.rawValue)
+            let digest = expiration.withKey { KeyDigest(database: expiration.database, key: $0) }
+            let partition = digest.partition(of: partitions.count)
             let place = shares.firstIndex { $0.partition == partition && $0.runID == runID } ?? shares.count
-            if place == shares.count { shares.append(Share(partition: partition, runID: runID)) }
+            if place == shares.count {
+                let encoder = StreamEncoder(term: context.term, token: context.fencingToken.rawValue)
+                shares.append(Share(partition: partition, runID: runID, entries: encoder))
+            }
             shares[place].indices.append(index)
-            shares[place].items.append(StreamAppend.Item(entry))
+            shares[place].entries.append(expiration, digest)
         }
         return shares
     }
@@ -196,5 +198,12 @@ final class StreamWriter: Sendable {
             )
         }
         return Int(count)
+    }
+}
+
+extension BatchResult {
+    fileprivate mutating func fail(_ indices: [Int], _ error: (any Error)?) {
+        guard let error else { return }
+        for index in indices { fail(index, error) }
     }
 }

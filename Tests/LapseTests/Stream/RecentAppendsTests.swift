@@ -1,20 +1,13 @@
-import ExpirationStream
 import Testing
 
 @testable import Lapse
 
 @Suite struct RecentAppendsTests {
     private func part(_ ordinals: ClosedRange<UInt64>) -> RecentAppends.Part {
-        let items = ordinals.map {
-            StreamAppend.Item(
-                StreamEntry(
-                    id: "run-\($0)", key: [1], database: 0, node: "n:1", runID: "run", ordinal: $0, origin: "live",
-                    term: 1, token: 1))
-        }
-        return .init(runID: "run", items: items)
+        .init(runID: "run", entries: StreamEntries(ordinals: ordinals))
     }
 
-    private func ordinals(_ recent: RecentAppends) -> [UInt64] { recent.all.flatMap { $0.items.map(\.ordinal) } }
+    private func ordinals(_ recent: RecentAppends) -> [UInt64] { recent.all.flatMap(\.entries.ordinals) }
 
     @Test func whatIsOldIsForgotten() {
         var recent = RecentAppends(age: .seconds(30))
@@ -28,7 +21,7 @@ import Testing
     }
 
     @Test func theOldestMakeRoom() {
-        let size = part(1...10).items.reduce(0) { $0 + $1.bytes }
+        let size = part(1...10).entries.bytes
         var recent = RecentAppends(age: .seconds(30), limit: size * 3)
         for start in 0..<10 as Range<UInt64> { recent.add(part(start * 10 + 1...start * 10 + 10), now: .zero) }
         #expect(recent.all.count < 4 && ordinals(recent).last == 100)

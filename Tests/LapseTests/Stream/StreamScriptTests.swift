@@ -21,7 +21,7 @@ struct StreamScriptTests {
         let keys: StreamKeys
 
         func append(
-            _ items: [StreamAppend.Item], _ writer: StreamAppend.Writer = StreamScriptTests.writer, known: UInt64 = 0,
+            _ items: [Expiration], _ writer: StreamAppend.Writer = StreamScriptTests.writer, known: UInt64 = 0,
             limit: Int = 0
         ) async throws -> StreamAppend.Outcome? {
             let reply = try await send(items, writer, known: known, limit: limit)
@@ -30,17 +30,17 @@ struct StreamScriptTests {
         }
 
         func send(
-            _ items: [StreamAppend.Item], _ writer: StreamAppend.Writer, known: UInt64, limit: Int
+            _ items: [Expiration], _ writer: StreamAppend.Writer, known: UInt64, limit: Int
         ) async throws -> RESPValue {
             let names = [keys.key, keys.writer(of: 0), keys.cursor(of: 0, runID: "run")]
             let commands = StreamScripts.append.commands(
                 keys: names.map { Array($0.utf8) },
-                arguments: StreamAppend.arguments(writer, known: known, limit: limit), rest: StreamAppend.rest(items),
+                arguments: StreamAppend.arguments(writer, known: known, limit: limit), rest: StreamEntries(items).words,
                 inFull: true)
             return try await client.send(commands).last ?? .null
         }
 
-        func answer(_ items: [StreamAppend.Item], limit: Int = 0) async throws -> StreamAppend.Answer {
+        func answer(_ items: [Expiration], limit: Int = 0) async throws -> StreamAppend.Answer {
             guard case .done(let answer) = try await append(items, limit: limit) else {
                 throw ThrowawayRedisError("the script does not answer as it should")
             }
@@ -72,12 +72,11 @@ struct StreamScriptTests {
         await server.shutDown()
     }
 
-    private static func item(_ ordinal: UInt64, _ key: String? = nil) -> StreamAppend.Item {
-        StreamAppend.Item(
-            StreamEntry(
-                id: "run-\(ordinal)", key: Array((key ?? "k:\(ordinal)").utf8), database: 0, node: "10.0.0.1:6379",
-                runID: ordinal == 0 ? "" : "run", ordinal: ordinal, origin: ordinal == 0 ? "reconcile" : "live",
-                term: 1, token: 7))
+    private static func item(_ ordinal: UInt64, _ key: String? = nil) -> Expiration {
+        Expiration(
+            key: ExpirationKey(key ?? "k:\(ordinal)"), node: "10.0.0.1:6379",
+            position: Position(runID: ordinal == 0 ? "" : "run", ordinal: ordinal),
+            origin: ordinal == 0 ? .reconcile : .live)
     }
 
     @Test("an entry is appended once, in whatever order its position comes, and reads back as it went")
@@ -94,6 +93,50 @@ struct StreamScriptTests {
             let entries = try #require(reply.first?.array).map { StreamEntry(fields: $0.array?.last ?? .null) }
             #expect(entries.map { $0?.ordinal } == [5, 7, 8, 6, 3, 0, 0])
             #expect(try await stage.server.cli("TTL", stage.keys.cursor(of: 0, runID: "run")) != "-1")
+        }
+    }
+
+    @Test("an entry has the fields of its expiration, whatever shares a call with it")
+    func fields() async throws {
+        try await Self.withStage { stage in
+            let process = NodeProcess(runID: "run", node: "10.0.0.1:6379")
+            let keys: [[UInt8]] = [
+                Array("a".utf8), [0xFF, 0x0D, 0x0A], Array("ü{}'".utf8), [0xC3], [], Array("b".utf8),
+            ]
+            var expirations = keys.enumerated().map { index, key in
+                Expiration(
+                    key: ExpirationKey(bytes: key), database: UInt16(index % 2), process: process,
+                    ordinal: UInt64(index + 1), origin: index < 3 ? .live : .takeover, receivedMilliseconds: 0)
+            }
+            for value in ["kept", nil, "\u{0}"] as [String?] {
+                expirations.append(
+                    Expiration(
+                        key: ExpirationKey("timer"), position: Position(runID: "", ordinal: 0), origin: .reconcile,
+                        value: value.map { Array($0.utf8) }))
+            }
+            expirations.append(
+                Expiration(key: ExpirationKey("c"), position: Position(runID: "run", ordinal: 9), value: [0xFE]))
+            #expect(try await stage.answer(expirations).appended == expirations.count)
+            // The second one has stood there under another key.
+            expirations.append(Expiration(key: ExpirationKey("d"), position: Position(runID: "run", ordinal: 2)))
+            _ = try await stage.answer([expirations.last!])
+            let reply = try await stage.client.send([RESPCommand("XRANGE", "s", "-", "+")])
+            let found = try #require(reply.first?.array).map { $0.array?.last ?? .null }
+            #expect(found.count == expirations.count)
+            for (index, (expiration, fields)) in zip(expirations, found).enumerated() {
+                let isUncertain = index == expirations.count - 1
+                let entry = StreamEntry(
+                    id: EventID.of(
+                        runID: expiration.runID, ordinal: expiration.ordinal, database: expiration.database,
+                        key: expiration.key.bytes, value: expiration.value),
+                    key: expiration.key.bytes, database: expiration.database, node: expiration.node,
+                    runID: expiration.runID, ordinal: expiration.ordinal, origin: expiration.origin.rawValue,
+                    value: expiration.value, term: 1, token: 7, isUncertain: isUncertain)
+                #expect(StreamEntry(fields: fields) == entry)
+                // Their order as well: entries with equal names take less memory.
+                let words = try #require(fields.array).compactMap(\.bytes)
+                #expect(words == (0..<entry.fields.count).compactMap { entry.fields[$0] })
+            }
         }
     }
 
@@ -130,7 +173,7 @@ struct StreamScriptTests {
                         let ordinal = at + .random(in: 0...200, using: &random)
                         return Self.item(ordinal, Bool.random(using: &random) ? nil : "other")
                     }
-                    let expected = items.map { cursor.take($0.ordinal, mark: $0.mark) }
+                    let expected = items.map { cursor.take($0.ordinal, mark: $0.digest.mark) }
                     cursor.close()
                     let answer = try await stage.answer(items)
                     #expect(answer.verdicts == expected, "seed \(seed), step \(step)")

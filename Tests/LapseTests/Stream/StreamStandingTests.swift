@@ -21,10 +21,7 @@ import Testing
     }
 
     private var part: RecentAppends.Part {
-        let entry = StreamEntry(
-            id: "run-1", key: [1], database: 0, node: "n:1", runID: "run", ordinal: 1, origin: "live", term: 1, token: 1
-        )
-        return .init(runID: "run", items: [StreamAppend.Item(entry)])
+        .init(runID: "run", entries: StreamEntries(ordinals: 1...1))
     }
 
     @Test(
