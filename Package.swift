@@ -112,6 +112,7 @@ let package = Package(
             dependencies: [
                 "ExpirationStream", "Lapse", "LeaderElection", "Processes", "RESP", "Spawning", "Timing", nioPosix,
                 logging,
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: rules),
         // Apart from the others, so that the demo is built without AsyncHTTPClient.

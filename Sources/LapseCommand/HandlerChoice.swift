@@ -9,6 +9,7 @@ import Processes
 enum HandlerChoice: Sendable {
     case builtIn(BuiltInHandler)
     case exec([String], hidden: Set<String>)
+    case execStream(ExecStreamHandler)
     case webhook(WebhookHandler)
     /// As the configuration says.
     case stream
@@ -20,13 +21,19 @@ enum HandlerChoice: Sendable {
         appends: Bool = true
     ) throws {
         let choices =
-            [Running.handler.row, Running.exec.row, Webhook.url.row] + (appends ? [Streaming.stream.row] : [])
+            [Running.handler.row, Running.exec.row, Running.execStream.row, Webhook.url.row]
+            + (appends ? [Streaming.stream.row] : [])
         let rows = choices.filter { values.isGiven($0) }
         guard rows.count < 2 else {
             throw Failure.usage("\(rows[0].flag) and \(rows[1].flag) exclude each other: give one of them")
         }
         if let program = try values(Running.exec) {
-            self = try Self.exec(program, environment)
+            self = .exec(try Self.words(program, Running.exec.row), hidden: SecretVariables.names(in: environment))
+        } else if let program = try values(Running.execStream) {
+            self = .execStream(
+                ExecStreamHandler(
+                    try Self.words(program, Running.execStream.row), replica: configuration.id,
+                    without: SecretVariables.names(in: environment)))
         } else if let url = try values(Webhook.url) {
             self = .webhook(try Self.webhook(url, values, configuration))
         } else {
@@ -37,11 +44,11 @@ enum HandlerChoice: Sendable {
         }
     }
 
-    private static func exec(_ program: CommandWords, _ environment: [String: String]) throws -> HandlerChoice {
+    private static func words(_ program: CommandWords, _ row: OptionRow) throws -> [String] {
         guard Executable.search(program.words[0]) != nil else {
-            throw Failure.usage("--exec: there is no program '\(program.words[0])' that can be run; give its path")
+            throw Failure.usage("\(row.flag): there is no program '\(program.words[0])' that can be run; give its path")
         }
-        return .exec(program.words, hidden: SecretVariables.names(in: environment))
+        return program.words
     }
 
     private static func webhook(
@@ -76,7 +83,7 @@ enum HandlerChoice: Sendable {
     var isRemote: Bool {
         switch self {
         case .webhook, .stream: true
-        case .builtIn, .exec: false
+        case .builtIn, .exec, .execStream: false
         }
     }
 
@@ -86,6 +93,9 @@ enum HandlerChoice: Sendable {
         case .exec(let words, let hidden):
             let handler = ExecHandler(words, replica: dependencies.replica, without: hidden)
             return .one { try await handler($0, $1) }
+        case .execStream(let handler):
+            handler.log(to: dependencies.logger)
+            return .one { try await handler($0, $1) }
         // The processor has it done by the stream's writer.
         case .stream: return .one { _, _ in }
         case .webhook(let handler): return .one { try await handler($0, $1) }
@@ -93,7 +103,11 @@ enum HandlerChoice: Sendable {
     }
 
     func shutDown() async {
-        if case .webhook(let handler) = self { await handler.shutDown() }
+        switch self {
+        case .webhook(let handler): await handler.shutDown()
+        case .execStream(let handler): await handler.shutDown()
+        case .builtIn, .exec, .stream: break
+        }
     }
 }
 

@@ -131,6 +131,14 @@ enum Running: OptionGroupTable {
                 code 0 for handled.
                 """),
         read: CommandWords.init(parsing:))
+    static let execStream = Setting<CommandWords>(
+        row: OptionRow(
+            name: "exec-stream", value: "command",
+            help: """
+                Instead: ask this program, which runs on: a line of JSON for each expiration on its stdin, the id on its stdout for \
+                handled.
+                """),
+        read: CommandWords.init(parsing:))
     static let concurrency = Setting.number(
         OptionRow(name: "concurrency", value: "n", help: "Handlers at once.", standard: "64"), 1...65_536)
     static let handlerTimeout = Setting.duration(
@@ -175,7 +183,8 @@ enum Running: OptionGroupTable {
     }
 
     static let rows = [
-        notifications.row, handler.row, exec.row, concurrency.row, handlerTimeout.row, retries.row, retryDelay.row,
+        notifications.row, handler.row, exec.row, execStream.row, concurrency.row, handlerTimeout.row, retries.row,
+        retryDelay.row,
         longestRetryDelay.row,
         deadLetter.row,
         logBytes.row, logTotalBytes.row, logAge.row, reconcileInterval.row, admin.row,

@@ -168,6 +168,8 @@ import ThrowawayRedis
         arguments: [
             (["--exec", "true", "--handler", "log"], "exclude each other"),
             (["--exec", "/no/such/program"], "/no/such/program"),
+            (["--exec-stream", "true", "--exec", "true"], "exclude each other"),
+            (["--exec-stream", "/no/such/program"], "--exec-stream: there is no program '/no/such/program'"),
             (["--exec", "'true"], "without its end"),
         ])
     func impossiblePrograms(options: [String], text: String) async throws {

@@ -41,7 +41,8 @@ enum Retrying: OptionGroupTable {
             help: "Instead of a handler: append them to this stream, for its workers."))
 
     static let rows = [
-        stream.row, Running.handler.row, Running.exec.row, Running.handlerTimeout.row, Candidacy.id.row,
+        stream.row, Running.handler.row, Running.exec.row, Running.execStream.row, Running.handlerTimeout.row,
+        Candidacy.id.row,
     ]
 }
 

@@ -17,7 +17,9 @@ struct DeadLetterRetry: Sendable {
     private let logger: Logger
 
     init(_ values: OptionValues, _ letters: DeadLetterStream, logger: Logger) throws {
-        let rows = [Running.handler.row, Running.exec.row, Webhook.url.row, Streaming.stream.row]
+        let rows = [
+            Running.handler.row, Running.exec.row, Running.execStream.row, Webhook.url.row, Streaming.stream.row,
+        ]
         guard rows.contains(where: { values.isGiven($0) }) else {
             throw Failure.usage(
                 "what is to handle them? Give --exec, --webhook or --handler, as for lapse run, or --stream")

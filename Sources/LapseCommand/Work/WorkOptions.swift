@@ -22,7 +22,8 @@ enum Working: OptionGroupTable {
     static let own = [group.row, claimAfter.row]
     static let rows =
         [stream.row] + own + [
-            Running.handler.row, Running.exec.row, Running.concurrency.row, Running.handlerTimeout.row,
+            Running.handler.row, Running.exec.row, Running.execStream.row, Running.concurrency.row,
+            Running.handlerTimeout.row,
             Running.retries.row, Running.retryDelay.row, Running.longestRetryDelay.row, Running.deadLetter.row,
             Candidacy.id.row, Candidacy.drain.row, admin,
         ]
