@@ -33,6 +33,7 @@ extension Elector {
             var overran: UInt64?
             var isStopped = false
             var witnessed: String?
+            var alarms = RegisterAlarms()
 
             loop: for await input in inbox {
                 let event: LeaseMachine.Event
@@ -72,6 +73,7 @@ extension Elector {
                             latest.state.token = info.token
                         }
                         configuration.witness?.leads(info.claim)
+                        alarms = RegisterAlarms()
                         changes.send(.leading(term: info.term, token: info.token))
                         journal.yield(.becameLeader(info))
                         group.addTask {
@@ -82,6 +84,7 @@ extension Elector {
                         active?.term.lease.extend(window)
                         latest.withLock { $0.state.lastRenewal = took }
                         journal.yield(.renewed(took: took))
+                        for step in alarms.renewed(machine.registers) { journal.yield(line(step)) }
                     case .drain:
                         active?.term.drain.open()
                     case .endTerm(let reason):
@@ -94,7 +97,7 @@ extension Elector {
                         journal.yield(.ended(term: ended.term.number, reason))
                     case .note(let note):
                         changes.send(LeadershipChange(note))
-                        journal.yield(.note(note))
+                        journal.yield(note == .suspect ? .renewalFailed(reasons(machine)) : .note(note))
                         if case .released = note { configuration.witness?.released() }
                         if case .overran(let term) = note {
                             overran = term
@@ -117,6 +120,19 @@ extension Elector {
             journal.finish()
             group.cancelAll()
             return overran
+        }
+    }
+
+    private func line(_ step: RegisterAlarms.Step) -> ElectorLogLine {
+        switch step {
+        case .lost(let index, let reason): .registerLost(registers[index].label, reason: reason)
+        case .back(let index): .registerBack(registers[index].label)
+        }
+    }
+
+    private func reasons(_ machine: LeaseMachine) -> [String] {
+        zip(registers, machine.registers).compactMap { register, state in
+            state.trouble.map { "\(register.label): \($0)" }
         }
     }
 

@@ -8,6 +8,14 @@ enum ElectorLogLine: Sendable {
     case ended(term: UInt64, TermEnd)
     case bodyFailed(term: UInt64, String)
     case note(LeaseMachine.Note)
+    /// What the registers said that did not grant it, by their labels.
+    case renewalFailed([String])
+    case registerLost(String, reason: String)
+    case registerBack(String)
+
+    private static func text(_ reasons: [String]) -> String {
+        reasons.isEmpty ? "no majority has answered in time" : reasons.joined(separator: "; ")
+    }
 
     func write(to logger: Logger) {
         switch self {
@@ -28,8 +36,15 @@ enum ElectorLogLine: Sendable {
         case .bodyFailed(let term, let error):
             logger.error(
                 "the work of the leader failed", metadata: ["term": .stringConvertible(term), "error": "\(error)"])
-        case .note(.suspect):
-            logger.warning("renewal failed, the lease still holds")
+        case .note(.suspect): break
+        case .renewalFailed(let reasons):
+            logger.warning(
+                "renewal failed, the lease still holds",
+                metadata: ["reason": "\(Self.text(reasons))"])
+        case .registerLost(let register, let reason):
+            logger.warning("register lost", metadata: ["register": "\(register)", "reason": "\(reason)"])
+        case .registerBack(let register):
+            logger.notice("register holds the vote again", metadata: ["register": "\(register)"])
         case .note(.recovered):
             logger.info("renewal succeeded again")
         case .note(.following(let leader)):

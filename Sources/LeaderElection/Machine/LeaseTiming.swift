@@ -24,7 +24,19 @@ public struct LeaseTiming: Sendable, Hashable {
         }
         let slowestSuccess = renewInterval + operationTimeout * 3 + renewRetry.upperBound * 2
         guard slowestSuccess <= ttl - drift - self.stopBudget else {
-            throw .configuration("leaseTTL", "a lease of \(ttl) is too short for a renewal and two retries")
+            let least = Self.least(clockDrift, stopBudget).map { ": the least is \($0) ms" } ?? ""
+            throw .configuration("leaseTTL", "a lease of \(ttl) is too short for a renewal and two retries\(least)")
+        }
+    }
+
+    /// The shortest lease with these values, in milliseconds, to the next 10; nil where none is long enough.
+    private static func least(_ clockDrift: Double, _ stopBudget: Duration?) -> Int64? {
+        stride(from: 10, through: 60_000, by: 10).first { milliseconds in
+            let ttl = Duration.milliseconds(milliseconds)
+            let budget = stopBudget ?? min(max(ttl / 10, .milliseconds(50)), .seconds(1))
+            let timeout = min(max(ttl / 16, .milliseconds(50)), .milliseconds(500))
+            let retry = min(max(ttl / 64, .milliseconds(10)), .milliseconds(125)) * 2
+            return ttl / 3 + timeout * 3 + retry * 2 <= ttl - (ttl * clockDrift + .milliseconds(2)) - budget
         }
     }
 
