@@ -66,7 +66,7 @@ package final class SignalTrap {
                 case .begin: onFirst(number)
                 case .same: break
                 case .endAtOnce:
-                    StandardStream.errors.write("lapse: second signal: ending at once")
+                    FatalLine.write("second signal: ending at once", level: .warning)
                     _exit(128 + number)
                 }
             }

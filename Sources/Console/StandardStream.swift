@@ -37,7 +37,7 @@ package enum StandardStream: Int32, Sendable {
     /// Standard output for results, with a line on stderr while it is not read.
     package static func results() -> LineOutput {
         LineOutput(onStalled: { stall in
-            StandardStream.errors.write("lapse: stdout is not read: waiting for \(stall.seconds) s")
+            FatalLine.write("stdout is not read: waiting for \(stall.seconds) s", level: .warning)
         })
     }
 

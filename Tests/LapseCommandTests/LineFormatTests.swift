@@ -1,4 +1,3 @@
-import Console
 import Foundation
 import Lapse
 import LapseAdmin
@@ -8,6 +7,7 @@ import Synchronization
 import Testing
 import Timing
 
+@testable import Console
 @testable import LapseCommand
 
 /// The lines that other programs read.
@@ -123,6 +123,24 @@ import Timing
             #expect(shown.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
             #expect(!shown.contains("\u{202E}") && !shown.contains("\u{2028}"))
         }
+    }
+
+    @Test(
+        "a quoted value is a string of JSON, from which readers of logfmt get back what was logged",
+        arguments: [
+            "a b", "a\\b", "\u{1B}[2J", "\u{202E}x", "tag \u{E0001}", "a\nb", "x=\"y\"",
+        ])
+    func logfmt(text: String) throws {
+        let quoted = Printable.quoted(text)
+        #expect(try JSONDecoder().decode([String].self, from: Data("[\(quoted)]".utf8)) == [text])
+    }
+
+    @Test("the last line of a log in JSON is JSON too")
+    func fatalLine() throws {
+        let line = FatalLine.bytes("Redis \"away\"\nfor good", .critical, .json, at: 0)
+        let read = try JSONDecoder().decode([String: String].self, from: Data(line))
+        #expect(read["message"] == "Redis \"away\"\nfor good" && read["level"] == "critical")
+        #expect(FatalLine.bytes("x", .critical, .text, at: 0) == Array("lapse: x\n".utf8))
     }
 
     @Test func metadataIsMergedAndSorted() {
