@@ -17,6 +17,9 @@ package struct Credentials: Sendable, Equatable {
     /// Where the password is renewed; nil for one that never changes.
     private let file: SecretFile?
 
+    /// Whether there is anything to log in with.
+    package var hasPassword: Bool { file != nil || !fixed.reveal.isEmpty }
+
     package init(user: String?, password: Secret) {
         self.user = user
         fixed = password

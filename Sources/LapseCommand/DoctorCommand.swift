@@ -29,6 +29,11 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check every node, and print what is wrong with the command that mends it.",
         discussion: """
+            Examples:
+              lapse doctor --redis redis://10.0.0.1:6379
+              lapse doctor --fix                             sets what CONFIG SET can mend
+              lapse doctor --acl --stream expired            the smallest ACL user for lapse run --stream expired
+
             Give it the options of `lapse run`: what endangers a lease depends on its length and its registers. \
             Exit codes: 0 healthy (warnings and notes are no fault), 1 findings that break delivery or the lease, \
             64 usage, 69 Redis not reached, 77 authentication or permission refused.

@@ -61,7 +61,7 @@ enum HandlerChoice: Sendable {
         }
         let authority = try values(Webhook.authority)
         let onUnusable: @Sendable (String) -> Void = {
-            StandardStream.errors.write("lapse: --webhook-secret-file: \($0)")
+            FatalLine.write("--webhook-secret-file: \($0)", level: .error)
         }
         guard authority == nil || url.isEncrypted else {
             throw Failure.usage("--webhook-tls-ca: the URL is http, which has no certificates; write https")

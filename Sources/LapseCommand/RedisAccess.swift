@@ -1,3 +1,4 @@
+import Console
 import Lapse
 import Logging
 import NIOCore
@@ -48,7 +49,11 @@ final class RedisAccess: Sendable {
                 guard left > .zero else { throw Failure(error) }
                 if told != error.description {
                     told = error.description
-                    logger.warning("waiting for Redis", metadata: ["error": "\(error)"])
+                    if let waiting = standard.map({ startupTimeout ?? $0 }) {
+                        FatalLine.write("waiting for Redis, at most \(waiting): \(error)", level: .warning)
+                    } else {
+                        logger.warning("waiting for Redis", metadata: ["error": "\(error)"])
+                    }
                 }
                 if await bell.wait(upTo: min(backoff.next(), left)) == .cancelled { throw Failure(error) }
             }

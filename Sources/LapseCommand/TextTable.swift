@@ -5,8 +5,10 @@ struct TextTable: Sendable {
     private var rows: [[String]]
 
     init(_ heading: String...) { rows = [heading] }
+    init(_ heading: [String]) { rows = [heading] }
 
     mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     var lines: [String] {
         let columns = rows.map(\.count).max() ?? 0

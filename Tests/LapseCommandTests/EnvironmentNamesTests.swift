@@ -14,6 +14,13 @@ struct EnvironmentNamesTests {
         #expect("\(failure.map { "\($0)" } ?? "")".contains("Did you mean LAPSE_LEASE_TTL?"))
     }
 
+    @Test("one that is near no option is another program's: it is told, and refuses nothing")
+    func others() throws {
+        var told: [String] = []
+        try EnvironmentNames.check(["LAPSE_SOMETHING_ELSE_ENTIRELY"], known: known) { told.append($0) }
+        #expect(told.count == 1 && told[0].contains("LAPSE_SOMETHING_ELSE_ENTIRELY"))
+    }
+
     @Test(
         "What Kubernetes sets for a service named lapse is nobody's mistake",
         arguments: [

@@ -34,6 +34,11 @@ struct RedisURLTests {
         Good("redis://:a:b@db") { ($0.host, $0.password) = ("db", "a:b") },
         Good("redis://:p%C3%A4ss@db") { ($0.host, $0.password) = ("db", "päss") },
         Good("redis://@db") { $0.host = "db" },
+        Good("redis://ann@db") {
+            $0.host = "db"
+            $0.user = "ann"
+            $0.password = ""
+        },
         Good("redis://[::1]") { $0.host = "::1" },
         Good("redis://[fd00::2]:7000/3") { ($0.host, $0.port, $0.database) = ("fd00::2", 7000, 3) },
         Good("redis+sentinel://s1") {
@@ -66,7 +71,7 @@ struct RedisURLTests {
     @Test(arguments: [
         "", "db:6379", "http://db", "redis:/db", "redis://db:0", "redis://db:65536", "redis://db:x", "redis://db:",
         "redis://db/x", "redis://db/-1", "redis://db/0/1", "redis://db/65536", "redis+sentinel://db/m/0/1",
-        "redis://alice@db", "redis://:%zz@db", "redis://:50%@db", "redis://:%+1@db", "redis://:%ff@db",
+        "redis://:%zz@db", "redis://:50%@db", "redis://:%+1@db", "redis://:%ff@db",
         "redis://db?db=1", "redis://::1", "redis://::1:6379", "redis://[::1", "redis://[::1]x", "redis://[::1]:",
         "redis://a:1,b:2", "redis+sentinel://a:1,b:2/main", "redis://:x@:6379",
     ])
@@ -75,7 +80,7 @@ struct RedisURLTests {
     }
 
     @Test(arguments: [
-        "redis://:pa55word@db:x", "redis://:pa55word@db/x", "redis://:pa55word%@db", "redis://pa55word@db",
+        "redis://:pa55word@db:x", "redis://:pa55word@db/x", "redis://:pa55word%@db",
         "redis://:pa55word/@db", "redis://:pa55word/x@db:6379", "redis://u:6379/pa55word@db", "redis://u:pa55word",
         "redis://:pa55word", "redis://:x/pa55word/y@db", "redis://:x?pa55word@db", "u:pa55word@db",
         "redis:pa55word@db", "pa55word://db", "redis://:x%ffpa55word@db", "redis://[pa55word", "redis://u:x#pa55word",

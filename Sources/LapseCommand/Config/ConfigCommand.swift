@@ -75,7 +75,7 @@ struct ShownOption: Encodable, Equatable {
         from = given?.from ?? row.standardHelp.map { "not set: \($0)" } ?? "not set"
         if let given {
             let isStandard = given.texts == [row.standard].compactMap(\.self)
-            value = row.isSecret && !isStandard ? "set" : given.texts.joined(separator: ", ")
+            value = row.isSecret && !isStandard ? "set" : given.texts.map(row.shown).joined(separator: ", ")
         }
     }
 

@@ -10,6 +10,10 @@ struct ElectCommand: AsyncParsableCommand, SupervisedCommand {
         commandName: "elect", abstract: "Run a program only while this replica leads.",
         usage: "lapse elect [--store URL] [--name NAME] [options] -- COMMAND [ARGUMENT ...]",
         discussion: """
+            Examples:
+              lapse elect --redis redis://10.0.0.1:6379 --name cron -- ./job --nightly
+              lapse elect --store etcd://10.0.0.1:2379/jobs --name cron --on-loss wait -- ./worker
+
             The program runs in a process group of its own, with LAPSE_TERM, LAPSE_TOKEN (the fencing token: hand it to \
             every resource that can check it) and LAPSE_ID in its environment. When leadership is lost the group gets \
             SIGTERM, and SIGKILL before another replica can lead. SIGTERM to lapse is passed on; --drain bounds the wait.
@@ -48,7 +52,7 @@ struct ElectCommand: AsyncParsableCommand, SupervisedCommand {
             // The last second is for SIGKILL to do its work.
             drainLimit: (try values(Candidacy.drain) ?? .seconds(10)) + .seconds(1),
             onOverrun: { term in
-                StandardStream.errors.write("lapse: the program of term \(term) could not be killed in time: ending")
+                FatalLine.write("the program of term \(term) could not be killed in time: ending")
                 _exit(Failure.Code.internal.rawValue)
             })
         election.witness = ParentLink.own

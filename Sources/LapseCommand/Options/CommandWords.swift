@@ -2,6 +2,12 @@
 struct CommandWords: Sendable, Equatable {
     let words: [String]
 
+    /// The program without its arguments, among which there may be a password.
+    @Sendable static func programOnly(_ text: String) -> String {
+        guard let words = (try? CommandWords(parsing: text))?.words else { return "set" }
+        return words.count == 1 ? words[0] : "\(words[0]) and \(words.count - 1) arguments"
+    }
+
     init(parsing text: String) throws(Malformed) {
         var words: [String] = []
         var word: String?

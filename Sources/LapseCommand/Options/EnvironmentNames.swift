@@ -1,4 +1,7 @@
-/// Refuses `LAPSE_…` variables that stand for no option: a misspelt one would be an option silently not given.
+import Console
+
+/// Refuses `LAPSE_…` variables that stand for no option and are spelt nearly like one: that would be an option silently not given. Of
+/// others it warns: they may be another program's.
 enum EnvironmentNames {
     /// What Kubernetes sets in every container for a service named `lapse` or `lapse-…`, and what `lapse elect` and
     /// `--exec` hand to their programs, are no mistake; neither is what the tests read.
@@ -8,10 +11,17 @@ enum EnvironmentNames {
         "LAPSE_FUZZ_SEED",
     ]
 
-    static func check(_ names: some Sequence<String>, known: Set<String>) throws(Failure) {
+    static func check(
+        _ names: some Sequence<String>, known: Set<String>,
+        warn: (String) -> Void = { FatalLine.write($0, level: .warning) }
+    ) throws(Failure) {
         for name in names.sorted() where !known.contains(name) && !isStranger(name) {
-            let near = Spelling.nearest(to: name, in: known).map { " Did you mean \($0)?" } ?? ""
-            throw Failure(.usage, "unknown environment variable \(name): it stands for no option.\(near)")
+            guard let near = Spelling.nearest(to: name, in: known) else {
+                warn("environment variable \(Printable.text(name)) stands for no option: it is passed over")
+                continue
+            }
+            throw Failure(
+                .usage, "unknown environment variable \(name): it stands for no option. Did you mean \(near)?")
         }
     }
 

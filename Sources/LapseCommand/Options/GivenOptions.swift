@@ -42,7 +42,7 @@ extension GivenOptions: CustomReflectable {
         var named = help
         named.valueName = row.value
         switch row.arity {
-        case .one: return Option<String?>(name: name, help: named)
+        case .one: return Option<String?>(name: name, help: named, completion: row.completionKind)
         case .list, .globs: return Option<[String]>(wrappedValue: [], name: name, parsing: .singleValue, help: named)
         case .flag: return Flag<Bool>(wrappedValue: false, name: name, help: help)
         }
@@ -50,6 +50,14 @@ extension GivenOptions: CustomReflectable {
 }
 
 extension OptionRow {
+    fileprivate var completionKind: CompletionKind? {
+        switch completion {
+        case .choices(let words): .list(words)
+        case .file: .file()
+        case .none: value == "file" ? .file() : nil
+        }
+    }
+
     fileprivate var helpLine: String {
         let standard = arity == .flag ? nil : standardHelp ?? standard
         let repeats = arity == .list || arity == .globs ? " Repeatable." : ""

@@ -1,4 +1,5 @@
 import Configuration
+import FoundationEssentials
 import Synchronization
 
 /// The file named by `--config`: YAML, and JSON, which is YAML too.
@@ -12,6 +13,11 @@ struct OptionFile: Sendable {
     /// - Throws: ``Failure`` for a file that cannot be read, or holds a key that is no option.
     init(path: String, known: Set<String>) async throws(Failure) {
         self.path = path
+        guard try !Self.saysNothing(path) else {
+            spellings = [:]
+            provider = InMemoryProvider(values: [:])
+            return
+        }
         // Code that decides which keys are secret gets to see every key.
         let seen = Mutex<[String]>([])
         let file: FileProvider<YAMLSnapshot>
@@ -40,10 +46,33 @@ struct OptionFile: Sendable {
                 throw .usage("\(path): '\(other)' and '\(key)' are the same option: keep one")
             }
         }
+        for (name, key) in spellings {
+            // YAML's null: written for "not given", and would be read as a text.
+            let value = try? file.value(forKey: AbsoluteConfigKey([key]), type: .string).value
+            guard case .string("~")? = value?.content else { continue }
+            throw .usage("\(path): '\(key)' has no value ('~' is YAML's null): give --\(name) one, or leave it out")
+        }
         self.spellings = spellings
         provider = file.mapKeys { [spellings] key in
             AbsoluteConfigKey([spellings[key.components[0]] ?? key.components[0]])
         }
+    }
+
+    /// A larger file is none of options.
+    private static let limitBytes = 1 << 20
+
+    /// Whether it is empty, or holds comments or YAML's null alone: a file in which everything is commented out is no mistake.
+    private static func saysNothing(_ path: String) throws(Failure) -> Bool {
+        guard let file = FileManager.default.contents(atPath: path) else {
+            // A pipe that can be read once only is left to the reader.
+            guard !FileManager.default.fileExists(atPath: path), path.hasPrefix("~") else { return false }
+            throw .usage("--config: \(path) cannot be read: no shell has replaced '~'; write the directory's name")
+        }
+        guard file.count <= limitBytes else { return false }
+        let words = String(decoding: file, as: UTF8.self).split(whereSeparator: \.isNewline)
+            .map { line in line.split(separator: " ").prefix { !$0.hasPrefix("#") }.joined(separator: " ") }
+            .filter { !$0.isEmpty && $0 != "---" && $0 != "..." }
+        return words.isEmpty || words == ["~"] || words == ["null"] || words == ["{}"]
     }
 
     /// Where an option stands, for an error about it.

@@ -23,6 +23,16 @@ struct OptionRow: Sendable {
     var standardHelp: String?
     /// Never shown, not even in an error about it.
     var isSecret = false
+    /// What of a value may be shown where all options are.
+    var shown: @Sendable (String) -> String = { $0 }
+    /// What completes a value in a shell.
+    var completion = Completion.none
+
+    enum Completion: Sendable {
+        case none
+        case file
+        case choices([String])
+    }
 
     var flag: String { "--\(name)" }
 

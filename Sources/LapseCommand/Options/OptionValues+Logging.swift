@@ -9,6 +9,7 @@ extension OptionValues {
     func bootstrapLogging() throws(Failure) -> Logger {
         let format = try logFormat()
         let level = try self(LogLines.level) ?? .info
+        FatalLine.use(format)
         LoggingSystem.bootstrap { _ in LineLogHandler(format: format, level: level) }
         return Logger(label: "lapse")
     }

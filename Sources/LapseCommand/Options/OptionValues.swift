@@ -29,6 +29,7 @@ struct OptionValues: Sendable {
         ]
         let path = given[Connection.config.row.name]?.last ?? variables[Connection.config.row.variable]
         if let path {
+            guard !path.isEmpty else { throw .usage("--config: is empty: name a file, or leave it out") }
             let file = try await OptionFile(path: path, known: Set(catalog.map(\.name)))
             sources.append(Source(provider: file.provider, place: { file.place(of: $0.name) }))
         }

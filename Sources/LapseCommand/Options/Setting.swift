@@ -73,6 +73,7 @@ extension Setting where Value: RawRepresentable & CaseIterable, Value.RawValue =
     static func choice(_ row: OptionRow) -> Self {
         var row = row
         row.value = Value.allCases.map(\.rawValue).joined(separator: "|")
+        row.completion = .choices(Value.allCases.map(\.rawValue))
         let choices = Value.allCases.map(\.rawValue).joined(separator: ", ")
         return Setting(row: row) { text throws(Malformed) in
             guard let value = Value(rawValue: text) else { throw Malformed("is none of \(choices)") }

@@ -1,10 +1,12 @@
 /// Finds what may have been meant.
 enum Spelling {
     /// The candidate that the fewest edits turn the word into, if they are few.
-    static func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
+    ///
+    /// - Parameter least: how many are few for a short word.
+    static func nearest(to word: String, in candidates: some Sequence<String>, least: Int = 1) -> String? {
         candidates.sorted().map { ($0, distance(Array(word), Array($0))) }
             .min { $0.1 < $1.1 }
-            .flatMap { $0.1 <= max(1, word.count / 4) ? $0.0 : nil }
+            .flatMap { $0.1 <= max(least, word.count / 4) ? $0.0 : nil }
     }
 
     /// Insertions, deletions and replacements (Levenshtein).

@@ -79,7 +79,10 @@ struct GroupReport: Sendable {
 
 extension GroupReport {
     /// The report for people.
-    var lines: [String] {
+    var lines: [String] { lines(fitting: nil) }
+
+    /// - Parameter width: of the terminal, in columns; nil for no limit.
+    func lines(fitting width: Int?) -> [String] {
         var lines = ["election  \(name) (\(topology))"]
         let votes = registers.count { $0.holder != nil && $0.holder == leader }
         if let leader {
@@ -115,17 +118,31 @@ extension GroupReport {
             lines.append("no replica was seen in the last 30 s")
         }
         lines.append("")
-        var table = TextTable(
-            "node", "role", "expired", "through", "pending", "backlog", "handled", "lost", "ignored",
-            "unannounced")
-        for node in nodes {
-            table.add(
-                node.address, node.role, Self.number(node.expired), Self.number(node.through),
-                Self.number(node.pending), node.error ?? Self.number(node.backlog),
-                Self.number(node.account?.handled), Self.number(node.account?.lost), Self.number(node.account?.ignored),
-                Self.number(node.account?.unannounced))
+        return lines + nodeLines(fitting: width)
+    }
+
+    /// The table of nodes. What tells least is left out until it fits.
+    private func nodeLines(fitting width: Int?) -> [String] {
+        let columns: [(name: String, cell: (Node) -> String)] = [
+            ("node", \.address), ("role", \.role), ("expired", { Self.number($0.expired) }),
+            ("through", { Self.number($0.through) }), ("pending", { Self.number($0.pending) }),
+            ("backlog", { $0.error ?? Self.number($0.backlog) }), ("handled", { Self.number($0.account?.handled) }),
+            ("lost", { Self.number($0.account?.lost) }), ("ignored", { Self.number($0.account?.ignored) }),
+            ("unannounced", { Self.number($0.account?.unannounced) }),
+        ]
+        var left = ["unannounced", "ignored", "expired", "through", "handled", "role", "pending"][...]
+        var omitted: Set<String> = []
+        while true {
+            let shown = columns.filter { !omitted.contains($0.name) }
+            var table = TextTable(shown.map(\.name))
+            for node in nodes { table.add(shown.map { $0.cell(node) }) }
+            let lines = table.lines
+            guard let width, lines.contains(where: { $0.count > width }), let next = left.popFirst() else {
+                return lines
+                    + (omitted.isEmpty ? [] : ["(the terminal is too narrow for all columns; --json has them)"])
+            }
+            omitted.insert(next)
         }
-        return lines + table.lines
     }
 
     /// Why it cannot be told who leads.

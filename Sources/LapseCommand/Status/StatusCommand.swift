@@ -39,7 +39,7 @@ struct StatusCommand: AsyncParsableCommand {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
             try await StandardStream.print(String(decoding: try encoder.encode(report), as: UTF8.self))
         } else {
-            try await StandardStream.print(report.lines.joined(separator: "\n"))
+            try await StandardStream.print(report.lines(fitting: Terminal.width).joined(separator: "\n"))
         }
         switch report.state {
         case .led: break

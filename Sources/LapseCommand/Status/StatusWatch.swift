@@ -32,7 +32,7 @@ struct StatusWatch: Sendable {
     }
 
     private func print(_ report: GroupReport, after last: GroupReport?) async throws(Failure) {
-        guard asJSON else { return try await print(report.rates(since: last) + report.lines) }
+        guard asJSON else { return try await print(report.rates(since: last) + report.lines(fitting: Terminal.width)) }
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -70,6 +70,10 @@ package struct RedisDeployment: Sendable {
 
         let own = urls.compactMap(\.credentials).first
         let credentials = try Self.credentials(input.password, input.passwordFile, user: own?.user) ?? own
+        if input.password == nil, input.passwordFile == nil, own?.hasPassword == false {
+            throw Malformed(
+                property: "redis", text: "names a user and no password: write user:password@, or name a password file")
+        }
         var settings = ConnectionSettings(
             clientName: input.clientName, credentials: credentials, tls: try Self.tls(input, first.usesTLS))
         settings.connectTimeout = input.connectTimeout

@@ -59,8 +59,9 @@ package struct RedisURL: Sendable, Equatable {
 
     private static func credentials(_ text: Substring) throws(RedisURLError) -> Credentials? {
         guard !text.isEmpty else { return nil }
+        // The password may be in a file: whoever has no other word for it refuses an empty one.
         guard let colon = text.firstIndex(of: ":") else {
-            throw RedisURLError("before '@' stands user:password (or :password)")
+            return Credentials(user: try decoded(text), password: Secret(""))
         }
         let user = try decoded(text[..<colon])
         let password = try decoded(text[text.index(after: colon)...])
