@@ -19,10 +19,14 @@ package final class HandledLines: HandledLineFormat {
     }
 
     private let format: LogFormat
+    private let keys: KeyDisclosure
     /// The last one: nearly always the next batch has the same.
     private let known = Mutex<Frame?>(nil)
 
-    package init(_ format: LogFormat) { self.format = format }
+    package init(_ format: LogFormat, keys: KeyDisclosure = .full) {
+        self.format = format
+        self.keys = keys
+    }
 
     package func lines(_ batch: ExpirationBatch, term: UInt64, at milliseconds: Int64) -> Lines {
         let time = UTCTime(milliseconds: milliseconds)
@@ -32,8 +36,8 @@ package final class HandledLines: HandledLineFormat {
         for expiration in batch {
             if last.map({ !$0.isBeside(expiration) }) ?? true { frame = self.frame(time, expiration, term) }
             last = expiration
-            guard let frame, expiration.withKey({ $0.isPlainWord }) else {
-                let whole = line(time, key: expiration.key.description, expiration, term)
+            guard let frame, expiration.withKey({ keys.isWhole($0) && $0.isPlainWord }) else {
+                let whole = line(time, key: keys.text(expiration.key), expiration, term)
                 lines.append { $0 += whole }
                 continue
             }

@@ -17,7 +17,7 @@ public struct HandlerContext: Sendable {
     /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
     public var logger: Logger {
         var logger = round.logger
-        logger[metadataKey: "key"] = "\(delivery.key)"
+        logger[metadataKey: "key"] = "\(round.keys.text(delivery.key))"
         logger[metadataKey: "node"] = "\(delivery.node)"
         logger[metadataKey: "term"] = .stringConvertible(term)
         return logger
@@ -35,9 +35,11 @@ public struct HandlerContext: Sendable {
 final class LaneRound: Sendable {
     let term: Term
     let logger: Logger
+    let keys: KeyDisclosure
     let batch: Batch
 
-    init(_ batch: Batch, _ term: Term, _ logger: Logger) {
+    init(_ batch: Batch, _ term: Term, _ logger: Logger, _ keys: KeyDisclosure = .full) {
+        self.keys = keys
         self.batch = batch
         self.term = term
         self.logger = logger

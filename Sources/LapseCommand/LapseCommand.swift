@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import FoundationEssentials
 import Glibc
 import Lapse
 import Supervision
@@ -11,6 +12,13 @@ struct LapseCommand: AsyncParsableCommand {
         commandName: "lapse",
         abstract: "Handles Redis key expirations: each that Redis announces, by one leader, none lost silently.",
         discussion: """
+            Examples:
+              lapse demo                                     see it work, with servers of its own
+              lapse doctor --redis redis://10.0.0.1:6379     is Redis ready?
+              lapse run --redis redis://10.0.0.1:6379 --match 'session:*' --webhook https://shop.example/expired
+              lapse status                                   who leads, how far is it?
+              lapse trace session:42                         what became of a key?
+
             Every option is also read from the environment (--lease-ttl is LAPSE_LEASE_TTL) and from a YAML or JSON file \
             (--config FILE; there it is leaseTtl). A flag counts before the environment, that before the file.
             """,
@@ -18,7 +26,7 @@ struct LapseCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, TailCommand.self, DoctorCommand.self, StatusCommand.self, ElectCommand.self,
             WorkCommand.self, DeadLettersCommand.self, TopCommand.self, GroupsCommand.self, StepDownCommand.self,
-            PauseCommand.self, ResumeCommand.self, ConfigCommand.self,
+            PauseCommand.self, ResumeCommand.self, TraceCommand.self, ConfigCommand.self,
             HealthCommand.self, DemoCommand.self,
         ])
 
@@ -29,6 +37,7 @@ struct LapseCommand: AsyncParsableCommand {
         let (role, own) = Role.own
         if role == .parent { Parent.run(own) }
         let arguments = CommandLine.arguments
+        FatalLine.lookAhead(arguments, ProcessInfo.processInfo.environment)
         if arguments.count > 2, arguments[1] == ProgramGuard.word { ProgramGuard.serve(Array(arguments.dropFirst(2))) }
         // A reader that has gone away is an error of the write, not the end of the process.
         _ = signal(SIGPIPE, SIG_IGN)
@@ -69,7 +78,7 @@ struct LapseCommand: AsyncParsableCommand {
     }
 
     private static func report(_ failure: Failure) -> Int32 {
-        StandardStream.errors.write("lapse: \(failure)")
+        FatalLine.write(failure.description)
         return failure.code.rawValue
     }
 
@@ -79,7 +88,12 @@ struct LapseCommand: AsyncParsableCommand {
             configuration.subcommands.contains { $0.configuration.commandName == name }
         }
         let help = (["lapse"] + [subcommand].compactMap(\.self) + ["--help"]).joined(separator: " ")
-        let text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        if subcommand == nil, let word = arguments.first, !word.hasPrefix("-") {
+            let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+            let near = Spelling.nearest(to: word, in: names, least: 2).map { ": did you mean 'lapse \($0)'?" } ?? ""
+            text = "there is no subcommand '\(Printable.text(word))'\(near)"
+        }
         return "\(text) (\(help) lists the options)"
     }
 }

@@ -17,6 +17,11 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "The service: subscribe to every node, elect a leader, handle expirations.",
         discussion: """
+            Examples:
+              lapse run --redis redis://10.0.0.1:6379,redis://10.0.0.2:6379 --name sessions --match 'session:*'
+              lapse run --redis-password-file /etc/lapse/password --exec '/usr/local/bin/expired'
+              lapse run --stream expired --partitions 4      for any number of: lapse work --stream expired --group g
+
             Replicas with the same --name form one group: one of them leads and handles, the others stand by with the \
             same log. SIGTERM drains, hands over and exits with 0; another signal more than a second later exits at once. Exit codes: 64 usage, \
             69 Redis not reached within --startup-timeout, 77 authentication or permission refused, 70 internal.
@@ -61,7 +66,7 @@ struct RunningService {
         var configuration = configuration
         configuration.onOverrun = { term in
             let error = LapseError.handlerOverran(term: term)
-            StandardStream.errors.write("lapse: \(error): ending, so that it cannot go on")
+            FatalLine.write("\(error): ending, so that it cannot go on")
             _exit(Failure.Code.internal.rawValue)
         }
         self.configuration = configuration
@@ -77,8 +82,8 @@ struct RunningService {
         let ending = Ending()
         let handling = handler.handling(
             .init(
-                replica: configuration.id, logger: logger,
-                log: logger.logLevel <= .info ? HandledLines(format) : nil,
+                replica: configuration.id, logger: logger, keys: configuration.logKeys,
+                log: logger.logLevel <= .info ? HandledLines(format, keys: configuration.logKeys) : nil,
                 putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) },
                 followsCrash: Role.own.role == .workerAfterCrash))
         let processor = ExpirationProcessor(

@@ -90,7 +90,13 @@ enum LogLines: OptionGroupTable {
     static let format = Setting<LogFormat>.choice(
         OptionRow(name: "log-format", help: "How log lines look, on stderr.", standard: "text"))
 
-    static let rows = [level.row, format.row]
+    static let keys = Setting<KeyDisclosure>.choice(
+        OptionRow(
+            name: "log-keys",
+            help: "What of a key stands in log lines and on the admin port's page: all, a hash of it, or nothing.",
+            standard: "full"))
+
+    static let rows = [level.row, format.row, keys.row]
 }
 
 /// Whether the servers are made to announce expirations on time.
@@ -129,7 +135,7 @@ enum Running: OptionGroupTable {
             help: """
                 Instead: run this program for each expiration, without a shell; facts in its environment and as JSON on stdin, exit \
                 code 0 for handled.
-                """),
+                """, shown: CommandWords.programOnly),
         read: CommandWords.init(parsing:))
     static let execStream = Setting<CommandWords>(
         row: OptionRow(
@@ -218,6 +224,7 @@ extension ProcessorConfiguration {
         if let value = try values(Running.logBytes) { logBytes = value }
         logTotalBytes = try values(Running.logTotalBytes)
         if let value = try values(Running.logAge) { logAge = value }
+        if let value = try values(LogLines.keys) { logKeys = value }
         if let value = try values(Running.reconcileInterval) { reconcileInterval = value }
         if let value = try values(Candidacy.drain) { drain = value }
         stream = try Streaming.destination(values)

@@ -10,6 +10,8 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         /// This replica's id.
         package var replica: String
         package var logger: Logger
+        /// What of a key stands in the log's lines.
+        package var keys: KeyDisclosure
         /// How the log's lines look; nil for those of the logger.
         package var log: (any HandledLineFormat)?
         /// Where they go.
@@ -20,12 +22,13 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         package var followsCrash: Bool
 
         package init(
-            replica: String, logger: Logger, log: (any HandledLineFormat)? = nil,
+            replica: String, logger: Logger, keys: KeyDisclosure = .full, log: (any HandledLineFormat)? = nil,
             putLog: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in },
             onBroken: @escaping @Sendable (LineOutput.Broken) -> Void, followsCrash: Bool = false
         ) {
             self.replica = replica
             self.logger = logger
+            self.keys = keys
             self.log = log
             self.putLog = putLog
             self.onBroken = onBroken
@@ -37,7 +40,7 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         switch self {
         case .none: return .one { _, _ in }
         case .log:
-            let handler = LoggingHandler(dependencies.log, put: dependencies.putLog)
+            let handler = LoggingHandler(dependencies.log, keys: dependencies.keys, put: dependencies.putLog)
             // One output: a second call would only wait for it.
             return .batches({ try await handler($0, $1) }, atOnce: 1)
         case .ndjson:

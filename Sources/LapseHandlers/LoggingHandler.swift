@@ -13,12 +13,16 @@ package protocol HandledLineFormat: Sendable {
 package struct LoggingHandler: Sendable {
     /// How the lines look, and where they go; nil for the context's logger.
     private let log: (any HandledLineFormat)?
+    private let keys: KeyDisclosure
     private let put: @Sendable (ArraySlice<UInt8>) -> Void
 
     /// - Parameter put: writes some lines at once, where other lines of the log go. A log that cannot be written fails no expiration:
     ///   that could not be told anywhere.
-    package init(_ log: (any HandledLineFormat)? = nil, put: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in })
-    {
+    package init(
+        _ log: (any HandledLineFormat)? = nil, keys: KeyDisclosure = .full,
+        put: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in }
+    ) {
+        self.keys = keys
         self.log = log
         self.put = put
     }
@@ -48,7 +52,7 @@ package struct LoggingHandler: Sendable {
             guard context.isLeading else {
                 return BatchResult(handledUpTo: index, of: batch.count, error: LeaseLapsed())
             }
-            logger[metadataKey: "key"] = "\(expiration.key)"
+            logger[metadataKey: "key"] = "\(keys.text(expiration.key))"
             logger[metadataKey: "node"] = "\(expiration.node)"
             logger.info("expiration handled", metadata: ["origin": "\(expiration.origin.rawValue)"])
         }

@@ -24,6 +24,53 @@ import Testing
         #expect(shown(Running.deadLetter.row).first == .some(nil))
     }
 
+    @Test(
+        "a file that is empty, holds comments alone or YAML's null names no option",
+        arguments: [
+            "", "\n", "# all of it\n#name: x\n", "~\n", "---\n", "null\n", "{}\n",
+        ])
+    func filesWithoutOptions(text: String) async throws {
+        let file = try TemporaryFile(text)
+        let values = try await OptionValues(given: ["config": [file.path]], environment: [:])
+        #expect(try values(Election.name) == "default")
+    }
+
+    @Test func aKeyWithoutAValue() async throws {
+        let file = try TemporaryFile("name: ~\n")
+        let failure = await #expect(throws: Failure.self) {
+            _ = try await OptionValues(given: ["config": [file.path]], environment: [:])
+        }
+        #expect(failure?.description.contains("'name' has no value") == true)
+    }
+
+    @Test func aConfigThatIsNoName() async throws {
+        for path in ["", "~/lapse.yaml"] {
+            let failure = await #expect(throws: Failure.self) {
+                _ = try await OptionValues(given: ["config": [path]], environment: [:])
+            }
+            #expect(failure?.code == .usage && failure?.description.hasPrefix("--config: ") == true)
+        }
+    }
+
+    @Test("the arguments of --exec may hold a password")
+    func argumentsOfExec() async throws {
+        let values = try await OptionValues(
+            given: ["exec": ["/usr/bin/handle --token s3cret"]], environment: [:])
+        #expect(ShownOption(Running.exec.row, values).value == "/usr/bin/handle and 2 arguments")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aMisspeltSubcommandIsToldTheNearest() async throws {
+        let run = try await LapseBinary.run(["statsu"])
+        #expect(run.code == 64 && run.lastLine.contains("did you mean 'lapse status'?"), "\(run.errors)")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func theEndIsJSONWhereTheLogIs() async throws {
+        let run = try await LapseBinary.run(["run", "--log-format", "json", "--retries", "many"])
+        #expect(run.code == 64)
+        let read = try JSONDecoder().decode([String: String].self, from: Data(run.lastLine.utf8))
+        #expect(read["level"] == "critical" && read["message"]?.contains("--retries") == true)
+    }
+
     @Test func everyOptionOfRunIsShown() {
         let help = LapseCommand.helpMessage(for: RunCommand.self)
         for row in RunOptionGroups.rows { #expect(help.contains(row.flag), "\(row.name)") }

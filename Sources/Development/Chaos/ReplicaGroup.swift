@@ -23,7 +23,7 @@ package final class ReplicaGroup: Sendable {
     package static func start(
         _ count: Int = 3, binary: String, redis: String, name: String = ReplicaGroup.name, leaseTTL: Duration,
         nodes: Int,
-        extra: [String] = [], hasReaders: Bool = false
+        extra: [String] = [], handler: [String] = ["--handler", "ndjson"], hasReaders: Bool = false
     ) async throws -> ReplicaGroup {
         let milliseconds = leaseTTL.components.seconds * 1000 + leaseTTL.components.attoseconds / 1_000_000_000_000_000
         let arguments =
@@ -31,7 +31,7 @@ package final class ReplicaGroup: Sendable {
         let replicas = try (0..<count).map { index in
             try ThrowawayReplica(
                 id: String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index))), binary: binary, arguments: arguments,
-                hasReader: hasReaders)
+                handler: handler, hasReader: hasReaders)
         }
         let group = ReplicaGroup(replicas, nodes: nodes)
         for replica in replicas { try await replica.start() }

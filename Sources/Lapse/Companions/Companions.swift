@@ -24,6 +24,7 @@ final class Companions: Sendable {
     private let clients: [UInt16: KeyedClient]
     private let isCluster: Bool
     private let logger: Logger
+    private let disclosure: KeyDisclosure
     private let told = Mutex<Set<String>>([])
     private let unreadLine = Mutex(LineLimit(every: .seconds(60)))
     private let tooLargeLine = Mutex(LineLimit(every: .seconds(1)))
@@ -34,7 +35,11 @@ final class Companions: Sendable {
     /// A lane does not wait longer for a companion. What is late is asked for again, by the next attempt.
     private static let patience = Duration.milliseconds(500)
 
-    init(_ rules: CompanionRules, clients: [UInt16: KeyedClient], isCluster: Bool, logger: Logger) {
+    init(
+        _ rules: CompanionRules, clients: [UInt16: KeyedClient], isCluster: Bool, logger: Logger,
+        disclosure: KeyDisclosure = .full
+    ) {
+        self.disclosure = disclosure
         self.rules = rules
         self.clients = clients
         self.isCluster = isCluster
@@ -114,7 +119,9 @@ final class Companions: Sendable {
         guard let count = unreadLine.withLock({ $0.happened(now: now) }) else { return }
         logger.warning(
             "companion not read: its expiration waits",
-            metadata: ["key": "\(delivery.key)", "error": "\(error)", "attempts": .stringConvertible(count)])
+            metadata: [
+                "key": "\(disclosure.text(delivery.key))", "error": "\(error)", "attempts": .stringConvertible(count),
+            ])
     }
 
     private func tooLarge(_ delivery: Delivery, _ companion: [UInt8], _ bytes: Int64) {
@@ -123,7 +130,7 @@ final class Companions: Sendable {
         logger.error(
             "companion too large: handled without its value",
             metadata: [
-                "key": "\(delivery.key)", "companion": "\(ExpirationKey(bytes: companion))",
+                "key": "\(disclosure.text(delivery.key))", "companion": "\(disclosure.text(companion))",
                 "bytes": .stringConvertible(bytes),
                 "limit": .stringConvertible(Self.valueLimit), "count": .stringConvertible(count),
                 "fix": "keep what is large in a key of its own, and its name in the companion; delete this one",
@@ -147,7 +154,7 @@ final class Companions: Sendable {
         guard let failure = failure ?? nil else { return }
         logger.warning(
             "companion not deleted: reconciliation will handle it again",
-            metadata: ["key": "\(delivery.key)", "error": "\(failure)"])
+            metadata: ["key": "\(disclosure.text(delivery.key))", "error": "\(failure)"])
     }
 
     /// The companion of a timer, if a rule names one that can be reached together with it.
@@ -158,8 +165,8 @@ final class Companions: Sendable {
             logger.error(
                 "companion in another slot: handled without a value",
                 metadata: [
-                    "rule": "\(rules.rules[rule])", "key": "\(ExpirationKey(bytes: timer))",
-                    "companion": "\(ExpirationKey(bytes: key))",
+                    "rule": "\(rules.rules[rule])", "key": "\(disclosure.text(timer))",
+                    "companion": "\(disclosure.text(key))",
                     "fix": "write keys with a hash tag, such as session:{42} and session-data:{42}",
                 ])
         }
@@ -171,7 +178,7 @@ final class Companions: Sendable {
         logger.error(
             "companion cannot be read: handled without a value",
             metadata: [
-                "companion": "\(ExpirationKey(bytes: companion))", "error": "\(error)",
+                "companion": "\(disclosure.text(companion))", "error": "\(error)",
                 "fix": "companions are strings, written by SET; lapse doctor --acl --companion … prints the rights",
             ])
     }

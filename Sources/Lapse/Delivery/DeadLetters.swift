@@ -29,10 +29,12 @@ final class DeadLetters: Sendable {
     private let stream: Stream?
     private let logger: Logger
     private let bell: Doorbell
+    private let keys: KeyDisclosure
     private let queue = Mutex(DeadLetterQueue())
 
     /// - Parameter stream: nil for the log.
-    init(stream: Stream?, logger: Logger, bell: Doorbell) {
+    init(stream: Stream?, logger: Logger, bell: Doorbell, keys: KeyDisclosure = .full) {
+        self.keys = keys
         self.stream = stream
         self.logger = logger
         self.bell = bell
@@ -122,7 +124,8 @@ final class DeadLetters: Sendable {
     private func log(_ letter: DeadLetter, lackedBecause reason: String? = nil) {
         let delivery = letter.delivery
         var metadata: Logger.Metadata = [
-            "key": "\(delivery.key)", "node": "\(delivery.node)", "position": "\(delivery.runID):\(delivery.ordinal)",
+            "key": "\(keys.text(delivery.key))", "node": "\(delivery.node)",
+            "position": "\(delivery.runID):\(delivery.ordinal)",
             "attempts": .stringConvertible(delivery.attempt), "error": "\(letter.error)",
         ]
         if let reason { metadata["notInStream"] = "\(reason)" }

@@ -1,4 +1,5 @@
 import Synchronization
+import Timing
 
 /// What a lane for batches asks for and brings back.
 extension Dispatcher {
@@ -31,7 +32,7 @@ extension Dispatcher {
         var found = Found()
         if hasSlept { state.schedule.isUp() }
         if let done {
-            state.machine.finish(done.handled, of: done.batch)
+            state.finish(done.handled, of: done.batch)
             state.machine.isBack(done.batch)
         }
         noteIdle(state)
@@ -41,6 +42,9 @@ extension Dispatcher {
             return found
         }
         found.batch = state.machine.takeBatch()
+        if let list = found.batch?.deliveries {
+            state.trail.note(.handedOut, list, token: state.machine.token, now: WallClock.milliseconds())
+        }
         // Looked for only where one sleeps that could take it.
         if state.schedule.wantsWaking, state.machine.hasBatch() { found.sleeper = state.schedule.wakeOne() }
         found.actions = state.machine.takeActions()
@@ -49,7 +53,9 @@ extension Dispatcher {
 
     /// These of a batch have been handled, and others of it not.
     func finished(_ handled: [Range<Int>], of batch: NodeBatch) {
+        let now = WallClock.milliseconds()
         update { $0.finish(handled, of: batch) }
+        state.withLock { $0.note(handled, of: batch, now) }
     }
 
     /// A lane puts down a batch that it has not begun.
@@ -60,5 +66,16 @@ extension Dispatcher {
         }
         sleeper?.resume()
         drained?.resume()
+    }
+}
+
+extension Dispatcher.State {
+    fileprivate mutating func finish(_ handled: [Range<Int>], of batch: NodeBatch) {
+        machine.finish(handled, of: batch)
+        if !handled.isEmpty { note(handled, of: batch, WallClock.milliseconds()) }
+    }
+
+    fileprivate mutating func note(_ handled: [Range<Int>], of batch: NodeBatch, _ now: UInt64) {
+        for range in handled { trail.note(.handled, batch.deliveries, range, token: machine.token, now: now) }
     }
 }

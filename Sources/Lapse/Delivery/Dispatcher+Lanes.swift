@@ -71,6 +71,7 @@ extension Dispatcher {
         } else {
             let batch = Batch(deliveries)
             found.batch = batch
+            state.trail.note(.handedOut, deliveries, token: state.machine.token, now: WallClock.milliseconds())
             found.isToBeWatched = state.schedule.begin(batch, lane, pace)
             noteIdle(state)
         }

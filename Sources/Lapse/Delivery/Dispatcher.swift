@@ -40,11 +40,15 @@ package final class Dispatcher: Sendable {
         var machine: DeliveryMachine
         var schedule: LaneSchedule<Waiter>
         var drained: Waiter?
+        var trail: HandlingTrail
 
         /// What a batch has finished counts from here on.
         mutating func count(_ batch: Batch) {
             let finished = batch.count()
-            if finished != 0 { machine.finish(finished, of: batch.deliveries) }
+            guard finished != 0 else { return }
+            machine.finish(finished, of: batch.deliveries)
+            trail.note(
+                .handled, batch.deliveries, bits: finished, token: machine.token, now: WallClock.milliseconds())
         }
 
         mutating func pause() {
@@ -84,13 +88,13 @@ package final class Dispatcher: Sendable {
 
     package init(
         logs: LogSet, filter: KeyFilter, lanes: Int, order: DeliveryMachine.Order = .ofKeys, bell: Doorbell,
-        listeners: Listeners, bounds: WaitingRoom.Bounds = .init()
+        listeners: Listeners, bounds: WaitingRoom.Bounds = .init(), trail: HandlingTrail = HandlingTrail()
     ) {
         self.filter = filter
         self.bell = bell
         self.listeners = listeners
         let machine = DeliveryMachine(logs: logs, filter: filter, lanes: lanes, order: order, bounds: bounds)
-        state = Mutex(State(machine: machine, schedule: LaneSchedule(lanes: lanes)))
+        state = Mutex(State(machine: machine, schedule: LaneSchedule(lanes: lanes), trail: trail))
     }
 
     // MARK: - Decisions
@@ -115,6 +119,15 @@ package final class Dispatcher: Sendable {
         state.withLock { state in
             state.countAll()
             return look(&state.machine)
+        }
+    }
+
+    /// The last steps of one expiration through the handlers here, the oldest first.
+    func steps(of ordinal: UInt64, in process: NodeProcess) -> [HandlingTrail.Step] {
+        // A copy of the ring would cost more than its reading.
+        state.withLock { state in
+            state.countAll()
+            return state.trail.steps(of: ordinal, in: process)
         }
     }
 

@@ -16,11 +16,12 @@ extension Handling {
     ///   - term: of the leader that had it before, whose `token` the handler gets.
     ///   - attempt: from 1.
     package func call(
-        _ expiration: Expiration, term: UInt64, token: FencingToken, attempt: Int, logger: Logger
+        _ expiration: Expiration, term: UInt64, token: FencingToken, attempt: Int, logger: Logger,
+        keys: KeyDisclosure = .full
     ) async throws {
         var deliveries = DeliveryList()
         deliveries.append(expiration.delivery.numbered(attempt))
-        let round = LaneRound(Batch(deliveries), .withoutEnd(term, token), logger)
+        let round = LaneRound(Batch(deliveries), .withoutEnd(term, token), logger, keys)
         try await ofOne(expiration, HandlerContext(round: round, index: 0))
     }
 

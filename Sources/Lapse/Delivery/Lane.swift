@@ -29,6 +29,7 @@ package struct Lane: Sendable {
         var care: CarefulHandling?
         /// Keeps the handlers' deadlines.
         var clock: @Sendable () -> Doorbell
+        var keys = KeyDisclosure.full
     }
 
     private let number: Int
@@ -55,7 +56,7 @@ package struct Lane: Sendable {
             // One reading ends a handler and lets the next one begin.
             var now = SystemClock.glance()
             let isCancelled = Task.isCancelled
-            let round = LaneRound(batch, term, dependencies.logger)
+            let round = LaneRound(batch, term, dependencies.logger, dependencies.keys)
             handlers: while batch.hasMore {
                 // The lease is asked before every handler: a process that was stopped meanwhile must not begin one.
                 // What is not begun when the term shall end is the next leader's.
@@ -169,7 +170,8 @@ extension Lane.Dependencies {
         let error = overran ? "timed out after \(timeout)" : "\(reason)".cut(toBytes: DeadLetterRecord.errorLimit)
         let advice = overran ? .asConfigured : (reason as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured
         let metadata: Logger.Metadata = [
-            "key": "\(delivery.key)", "node": "\(delivery.node)", "attempt": .stringConvertible(delivery.attempt),
+            "key": "\(keys.text(delivery.key))", "node": "\(delivery.node)",
+            "attempt": .stringConvertible(delivery.attempt),
             "error": "\(error)",
         ]
         logger.warning("handler failed", metadata: metadata)
@@ -210,7 +212,10 @@ extension Lane.Dependencies {
         case .condemned(let deaths):
             logger.error(
                 "leaders died over it: it is not handled again",
-                metadata: ["key": "\(delivery.key)", "node": "\(delivery.node)", "deaths": .stringConvertible(deaths)])
+                metadata: [
+                    "key": "\(keys.text(delivery.key))", "node": "\(delivery.node)",
+                    "deaths": .stringConvertible(deaths),
+                ])
             bury(delivery, "\(deaths) leaders died while it was handled")
         }
         return .isSeenTo
@@ -218,7 +223,7 @@ extension Lane.Dependencies {
 
     /// The dead letters have it, and its key may go on.
     func buried(_ delivery: Delivery) {
-        metrics.deadLettered()
+        metrics.deadLettered(delivery)
         dispatcher.handBack { $0.finish(delivery, as: .deadLettered) }
         care?.ended(delivery)
     }

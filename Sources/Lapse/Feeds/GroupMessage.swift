@@ -15,6 +15,8 @@ enum GroupMessage: Sendable, Equatable {
     case silenced(String)
     /// An operator has left a wish in the registers: they are to be read now. It says no more, so a forged one moves nothing.
     case wish
+    /// An operator asks what became of a key: see ``TraceQuestion``. The nonce names where the question lies.
+    case trace(nonce: String)
     /// Of another build: `progress:v2`.
     case unknown(String)
 
@@ -23,9 +25,10 @@ enum GroupMessage: Sendable, Equatable {
     private static let checked = Array("checked:v".utf8)
     private static let silenced = Array("silenced:v".utf8)
     private static let wishes = Array("wish:v".utf8)
+    private static let traces = Array("trace:v".utf8)
 
     init?(_ payload: RawSpan) {
-        let isOurs = [Self.progress, Self.check, Self.checked, Self.silenced, Self.wishes].contains {
+        let isOurs = [Self.progress, Self.check, Self.checked, Self.silenced, Self.wishes, Self.traces].contains {
             payload.starts(with: $0)
         }
         guard isOurs, payload.byteCount <= SharedProgress.limitBytes else { return nil }
@@ -34,7 +37,7 @@ enum GroupMessage: Sendable, Equatable {
 
     init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, ["progress", "check", "checked", "silenced", "wish"].contains(parts[0]) else {
+        guard parts.count == 3, ["progress", "check", "checked", "silenced", "wish", "trace"].contains(parts[0]) else {
             return nil
         }
         switch (parts[0], parts[1]) {
@@ -48,6 +51,9 @@ enum GroupMessage: Sendable, Equatable {
             self = .checked(nonce: String(words[0]), replica: String(words[1]))
         case ("silenced", "v1"): self = .silenced(String(parts[2]))
         case ("wish", "v1"): self = .wish
+        case ("trace", "v1"):
+            guard TraceQuestion.isNonce(parts[2]) else { return nil }
+            self = .trace(nonce: String(parts[2]))
         default: self = .unknown("\(parts[0]):\(parts[1].prefix(8))")
         }
     }
@@ -59,6 +65,7 @@ enum GroupMessage: Sendable, Equatable {
         case .checked(let nonce, let replica): "checked:v1:\(nonce):\(replica)"
         case .silenced(let runID): "silenced:v1:\(runID)"
         case .wish: "wish:v1:"
+        case .trace(let nonce): "trace:v1:\(nonce)"
         case .unknown(let text): text
         }
     }

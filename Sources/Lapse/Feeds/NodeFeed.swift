@@ -116,7 +116,7 @@ final class NodeFeed: Sendable {
                     status.refusal = error.isPermanent ? error : nil
                 }
                 // Once, and again each minute: a refusal that lasts must not go silent.
-                if told != error.text || ContinuousClock.now > toldAt + .seconds(60) {
+                if !isOver, told != error.text || ContinuousClock.now > toldAt + .seconds(60) {
                     told = error.text
                     toldAt = .now
                     logger.warning("subscription lost", metadata: ["node": "\(address)", "reason": "\(error.text)"])
@@ -185,7 +185,7 @@ final class NodeFeed: Sendable {
         }
         dependencies.metrics.subscription(address, up: false)
         logger.log(
-            level: isOver ? .info : .warning, "subscription lost",
+            level: isOver ? .info : .warning, isOver ? "subscription ended" : "subscription lost",
             metadata: ["node": "\(address)", "reason": "\(reason)"])
     }
 

@@ -70,13 +70,17 @@ final class NodeInspector: Sendable {
             tellRefused(replies[1].error)
             return finding
         }
-        let before = state.withLock { state in
-            defer { state.flags = flags }
-            return state.flags
+        let (before, wasRefused) = state.withLock { state in
+            defer { (state.flags, state.refusedAt) = (flags, nil) }
+            return (state.flags, state.refusedAt != nil)
         }
+        if wasRefused { logger.notice("notifications known again", metadata: ["node": "\(address)"]) }
         finding.notifications = flags
         if Notifications.suffice(flags) {
             finding.mended = before.map { !Notifications.suffice($0) } ?? false
+            if finding.mended {
+                logger.notice("notifications in order again", metadata: ["node": "\(address)", "has": "\(flags)"])
+            }
             if !Notifications.suffice(flags, withHints: wantsHints) {
                 if before != flags, policy != .set { tellUnhinted(flags) }
                 if policy == .set { await setHints(flags, of: runID) }

@@ -29,11 +29,25 @@ package struct ExpirationLog {
     package var footprint: Int { reserved + chunks.count * Self.chunkOverhead }
     /// The heads of a chunk's arrays, and the chunk itself.
     private static let chunkOverhead = 160
+    /// Trimmed since they were last taken, where they are wanted: see ``ShedChunks``.
+    private var shed: [LogChunk] = []
+    private let shedsChunks: Bool
     /// Bytes of chunks with a single key that is larger than a chunk should be.
     private var largeBytes = 0
 
     /// - Parameter chunkBytes: how many bytes of keys share a chunk; the log is trimmed by whole chunks.
-    package init(chunkBytes: Int = 32 << 10) { self.chunkBytes = chunkBytes }
+    package init(chunkBytes: Int = 32 << 10, shedsChunks: Bool = false) {
+        self.chunkBytes = chunkBytes
+        self.shedsChunks = shedsChunks
+    }
+
+    /// What was trimmed since; it is returned once.
+    mutating func takeShed() -> [LogChunk] {
+        defer { shed = [] }
+        return shed
+    }
+
+    var hasShed: Bool { !shed.isEmpty }
 
     /// The first and last ordinal kept, of those that have one.
     package var firstOrdinal: UInt64? { chunks.first { $0.isNumbered }?.first }
@@ -266,6 +280,7 @@ package struct ExpirationLog {
 
     private mutating func dropFirst(_ gone: Int) {
         for head in chunks.prefix(gone) { forget(head) }
+        if shedsChunks { shed += chunks.prefix(gone) }
         chunks.removeFirst(gone)
     }
 

@@ -42,6 +42,8 @@ package final class LogSet: Sendable {
     private let limitAge: Duration
     private let chunkBytes: Int?
     package let budget: LogBudget
+    /// What the logs have let go; nil where nothing is to be told of it.
+    package let shed: ShedChunks?
     /// Others may tell of this many processes: more than any deployment has.
     private static let limit = 4096
 
@@ -49,7 +51,11 @@ package final class LogSet: Sendable {
     ///   - limitBytes: of one log.
     ///   - totalBytes: of all logs together. Past it the largest ones lose their oldest.
     ///   - chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what suits the limit.
-    package init(limitBytes: Int, limitAge: Duration, totalBytes: Int = .max, chunkBytes: Int? = nil) {
+    ///   - shed: where goes what the logs let go.
+    package init(
+        limitBytes: Int, limitAge: Duration, totalBytes: Int = .max, chunkBytes: Int? = nil, shed: ShedChunks? = nil
+    ) {
+        self.shed = shed
         self.chunkBytes = chunkBytes
         self.limitBytes = limitBytes
         self.limitAge = limitAge
@@ -100,7 +106,7 @@ package final class LogSet: Sendable {
             }
             let log = NodeLog(
                 runID: runID, address: address, limitBytes: limitBytes, limitAge: limitAge,
-                isSuccessor: isSuccessor ?? false, budget: budget, chunkBytes: chunkBytes)
+                isSuccessor: isSuccessor ?? false, budget: budget, chunkBytes: chunkBytes, shed: shed)
             shelf.add(log)
             return log
         }
@@ -145,7 +151,7 @@ package final class LogSet: Sendable {
                 met.withLock { met in met[address] = met[address] ?? Met(runID: process.runID, endedAt: now) }
                 let log = NodeLog(
                     runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget,
-                    chunkBytes: chunkBytes)
+                    chunkBytes: chunkBytes, shed: shed)
                 log.subscriptionEnded(now: now)
                 shelf.add(log)
             }

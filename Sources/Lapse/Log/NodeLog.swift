@@ -74,6 +74,7 @@ package final class NodeLog: Sendable {
     let limitBytes: Int
     let limitAge: Duration
     let budget: LogBudget?
+    private let shed: ShedChunks?
     /// Whether another process was listened to at this address before.
     let isSuccessor: Bool
 
@@ -81,8 +82,9 @@ package final class NodeLog: Sendable {
     ///   whether anybody heard it or not.
     package init(
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
-        budget: LogBudget? = nil, chunkBytes: Int? = nil
+        budget: LogBudget? = nil, chunkBytes: Int? = nil, shed: ShedChunks? = nil
     ) {
+        self.shed = shed
         self.runID = runID
         whereabouts = Mutex(Whereabouts(runID, address))
         self.limitBytes = limitBytes
@@ -90,7 +92,7 @@ package final class NodeLog: Sendable {
         self.budget = budget
         self.isSuccessor = isSuccessor
         let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
-        state = Mutex(State(log: ExpirationLog(chunkBytes: chunk)))
+        state = Mutex(State(log: ExpirationLog(chunkBytes: chunk, shedsChunks: shed != nil)))
     }
 
     package var address: NodeAddress { whereabouts.withLock { $0.address } }
@@ -103,8 +105,9 @@ package final class NodeLog: Sendable {
 
     deinit { state.withLock { budget?.add(-$0.charged) } }
 
-    /// Tells the budget what the log has come to.
+    /// Tells the budget what the log has come to, and passes on what it has let go.
     func charge(_ state: inout State) {
+        if state.log.hasShed { shed?.take(state.log.takeShed(), of: process) }
         let footprint = state.log.footprint
         guard let budget, footprint != state.charged else { return }
         budget.add(footprint - state.charged)
@@ -168,6 +171,9 @@ package final class NodeLog: Sendable {
 
     /// What the node counted and did not announce.
     package var unannounced: UnannouncedOrdinals { state.withLock { $0.unannounced } }
+
+    /// All that is kept, to be read without holding up the feed.
+    var kept: [LogChunk] { state.withLock { $0.log.chunks } }
 
     /// The first ordinal kept.
     package var firstOrdinal: UInt64? { state.withLock { $0.log.firstOrdinal } }

@@ -68,7 +68,8 @@ final class ProcessorMetrics: Sendable {
     private let ready = LapseMetrics.declared.ready.gauge()
     /// For onlookers.
     let delays = DelayCounts()
-    let recent = RecentEvents()
+    let recent: RecentEvents
+    let ledger = TraceLedger()
     private let failureCount = Atomic<UInt64>(0)
     private let paused = LapseMetrics.declared.paused.gauge()
     private let build = LapseMetrics.declared.buildInfo.gauge(BuildVersion.text, BuildVersion.commit)
@@ -77,7 +78,10 @@ final class ProcessorMetrics: Sendable {
     /// Whether the program has chosen a metrics backend.
     let isExported = !(MetricsSystem.factory is NOOPMetricsHandler)
 
-    init() { build.record(1) }
+    init(keys: KeyDisclosure = .full) {
+        recent = RecentEvents(keys: keys)
+        build.record(1)
+    }
 
     private static func handled(_ origin: Origin) -> Counter {
         LapseMetrics.declared.handled.counter(origin.rawValue)
@@ -128,14 +132,20 @@ final class ProcessorMetrics: Sendable {
 
     func failed(_ delivery: Delivery, _ error: String) {
         failed()
+        let now = WallClock.milliseconds()
+        ledger.failed(.failed, delivery, error, now: now)
         recent.note(
-            .failed, delivery.key.description, node: delivery.node, "attempt \(delivery.attempt): \(error)",
-            now: WallClock.milliseconds())
+            .failed, recent.keys.text(delivery.key), node: delivery.node, "attempt \(delivery.attempt): \(error)",
+            now: now)
     }
 
     var failedCount: UInt64 { failureCount.load(ordering: .relaxed) }
     func retried() { retries.increment() }
     func deadLettered() { deadLetters.increment() }
+    func deadLettered(_ delivery: Delivery) {
+        deadLettered()
+        ledger.failed(.deadLettered, delivery, "", now: WallClock.milliseconds())
+    }
     /// By a worker of a stream.
     func claimed(_ count: Int) { workClaimed.increment(by: Int64(count)) }
     func deletedUnhandled(_ count: Int) { workDeleted.increment(by: Int64(count)) }

@@ -31,6 +31,9 @@ struct Leadership: Sendable {
     let checkNumbers: @Sendable () async -> Void
     /// Whether a node has been away for so long that its progress is needed no more.
     let isAbsent: @Sendable (String) -> Bool
+    /// What is to be told of this term later.
+    let ledger: TraceLedger
+    let id: String
     let logger: Logger
     /// How long a term waits for progress that cannot be read, before it leaves the lease to another replica.
     let readingPatience: Duration
@@ -47,6 +50,9 @@ struct Leadership: Sendable {
         await steer()
         // Peers may have found out about a reset or forged messages just now.
         logs.adopt(bases: keeper.bases)
+        ledger.began(
+            term: term.number, token: term.token.rawValue, id: id, found: progress, now: WallClock.milliseconds())
+        defer { ledger.ended(token: term.token.rawValue, now: WallClock.milliseconds()) }
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
         let backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })

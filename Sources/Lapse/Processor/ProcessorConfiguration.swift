@@ -53,6 +53,8 @@ public struct ProcessorConfiguration: Sendable {
     public var companions: [String] = []
     /// How often to look for companions whose key is gone without an announcement.
     public var reconcileInterval: Duration = .seconds(300)
+    /// What of a key stands in log lines and on the page of the admin port.
+    public var logKeys: KeyDisclosure = .full
     /// The password, if it is not in the URL.
     public var password: String?
     /// Path of a file that holds the password and nothing else. It is read again for a connection that is made after it has

@@ -66,6 +66,11 @@ extension RunningProcessor {
             id: "\(member)", logs: logs, client: client, places: places, members: { keeper.peers },
             ownership: { node in dispatcher.read { $0.ownership(of: node) } }, on: threads.control.any(), logger: logger
         )
+        let tracePeer = TracePeer(
+            client: client, places: places, on: threads.control.any(), logger: logger
+        ) { [weak self, id = configuration.id] question in
+            self?.trace(question, dispatcher, keeper) ?? .nothing(id)
+        }
         let completion = LogCompletion(
             id: "\(member)",
             .init(logs: logs, progress: { keeper.latest }, members: { keeper.peers }), client: client,
@@ -104,9 +109,9 @@ extension RunningProcessor {
                     cap: configuration.longestRetryDelay),
                 deadLetters: DeadLetters(
                     stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger,
-                    bell: Doorbell(on: threads.control.any())),
+                    bell: Doorbell(on: threads.control.any()), keys: configuration.logKeys),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
-                clock: { [threads] in Doorbell(on: threads.control.any()) }),
+                clock: { [threads] in Doorbell(on: threads.control.any()) }, keys: configuration.logKeys),
             reconciler: reconciler, punctuality: punctuality, canaries: canaries, ownLocks: ownLocks,
             resign: { elector.resign() },
             isWhole: { completion.isWhole },
@@ -116,7 +121,8 @@ extension RunningProcessor {
             },
             // A hand-over must not wait long for a node that does not answer.
             checkNumbers: { [feeds] in await feeds.check(within: .milliseconds(50)) },
-            isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, logger: logger,
+            isAbsent: { [weak self] in self?.isAbsent($0) ?? false }, ledger: metrics.ledger, id: configuration.id,
+            logger: logger,
             // A renewal must still fit into two leases.
             readingPatience: configuration.leaseTTL * 1.75,
             share: { [configuration, logger] progress, token in
@@ -125,7 +131,7 @@ extension RunningProcessor {
         return Parts(
             elector: elector, feeds: feeds, dispatcher: dispatcher, keeper: keeper, leadership: leadership,
             repairer: repairer, peer: peer, completion: completion, numbers: numbers, listener: listener,
-            reconciler: reconciler, punctuality: punctuality, canaries: canaries, stream: stream)
+            reconciler: reconciler, punctuality: punctuality, canaries: canaries, stream: stream, tracePeer: tracePeer)
     }
 
     /// Each call of a stream has an end of its own, after which what it was for waits: cut short before, that would count as an attempt.
@@ -180,6 +186,7 @@ extension RunningProcessor {
         case .checked(let nonce, let replica): numbers.hear(answerTo: nonce, from: replica)
         case .silenced(let runID): logs[runID]?.wasSilenced()
         case .wish: steering.lookSoon()
+        case .trace(let nonce): parts.withLock { $0 }?.tracePeer.hear(nonce)
         case .unknown(let what):
             guard unknownTold.withLock({ $0.count < 16 && $0.insert(what).inserted }) else { return }
             logger.notice("message of another version passed over", metadata: ["message": "\(what)"])

@@ -28,7 +28,8 @@ extension RunningProcessor {
         guard !rules.isEmpty else { return (nil, nil) }
         let clients = companions.mapValues { KeyedClient(nodes: $0, watch: watch, on: threads.control.any()) }
         let values = Companions(
-            rules, clients: clients, isCluster: topology.mode == .cluster, logger: logger)
+            rules, clients: clients, isCluster: topology.mode == .cluster, logger: logger,
+            disclosure: configuration.logKeys)
         let surroundings = MasterSweep.Dependencies(
             companions: values, directories: companions, dispatcher: dispatcher, metrics: metrics, logger: logger)
         var limits = ReconcileMachine.Limits()

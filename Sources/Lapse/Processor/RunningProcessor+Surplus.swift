@@ -13,7 +13,8 @@ extension RunningProcessor {
         logger.error(
             "expired key too large: passed over",
             metadata: [
-                "node": "\(node)", "key": "\(begin)…", "bytes": .stringConvertible(bytes),
+                "node": "\(node)", "key": "\(configuration.logKeys == .full ? "\(begin)…" : "-")",
+                "bytes": .stringConvertible(bytes),
                 "limit": .stringConvertible(Subscription.messageBytes),
                 "count": .stringConvertible(count),
                 "fix": "shorter keys; or find who publishes this on the event channel",
@@ -29,10 +30,11 @@ extension RunningProcessor {
             account.lost(process.node, count)
             if let node = NodeAddress(process.node) { metrics.gap(node, lost: count, repaired: 0) }
             for delivery in deliveries {
-                gaps.send(
-                    Gap(
-                        node: process.node, runID: process.runID, ordinals: delivery.ordinal...delivery.ordinal,
-                        repaired: 0))
+                let gap = Gap(
+                    node: process.node, runID: process.runID, ordinals: delivery.ordinal...delivery.ordinal,
+                    repaired: 0)
+                metrics.ledger.lost(gap, "given up: too many waited", now: WallClock.milliseconds())
+                gaps.send(gap)
             }
         }
         let now = SystemClock.read().monotonic
@@ -42,7 +44,8 @@ extension RunningProcessor {
         logger.error(
             "expirations given up: too many wait behind their key or to be tried again",
             metadata: [
-                "count": .stringConvertible(count), "key": "\(last.key)", "node": "\(last.node)",
+                "count": .stringConvertible(count), "key": "\(configuration.logKeys.text(last.key))",
+                "node": "\(last.node)",
                 "fix": "a handler that keeps up with its busiest key, or one that succeeds",
             ])
     }

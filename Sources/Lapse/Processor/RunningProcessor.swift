@@ -24,6 +24,7 @@ final class RunningProcessor: Sendable {
         let punctuality: Punctuality?
         let canaries: Canaries?
         let stream: StreamWriter?
+        let tracePeer: TracePeer
     }
 
     let configuration: ProcessorConfiguration
@@ -46,7 +47,7 @@ final class RunningProcessor: Sendable {
     let canaryNodes: NodeDirectory
     let watch: TopologyWatch
     let logs: LogSet
-    let metrics = ProcessorMetrics()
+    let metrics: ProcessorMetrics
     let account = NodeTotals()
     let absent = Mutex(AbsentNodes())
     let parts = Mutex<Parts?>(nil)
@@ -87,10 +88,11 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
+        metrics = ProcessorMetrics(keys: configuration.logKeys)
         steering = Steering(longestPause: configuration.logAge, on: threads.control.any())
         logs = LogSet(
             limitBytes: configuration.logBytes, limitAge: configuration.logAge,
-            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs())
+            totalBytes: configuration.logTotalBytes ?? MemoryLimit.forLogs(), shed: ShedChunks(limit: Self.shedLimit))
     }
 
     /// Drains, hands over, and lets ``serve()`` return.
@@ -160,6 +162,11 @@ final class RunningProcessor: Sendable {
             }
             group.addTask {
                 await parts.peer.run()
+                return nil
+            }
+            // Beside everything else: a question waits for nothing.
+            group.addTask {
+                await parts.tracePeer.run()
                 return nil
             }
             group.addTask {
@@ -234,6 +241,7 @@ final class RunningProcessor: Sendable {
                 if !parts.elector.state.isLeader { follow(reading) }
             }
             await steer(parts)
+            noteLeader(parts)
             tellTroubles(parts)
             let peers = parts.keeper.peers
             parts.dispatcher.update { $0.note(peers: peers) }
@@ -303,6 +311,7 @@ final class RunningProcessor: Sendable {
             .gap, "\(gap.ordinals.count) not heard", node: gap.node,
             "\(gap.repaired) repaired, \(gap.lost) lost (\(gap.ordinals.lowerBound) to \(gap.ordinals.upperBound))",
             now: WallClock.milliseconds())
+        metrics.ledger.lost(gap, "no replica heard it", now: WallClock.milliseconds())
         if gap.lost > 0 { parts.withLock { $0 }?.reconciler?.want(.gap) }
         gaps.send(gap)
     }

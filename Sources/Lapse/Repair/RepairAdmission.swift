@@ -3,28 +3,6 @@
 /// A question comes in by every feed, and again until all have answered. Anyone with a right to PUBLISH can forge one; what it then
 /// costs is bounded here and by ``RepairMailbox``.
 package struct RepairAdmission {
-    /// A bucket of questions that fills with time.
-    private struct Allowance {
-        let perSecond: Double
-        let most: Double
-        var left: Double
-        var at: Duration = .zero
-
-        init(perSecond: Double, most: Double) {
-            self.perSecond = perSecond
-            self.most = most
-            left = most
-        }
-
-        mutating func take(_ now: Duration) -> Bool {
-            left = min(most, left + max(0, (now - at) / .seconds(1)) * perSecond)
-            at = now
-            guard left >= 1 else { return false }
-            left -= 1
-            return true
-        }
-    }
-
     private var order: [String] = []
     private var nonces: Set<String> = []
     /// A forged one costs a GET: these are many, so that a flood hides no true one.

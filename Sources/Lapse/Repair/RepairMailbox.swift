@@ -1,3 +1,4 @@
+import NIOCore
 import RESP
 import RedisClient
 
@@ -36,17 +37,47 @@ package struct RepairMailbox: Sendable {
 
     /// Opens the account, or makes it last, and publishes the question.
     func ask(_ request: RepairRequest, on channel: String) async throws(RedisError) {
-        let account = key(request.account ?? "")
+        try await open(request.account ?? "", telling: request.text, on: channel)
+    }
+
+    /// Opens an account, or makes it last, and publishes a message.
+    func open(_ account: String, telling message: String, on channel: String) async throws(RedisError) {
         _ = try await client.run(
-            Self.open, keys: [account], arguments: texts("\(Self.limitBytes)", Self.patience, channel, request.text))
+            Self.open, keys: [key(account)], arguments: texts("\(Self.limitBytes)", Self.patience, channel, message))
     }
 
     /// Takes what has been answered so far, about a megabyte at most; empty when there is nothing.
     func take(_ request: RepairRequest) async -> [RepairAnswer] {
-        let reply = try? await client.run(
-            Self.take, keys: [key(request.nonce), key(request.account ?? "")],
-            arguments: texts("\(Self.limitBytes)", "\(1 << 20)"))
-        return (reply?.array ?? []).compactMap { $0.bytes.flatMap(RepairAnswer.init) }
+        let answers = try? await take(request.nonce, of: request.account ?? "")
+        return (answers ?? []).compactMap(RepairAnswer.init)
+    }
+
+    /// The elements of one list, about a megabyte at most.
+    func take(_ nonce: String, of account: String) async throws(RedisError) -> [ByteBuffer] {
+        let reply = try await client.run(
+            Self.take, keys: [key(nonce), key(account)], arguments: texts("\(Self.limitBytes)", "\(1 << 20)"))
+        return (reply.array ?? []).compactMap(\.bytes)
+    }
+
+    /// Lays a question beside the account that is too long for a message.
+    func lay(_ question: [UInt8], at nonce: String) async throws(RedisError) {
+        let key = key(nonce)
+        var command = RESPCommand("SET", key)
+        command.append(question)
+        command.append(contentsOf: ["PX", Self.patience])
+        _ = try await client.send(command, key: key)
+    }
+
+    /// What was laid there; nil for nothing, or more than any question.
+    func question(at nonce: String, upTo limit: Int) async throws(RedisError) -> [UInt8]? {
+        let key = key(nonce)
+        guard let bytes = try await client.send(RESPCommand("GET", key), key: key).bytes else { return nil }
+        return bytes.readableBytes <= limit ? Array(bytes.readableBytesView) : nil
+    }
+
+    /// What is left of a question and its answers.
+    func remove(_ nonces: [String]) async {
+        for key in nonces.map(key) { _ = try? await client.send(RESPCommand("DEL", key), key: key) }
     }
 
     /// These answers are no longer read.
@@ -71,10 +102,13 @@ package struct RepairMailbox: Sendable {
     }
 
     func put(_ answer: RepairAnswer, _ request: RepairRequest) async throws(RedisError) -> Posting {
-        let shared = request.account == nil ? "\(Self.limitBytes)" : ""
+        try await put(answer.bytes, request.nonce, of: request.account)
+    }
+
+    func put(_ answer: [UInt8], _ nonce: String, of account: String?) async throws(RedisError) -> Posting {
+        let shared = account == nil ? "\(Self.limitBytes)" : ""
         let reply = try await client.run(
-            Self.put, keys: [key(request.nonce), key(request.account ?? "shared")],
-            arguments: [answer.bytes] + texts(Self.patience, shared))
+            Self.put, keys: [key(nonce), key(account ?? "shared")], arguments: [answer] + texts(Self.patience, shared))
         return switch reply.int {
         case 1: .written
         case 0: .full

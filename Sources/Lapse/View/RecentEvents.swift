@@ -14,6 +14,10 @@ package final class RecentEvents: Sendable {
     /// What is shown together.
     package enum Kind: String, Sendable, CaseIterable { case handled, failed, gap, leadership }
 
+    let keys: KeyDisclosure
+
+    init(keys: KeyDisclosure = .full) { self.keys = keys }
+
     /// How many of each kind are kept.
     private static let limit = 8
     /// The most of one text, in bytes.
@@ -31,7 +35,7 @@ package final class RecentEvents: Sendable {
     func sample(_ expiration: Expiration, delay milliseconds: UInt64, now: UInt64) {
         guard wanted.subtract(1, ordering: .relaxed).newValue >= 0 else { return }
         note(
-            .handled, expiration.key.description, node: expiration.node,
+            .handled, keys.text(expiration.key), node: expiration.node,
             "\(expiration.origin.rawValue), \(milliseconds) ms after it was heard", now: now)
     }
 

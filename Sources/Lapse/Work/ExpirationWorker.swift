@@ -43,7 +43,7 @@ public final class ExpirationWorker: Service {
         self.init(configuration: configuration, logger: logger) { expiration, context in
             try await handling.call(
                 expiration, term: context.term, token: context.fencingToken, attempt: context.attempt,
-                logger: context.logger)
+                logger: context.logger, keys: configuration.logKeys)
         }
     }
 

@@ -127,7 +127,7 @@ extension RunningWorker {
                 logger.warning(
                     "handler failed",
                     metadata: [
-                        "key": "\(expiration.key)", "node": "\(content.node)",
+                        "key": "\(configuration.logKeys.text(expiration.key))", "node": "\(content.node)",
                         "attempt": .stringConvertible(attempt), "error": "\(text)",
                     ])
             }
@@ -163,7 +163,7 @@ extension RunningWorker {
         logger.error(
             "dead-lettered",
             metadata: [
-                "key": "\(String(decoding: content?.key ?? [], as: UTF8.self))", "node": "\(content?.node ?? "")",
+                "key": "\(configuration.logKeys.text(content?.key ?? []))", "node": "\(content?.node ?? "")",
                 "position": "\(content?.runID ?? ""):\(content?.ordinal ?? 0)", "stream": "\(entry.partition)",
                 "entry": "\(entry.id)", "attempts": .stringConvertible(attempts), "error": "\(error)",
             ])

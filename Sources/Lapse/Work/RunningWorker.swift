@@ -13,7 +13,7 @@ final class RunningWorker: Sendable {
     let configuration: WorkerConfiguration
     let handler: WorkHandler
     let logger: Logger
-    let metrics = ProcessorMetrics()
+    let metrics: ProcessorMetrics
     let executor: EventLoopTaskExecutor
     let stream: WorkStream
     /// Asked to end.
@@ -38,6 +38,7 @@ final class RunningWorker: Sendable {
         self.handler = handler
         self.stopped = stopped
         self.logger = logger
+        metrics = ProcessorMetrics(keys: configuration.logKeys)
         standing = Mutex(
             WorkerStatus(stream: configuration.stream, group: configuration.group, id: configuration.id))
         deployment = try Deployment(configuration.shared)

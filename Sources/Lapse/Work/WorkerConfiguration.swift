@@ -41,6 +41,11 @@ public struct WorkerConfiguration: Sendable {
         get { shared.redis }
         set { shared.redis = newValue }
     }
+    /// See ``ProcessorConfiguration/logKeys``.
+    public var logKeys: KeyDisclosure {
+        get { shared.logKeys }
+        set { shared.logKeys = newValue }
+    }
     /// See ``ProcessorConfiguration/password``.
     public var password: String? {
         get { shared.password }

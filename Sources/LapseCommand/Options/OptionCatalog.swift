@@ -3,7 +3,7 @@ enum OptionCatalog {
     static let rows =
         Connection.rows + Election.rows + Candidacy.rows + Electing.rows + Wanted.rows + OnTime.rows + LogLines.rows
         + Running.rows + Webhook.rows + Streaming.rows + Supervising.rows
-        + Results.rows + StepDown.rows + Pausing.rows + Looking.own
+        + Results.rows + StepDown.rows + Pausing.rows + Tracing.rows + Looking.own
         + Examination.own + Health.own + DeadLetterSelection.own + DeadLetterMatching.rows
         + Working.own
 }

@@ -8,6 +8,8 @@ import Timing
 /// A group that an operator steers: its registers, and the wait for its leader's answer.
 struct SteeredGroup: Sendable {
     let board: WishBoard
+    /// For questions about keys.
+    let inquiry: TraceInquiry
     private let access: RedisAccess
 
     /// Finds the group that the options name, and lets `body` steer it.
@@ -22,7 +24,9 @@ struct SteeredGroup: Sendable {
             let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
             let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
             let board = WishBoard(name: configuration.name, registers: count, client: client)
-            try await body(SteeredGroup(board: board, access: access))
+            let inquiry = TraceInquiry(
+                name: configuration.name, isCluster: topology.mode == .cluster, client: client, on: access.loop)
+            try await body(SteeredGroup(board: board, inquiry: inquiry, access: access))
         } catch {
             await access.shutDown()
             throw error

@@ -53,8 +53,8 @@ struct WorkCommand: AsyncParsableCommand {
         let ending = Ending()
         let handling = handler.handling(
             .init(
-                replica: configuration.id, logger: logger,
-                log: logger.logLevel <= .info ? HandledLines(format) : nil,
+                replica: configuration.id, logger: logger, keys: configuration.logKeys,
+                log: logger.logLevel <= .info ? HandledLines(format, keys: configuration.logKeys) : nil,
                 putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
         let worker = ExpirationWorker(configuration: configuration, logger: logger, handling: handling)
         ending.attach { worker.stop() }
