@@ -50,6 +50,10 @@ package struct ViewFigures: Sendable {
     /// Since the start, by how long each took: see ``DelayCounts``.
     package var delays: [UInt64]
     package var failed: UInt64
+    /// What the leader has handled in its term, by its progress; nil on the leader, who counts itself.
+    package var byLeader: UInt64?
 
-    package init(delays: [UInt64], failed: UInt64) { (self.delays, self.failed) = (delays, failed) }
+    package init(delays: [UInt64], failed: UInt64, byLeader: UInt64? = nil) {
+        (self.delays, self.failed, self.byLeader) = (delays, failed, byLeader)
+    }
 }

@@ -28,7 +28,12 @@ extension RunningProcessor {
     }
 
     /// - Returns: what is sampled each second.
-    func figures() -> ViewFigures { ViewFigures(delays: metrics.delays.counts, failed: metrics.failedCount) }
+    func figures() -> ViewFigures {
+        let parts = parts.withLock { $0 }
+        let isFollower = parts.map { !$0.elector.state.isLeader } ?? false
+        let handled = isFollower ? parts?.keeper.accounts.values.reduce(0) { $0 &+ $1.account.handled } : nil
+        return ViewFigures(delays: metrics.delays.counts, failed: metrics.failedCount, byLeader: handled)
+    }
 
     private func nodes(_ status: ProcessorStatus, _ keeper: ProgressKeeper, _ now: UInt64) -> [GroupView.Node] {
         let progress = keeper.latest

@@ -61,9 +61,9 @@ enum PageDocument {
               <th scope="col" class="n">Behind the leader</th></tr></thead><tbody id="replica-rows"></tbody></table></div>
           </section>
           <section class="lists">
-            <div><h2>Expirations <small>samples, handled here</small></h2><ol id="handled"></ol></div>
-            <div><h2>Failed attempts</h2><ol id="failed"></ol></div>
-            <div><h2>Gaps</h2><ol id="gap"></ol></div>
+            <div><h2>Expirations <small>samples, handled by <span class="whose"></span></small></h2><ol id="handled"></ol></div>
+            <div><h2>Failed attempts <small>of <span class="whose"></span></small></h2><ol id="failed"></ol></div>
+            <div><h2>Gaps <small>told by <span class="whose"></span></small></h2><ol id="gap"></ol></div>
             <div><h2>Leadership</h2><ol id="leadership"></ol></div>
           </section>
         </main>

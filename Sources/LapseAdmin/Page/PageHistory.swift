@@ -23,8 +23,11 @@ struct PageHistory: Sendable {
         defer { last = figures }
         guard let last, last.delays.count == figures.delays.count else { return nil }
         let delays = zip(figures.delays, last.delays).map { $0 - min($0, $1) }
+        var handled = delays.reduce(0, +)
+        // A follower tells of the leader: its account begins anew with each term.
+        if let total = figures.byLeader, let before = last.byLeader, total >= before { handled += total - before }
         let point = PagePoint(
-            at: now, handled: delays.reduce(0, +), failed: figures.failed - min(figures.failed, last.failed),
+            at: now, handled: handled, failed: figures.failed - min(figures.failed, last.failed),
             delays: DelayCounts.percentiles(Self.parts, of: delays))
         if points.count >= Self.limit { points.removeFirst(points.count - Self.limit + 1) }
         points.append(point)

@@ -97,7 +97,13 @@ enum PageScript {
           fill($("replica-rows"), v.replicas, (r) => r.id, r => [[r.id + (r.id === v.id ? " (this one)" : "")],
             [r.leads ? "★ leader" : "follower"], [r.version || "–"],
             [r.leads ? "–" : count(r.behind), r.behind ? "n warn" : "n"]]);
-          showList("handled", v.recent.handled || [], v.role === "leading" ? "none yet" : "none: this replica does not lead");
+          const leads = v.role === "leading" || v.role === "suspect";
+          for (const whose of document.getElementsByClassName("whose")) put(whose, v.id);
+          put($("rate-title"), leads || !v.leader ? "Handled here per second" : "Handled per second by " + v.leader + ", as its progress tells");
+          put($("delay-title"), leads || !v.leader ? "From heard to handled, milliseconds"
+            : "From heard to handled, milliseconds: only the page of " + v.leader + " has it");
+          const elsewhere = v.leader ? "none here: the page of " + v.leader + " shows them" : "none: no replica leads";
+          showList("handled", v.recent.handled || [], leads ? "none yet" : elsewhere);
           showList("failed", v.recent.failed || [], "none since this replica began");
           showList("gap", v.recent.gap || [], "none since this replica began");
           showList("leadership", v.recent.leadership || [], "nothing yet");
