@@ -11,6 +11,7 @@ package enum Checkup {
         RegistersCheck(), EvictionCheck(), MemoryCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(),
         AgeCheck(), ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
         ExpireCycleCheck(), SweepCheck(), LazyFreeCheck(),
+        SharedIDsCheck(), DeadLetterCheck(),
     ]
 
     /// The findings of all rules, worst first.

@@ -24,7 +24,12 @@ package struct DeploymentFacts: Sendable {
     package var user = "default"
     /// The rights that `lapse run` needs here.
     package var rights = AccessRights(user: nil, name: "default")
-    package var usesTLS = false
+    /// How an operator's redis-cli gets in.
+    package var login = RedisLogin()
+    /// Ids by which more than one replica goes now.
+    package var sharedIDs: [String] = []
+    /// The key that `--dead-letter` names, and its type if that can be told.
+    package var deadLetter: (key: String, type: String)?
     /// How long a master must be silent before Sentinel replaces it.
     package var sentinelPatience: Duration?
     /// Addresses given that do not answer and are not among the nodes: seeds, Sentinels.
@@ -58,7 +63,7 @@ package struct DeploymentFacts: Sendable {
     package func command(on node: NodeAddress, _ words: String...) -> String { command(on: node, words: words) }
 
     package func command(on node: NodeAddress, words: [String]) -> String {
-        RedisCommandLine(node: node, usesTLS: usesTLS, words: words).text
+        RedisCommandLine(node: node, login: login, words: words).text
     }
 
     /// The clock difference that the lease allows for over one TTL.

@@ -90,7 +90,12 @@ package final class Doctor: Sendable {
         facts.leaseTTL = configuration.leaseTTL
         facts.user = deployment.settings.credentials?.user ?? "default"
         facts.rights = rights
-        facts.usesTLS = deployment.settings.tls != nil
+        facts.login.user = deployment.settings.credentials?.user
+        facts.login.usesTLS = deployment.settings.tls != nil
+        facts.login.files = configuration.tls
+        let client = KeyedClient(nodes: nodes, watch: watch, on: group.any())
+        facts.sharedIDs = await sharedIDs(keys, client)
+        facts.deadLetter = await deadLetter(client)
         facts.silentSeeds = await silentSeeds(topology)
         if topology.mode == .sentinel { facts.sentinelPatience = await sentinelPatience() }
         return DoctorReport(facts)
@@ -178,6 +183,33 @@ package final class Doctor: Sendable {
             }
         }
         return silent
+    }
+
+    /// A replica that was killed is in the list for some seconds more: only who spoke just now counts.
+    private func sharedIDs(_ keys: [ElectionKeys], _ client: KeyedClient) async -> [String] {
+        guard let key = keys.first?.members,
+            let reply = try? await client.run(Self.members, keys: [key], arguments: [], timeout: .seconds(2)),
+            let parts = reply.array, parts.count == 2, let now = PlausibleCount.read(parts[0]),
+            let members = parts[1].array
+        else { return [] }
+        var processes: [String: Set<String>] = [:]
+        for index in stride(from: 0, to: members.count - 1, by: 2) {
+            guard let text = members[index].string, let seen = PlausibleCount.read(members[index + 1]), seen + 3 >= now
+            else { continue }
+            let member = MemberID(text)
+            processes[member.id, default: []].insert(member.process)
+        }
+        return processes.filter { $0.value.count > 1 }.keys.sorted()
+    }
+
+    private static let members = Script(
+        "return {redis.call('TIME')[1], redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}")
+
+    private func deadLetter(_ client: KeyedClient) async -> (key: String, type: String)? {
+        guard let key = configuration.deadLetter,
+            let type = try? await client.send(RESPCommand("TYPE", key), key: key, timeout: .seconds(2)).string
+        else { return nil }
+        return (key, type)
     }
 
     private func sentinelPatience() async -> Duration? {

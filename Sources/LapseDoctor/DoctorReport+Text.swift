@@ -24,10 +24,20 @@ extension DoctorReport {
             lines += paragraph.lines(entry.finding.detail, indent: "    ")
             lines += entry.fixes.map { "    fix: \($0)" }
         }
+        let fixes = findings.compactMap(\.fix)
+        if fixes.contains(where: { $0.hasPrefix("redis-cli") }) {
+            lines.append("")
+            lines += paragraph.lines(
+                "redis-cli takes the password from REDISCLI_AUTH. A user that may not run a command needs an administrator's name in "
+                    + "--user." + (fixes.contains { $0.contains("CONFIG SET") } ? " \(Self.lasting)" : ""), indent: "")
+        }
         lines.append("")
         lines += paragraph.lines(summary, indent: "")
         return lines.joined(separator: "\n") + "\n"
     }
+
+    private static let lasting =
+        "CONFIG SET lasts until the server restarts: CONFIG REWRITE on it, or redis.conf, keeps the change."
 
     private var table: [String] {
         var rows = [["NODE", "ROLE", "SLOTS", "NOTIFY", "LAG", "FINDINGS"]]

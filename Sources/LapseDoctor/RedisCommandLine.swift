@@ -1,20 +1,40 @@
+package import Endpoints
 import RedisClient
 
-/// A `redis-cli` line to paste into a shell. It holds no password: redis-cli takes that from REDISCLI_AUTH.
+/// How `redis-cli` gets in where Lapse does. The password is no word of it: redis-cli takes that from REDISCLI_AUTH.
+package struct RedisLogin: Sendable {
+    /// Nil for the default user.
+    package var user: String?
+    package var usesTLS = false
+    package var files = TLSFiles()
+
+    package init() {}
+
+    var words: [String] {
+        var words = user.map { ["--user", $0] } ?? []
+        guard usesTLS else { return words }
+        words.append("--tls")
+        for (option, file) in [("--cacert", files.authority), ("--cert", files.certificate), ("--key", files.key)] {
+            if let file { words += [option, file] }
+        }
+        return words
+    }
+}
+
+/// A `redis-cli` line to paste into a shell.
 struct RedisCommandLine {
     var node: NodeAddress
-    var usesTLS = false
+    var login = RedisLogin()
     var words: [String]
 
     var text: String {
-        let start = ["redis-cli"] + (usesTLS ? ["--tls"] : []) + ["-h", node.host, "-p", "\(node.port)"]
+        let start = ["redis-cli"] + login.words + ["-h", node.host, "-p", "\(node.port)"]
         return (start + words).map(Self.quoted).joined(separator: " ")
     }
 
     /// The same command on every node of a cluster that answers. `del-node` does not know a node that is gone.
-    static func clusterCall(_ node: NodeAddress, _ usesTLS: Bool, _ words: [String]) -> String {
-        let start = ["redis-cli"] + (usesTLS ? ["--tls"] : []) + ["--cluster", "call", "\(node)"]
-        return (start + words).map(quoted).joined(separator: " ")
+    static func clusterCall(_ node: NodeAddress, _ login: RedisLogin, _ words: [String]) -> String {
+        (["redis-cli"] + login.words + ["--cluster", "call", "\(node)"] + words).map(quoted).joined(separator: " ")
     }
 
     private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+@%=,")

@@ -1,3 +1,4 @@
+import Endpoints
 import Lapse
 import RedisClient
 import Testing
@@ -34,10 +35,38 @@ struct DoctorRulesTests {
 
     @Test func aFlagThatAShellWouldReadIsQuoted() throws {
         var facts = DoctorExamples.cluster
-        facts.usesTLS = true
+        facts.login.usesTLS = true
         facts.nodes[0].set("notify-keyspace-events", "K$")
         let fix = findings(facts, "notifications").first?.fix
         #expect(fix == "redis-cli --tls -h 10.0.0.1 -p 1 CONFIG SET notify-keyspace-events 'K$Ex'")
+    }
+
+    @Test("a fix logs in as Lapse does, and says where the password goes and what lasts")
+    func fixesForAProtectedServer() throws {
+        var facts = DoctorExamples.cluster
+        facts.login.user = "svc"
+        facts.login.usesTLS = true
+        facts.login.files.authority = "/etc/my ca.pem"
+        facts.nodes[0].set("notify-keyspace-events", "")
+        let report = DoctorReport(facts)
+        let login = "redis-cli --user svc --tls --cacert '/etc/my ca.pem' -h 10.0.0.1 -p 1"
+        let fix = "\(login) CONFIG SET notify-keyspace-events Ex"
+        #expect(report.findings.first { $0.check == "notifications" }?.fix == fix)
+        let text = report.text(width: 500)
+        #expect(text.contains("REDISCLI_AUTH") && text.contains("CONFIG SET lasts until the server restarts"))
+        #expect(!DoctorReport(DoctorExamples.cluster).text().contains("REDISCLI_AUTH"))
+    }
+
+    @Test("ids that are shared, and a key for dead letters of another type, are told")
+    func sharedIDsAndDeadLetters() {
+        var facts = DoctorExamples.cluster
+        #expect(findings(facts, "ids").isEmpty && findings(facts, "dead-letter").isEmpty)
+        facts.sharedIDs = ["a"]
+        facts.deadLetter = ("letters", "hash")
+        #expect(findings(facts, "ids").map(\.severity) == [.warns])
+        #expect(findings(facts, "dead-letter").first?.detail.contains("letters is a hash") == true)
+        facts.deadLetter = ("letters", "stream")
+        #expect(findings(facts, "dead-letter").isEmpty)
     }
 
     @Test func whatCannotBeReadIsSaid() {
@@ -137,12 +166,15 @@ struct DoctorRulesTests {
         #expect(findings(facts, "registers").map(\.severity) == [.notes])
     }
 
-    @Test func evictionWarnsUntilItHappens() {
+    @Test func evictionWarnsUntilItHappensAndBreaksWhereTheLockIs() {
         var facts = DoctorExamples.cluster
         facts.nodes[0].info["maxmemory_policy"] = "allkeys-lru"
         #expect(findings(facts, "eviction").isEmpty)
         facts.nodes[0].info["maxmemory"] = "104857600"
-        #expect(findings(facts, "eviction").map(\.severity) == [.warns])
+        #expect(findings(facts, "eviction").map(\.severity) == [.breaks])
+        var elsewhere = facts
+        elsewhere.registers = [facts.registers[1]]
+        #expect(findings(elsewhere, "eviction").map(\.severity) == [.warns])
         facts.nodes[0].info["evicted_keys"] = "7"
         let found = findings(facts, "eviction")
         #expect(found.map(\.severity) == [.breaks] && found[0].detail.contains("lock"))

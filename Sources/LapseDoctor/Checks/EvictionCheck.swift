@@ -17,7 +17,7 @@ struct EvictionCheck: Check {
                 ? " It has evicted \(Wording.count(evicted, "key", "keys")) since it started."
                 : " Its limit is \(Wording.megabytes(limit))."
             return DoctorFinding(
-                evicted > 0 ? .breaks : .warns, "eviction", at: node.address, "keys may be evicted",
+                evicted > 0 || holds ? .breaks : .warns, "eviction", at: node.address, "keys may be evicted",
                 "maxmemory-policy is \(policy): when memory is full, keys vanish without an expired event.\(happened)\(lease)",
                 fix: facts.command(on: node.address, "CONFIG", "SET", "maxmemory-policy", "noeviction"))
         }

@@ -49,6 +49,6 @@ struct SlotsCheck: Check {
                 ? "start it again"
                 : "start it again, or make all others forget it: "
                     + RedisCommandLine.clusterCall(
-                        anyone ?? node.address, facts.usesTLS, ["CLUSTER", "FORGET", node.id]))
+                        anyone ?? node.address, facts.login, ["CLUSTER", "FORGET", node.id]))
     }
 }
