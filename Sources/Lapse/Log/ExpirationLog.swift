@@ -2,8 +2,8 @@ import RESP
 
 /// The expirations received from one node process, in order: the queue, the buffer and the journal in one.
 ///
-/// Keys lie back to back in chunks; an entry costs its key and 12 bytes (28 where its deadline
-/// was asked for), and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
+/// Keys lie back to back in chunks; an entry costs its key and 12 bytes (28 where its deadline was asked for), and appending allocates
+/// only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
 package struct ExpirationLog {
     /// What the log knows of one expiration besides its key.
     package struct Entry {

@@ -228,25 +228,6 @@ package final class ProgressKeeper: Sendable {
         }
     }
 
-    /// This replica ends as soon as no other needs it any more. What cannot be written makes others that leave, too, wait for longer.
-    package func sayThatItLeaves() async {
-        let arguments = bytes([RegisterWord.leavingField(id)])
-        _ = await onAll { [timeout] place throws(RedisError) in
-            try await place.runner.run(
-                ProgressScripts.sayThatItLeaves, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
-        }
-    }
-
-    /// This replica is about to end: the others need not wait for its answers any more.
-    package func leave() async {
-        let arguments = bytes([id, RegisterWord.leavingField(id), ReplicaWord.prefix + id])
-        _ = await onAll { [timeout] place throws(RedisError) in
-            try await place.runner.run(
-                ProgressScripts.leave, keys: [place.keys.members, place.keys.progress], arguments: arguments,
-                timeout: timeout)
-        }
-    }
-
     /// Forgets the progress of processes that are gone.
     package func remove(_ runIDs: [String], token: FencingToken) async {
         guard !runIDs.isEmpty else { return }
