@@ -143,7 +143,7 @@ enum Running: OptionGroupTable {
             help: """
                 Instead: ask this program, which runs on: a line of JSON for each expiration on its stdin, the id on its stdout for \
                 handled.
-                """),
+                """, shown: CommandWords.programOnly),
         read: CommandWords.init(parsing:))
     static let concurrency = Setting.number(
         OptionRow(name: "concurrency", value: "n", help: "Handlers at once.", standard: "64"), 1...65_536)
