@@ -90,13 +90,13 @@ enum LeaseScripts {
             return {1}
             """)
 
-    /// ARGV: value, channel to wake (empty for none). Answers the number of locks deleted. With the lock goes the note that a term
-    /// leaves beside it, by which its successor knows a lock that ran out; a user without that right releases all the same.
+    /// ARGV: value, channel to wake (empty for none). Answers the number of locks deleted. With the claim goes the note that its term
+    /// has left beside the lock, by which a successor knows a lock that ran out; a user without that right releases all the same.
     static let release = Script(
         """
+        if redis.pcall('HGET', KEYS[3], 'led') == ARGV[1] then redis.pcall('HDEL', KEYS[3], 'led') end
         if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
         redis.call('DEL', KEYS[1])
-        redis.pcall('HDEL', KEYS[3], 'led')
         if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], 'released') end
         return 1
         """)

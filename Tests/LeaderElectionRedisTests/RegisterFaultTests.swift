@@ -14,16 +14,18 @@ extension RegisterTests {
             let progress = place.store.keys[0].progress
             let (mine, other) = (Self.claim("a"), Self.claim("b"))
             _ = try await Self.take(place.register, mine)
-            _ = try await place.text("HSET", progress, "led", "7")
+            _ = try await place.text("HSET", progress, "led", mine.value)
             try await place.register.release(other, wake: false)
-            #expect(try await place.text("HGET", progress, "led") == "7")
+            #expect(try await place.text("HGET", progress, "led") == mine.value)
             _ = try await place.text("ACL", "SETUSER", "default", "-hdel")
             try await place.register.release(mine, wake: false)
             #expect(try await place.text("EXISTS", place.lock) == "0")
             _ = try await place.text("ACL", "SETUSER", "default", "+hdel")
-            _ = try await Self.take(place.register, mine)
+            // Also where the lock is another's by now.
+            _ = try await Self.take(place.register, other)
             try await place.register.release(mine, wake: false)
             #expect(try await place.text("HEXISTS", progress, "led") == "0")
+            #expect(try await place.text("GET", place.lock) == other.value)
         }
     }
 

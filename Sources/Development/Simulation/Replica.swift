@@ -139,6 +139,8 @@ final class Body {
     /// When it began to move the cursors.
     var began: Duration = .zero
     var begunReading: Duration = .zero
+    /// The registers whose locks ran out before.
+    var lapsed: [Int] = []
     var window: LeaseWindow
     var phase = Phase.reading
     var drainRequested = false

@@ -55,8 +55,8 @@ package struct SimulatedRegister: Sendable {
     /// When each replica was last seen, by this register's clock.
     private var members: [String: Duration] = [:]
     private var leaving: Set<String> = []
-    /// A term has begun, and its lock was not given back since.
-    private var led = false
+    /// The claim of a term that has begun, and has not given its lock back since.
+    private var led: String?
 
     package func clock(_ time: Duration) -> Duration { time * clockRate + clockOffset }
 
@@ -113,9 +113,9 @@ package struct SimulatedRegister: Sendable {
             publish(token, term)
             return (.renewed(.renewed), false)
         case .release(let claim, let wake):
+            if led == claim.value { led = nil }
             guard lock?.value == claim.value else { return (.released, false) }
             lock = nil
-            led = false
             return (.released, wake)
         }
     }
@@ -124,10 +124,12 @@ package struct SimulatedRegister: Sendable {
     mutating func lapse() { lock = nil }
 
     /// Whether the lock of a term before ran out; nil: an error.
-    mutating func beginLeading() -> Bool? {
+    mutating func beginLeading(_ claim: Claim, at time: Duration) -> Bool? {
         guard !refusesWrites else { return nil }
-        defer { led = true }
-        return led
+        let before = led
+        let holder = held(at: time)
+        if holder?.value == claim.value { led = claim.value } else if holder != nil { return false }
+        return before != nil && before != claim.value
     }
 
     private mutating func publish(_ token: FencingToken, _ term: UInt64) {
@@ -259,7 +261,7 @@ package struct SimulatedRegister: Sendable {
         progressWrite = 0
         members = [:]
         leaving = []
-        led = false
+        led = nil
         startedAt = clock(time)
     }
 }

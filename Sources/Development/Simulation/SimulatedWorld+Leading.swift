@@ -11,7 +11,8 @@ extension SimulatedWorld {
         if replica.body != nil { ledger.violate(.i4, "\(replica.id) begins a term before its last body returned") }
         replica.body = body
         body.begunReading = now
-        askForLapsedLocks(replica, body) { [unowned self] in readLastProgress(replica, body) }
+        askForLapsedLocks(replica, body)
+        readLastProgress(replica, body)
     }
 
     func leaseIsValid(_ replica: Replica, _ body: Body) -> Bool {
@@ -36,6 +37,7 @@ extension SimulatedWorld {
     private func begin(_ read: [String: Progress], _ replica: Replica, _ body: Body) {
         let progress = defect == .cursorNotRestored ? [:] : read
         replica.logs.adopt(bases: replica.bases)
+        ownLocksBegin(progress, replica, body)
         replica.deliveryMachine.begin(
             token: body.info.token, progress: progress, now: replica.clock.milliseconds(now))
         body.phase = .running

@@ -1,4 +1,5 @@
 import Lapse
+import LeaderElection
 
 /// The registers' locks as keys of the servers: one that runs out is counted and announced there (81).
 extension SimulatedWorld {
@@ -29,19 +30,23 @@ extension SimulatedWorld {
     }
 
     /// A term begins: which locks ran out?
-    func askForLapsedLocks(_ replica: Replica, _ body: Body, done: @escaping () -> Void) {
-        guard judges(.ownLocks) else { return done() }
+    func askForLapsedLocks(_ replica: Replica, _ body: Body) {
+        guard judges(.ownLocks) else { return }
+        let time = { [unowned self] in now }
         askAll(replica) { register in
-            register.beginLeading()
-        } done: { [unowned self] answers in
-            guard replica.body === body else { return }
-            let lapsed = answers.indices.filter { (answers[$0] ?? nil) == true }
-            replica.lapsedLocks = LapsedLocks(lapsed.map(lockKey), replica.logs.all)
-            for register in lapsed {
-                let logs = replica.logs.logs(at: lockHome(register).address)
-                replica.lapsedLocks.heard(in: logs, lockKey(register))
-            }
-            done()
+            register.beginLeading(body.info.claim, at: time())
+        } done: { answers in
+            if replica.body === body { body.lapsed = answers.indices.filter { (answers[$0] ?? nil) == true } }
+        }
+    }
+
+    /// - Parameter progress: where the last leader stood.
+    func ownLocksBegin(_ progress: [String: Progress], _ replica: Replica, _ body: Body) {
+        guard judges(.ownLocks) else { return }
+        replica.lapsedLocks = LapsedLocks(body.lapsed.map(lockKey), replica.logs.all)
+        for register in body.lapsed {
+            let logs = replica.logs.logs(at: lockHome(register).address)
+            replica.lapsedLocks.heard(in: logs, lockKey(register)) { progress[$0]?.cursor.through ?? 0 }
         }
     }
 

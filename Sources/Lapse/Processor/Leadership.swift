@@ -43,10 +43,9 @@ struct Leadership: Sendable {
     var progressInterval: Duration = .milliseconds(250)
 
     func lead(_ term: Term) async {
-        async let lapsed: Void = ownLocks.termBegins(term.token)
-        let last = await lastProgress(term)
-        await lapsed
-        guard let (progress, reading) = last else { return }
+        async let lapsed = ownLocks.lapsed(term.claim)
+        guard let (progress, reading) = await lastProgress(term) else { return }
+        ownLocks.termBegins(await lapsed, progress)
         await steer()
         // Peers may have found out about a reset or forged messages just now.
         logs.adopt(bases: keeper.bases)

@@ -6,8 +6,8 @@ import Synchronization
 
 /// Finds out which of Lapse's own locks ran out while no replica listened.
 ///
-/// A term leaves its token beside each lock; the release takes it away with the lock, also where a parent gives it back for a worker that died. A successor that
-/// finds one knows that this lock ran out.
+/// A term leaves its claim beside each lock that it holds; the release takes that away, also where a parent gives the lock back for a
+/// worker that died. A successor that finds one knows that this lock ran out.
 final class OwnLocks: Sendable {
     /// A take-over must not wait long for a master that is away.
     private static let patience = Duration.milliseconds(100)
@@ -23,16 +23,32 @@ final class OwnLocks: Sendable {
         self.logs = logs
     }
 
-    func termBegins(_ token: FencingToken) async {
-        let keys = await run(Self.begin, token).compactMap { keys, reply in
-            reply.string?.isEmpty == false ? keys.lock : nil
+    /// The keys of the locks that ran out before this term, which notes that it holds them now.
+    func lapsed(_ claim: Claim) async -> [String] {
+        await withTaskGroup(of: String?.self) { group in
+            for keys in registers {
+                // All registers at once; the group awaits them.
+                group.addTask { [client] in
+                    let reply = try? await client.run(
+                        Self.begin, keys: [keys.progress, keys.lock], arguments: [Array(claim.value.utf8)],
+                        timeout: Self.patience)
+                    return reply?.string?.isEmpty == false ? keys.lock : nil
+                }
+            }
+            return await group.reduce(into: []) { all, one in if let one { all.append(one) } }
         }
-        lapsed.withLock { $0 = LapsedLocks(keys, logs.all) }
+    }
+
+    /// - Parameters:
+    ///   - keys: of the locks that ran out before.
+    ///   - progress: where the last leader stood. Its lock ran out later: what was heard of it before is an earlier one's end.
+    func termBegins(_ keys: [String], _ progress: [String: Progress]) {
+        var began = LapsedLocks(keys, logs.all)
         for key in keys {
             guard let node = client.node(for: key) else { continue }
-            let logs = logs.logs(at: node)
-            lapsed.withLock { $0.heard(in: logs, key) }
+            began.heard(in: logs.logs(at: node), key) { progress[$0]?.cursor.through ?? 0 }
         }
+        lapsed.withLock { $0 = began }
     }
 
     /// A lock's expiration was announced, and a feed heard it.
@@ -51,24 +67,16 @@ final class OwnLocks: Sendable {
     /// Whether a hole was nothing but an own lock.
     func explains(_ gap: Gap) -> Bool { lapsed.withLock { $0.explains(gap) } }
 
-    private func run(_ script: Script, _ token: FencingToken) async -> [(ElectionKeys, RESPValue)] {
-        await withTaskGroup(of: (ElectionKeys, RESPValue)?.self) { group in
-            for keys in registers {
-                group.addTask { [client] in
-                    let reply = try? await client.run(
-                        script, keys: [keys.progress], arguments: [Array("\(token)".utf8)], timeout: Self.patience)
-                    return reply.map { (keys, $0) }
-                }
-            }
-            return await group.reduce(into: []) { all, one in if let one { all.append(one) } }
-        }
-    }
-
-    /// KEYS: progress. ARGV: token. Answers the token of a term that never took it away.
+    /// KEYS: progress, lock. ARGV: claim. Answers the claim of a term that never gave this lock back, once it has run out.
     private static let begin = Script(
         """
         local before = redis.call('HGET', KEYS[1], 'led') or ''
-        redis.call('HSET', KEYS[1], 'led', ARGV[1])
-        return before
+        local holder = redis.call('GET', KEYS[2])
+        if holder == ARGV[1] then
+          redis.call('HSET', KEYS[1], 'led', ARGV[1])
+        elseif holder then
+          return ''
+        end
+        return before ~= ARGV[1] and before or ''
         """)
 }

@@ -1,6 +1,8 @@
 import LeaderElection
 import Logging
 import RedisClient
+import Synchronization
+import Timing
 
 /// Leadership changes and gaps, on their way to logs, metrics and those who watch.
 extension RunningProcessor {

@@ -64,7 +64,11 @@ struct LapsedLocksTests {
         #expect(fill(&locks, 6...8, log, after: 5) == [])
         _ = log.insert([heard(6, lock)], look: 0, now: 1_000)
         locks = LapsedLocks([lock], logs.all)
-        locks.heard(in: logs.all, lock)
+        locks.heard(in: logs.all, lock) { _ in 5 }
         #expect(fill(&locks, 7...8, log, after: 5) == [])
+        // It ended before: that was an earlier term's.
+        locks = LapsedLocks([lock], logs.all)
+        locks.heard(in: logs.all, lock) { _ in 6 }
+        #expect(fill(&locks, 7...8, log, after: 6) == [8])
     }
 }
