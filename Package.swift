@@ -277,8 +277,8 @@ let package = Package(
         .testTarget(
             name: "LapseDoctorTests",
             dependencies: [
-                "Endpoints", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
-                "ThrowawayRedis", "Timing", logging,
+                "Endpoints", "ExpirationStream", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis",
+                "RedisClient", "RESP", "ThrowawayRedis", "Timing", logging,
             ],
             swiftSettings: rules),
         .testTarget(

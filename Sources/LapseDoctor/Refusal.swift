@@ -15,6 +15,8 @@ package struct Refusal: Sendable, Equatable {
         case registers
         /// Reading, deleting and looking for companions.
         case companions
+        /// Appending to the stream, and what is kept beside it.
+        case appending
     }
 
     package var right: Right

@@ -1,3 +1,4 @@
+import ExpirationStream
 import Lapse
 import LeaderElection
 import LeaderElectionRedis
@@ -28,6 +29,7 @@ struct RightsTrial {
             found += await [events, control].compactMap(\.self)
         }
         if let refusal = await companions() { found.append(refusal) }
+        if let refusal = await appending() { found.append(refusal) }
         return found + (await registersRefused())
     }
 
@@ -85,6 +87,17 @@ struct RightsTrial {
         let select = rights.selectsDatabase ? "1" : "0"
         return await ask(
             RightsScript.companions, [], [Array(select.utf8)] + names, .companions, on: "timers and companions")
+    }
+
+    /// Each partition: a pattern may be written for some of them alone.
+    private func appending() async -> Refusal? {
+        guard let keys = rights.stream else { return nil }
+        let names = keys.partitions.indices.flatMap { index in
+            [keys.partitions[index], keys.writer(of: index), keys.cursor(of: index, runID: "doctor")]
+        }
+        return await ask(
+            RightsScript.appending, [], ([keys.layout] + names).map { Array($0.utf8) }, .appending,
+            on: "the stream \(keys.key)")
     }
 
     /// What of a script's commands this user may not run.
@@ -173,6 +186,37 @@ private enum RightsScript {
           need('EXISTS', ARGV[i])
           need('GET', ARGV[i + 1])
           need('DEL', ARGV[i + 1])
+        end
+        return missing
+        """)
+
+    /// ARGV: the layout, then each partition, what its writer keeps, and a cursor. No KEYS, as above.
+    static let appending = Script(
+        """
+        local missing, seen = {}, {}
+        if not redis.acl_check_cmd then return missing end
+        local function need(...)
+          local name = select(1, ...)
+          if not seen[name] and not redis.acl_check_cmd(...) then seen[name] = true missing[#missing + 1] = name end
+        end
+        need('HSETNX', ARGV[1], 'format', '1')
+        need('HMGET', ARGV[1], 'format')
+        need('HSET', ARGV[1], 'partitions', '1')
+        for i = 2, #ARGV, 3 do
+          local stream, writer, cursor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+          need('TYPE', stream)
+          need('XLEN', stream)
+          need('XADD', stream, '*', 'id', '1')
+          need('XTRIM', stream, 'MAXLEN', '=', '1')
+          need('XRANGE', stream, '-', '+')
+          need('XINFO', 'GROUPS', stream)
+          need('XPENDING', stream, 'group')
+          need('HMGET', writer, 'length')
+          need('HSET', writer, 'length', '1')
+          need('HGET', cursor, 'last')
+          need('HSET', cursor, 'last', '1')
+          need('HDEL', cursor, 'last')
+          need('PEXPIRE', cursor, '1')
         end
         return missing
         """)

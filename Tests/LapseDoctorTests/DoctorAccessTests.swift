@@ -1,3 +1,4 @@
+import ExpirationStream
 import Lapse
 import LeaderElection
 import LeaderElectionRedis
@@ -34,7 +35,11 @@ struct DoctorAccessTests {
     }
 
     private func examine(_ addresses: [String], companions: [String] = []) async throws -> DoctorReport {
-        let doctor = try Doctor(configuration(addresses, companions: companions))
+        try await examine(configuration(addresses, companions: companions))
+    }
+
+    private func examine(_ configuration: ProcessorConfiguration) async throws -> DoctorReport {
+        let doctor = try Doctor(configuration)
         do {
             let report = try await doctor.examine()
             await doctor.shutDown()
@@ -216,6 +221,32 @@ struct DoctorAccessTests {
             throw error
         }
         await cluster.shutDown()
+    }
+
+    @Test func whatTheStreamLacksIsNamed() async throws {
+        var rights = AccessRights(user: nil, name: Self.name, mode: .standalone)
+        rights.stream = try StreamKeys("exp", partitions: 2)
+        let words = rights.line.split(separator: " ").map(String.init)
+        let server = try await ThrowawayServer.start()
+        do {
+            for missing in ["", "+xadd", "+hmget", "+xinfo|groups", "+hsetnx", "~{exp}:lapse:*", "~exp:{p*}*"] {
+                #expect(missing.isEmpty || words.contains(missing))
+                try await server.cli(words.filter { $0 != missing })
+                var configuration = configuration([server.address])
+                configuration.deadLetter = nil
+                configuration.stream = rights.stream.map { StreamDestination($0) }
+                let report = try await examine(configuration)
+                let found = report.findings.filter { $0.title == "no right to the stream" }
+                #expect(found.count == (missing.isEmpty ? 0 : 1), "\(missing): \(report.text())")
+                #expect(found.allSatisfy { $0.fix?.contains(missing) == true }, "\(found)")
+            }
+            // Nothing was appended, and nothing kept beside it.
+            #expect(try await server.cli("DBSIZE") == "0")
+        } catch {
+            await server.shutDown()
+            throw error
+        }
+        await server.shutDown()
     }
 
     @Test func theLineForAnyTopologyIsTakenByASingleServer() async throws {

@@ -47,6 +47,14 @@ struct PermissionsCheck: Check {
                     (facts.rights.companionPatterns + ["+get", "+del"] + facts.rights.companionCommands)
                         .joined(separator: " ")
                 )
+            case .appending:
+                (
+                    "no right to the stream", "Expirations cannot be appended, and wait in the logs.",
+                    (facts.rights.streamPatterns + AccessRights.streamCommands + [
+                        "+hget", "+hset", "+hdel", "+pexpire",
+                    ])
+                    .joined(separator: " ")
+                )
             }
         return DoctorFinding(
             .breaks, "permissions", at: node.address, title,
