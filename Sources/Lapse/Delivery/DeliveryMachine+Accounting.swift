@@ -55,5 +55,13 @@ extension DeliveryMachine {
             }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// When the oldest expiration of each log that is not finished was heard, in milliseconds since 1970; only the leader knows.
+    package func oldest() -> [String: UInt64] {
+        Dictionary(
+            logs.all.compactMap { log in
+                cursors[log.runID].flatMap { log.received(after: $0.settled) }.map { (log.runID, $0) }
+            }, uniquingKeysWith: min)
+    }
+
     package func cursor(_ runID: String) -> Cursor? { cursors[runID] }
 }

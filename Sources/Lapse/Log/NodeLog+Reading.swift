@@ -27,6 +27,13 @@ extension NodeLog {
     /// The entry with this ordinal.
     package func entry(_ ordinal: UInt64) -> ExpirationLog.Entry? { state.withLock { $0.log.entry(ordinal) } }
 
+    /// When the first one that is kept behind an ordinal was heard, in milliseconds since 1970.
+    func received(after ordinal: UInt64) -> UInt64? {
+        state.withLock { state in
+            state.log.next(after: ordinal).flatMap { state.log.entry($0)?.receivedAt }
+        }
+    }
+
     /// What of these ordinals is not in this log.
     package func missing(in ordinals: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
         state.withLock { state in

@@ -64,6 +64,9 @@ package struct LapseMetrics: Sendable {
     let logBytes = MetricDeclaration.gauge("lapse_log_bytes", by: "node", "Bytes kept in the log of this node.")
     let backlog = MetricDeclaration.gauge(
         "lapse_backlog", by: "node", "Expirations of this node in the log that are not yet finished.")
+    let oldest = MetricDeclaration.gauge(
+        "lapse_backlog_age_seconds", by: "node",
+        "How long the oldest expiration of this node that is not yet finished has waited.")
     let account = MetricDeclaration.gauge(
         "lapse_account", byAll: ["node", "state"],
         "What became of this node's expirations in the leader's term: announced is the sum of the other states.")

@@ -17,6 +17,7 @@ final class ProcessorMetrics: Sendable {
         let entries: Gauge
         let bytes: Gauge
         let backlog: Gauge
+        let oldest: Gauge
         let nudges: Counter
         let deadlines: Gauge
         let uncovered: Gauge
@@ -30,7 +31,7 @@ final class ProcessorMetrics: Sendable {
 
         func destroy() {
             for gauge in [
-                up, entries, bytes, backlog, deadlines, uncovered, predictedLag, canaryAge, canaryLag,
+                up, entries, bytes, backlog, oldest, deadlines, uncovered, predictedLag, canaryAge, canaryLag,
             ] + account { gauge.destroy() }
             for counter in [received, lost, repaired, ignored, surplus, unannounced, nudges, canaryMissing] {
                 counter.destroy()
@@ -200,7 +201,11 @@ final class ProcessorMetrics: Sendable {
     }
 
     /// Brings the gauges up to date.
-    func refresh(_ status: ProcessorStatus, _ elector: ElectorState?, isReady: Bool) {
+    ///
+    /// - Parameter ages: for how long the oldest of each node that is not finished has waited.
+    func refresh(
+        _ status: ProcessorStatus, _ elector: ElectorState?, _ ages: [NodeAddress: Duration], isReady: Bool
+    ) {
         ready.record(isReady ? 1 : 0)
         paused.record(status.pause == nil ? 0 : 1)
         for node in status.nodes {
@@ -211,6 +216,7 @@ final class ProcessorMetrics: Sendable {
                 series.entries.record(node.logEntries)
                 series.bytes.record(node.logBytes)
                 series.backlog.record(node.backlog)
+                series.oldest.record((ages[address] ?? .zero) / .seconds(1))
                 for (gauge, state) in zip(series.account, (node.account ?? NodeAccount()).states) {
                     gauge.record(state.count)
                 }
@@ -260,6 +266,7 @@ final class ProcessorMetrics: Sendable {
                     entries: declared.logEntries.gauge(label),
                     bytes: declared.logBytes.gauge(label),
                     backlog: declared.backlog.gauge(label),
+                    oldest: declared.oldest.gauge(label),
                     nudges: declared.nudges.counter(label),
                     deadlines: declared.deadlines.gauge(label),
                     uncovered: declared.uncovered.gauge(label),

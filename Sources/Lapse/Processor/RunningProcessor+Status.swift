@@ -98,7 +98,9 @@ extension RunningProcessor {
 
     func refreshMetrics() {
         guard let status else { return }
-        metrics.refresh(status, parts.withLock { $0 }?.elector.state, isReady: readiness().isEmpty)
+        let parts = parts.withLock { $0 }
+        let ages = parts.map { self.ages($0, now: WallClock.milliseconds()) } ?? [:]
+        metrics.refresh(status, parts?.elector.state, ages, isReady: readiness().isEmpty)
     }
 }
 

@@ -8,6 +8,8 @@ struct GroupTroubles {
     var reading = LastingTrouble()
     var presence = LastingTrouble()
     var election = LastingTrouble()
+    /// Expirations that wait for longer than half of what the logs keep.
+    var age = LastingTrouble(patience: .zero)
     /// What readiness says meanwhile.
     var reasons: [String] = []
 }
@@ -41,6 +43,7 @@ extension RunningProcessor {
         case .over: logger.notice("an election is possible again")
         case .nothing: break
         }
+        watchAge(parts)
         for complaint in parts.keeper.takeComplaints() { logger.error("progress passed over: \(complaint)") }
     }
 

@@ -53,6 +53,25 @@ struct DeliveryReadingTests {
         #expect(behind.map(\.ordinal) == [6])
     }
 
+    @Test func theOldestIsTheFirstThatIsNotFinished() throws {
+        var machine = machine([
+            Progress(
+                runID: "r", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: 5, pending: [3]), token: 1, write: 1
+            )
+        ])
+        _ = machine.take(1)
+        #expect(machine.oldest() == [:])
+        let hole = try #require(machine.takeActions().holes.first)
+        for (ordinal, at) in [(3, 900), (6, 1_000), (7, 1_100)] as [(UInt64, UInt64)] {
+            var one = heard(ordinal, "k:\(ordinal)")
+            one.receivedAt = at
+            _ = logs["r"]?.insert([one], look: 0, now: at)
+        }
+        _ = machine.settle(hole, .answered)
+        let taken = machine.take(1)
+        #expect(taken.map(\.ordinal) == [3] && machine.oldest() == ["r": 900])
+    }
+
     /// Seed 76496 of the simulation: the answer came after the log's age.
     @Test func whatLiesBehindAHoleDoesNotAgeWhilePeersAreAsked() throws {
         var machine = machine([

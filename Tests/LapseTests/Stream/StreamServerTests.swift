@@ -24,6 +24,27 @@ struct StreamServerTests {
         try await server.script(range.map { "SET k:\($0) 1 PX 20" })
     }
 
+    @Test("what waits for a stream that cannot be written is told before the logs forget it")
+    func waitsForLong() async throws {
+        try await withServer { server in
+            try await server.cli("SET", "out", "no stream")
+            let stream = try RunningStream("redis://\(server.address)") { configuration, _ in
+                configuration.logAge = .seconds(4)
+            }
+            try await stream.run {
+                try await Self.expire(0..<3, server)
+                try await waitUntil("a warning", within: .seconds(20)) {
+                    stream.log.lines("expirations wait, and the logs will not").isEmpty ? "none" : nil
+                }
+                #expect(try await server.cli("DEL", "out") == "1")
+                try await RunningStream.waitForEntries(3, server)
+                try await waitUntil("it is over", within: .seconds(20)) {
+                    stream.log.lines("expirations wait no longer").isEmpty ? "not yet" : nil
+                }
+            }
+        }
+    }
+
     @Test("each expiration is an entry, over terms and partitions; a user with the printed rights can do it")
     func appended() async throws {
         var rights = AccessRights(user: nil, name: "streams", mode: .standalone)
