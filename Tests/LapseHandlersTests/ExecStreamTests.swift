@@ -117,7 +117,10 @@ struct ExecStreamTests {
         let file = FileManager.default.temporaryDirectory.appending(path: "stream-\(UUID())")
         defer { try? FileManager.default.removeItem(at: file) }
         let handler = ExecStreamHandler(
-            ["/bin/sh", "-c", "\(Self.reading) echo $id; done; echo over > \(file.path)"], replica: "a")
+            [
+                "/bin/sh", "-c",
+                "exec 2>&-; \(Self.reading) echo $id; done; exec >&-; sleep 0.2; echo over > \(file.path)",
+            ], replica: "a")
         try await Self.ask(handler, "k")
         await handler.shutDown()
         #expect(try String(contentsOf: file, encoding: .utf8) == "over\n")

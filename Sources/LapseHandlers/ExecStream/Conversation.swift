@@ -95,6 +95,8 @@ final class Conversation: Sendable {
         var strays = Strays(logger)
         var log = ProgramLog(logger)
         var isOpen = true
+        // What the program has closed is looked at no more: it would be ready at each look.
+        var (hearing, logging) = (output, errors)
         var closedAt: ContinuousClock.Instant?
         func closeInput() {
             if isOpen { _ = Glibc.close(input) }
@@ -107,15 +109,22 @@ final class Conversation: Sendable {
                 closedAt = .now
             }
             if let closedAt, .now - closedAt > Self.farewell { break }
-            var looks = [output, errors, bell.reading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var looks = [hearing, logging, bell.reading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             if isOpen { looks.append(pollfd(fd: input, events: line.isEmpty ? 0 : Int16(POLLOUT), revents: 0)) }
             // The end of a program whose descriptors others hold is seen in time.
             guard unsafe poll(&looks, nfds_t(looks.count), 100) > 0 else { continue }
             if looks[2].revents != 0 { _ = read(bell.reading) }
-            if looks[1].revents != 0, let bytes = read(errors) { log.append(bytes) }
+            if looks[1].revents != 0 {
+                if let bytes = read(errors) { log.append(bytes) } else { logging = -1 }
+            }
             if looks[0].revents != 0 {
-                guard let bytes = read(output) else { break }
-                answers.append(bytes) { strays.look($0, answered) }
+                if let bytes = read(output) {
+                    answers.append(bytes) { strays.look($0, answered) }
+                } else {
+                    // Without a question to come it may tidy up; else it can answer no more.
+                    guard closedAt != nil else { break }
+                    hearing = -1
+                }
             }
             if isOpen, looks[3].revents != 0 {
                 // A program that reads no more can be asked no more.
