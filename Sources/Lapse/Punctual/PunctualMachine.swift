@@ -138,6 +138,9 @@ struct PunctualMachine: Sendable {
             return
         }
         if isImporting { table[place].state.insert(.importing) } else { table[place].state.remove(.importing) }
+        // It may have been given away just now, and a question still stand in the queue: that one is to be asked.
+        table[place].state.subtract([.heard, .gone])
+        table[place].misses = 0
         // What this server was asked itself is newer.
         guard let deadline = known.deadline, !table[place].state.contains(.known) else { return ask(place, now) }
         if known.isDoubtful { ask(place, now) }

@@ -27,6 +27,8 @@ extension PunctualNode {
                 subscription.close()
                 hints(false)
             } catch {
+                // Given up with the term.
+                if isOver { return }
                 if told != error.text {
                     told = error.text
                     dependencies.logger.warning(

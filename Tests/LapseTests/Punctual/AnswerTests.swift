@@ -108,4 +108,19 @@ struct AnswerTests {
         #expect(machine.table.places.map { machine.table.key($0) } == [Array("timer:2".utf8)])
         #expect(machine.table.wheel.count == 1)
     }
+
+    @Test("row 93: a key that is given away while a question about it is queued, and comes back, is asked about")
+    func givenToAndFro() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        let batch = try questions(&machine)
+        _ = machine.answered(batch, [.integer(100)], sent: 5, now: 6)
+        let now = 2 * Self.second
+        _ = machine.hint(Array("timer:1".utf8), now: now)
+        guard case .send(let nudge) = machine.nextNudges(now: now) else { throw NothingAsked() }
+        // The nudge is answered with MOVED; the node it names says the same of its own a moment later.
+        let released = machine.release(nudge.places[0])
+        let known = try #require(released)
+        machine.adopt(unsafe known.key.span.bytes, known, isImporting: true, now: now + 1)
+        #expect(try questions(&machine, at: now + 2).places == batch.places)
+    }
 }

@@ -1,5 +1,3 @@
-import LapseDoctor
-import RedisClient
 import Testing
 import ThrowawayRedis
 import Timing
@@ -9,47 +7,12 @@ import Timing
 /// `--punctual` on servers that expire nothing by themselves (DEBUG SET-ACTIVE-EXPIRE 0): what is announced was asked for.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct PunctualServerTests {
-    /// A server on which only a nudge or a scan expires anything, and the user that `doctor --acl` prints.
-    private func withServer(
-        _ punctual: ProcessorConfiguration.Punctual, notifications: String = "Exg",
-        extra: [String] = [], _ change: (inout ProcessorConfiguration) -> Void = { _ in },
-        _ body: @Sendable (ThrowawayServer, ProcessorConfiguration) async throws -> Void
-    ) async throws {
-        var rights = AccessRights(user: nil, name: "punctual", mode: .standalone)
-        rights.punctual = punctual
-        rights.wanted = ["timer:*"]
-        var options = ServerOptions()
-        options.users = ["user " + rights.line.dropFirst("ACL SETUSER ".count)]
-        options.notifications = notifications
-        options.extra = ["enable-debug-command yes"] + extra
-        let server = try await ThrowawayServer.start(options)
-        var configuration = ProcessorConfiguration(
-            redis: ["redis://lapse:\(AccessRights.passwordPlace)@\(server.address)"], name: "punctual",
-            match: ["timer:*"])
-        configuration.leaseTTL = .seconds(2)
-        configuration.punctual = punctual
-        change(&configuration)
-        do {
-            try await server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0")
-            try await body(server, configuration)
-            #expect(try await server.cli("ACL", "LOG") == "", "the printed rights are enough")
-        } catch {
-            await server.shutDown()
-            throw error
-        }
-        await server.shutDown()
-    }
-
-    private static func arm(_ ids: some Sequence<Int>, milliseconds: ClosedRange<Int>) -> [String] {
-        ids.map { "SET timer:\($0) 1 PX \(milliseconds.lowerBound + $0 * 37 % milliseconds.count)" }
-    }
-
     @Test("row 93: what falls due while writes are paused, for longer than two looks, is announced when they go on")
     func pausedWrites() async throws {
-        try await withServer(.track) { server, configuration in
+        try await PunctualServer.with(.track) { server, configuration in
             let handler = RunningHandler()
             try await handler.run(configuration) {
-                try await server.script(Self.arm(0..<100, milliseconds: 300...900))
+                try await server.script(PunctualServer.arm(0..<100, milliseconds: 300...900))
                 try await server.cli("CLIENT", "PAUSE", "6000", "WRITE")
                 // Far less than a sweep would take.
                 try await handler.waitFor((0..<100).map { "timer:\($0)" })
@@ -60,13 +23,13 @@ struct PunctualServerTests {
 
     @Test("row 92: each wanted key is asked for when its deadline has passed, and no other key is")
     func timersAmongManyOthers() async throws {
-        try await withServer(.track) { server, configuration in
+        try await PunctualServer.with(.track) { server, configuration in
             let begun = WallClock.milliseconds()
             let others = (0..<5_000).map { "SET other:\($0) 1 PX \($0 % 2 == 0 ? 100 : 3_600_000)" }
             try await server.script(others)
             let handler = RunningHandler()
             try await handler.run(configuration) {
-                try await server.script(Self.arm(0..<500, milliseconds: 50...1_500))
+                try await server.script(PunctualServer.arm(0..<500, milliseconds: 50...1_500))
                 try await handler.waitFor((0..<500).map { "timer:\($0)" })
             }
             #expect(handler.keys.count == 500)
@@ -84,7 +47,7 @@ struct PunctualServerTests {
 
     @Test("row 92: a TTL that is shortened, by any command that may")
     func shortened() async throws {
-        try await withServer(.track) { server, configuration in
+        try await PunctualServer.with(.track) { server, configuration in
             let handler = RunningHandler()
             let keys = [
                 "timer:expire", "timer:pexpireat", "timer:getex", "timer:setex", "timer:renamed", "timer:copied",
@@ -107,7 +70,7 @@ struct PunctualServerTests {
 
     @Test("row 92: a key that was deleted, or whose TTL was taken away, is not handled")
     func removed() async throws {
-        try await withServer(.track) { server, configuration in
+        try await PunctualServer.with(.track) { server, configuration in
             let handler = RunningHandler()
             try await handler.run(configuration) {
                 try await server.script([
@@ -127,9 +90,9 @@ struct PunctualServerTests {
 
     @Test("keys that were set before the term began, and overdue ones, come by the sweep")
     func seeded() async throws {
-        try await withServer(.track) { server, configuration in
+        try await PunctualServer.with(.track) { server, configuration in
             try await server.script((0..<3_000).map { "SET other:\($0) 1 EX 3600" })
-            try await server.script(Self.arm(0..<1_000, milliseconds: 1...5_000))
+            try await server.script(PunctualServer.arm(0..<1_000, milliseconds: 1...5_000))
             let handler = RunningHandler()
             try await handler.run(configuration) { try await handler.waitFor((0..<1_000).map { "timer:\($0)" }) }
             #expect(handler.keys.count == 1_000)
@@ -140,7 +103,9 @@ struct PunctualServerTests {
         "row 91: without class g it says so and sweeps; set adds it",
         arguments: [ProcessorConfiguration.NotificationPolicy.verify, .set])
     func classMissing(policy: ProcessorConfiguration.NotificationPolicy) async throws {
-        try await withServer(.track, notifications: "Ex", { $0.notifications = policy == .set ? .verify : policy }) {
+        try await PunctualServer.with(
+            .track, notifications: "Ex", { $0.notifications = policy == .set ? .verify : policy }
+        ) {
             server, configuration in
             var configuration = configuration
             if policy == .set {
@@ -155,7 +120,7 @@ struct PunctualServerTests {
                         return flags.contains("g") ? nil : flags
                     }
                 }
-                try await server.script(Self.arm(0..<100, milliseconds: 50...500))
+                try await server.script(PunctualServer.arm(0..<100, milliseconds: 50...500))
                 try await handler.waitFor((0..<100).map { "timer:\($0)" })
             }
             #expect(handler.keys.count == 100)
@@ -167,38 +132,14 @@ struct PunctualServerTests {
     }
 
     @Test func sweepAlone() async throws {
-        try await withServer(.sweep, notifications: "Ex") { server, configuration in
+        try await PunctualServer.with(.sweep, notifications: "Ex") { server, configuration in
             let handler = RunningHandler()
             try await handler.run(configuration) {
-                try await server.script(Self.arm(0..<500, milliseconds: 50...500))
+                try await server.script(PunctualServer.arm(0..<500, milliseconds: 50...500))
                 try await handler.waitFor((0..<500).map { "timer:\($0)" })
             }
             #expect(handler.keys.count == 500)
             #expect(handler.log.lines("notifications missing").isEmpty)
-        }
-    }
-
-    @Test("row 94: 50 000 equal deadlines, where a subscriber may be 256 KiB behind: no feed is cut")
-    func equalDeadlines() async throws {
-        try await withServer(.track, extra: ["client-output-buffer-limit pubsub 256kb 256kb 0"]) {
-            server, configuration in
-            let count = 50_000
-            let handler = RunningHandler()
-            try await handler.run(configuration) {
-                let deadline = WallClock.milliseconds() + 4_000
-                let arm = "for i = 1, ARGV[1] do redis.call('SET', 'timer:' .. i, '', 'PXAT', ARGV[2]) end"
-                // A thousand at a time: a script's hints come in one piece.
-                for start in stride(from: 0, to: count, by: 1_000) {
-                    let script = arm.replacing("1, ARGV[1]", with: "\(start + 1), \(start + 1_000)")
-                    try await server.cli("EVAL", script, "0", "", "\(deadline)")
-                }
-                try await waitUntil("all are handled", within: .seconds(60)) {
-                    handler.handled.count >= count ? nil : "\(handler.handled.count)"
-                }
-            }
-            #expect(handler.handled.count == count)
-            #expect(handler.log.lines("subscription lost").filter { !$0.contains("shutting down") }.isEmpty)
-            #expect(handler.log.lines("gap").isEmpty)
         }
     }
 }
