@@ -105,14 +105,11 @@ extension SimulatedWorld {
         guard let (companion, _) = companionRules.companion(of: handler.delivery.key.bytes) else {
             return call(handler, lane, replica, body)
         }
-        let shard = self.shard(of: handler.delivery.key.bytes)
+        let key = handler.delivery.key.bytes
+        let shard = self.shard(of: key)
         ask(replica, node: nodes[shards[shard].master], timeout: .milliseconds(300)) { [unowned self] in
-            isStuck(handler.delivery.key.bytes)
-                ? nil
-                : (
-                    exists: shards[shard].companions.contains(companion),
-                    timer: timerExists(handler.delivery.key.bytes, shard)
-                )
+            if isStuck(key) { return nil }
+            return (exists: shards[shard].companions.contains(companion), timer: timerExists(key, shard))
         } done: { [unowned self] (answer: (exists: Bool, timer: Bool)??) in
             guard lane.running === handler else { return }
             let found = answer ?? nil

@@ -27,7 +27,9 @@ final class CanaryNode: Sendable {
         /// What is awaited.
         var key: [UInt8] = []
         var tag: String?
-        var refusals = LineLimit(every: .seconds(60))
+        var failures = LineLimit(every: .seconds(60))
+        /// One after the other.
+        var failed = 0
     }
 
     let address: NodeAddress
@@ -38,6 +40,8 @@ final class CanaryNode: Sendable {
     private let isStopped = Atomic(false)
     /// An answer is a number or `OK`: later than this it is of no use.
     private static let timeout = Duration.seconds(2)
+    /// So many in a row are no passing trouble.
+    private static let lasting = 3
 
     init(_ address: NodeAddress, _ dependencies: Dependencies) {
         self.address = address
@@ -90,7 +94,7 @@ final class CanaryNode: Sendable {
         }
     }
 
-    /// Takes away what is still awaited: the term ends, and nobody may be listening when it expires.
+    /// Takes away what is still awaited: the term ends, and when it expires no replica may be listening.
     func withdraw() async {
         let key = state.withLock { state -> [UInt8]? in
             defer { state.key = [] }
@@ -105,7 +109,7 @@ final class CanaryNode: Sendable {
     private var identity: ServerIdentity? { dependencies.watch.current?.identity(at: address) }
 
     private func arm() async {
-        guard let tag = tag() else { return failed(nil) }
+        guard let tag = tag() else { return failed("no slot of this node is known") }
         let key = "{\(tag)}:\(dependencies.name):canary:\(UInt64.random(in: .min ... .max))"
         // Before it is set: it may expire before the answer is here.
         state.withLock { $0.key = Array(key.utf8) }
@@ -113,9 +117,10 @@ final class CanaryNode: Sendable {
         do throws(RedisError) {
             let command = RESPCommand("SET", key, "", "PX", "\(life)")
             let reply = try await client.send([command], to: identity, timeout: Self.timeout).first
-            if let error = reply?.error { failed(error) }
+            guard let error = reply?.error else { return state.withLock { $0.failed = 0 } }
+            failed("\(RedisError(error, node: address))", isRefused: Redirection(error) == .none)
         } catch {
-            failed(nil)
+            failed("\(error)")
         }
     }
 
@@ -126,18 +131,19 @@ final class CanaryNode: Sendable {
         _ = try? await client.send([command], to: identity, timeout: Self.timeout)
     }
 
-    private func failed(_ error: RESPError?) {
+    /// - Parameter isRefused: by the server's own decision. What only did not arrive may at the next one: it is told when it lasts.
+    private func failed(_ error: String, isRefused: Bool = false) {
         let now = SystemClock.read().monotonic
-        let isRefused = error.map { Redirection($0) == .none } ?? false
         if !isRefused { dependencies.watch.refreshSoon() }
         let isNews = state.withLock { state in
             state.machine.failed(isRefused: isRefused, now: now)
-            return isRefused && state.refusals.happened(now: now) != nil
+            state.failed += 1
+            return (isRefused || state.failed >= Self.lasting) && state.failures.happened(now: now) != nil
         }
-        guard isNews, let error else { return }
+        guard isNews else { return }
         dependencies.logger.warning(
             "canary cannot be set: nothing proves now that expirations are heard",
-            metadata: ["node": "\(address)", "error": "\(RedisError(error, node: address))"])
+            metadata: ["node": "\(address)", "error": "\(error)"])
     }
 
     /// A hash tag whose slot this master owns now, as Lapse's own keys have.

