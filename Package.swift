@@ -25,6 +25,16 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
+func example(_ name: String) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: [
+            "Lapse", "LeaderElection", logging, lifecycle,
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        ],
+        path: "Sources/Examples/\(name)", swiftSettings: rules)
+}
+
 let package = Package(
     name: "lapse",
     products: [
@@ -168,20 +178,9 @@ let package = Package(
             swiftSettings: rules),
 
         // Sources/Examples: programs of the manual, compiled and run by the tests.
-        .executableTarget(
-            name: "CartExample",
-            dependencies: [
-                "Lapse", "LeaderElection", logging, lifecycle,
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            path: "Sources/Examples/CartExample", swiftSettings: rules),
-        .executableTarget(
-            name: "LedgerExample",
-            dependencies: [
-                "Lapse", "LeaderElection", logging, lifecycle,
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            path: "Sources/Examples/LedgerExample", swiftSettings: rules),
+        example("CartExample"),
+        example("LedgerExample"),
+        example("WorkerExample"),
 
         // Sources/Development: what tests and measures the rest. No product names these targets, so
         // a package that uses this one does not get them. SwiftPM makes each executable here a
@@ -289,7 +288,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "CartExample", "Chaos", "ExpirationStream", "LedgerExample", "LapseCommand", "LapseDoctor",
-                "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis",
+                "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "WorkerExample",
             ],
             swiftSettings: rules),
         .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),

@@ -57,6 +57,31 @@ struct ExampleTests {
         await server.shutDown()
     }
 
+    @Test("a worker releases what the service appends to a stream, and ends with 0 on SIGTERM")
+    func workerReleasesCarts() async throws {
+        let server = try await ThrowawayServer.start()
+        let service = try ExampleProcess(
+            "lapse",
+            [
+                "run", "--redis", server.url, "--match", "cart:*", "--stream", "expirations", "--lease-ttl", "1s",
+                "--admin", "off",
+            ])
+        defer { service.kill() }
+        let worker = try ExampleProcess("WorkerExample", [server.url])
+        defer { worker.kill() }
+        try await waitUntil("the service leads", within: .seconds(20)) {
+            service.log.contains("became leader") ? nil : "its log: \(service.log)"
+        }
+        try await server.cli("SET", "cart:1", "x", "PX", "200")
+        try await waitUntil("cart:1 is released", within: .seconds(20)) {
+            worker.output.contains("released cart:1 event=") ? nil : "the logs: \(service.log)\n\(worker.log)"
+        }
+        #expect(await worker.terminate() == 0, "\(worker.log)")
+        #expect(await service.terminate() == 0, "\(service.log)")
+        #expect(worker.output.split(separator: "\n").count == 1, "\(worker.output)")
+        await server.shutDown()
+    }
+
     @Test("the README shows the lines of the example")
     func readmeShowsTheExample() throws {
         let readme = try Self.text(of: "README.md")
