@@ -13,14 +13,16 @@ package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebug
 package struct Credentials: Sendable, Equatable {
     /// Nil for the default user (`requirepass`).
     package var user: String?
-    private let fixed: Secret
+    /// Nil for none; an empty one is that of a user with `nopass`.
+    private let fixed: Secret?
     /// Where the password is renewed; nil for one that never changes.
     private let file: SecretFile?
 
     /// Whether there is anything to log in with.
-    package var hasPassword: Bool { file != nil || !fixed.reveal.isEmpty }
+    package var hasPassword: Bool { file != nil || fixed != nil }
 
-    package init(user: String?, password: Secret) {
+    /// - Parameter password: nil where only the user is known.
+    package init(user: String?, password: Secret?) {
         self.user = user
         fixed = password
         file = nil
@@ -28,7 +30,7 @@ package struct Credentials: Sendable, Equatable {
 
     package init(user: String?, file: SecretFile) {
         self.user = user
-        fixed = Secret("")
+        fixed = nil
         self.file = file
     }
 
@@ -40,5 +42,5 @@ package struct Credentials: Sendable, Equatable {
     }
 
     /// The password to log in with now.
-    package var password: Secret { file?.current ?? fixed }
+    package var password: Secret { file?.current ?? fixed ?? Secret("") }
 }

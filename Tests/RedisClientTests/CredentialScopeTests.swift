@@ -27,6 +27,37 @@ import Testing
         #expect(settings.credentials?.password == password.map { Secret($0) })
     }
 
+    @Test func aLockServersUserAloneTakesTheKnownPassword() throws {
+        let deployment = try deployment(["redis://:data@10.0.0.1"])
+        let settings = try deployment.settings.independent(RedisURL("redis://ann@10.0.0.1:7000"), of: deployment.seeds)
+        #expect(settings.credentials == Credentials(user: "ann", password: Secret("data")))
+        let open = try deployment.settings.independent(RedisURL("redis://ann:@10.0.0.2"), of: deployment.seeds)
+        #expect(open.credentials == Credentials(user: "ann", password: Secret("")), "a user with nopass")
+    }
+
+    /// What stands where the user does may be a password that lacks its colon.
+    @Test(arguments: [
+        ("redis://:data@10.0.0.1", "redis://pa55word@10.0.0.2"), ("redis://10.0.0.1", "redis://pa55word@10.0.0.1:7000"),
+        ("rediss://:data@10.0.0.1", "redis://pa55word@10.0.0.1"),
+    ])
+    func aLockServersUserWithoutAnyPasswordIsRefused(redis: String, lock: String) throws {
+        let deployment = try deployment([redis])
+        let error = #expect(throws: RedisURLError.self) {
+            _ = try deployment.settings.independent(RedisURL(lock), of: deployment.seeds)
+        }
+        #expect(error?.description.contains("a user and no password") == true)
+        #expect(error?.description.contains("pa55word") == false)
+    }
+
+    @Test func aUserWithoutAPasswordIsRefusedAndNotShown() throws {
+        let error = #expect(throws: RedisDeployment.Malformed.self) {
+            _ = try deployment(["redis://pa55word@10.0.0.1"])
+        }
+        #expect(error?.text.contains("a user and no password") == true && error?.text.contains("pa55word") == false)
+        let open = try deployment(["redis://ann:@10.0.0.1"]).settings
+        #expect(open.credentials == Credentials(user: "ann", password: Secret("")), "a user with nopass")
+    }
+
     @Test func aSentinelHasTheServersCredentialsUnlessItHasItsOwn() throws {
         let url = "redis+sentinel://alice:data@10.0.0.1/m"
         let shared = try deployment([url]).sentinelSettings

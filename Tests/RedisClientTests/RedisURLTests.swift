@@ -39,6 +39,8 @@ struct RedisURLTests {
             $0.user = "ann"
             $0.password = ""
         },
+        Good("redis://ann:@db") { ($0.host, $0.user, $0.password) = ("db", "ann", "") },
+        Good("redis://:@db") { $0.host = "db" },
         Good("redis://[::1]") { $0.host = "::1" },
         Good("redis://[fd00::2]:7000/3") { ($0.host, $0.port, $0.database) = ("fd00::2", 7000, 3) },
         Good("redis+sentinel://s1") {
@@ -89,6 +91,11 @@ struct RedisURLTests {
         let error = try #require(throws: RedisURLError.self) { try RedisURL(text) }
         #expect(!"\(error) \(error.description)".contains("pa55word"))
         #expect(error.description.count > 20, "it says what is wrong")
+    }
+
+    @Test func noPasswordIsNotAnEmptyOne() throws {
+        #expect(try RedisURL("redis://ann@db").credentials?.hasPassword == false)
+        #expect(try RedisURL("redis://ann:@db").credentials?.hasPassword == true)
     }
 
     @Test func aURLDoesNotPrintItsPassword() throws {

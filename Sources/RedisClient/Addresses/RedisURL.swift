@@ -59,12 +59,11 @@ package struct RedisURL: Sendable, Equatable {
 
     private static func credentials(_ text: Substring) throws(RedisURLError) -> Credentials? {
         guard !text.isEmpty else { return nil }
-        // The password may be in a file: whoever has no other word for it refuses an empty one.
-        guard let colon = text.firstIndex(of: ":") else {
-            return Credentials(user: try decoded(text), password: Secret(""))
-        }
+        // The password may be in a file, or be that of the other servers: a reader without any refuses the URL.
+        guard let colon = text.firstIndex(of: ":") else { return Credentials(user: try decoded(text), password: nil) }
         let user = try decoded(text[..<colon])
         let password = try decoded(text[text.index(after: colon)...])
+        guard !user.isEmpty || !password.isEmpty else { return nil }
         return Credentials(user: user.isEmpty ? nil : user, password: Secret(password))
     }
 

@@ -25,7 +25,7 @@ package struct ConnectionSettings: Sendable {
     /// The settings for one of several independent servers: the credentials of its own URL.
     ///
     /// Those of the servers are given to it only when it runs on one of their hosts, and not in plain text when they use TLS:
-    /// a password is for those whom it was given for.
+    /// a password is for those whom it was given for. A URL with a user alone takes that password, or is refused.
     package func independent(_ url: RedisURL, of seeds: RedisSeeds) throws(RedisURLError) -> ConnectionSettings {
         guard tls != nil || !url.usesTLS else {
             throw RedisURLError("TLS lock servers need rediss:// in --redis too")
@@ -33,7 +33,14 @@ package struct ConnectionSettings: Sendable {
         var copy = self
         let isKnown = seeds.mode != .sentinel && seeds.addresses.contains { $0.host == url.address.host }
         if !isKnown || tls != nil && !url.usesTLS { copy.credentials = nil }
-        if let credentials = url.credentials { copy.credentials = credentials }
+        if let own = url.credentials, own.hasPassword {
+            copy.credentials = own
+        } else if let user = url.credentials?.user {
+            guard let known = copy.credentials, known.hasPassword else {
+                throw RedisURLError("a lock server's URL names a user and no password: write user:password@")
+            }
+            copy.credentials = known.named(user)
+        }
         if !url.usesTLS { copy.tls = nil }
         return copy
     }
