@@ -35,8 +35,11 @@ import Testing
         #expect(try values(Election.name) == "default")
     }
 
-    @Test func aKeyWithoutAValue() async throws {
-        let file = try TemporaryFile("name: ~\n")
+    @Test(arguments: [
+        "name: ~\n", "name:\n", "name: \n", "name: null\n", "name: Null\n", "name: NULL\n", "{\"name\": null}\n",
+    ])
+    func aKeyWithoutAValue(text: String) async throws {
+        let file = try TemporaryFile(text)
         let failure = await #expect(throws: Failure.self) {
             _ = try await OptionValues(given: ["config": [file.path]], environment: [:])
         }
@@ -52,11 +55,20 @@ import Testing
         }
     }
 
-    @Test("the arguments of --exec may hold a password")
-    func argumentsOfExec() async throws {
-        let values = try await OptionValues(
-            given: ["exec": ["/usr/bin/handle --token s3cret"]], environment: [:])
-        #expect(ShownOption(Running.exec.row, values).value == "/usr/bin/handle and 2 arguments")
+    @Test(
+        "the arguments of a program may hold a password",
+        arguments: OptionCatalog.rows.filter { $0.value == "command" }.map(\.name))
+    func argumentsOfPrograms(name: String) async throws {
+        let row = try #require(OptionCatalog.rows.first { $0.name == name })
+        let values = try await OptionValues(given: [name: ["/usr/bin/handle --token s3cret"]], environment: [:])
+        #expect(ShownOption(row, values).value == "/usr/bin/handle and 2 arguments")
+    }
+
+    @Test func theOptionsThatNameAProgramAreFound() {
+        // By what help calls their value: a row has no type.
+        let names = OptionCatalog.rows.filter { $0.value == "command" }.map(\.name)
+        #expect(names.contains(Running.exec.row.name) && names.contains(Running.execStream.row.name))
+        #expect(OptionCatalog.rows.filter { $0.name.hasPrefix("exec") }.allSatisfy { names.contains($0.name) })
     }
 
     @Test(.timeLimit(.minutes(1))) func aMisspeltSubcommandIsToldTheNearest() async throws {

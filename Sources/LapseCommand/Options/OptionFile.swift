@@ -49,14 +49,18 @@ struct OptionFile: Sendable {
         for (name, key) in spellings {
             // YAML's null: written for "not given", and would be read as a text.
             let value = try? file.value(forKey: AbsoluteConfigKey([key]), type: .string).value
-            guard case .string("~")? = value?.content else { continue }
-            throw .usage("\(path): '\(key)' has no value ('~' is YAML's null): give --\(name) one, or leave it out")
+            guard case .string(let text)? = value?.content, Self.nulls.contains(text) else { continue }
+            let word = text.isEmpty ? "" : " ('\(text)' is YAML's null)"
+            throw .usage("\(path): '\(key)' has no value\(word): give --\(name) one, or leave it out")
         }
         self.spellings = spellings
         provider = file.mapKeys { [spellings] key in
             AbsoluteConfigKey([spellings[key.components[0]] ?? key.components[0]])
         }
     }
+
+    /// How YAML writes that there is no value. The reader tells none of them from a text in quotation marks.
+    private static let nulls: Set = ["", "~", "null", "Null", "NULL"]
 
     /// A larger file is none of options.
     private static let limitBytes = 1 << 20
@@ -72,7 +76,7 @@ struct OptionFile: Sendable {
         let words = String(decoding: file, as: UTF8.self).split(whereSeparator: \.isNewline)
             .map { line in line.split(separator: " ").prefix { !$0.hasPrefix("#") }.joined(separator: " ") }
             .filter { !$0.isEmpty && $0 != "---" && $0 != "..." }
-        return words.isEmpty || words == ["~"] || words == ["null"] || words == ["{}"]
+        return words.isEmpty || words == ["{}"] || words.count == 1 && nulls.contains(words[0])
     }
 
     /// Where an option stands, for an error about it.
