@@ -38,8 +38,16 @@ package struct DoctorFinding: Sendable, Equatable {
         self.fix = fix.map(Self.line)
     }
 
-    /// Servers' words are in it: nothing of them may end the line or steer a terminal.
+    /// Words of servers, replicas and users are in it: nothing of them may end the line or steer a terminal.
     private static func line(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map {
+                    switch $0.properties.generalCategory {
+                    // Format characters turn the direction of a line around.
+                    case .control, .format, .lineSeparator, .paragraphSeparator: "?"
+                    default: $0
+                    }
+                }))
     }
 }

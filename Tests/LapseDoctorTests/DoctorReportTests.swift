@@ -28,6 +28,14 @@ struct DoctorReportTests {
         #expect(spoilt.text(isColoured: true).contains("\u{1B}[1;31mbreaks"))
     }
 
+    @Test func foreignWordsSteerNoTerminal() {
+        var facts = DoctorExamples.cluster
+        facts.sharedIDs = ["a\u{1B}[2J\u{9B}2J\u{202E}b"]
+        facts.deadLetter = ("k\u{9B}\n\u{2028}", "list")
+        let text = DoctorReport(facts).text()
+        #expect(text.contains("the id a?[2J?2J?b") && text.contains("k??? is a list"), "\(text)")
+    }
+
     @Test func oneFindingAtSeveralServersIsToldOnce() {
         let text = spoilt.text()
         #expect(text.components(separatedBy: "nothing is kept on disk").count == 2)
