@@ -50,10 +50,11 @@ package struct ViewFigures: Sendable {
     /// Since the start, by how long each took: see ``DelayCounts``.
     package var delays: [UInt64]
     package var failed: UInt64
-    /// What the leader has handled in its term, by its progress; nil on the leader, who counts itself.
-    package var byLeader: UInt64?
+    /// What the leader has handled in its term, by its progress and by run ID; nil on the leader, who counts itself, and while
+    /// no progress says it.
+    package var byLeader: [String: UInt64]?
 
-    package init(delays: [UInt64], failed: UInt64, byLeader: UInt64? = nil) {
+    package init(delays: [UInt64], failed: UInt64, byLeader: [String: UInt64]? = nil) {
         (self.delays, self.failed, self.byLeader) = (delays, failed, byLeader)
     }
 }

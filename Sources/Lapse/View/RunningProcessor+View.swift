@@ -31,8 +31,10 @@ extension RunningProcessor {
     func figures() -> ViewFigures {
         let parts = parts.withLock { $0 }
         let isFollower = parts.map { !$0.elector.state.isLeader } ?? false
-        let handled = isFollower ? parts?.keeper.accounts.values.reduce(0) { $0 &+ $1.account.handled } : nil
-        return ViewFigures(delays: metrics.delays.counts, failed: metrics.failedCount, byLeader: handled)
+        let handled = isFollower ? parts?.keeper.accounts.mapValues { $0.account.handled } : nil
+        return ViewFigures(
+            delays: metrics.delays.counts, failed: metrics.failedCount,
+            byLeader: handled.flatMap { $0.isEmpty ? nil : $0 })
     }
 
     private func nodes(_ status: ProcessorStatus, _ keeper: ProgressKeeper, _ now: UInt64) -> [GroupView.Node] {

@@ -24,8 +24,10 @@ struct PageHistory: Sendable {
         guard let last, last.delays.count == figures.delays.count else { return nil }
         let delays = zip(figures.delays, last.delays).map { $0 - min($0, $1) }
         var handled = delays.reduce(0, +)
-        // A follower tells of the leader: its account begins anew with each term.
-        if let total = figures.byLeader, let before = last.byLeader, total >= before { handled += total - before }
+        // A follower tells of the leader: each account begins anew with a term, and one that is seen for the first time may be old.
+        for (runID, total) in figures.byLeader ?? [:] {
+            if let before = last.byLeader?[runID], total >= before { handled &+= total - before }
+        }
         let point = PagePoint(
             at: now, handled: handled, failed: figures.failed - min(figures.failed, last.failed),
             delays: DelayCounts.percentiles(Self.parts, of: delays))
