@@ -122,12 +122,12 @@ package final class Dispatcher: Sendable {
         }
     }
 
-    /// The last steps of one expiration through the handlers here, the oldest first.
-    func steps(of ordinal: UInt64, in process: NodeProcess) -> [HandlingTrail.Step] {
+    /// The last steps of each of these expirations through the handlers here, the oldest first.
+    func steps(of wanted: [(process: NodeProcess, ordinal: UInt64)]) -> [[HandlingTrail.Step]] {
         // A copy of the ring would cost more than its reading.
         state.withLock { state in
             state.countAll()
-            return state.trail.steps(of: ordinal, in: process)
+            return state.trail.steps(of: wanted)
         }
     }
 

@@ -239,9 +239,9 @@ final class RunningProcessor: Sendable {
                 // The leader too: a peer may have found what the leader's subscription missed.
                 logs.adopt(bases: parts.keeper.bases)
                 if !parts.elector.state.isLeader { follow(reading) }
+                noteLeader(parts)
             }
             await steer(parts)
-            noteLeader(parts)
             tellTroubles(parts)
             let peers = parts.keeper.peers
             parts.dispatcher.update { $0.note(peers: peers) }

@@ -79,8 +79,17 @@ package struct HandlingTrail: Sendable {
         }
     }
 
-    /// Of one expiration, the oldest first.
-    func steps(of ordinal: UInt64, in process: NodeProcess) -> [Step] {
-        (steps[next...] + steps[..<next]).filter { $0.process == process && $0.covers(ordinal) }
+    /// Of each of these expirations, the oldest first. One pass through the ring for all of them, and no copy.
+    func steps(of wanted: [(process: NodeProcess, ordinal: UInt64)]) -> [[Step]] {
+        var found = [[Step]](repeating: [], count: wanted.count)
+        for half in [next..<steps.count, 0..<next] {
+            for index in half {
+                for (place, one) in wanted.enumerated()
+                where steps[index].covers(one.ordinal) && steps[index].process == one.process {
+                    found[place].append(steps[index])
+                }
+            }
+        }
+        return found
     }
 }

@@ -8,7 +8,7 @@ extension RunningProcessor {
     /// What all that it keeps for it takes at most, in bytes, beside the logs: with the trail and the ledger under 16 MiB.
     static let shedLimit = 11 << 20
 
-    /// Who leads now: so that it can be told later who did.
+    /// Who leads now: so that it can be told later who did. The registers have just been read.
     func noteLeader(_ parts: Parts) {
         let state = parts.elector.state
         guard !state.isLeader, let leader = state.leader else { return }
@@ -27,8 +27,9 @@ extension RunningProcessor {
         let isLeader = parts.withLock { $0 }?.elector.state.isLeader ?? false
         let progress = isLeader ? dispatcher.read { $0.progress() } : Array(keeper.latest.values)
         let cursors = Dictionary(progress.map { ($0.runID, $0.cursor) }) { first, _ in first }
-        let occurrences = search.found.map { found in
-            var steps = dispatcher.steps(of: found.entry.ordinal, in: found.process).map { step in
+        let trails = dispatcher.steps(of: search.found.map { ($0.process, $0.entry.ordinal) })
+        let occurrences = zip(search.found, trails).map { found, trail in
+            var steps = trail.map { step in
                 TraceAnswer.Step(
                     what: step.kind == .handedOut ? "handed out" : "handled", at: step.at,
                     term: content.leaders[step.token]?.term, token: step.token, attempt: Int(step.attempt))
@@ -47,7 +48,7 @@ extension RunningProcessor {
                 node: process.node, runId: process.runID, ordinal: entry.ordinal, database: Int(entry.database),
                 heardAt: entry.receivedAt, isRepaired: entry.isRepaired, standing: standing,
                 steps: Array(steps.sorted { $0.at < $1.at }.suffix(TraceAnswer.stepLimit)),
-                found: content.terms.filter { $0.began >= entry.receivedAt }.map {
+                found: content.terms.filter { $0.began >= entry.receivedAt && $0.found != nil }.map {
                     $0.found(entry.ordinal, in: process.runID, leaders: content.leaders)
                 })
         }
@@ -100,7 +101,7 @@ struct TraceSearch {
 extension TraceLedger.OwnTerm {
     /// What an earlier leader's progress said of an expiration when this term began.
     func found(_ ordinal: UInt64, in runID: String, leaders: [UInt64: TraceLedger.Leader]) -> TraceAnswer.Found {
-        let progress = found[runID]
+        let progress = found?[runID]
         let isFinished = progress?.cursor.hasFinished(ordinal) ?? false
         // What is finished was so for whoever wrote it; what is not was the last leader's.
         let leader = isFinished ? progress.flatMap { leaders[$0.token] } : before

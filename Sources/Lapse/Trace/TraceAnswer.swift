@@ -60,6 +60,8 @@ package struct TraceAnswer: Codable, Sendable {
     /// The oldest first; the newest ``occurrenceLimit`` of them.
     package var occurrences: [Occurrence]
     package var losses: [Loss]
+    /// Something was left out, or an error cut short, for it to fit; nil from builds that do not say it.
+    package var isCut: Bool?
 
     package static let occurrenceLimit = 16
     static let lossLimit = 32
@@ -89,9 +91,37 @@ package struct TraceAnswer: Codable, Sendable {
             losses: [])
     }
 
-    /// Nil for one that has become too long.
+    /// Cut until it fits: first the errors, then the older half of the occurrences, again and again, then the losses. Nil for one
+    /// that is too long without all these.
     var json: [UInt8]? {
-        guard let data = try? JSONEncoder().encode(self), data.count <= Self.limitBytes else { return nil }
-        return Array(data)
+        var answer = self
+        while true {
+            guard let data = try? JSONEncoder().encode(answer) else { return nil }
+            if data.count <= Self.limitBytes { return Array(data) }
+            guard answer.shorten() else { return nil }
+        }
+    }
+
+    private static let shortError = 40
+
+    /// - Returns: whether anything was left to cut.
+    private mutating func shorten() -> Bool {
+        let isFirst = isCut != true
+        isCut = true
+        if isFirst {
+            for place in occurrences.indices {
+                for step in occurrences[place].steps.indices {
+                    occurrences[place].steps[step].error = occurrences[place].steps[step].error?
+                        .cut(toBytes: Self.shortError)
+                }
+            }
+        } else if !occurrences.isEmpty {
+            occurrences.removeFirst((occurrences.count + 1) / 2)
+        } else if !losses.isEmpty {
+            losses.removeAll()
+        } else {
+            return false
+        }
+        return true
     }
 }

@@ -15,7 +15,8 @@ package final class TraceLedger: Sendable {
         /// Milliseconds since 1970.
         var began: UInt64
         var ended: UInt64?
-        var found: [String: Progress]
+        /// Nil once it was let go.
+        var found: [String: Progress]?
         /// Who led before, if that was seen.
         var before: Leader?
     }
@@ -44,6 +45,8 @@ package final class TraceLedger: Sendable {
     struct Content: Sendable {
         var leaders: [UInt64: Leader] = [:]
         var order: [UInt64] = []
+        /// A leader that was seen once with a token of another one.
+        var doubt: (leader: Leader, token: UInt64)?
         var terms: [OwnTerm] = []
         var failures: [Failed] = []
         var nextFailure = 0
@@ -51,25 +54,35 @@ package final class TraceLedger: Sendable {
     }
 
     private let state = Mutex(Content())
-    private static let leaderLimit = 64
+    fileprivate static let leaderLimit = 64
     private static let termLimit = 8
     /// With their texts at most 1.5 MiB.
     private static let failureLimit = 4096
     private static let lossLimit = 256
     static let textLimit = 256
-    /// What the terms before the present one keep of what they found.
-    private static let pendingLimit = 100_000
+    /// What all terms keep of unfinished ordinals together; that of the present one is kept whole.
+    fileprivate static let pendingLimit = 30_000
 
     package init() {}
 
     var content: Content { state.withLock { $0 } }
 
     /// Who leads, as often as it is looked at.
+    ///
+    /// Name and token come from two places, and either may be ahead. So another name for a known token counts when it is seen
+    /// twice with it, and no longer once there is a larger token.
     func saw(_ leader: Leader, token: UInt64) {
         guard token > 0 else { return }
         state.withLock { state in
-            if state.leaders.updateValue(leader, forKey: token) == nil { state.order.append(token) }
-            if state.order.count > Self.leaderLimit { state.leaders[state.order.removeFirst()] = nil }
+            guard let known = state.leaders[token] else { return state.note(leader, token) }
+            guard state.order.allSatisfy({ $0 <= token }), !state.terms.contains(where: { $0.token == token }) else {
+                return
+            }
+            let isCertain =
+                known.replica == leader.replica
+                || state.doubt.map { $0.token == token && $0.leader.replica == leader.replica } ?? false
+            state.doubt = isCertain ? nil : (leader, token)
+            if isCertain { state.note(leader, token) }
         }
     }
 
@@ -79,12 +92,9 @@ package final class TraceLedger: Sendable {
             state.terms.append(
                 OwnTerm(term: term, token: token, began: now, ended: nil, found: found, before: before))
             if state.terms.count > Self.termLimit { state.terms.removeFirst() }
-            for index in state.terms.indices.dropLast()
-            where state.terms[index].found.values.reduce(0, { $0 + $1.cursor.pending.count }) > Self.pendingLimit {
-                state.terms[index].found = [:]
-            }
+            state.boundPending()
+            if token > 0 { state.note(Leader(replica: id, term: term), token) }
         }
-        saw(Leader(replica: id, term: term), token: token)
     }
 
     func ended(token: UInt64, now: UInt64) {
@@ -117,6 +127,22 @@ package final class TraceLedger: Sendable {
                     node: gap.node, runID: gap.runID, first: gap.ordinals.lowerBound, last: gap.ordinals.upperBound,
                     lost: gap.lost, cause: cause, at: now))
             if state.losses.count > Self.lossLimit { state.losses.removeFirst() }
+        }
+    }
+}
+
+extension TraceLedger.Content {
+    fileprivate mutating func note(_ leader: TraceLedger.Leader, _ token: UInt64) {
+        if leaders.updateValue(leader, forKey: token) == nil { order.append(token) }
+        if order.count > TraceLedger.leaderLimit { leaders[order.removeFirst()] = nil }
+    }
+
+    /// The oldest go first: each term's list is its own copy.
+    fileprivate mutating func boundPending() {
+        var sum = 0
+        for index in terms.indices.reversed() {
+            sum += terms[index].found?.values.reduce(0) { $0 + $1.cursor.pending.count } ?? 0
+            if sum > TraceLedger.pendingLimit, index < terms.index(before: terms.endIndex) { terms[index].found = nil }
         }
     }
 }

@@ -24,9 +24,11 @@ package struct TraceQuestion: Sendable, Equatable {
         self.init(key: Array(bytes.dropFirst(Self.version.count)))
     }
 
-    /// Letters, digits and one dot: it becomes a part of a key's name.
+    /// An account of letters and digits, which becomes a part of a key's name, and `.1`: each account has one question, and
+    /// no other end would make it a new one.
     static func isNonce(_ text: Substring) -> Bool {
-        text.utf8.count <= 64 && text.utf8.count { $0 == UInt8(ascii: ".") } == 1
-            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") }
+        guard text.utf8.count <= 64, text.hasSuffix(".1") else { return false }
+        let account = text.dropLast(2)
+        return !account.isEmpty && account.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
     }
 }

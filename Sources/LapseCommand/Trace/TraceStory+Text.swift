@@ -17,7 +17,8 @@ extension TraceStory {
         lines.append("")
         for witness in witnesses {
             let since = witness.since.map { "tells of what it heard since \($0)" } ?? "has nothing to tell"
-            lines.append("\(Printable.text(witness.replica)) (\(Printable.text(witness.version))) \(since)")
+            let cut = witness.isCut ? "; its answer was too long and is cut" : ""
+            lines.append("\(Printable.text(witness.replica)) (\(Printable.text(witness.version))) \(since)\(cut)")
         }
         if !silent.isEmpty {
             lines.append("not answered: \(silent.map(Printable.text).joined(separator: ", "))")
@@ -37,7 +38,7 @@ extension TraceStory {
         for event in occurrence.events {
             var line = "  \(event.at)  \(Printable.text(event.replica))"
             if let term = event.term { line += ", term \(term)" }
-            line += ": \(event.what)"
+            line += ": \(Printable.text(event.what))"
             if let attempt = event.attempt { line += ", attempt \(attempt)" }
             if let error = event.error { line += ": \(Printable.text(error))" }
             if let teller = event.toldBy { line += " (found by \(Printable.text(teller)))" }

@@ -47,6 +47,8 @@ struct TraceStory: Sendable {
         var version: String
         /// The oldest that it can still tell of.
         var since: String?
+        /// It knows more than fits into an answer.
+        var isCut: Bool
     }
 
     var key: [UInt8]
@@ -61,7 +63,7 @@ struct TraceStory: Sendable {
         self.key = key
         self.silent = silent.sorted()
         witnesses = answers.map {
-            Witness(replica: $0.replica, version: $0.version, since: $0.since.map(Self.time))
+            Witness(replica: $0.replica, version: $0.version, since: $0.since.map(Self.time), isCut: $0.isCut ?? false)
         }
         struct Position: Hashable {
             var runId: String

@@ -114,9 +114,10 @@ import Timing
     }
 
     @Test(
-        "a nonce becomes a part of a key's name, so it is letters, digits and a dot",
+        "a nonce becomes a part of a key's name, so it is letters and digits, and each account has one question",
         arguments: [
             "", "abc", "a.b.c", "a:b.1", "a}b.1", "a b.1", "ä.1", String(repeating: "a", count: 70) + ".1",
+            "ab.q", "ab.2", "ab.11", ".1", "a.1.1", "a.1 ",
         ])
     func badNonces(nonce: String) {
         #expect(GroupMessage("trace:v1:\(nonce)") == nil)
@@ -135,5 +136,15 @@ import Timing
         for cut in json.indices { #expect(TraceAnswer(json: Array(json[..<cut])) == nil) }
         #expect(TraceAnswer(json: Array(repeating: UInt8(ascii: "["), count: TraceAnswer.limitBytes)) == nil)
         #expect(TraceAnswer(json: Array(repeating: UInt8(ascii: " "), count: TraceAnswer.limitBytes + 1)) == nil)
+    }
+}
+
+extension HandlingTrail {
+    fileprivate func steps(of ordinal: UInt64, in process: NodeProcess) -> [Step] { steps(of: [(process, ordinal)])[0] }
+}
+
+extension Dispatcher {
+    fileprivate func steps(of ordinal: UInt64, in process: NodeProcess) -> [HandlingTrail.Step] {
+        steps(of: [(process, ordinal)])[0]
     }
 }
