@@ -4,6 +4,7 @@ import Lapse
 import LeaderElection
 import Logging
 import Testing
+import Timing
 
 @testable import LapseHandlers
 
@@ -85,6 +86,58 @@ struct ExecStreamTests {
         await handler.shutDown()
     }
 
+    @Test("an attempt that is cut off is over when its program is, and what was not written waits for the next")
+    func dead() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "stream-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: file) }
+        // The first program reads nothing.
+        let handler = ExecStreamHandler(
+            [
+                "/bin/sh", "-c",
+                "[ -e \(file.path) ] || { echo $$ > \(file.path); exec sleep 300; }; \(Self.reading) echo $id; done",
+            ], replica: "a")
+        let long = Task { try await Self.ask(handler, String(repeating: "x", count: 200_000), 1) }
+        while handler.asked < 1 { try await Task.sleep(for: .milliseconds(2)) }
+        let unwritten = Task { try await Self.ask(handler, "k", 2) }
+        while handler.waiting < 1 { try await Task.sleep(for: .milliseconds(2)) }
+        var pid: pid_t?
+        while pid == nil {
+            pid = (try? String(contentsOf: file, encoding: .utf8)).flatMap {
+                $0.last == "\n" ? pid_t($0.dropLast()) : nil
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        long.cancel()
+        await #expect(throws: CancellationError.self) { try await long.value }
+        let signalled = kill(try #require(pid), 0)
+        #expect(signalled == -1 && errno == ESRCH)
+        try await unwritten.value
+        await handler.shutDown()
+    }
+
+    @Test("a stop waits for no pause between two programs")
+    func stopInPause() async throws {
+        let hour = Duration.seconds(3600)
+        let handler = ExecStreamHandler(
+            ["/bin/sh", "-c", "read -r line; exit 3"], replica: "a", backoff: Backoff(first: hour, cap: hour))
+        await #expect(throws: ProgramFailed.self) { try await Self.ask(handler, "a") }
+        let waits = Task { try await Self.ask(handler, "b", 2) }
+        while handler.waiting < 1 { try await Task.sleep(for: .milliseconds(2)) }
+        await handler.shutDown()
+        await #expect(throws: CancellationError.self) { try await waits.value }
+    }
+
+    @Test("an id that cannot be a line is not asked", arguments: ["two words", "a\nb", "{", "ü"])
+    func unaskable(runID: String) async throws {
+        let handler = Self.handler("echo $id;")
+        let expiration = Expiration(key: ExpirationKey("k"), position: Position(runID: runID, ordinal: 1))
+        let error = await #expect(throws: UnaskableRunID.self) {
+            try await handler(expiration, .testing(expiration, token: FencingToken(rawValue: 7)))
+        }
+        #expect(error?.anotherAttempt == .pointless)
+        await handler.shutDown()
+    }
+
     @Test("a lease that has run out asks nothing, and a program that is not there is a failure")
     func notAsked() async throws {
         let handler = Self.handler("echo $id;")
@@ -163,7 +216,7 @@ struct ExecStreamTests {
         var machine = ConversationMachine()
         for (ticket, id) in questions {
             machine.ask(.init(ticket: ticket, id: id))
-            _ = machine.next()
+            if let next = machine.next { machine.wrote(next) }
         }
         return machine
     }
@@ -171,13 +224,19 @@ struct ExecStreamTests {
     private func handled(_ id: String) -> ProgramAnswer { ProgramAnswer(id: id, verdict: .handled) }
 
     @Test func anAnswerCountsOnce() {
-        var machine = asked((1, "a"), (2, "b"), (3, "a"))
+        var machine = asked((1, "a"), (2, "b"))
         #expect(machine.answered(handled("b")) == .init(ticket: 2, verdict: .handled))
         #expect(machine.answered(handled("b")) == nil && machine.answered(handled("c")) == nil)
-        // Asked twice: the first first.
         #expect(machine.answered(handled("a"))?.ticket == 1)
-        #expect(machine.answered(handled("a"))?.ticket == 3)
         #expect(machine.isIdle)
+    }
+
+    @Test func anIDIsAskedAgainWhenItIsAnswered() {
+        var machine = asked((1, "a"), (2, "a"), (3, "b"))
+        #expect(machine.askedCount == 2 && machine.next == nil && machine.hasWaiting)
+        #expect(machine.answered(handled("a"))?.ticket == 1)
+        #expect(machine.answered(handled("a")) == nil, "the other one has not been asked")
+        #expect(machine.next?.ticket == 2)
     }
 
     @Test func anAnswerBeforeItsQuestionIsNone() {
@@ -190,17 +249,20 @@ struct ExecStreamTests {
         var machine = asked((1, "a"), (2, "b"))
         machine.ask(.init(ticket: 3, id: "c"))
         _ = machine.answered(handled("a"))
-        #expect(machine.hasAnswered && machine.ended() == [2] && !machine.hasAnswered)
-        #expect(machine.hasWaiting && machine.first == 3)
+        #expect(machine.hasAnswered && machine.ended() == .init(unanswered: [2]) && !machine.hasAnswered)
+        #expect(machine.next?.ticket == 3)
         #expect(machine.answered(handled("b")) == nil, "it was asked of another program")
         #expect(machine.giveUp() == [3] && machine.isIdle)
     }
 
     @Test func onlyWhatWasAskedIsWorthAKill() {
-        var machine = asked((1, "a"))
-        machine.ask(.init(ticket: 2, id: "b"))
-        #expect(machine.withdraw(2) == .none && !machine.hasWaiting)
-        #expect(machine.withdraw(1) == .kill && machine.withdraw(1) == .none)
-        #expect(machine.answered(handled("a")) == nil && machine.isIdle)
+        var machine = asked((1, "a"), (2, "b"))
+        machine.ask(.init(ticket: 3, id: "c"))
+        machine.ask(.init(ticket: 4, id: "d"))
+        #expect(machine.withdraw(3) == .none && machine.next?.ticket == 4)
+        #expect(machine.withdraw(1) == .kill && machine.next == nil, "a program that is killed is asked nothing")
+        #expect(machine.answered(handled("a")) == nil && machine.isDying)
+        #expect(machine.ended() == .init(unanswered: [2], withdrawn: [1]))
+        #expect(machine.next?.ticket == 4 && machine.withdraw(1) == .none)
     }
 }

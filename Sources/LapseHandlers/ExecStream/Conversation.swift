@@ -66,16 +66,19 @@ final class Conversation: Sendable {
     /// Until the program has ended.
     ///
     /// - Parameters:
-    ///   - next: the next line to write; nil for none now.
+    ///   - hasNext: whether there is a line to be written now.
+    ///   - next: writes the next line, if there is one, with the function that it is given: this answers how many bytes went, and nil
+    ///     where none can go any more. Answers what is left of the line; nil where none can go any more.
     ///   - isOver: whether nothing will be asked any more.
     ///   - answered: false for an answer to nothing that was asked.
     func run(
-        next: @escaping @Sendable () -> [UInt8]?, isOver: @escaping @Sendable () -> Bool,
-        answered: @escaping @Sendable (ProgramAnswer) -> Bool
+        hasNext: @escaping @Sendable () -> Bool,
+        next: @escaping @Sendable (_ write: (ArraySlice<UInt8>) -> Int?) -> ArraySlice<UInt8>?,
+        isOver: @escaping @Sendable () -> Bool, answered: @escaping @Sendable (ProgramAnswer) -> Bool
     ) async -> ProgramRun.End {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let thread = Thread { [self] in
-                exchange(next, isOver, answered)
+                exchange(hasNext, next, isOver, answered)
                 continuation.resume()
             }
             thread.name = "program \(child.pid)"
@@ -89,8 +92,12 @@ final class Conversation: Sendable {
     }
 
     /// Owns the descriptors of the program.
-    private func exchange(_ next: () -> [UInt8]?, _ isOver: () -> Bool, _ answered: (ProgramAnswer) -> Bool) {
-        var line: ArraySlice<UInt8> = []
+    private func exchange(
+        _ hasNext: () -> Bool, _ next: ((ArraySlice<UInt8>) -> Int?) -> ArraySlice<UInt8>?, _ isOver: () -> Bool,
+        _ answered: (ProgramAnswer) -> Bool
+    ) {
+        /// Of a line that was begun.
+        var rest: ArraySlice<UInt8> = []
         var answers = AnswerLines()
         var strays = Strays(logger)
         var log = ProgramLog(logger)
@@ -103,14 +110,14 @@ final class Conversation: Sendable {
             isOpen = false
         }
         while !child.hasEnded {
-            if line.isEmpty, isOpen, let more = next() { line = more[...] }
-            if line.isEmpty, isOpen, isOver() {
+            let hasMore = !rest.isEmpty || hasNext()
+            if !hasMore, isOpen, isOver() {
                 closeInput()
                 closedAt = .now
             }
             if let closedAt, .now - closedAt > Self.farewell { break }
             var looks = [hearing, logging, bell.reading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-            if isOpen { looks.append(pollfd(fd: input, events: line.isEmpty ? 0 : Int16(POLLOUT), revents: 0)) }
+            if isOpen { looks.append(pollfd(fd: input, events: hasMore ? Int16(POLLOUT) : 0, revents: 0)) }
             // The end of a program whose descriptors others hold is seen in time.
             guard unsafe poll(&looks, nfds_t(looks.count), 100) > 0 else { continue }
             if looks[2].revents != 0 { _ = read(bell.reading) }
@@ -128,8 +135,10 @@ final class Conversation: Sendable {
             }
             if isOpen, looks[3].revents != 0 {
                 // A program that reads no more can be asked no more.
-                guard !line.isEmpty, let count = write(line) else { break }
-                line = line.dropFirst(count)
+                guard looks[3].revents & Int16(POLLERR) == 0 else { break }
+                // A line is taken when there is room for it: what waits for room is not asked.
+                guard let left = rest.isEmpty ? next(write) : write(rest).map({ rest.dropFirst($0) }) else { break }
+                rest = left
             }
         }
         // What it had said before it ended counts, as much as a pipe holds.

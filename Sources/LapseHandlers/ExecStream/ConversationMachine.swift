@@ -15,63 +15,71 @@ struct ConversationMachine {
         let verdict: ProgramAnswer.Verdict
     }
 
-    /// What a question that nothing waits for any more leaves to do.
+    /// What a question that was withdrawn leaves to do.
     enum Withdrawal: Equatable {
         case none
-        /// The program has it, and may be stuck over it.
+        /// The program has it, and may be stuck over it: its handler ends with the program.
         case kill
+    }
+
+    /// What a program that has ended leaves behind.
+    struct End: Equatable {
+        /// Asked and not answered.
+        var unanswered: [UInt64] = []
+        /// Asked, and withdrawn since.
+        var withdrawn: [UInt64] = []
     }
 
     /// Not written yet.
     private var waiting: Deque<Question> = []
-    /// Written and not answered. An entry that may stand in a stream twice can be asked twice at a time.
-    private var asked: [String: [UInt64]] = [:]
+    /// Written, wholly or in part, and not answered. No id twice: an answer could be to either.
+    private var asked: [String: UInt64] = [:]
     private var idOf: [UInt64: String] = [:]
+    private var withdrawn: Set<UInt64> = []
     /// Whether the present program has answered anything.
     private(set) var hasAnswered = false
 
-    /// The ticket of what is to be written next.
-    var first: UInt64? { waiting.first?.ticket }
+    /// What is to be written next. An entry that may stand in a stream twice waits for the answer to its twin.
+    var next: Question? { isDying ? nil : waiting.first { asked[$0.id] == nil } }
     var hasWaiting: Bool { !waiting.isEmpty }
+    var waitingCount: Int { waiting.count }
     /// How many the program has not answered.
     var askedCount: Int { idOf.count }
     var isIdle: Bool { waiting.isEmpty && asked.isEmpty }
+    /// The program is being killed, and is asked nothing more.
+    var isDying: Bool { !withdrawn.isEmpty }
 
     mutating func ask(_ question: Question) { waiting.append(question) }
 
-    /// The next one to be written, which counts as asked from now on.
-    mutating func next() -> Question? {
-        guard let question = waiting.popFirst() else { return nil }
-        asked[question.id, default: []].append(question.ticket)
+    /// The first byte of it has been written.
+    mutating func wrote(_ question: Question) {
+        guard let index = waiting.firstIndex(of: question) else { return }
+        waiting.remove(at: index)
+        asked[question.id] = question.ticket
         idOf[question.ticket] = question.id
-        return question
     }
 
-    /// Nil for an answer to nothing that was asked, or to what has been answered.
+    /// Nil for an answer to nothing that was asked, or to what has been answered or withdrawn.
     mutating func answered(_ answer: ProgramAnswer) -> Result? {
-        guard let ticket = asked[answer.id]?.first else { return nil }
-        forget(ticket)
+        guard let ticket = asked[answer.id], !withdrawn.contains(ticket) else { return nil }
+        (asked[answer.id], idOf[ticket]) = (nil, nil)
         hasAnswered = true
         return Result(ticket: ticket, verdict: answer.verdict)
     }
 
     /// Its handler has been cancelled: the attempt has taken too long, or the term is over.
     mutating func withdraw(_ ticket: UInt64) -> Withdrawal {
-        if let index = waiting.firstIndex(where: { $0.ticket == ticket }) {
-            waiting.remove(at: index)
-            return .none
-        }
+        waiting.removeAll { $0.ticket == ticket }
         guard idOf[ticket] != nil else { return .none }
-        forget(ticket)
+        withdrawn.insert(ticket)
         return .kill
     }
 
-    /// The program has ended.
-    ///
-    /// - Returns: what it had been asked and has not answered.
-    mutating func ended() -> [UInt64] {
-        defer { (asked, idOf, hasAnswered) = ([:], [:], false) }
-        return idOf.keys.sorted()
+    /// The program has ended. What it was not asked waits for the next one.
+    mutating func ended() -> End {
+        defer { (asked, idOf, withdrawn, hasAnswered) = ([:], [:], [], false) }
+        return End(
+            unanswered: idOf.keys.filter { !withdrawn.contains($0) }.sorted(), withdrawn: withdrawn.sorted())
     }
 
     /// No program can be started.
@@ -80,11 +88,5 @@ struct ConversationMachine {
     mutating func giveUp() -> [UInt64] {
         defer { waiting = [] }
         return waiting.map(\.ticket)
-    }
-
-    private mutating func forget(_ ticket: UInt64) {
-        guard let id = idOf.removeValue(forKey: ticket) else { return }
-        asked[id]?.removeAll { $0 == ticket }
-        if asked[id]?.isEmpty == true { asked[id] = nil }
     }
 }

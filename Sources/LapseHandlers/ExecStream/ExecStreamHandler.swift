@@ -4,7 +4,7 @@ import LeaderElection
 package import Logging
 import Processes
 import Synchronization
-import Timing
+package import Timing
 
 /// Asks one long-lived program about each expiration: a line of JSON on its stdin, and the id back on its stdout.
 ///
@@ -15,7 +15,9 @@ package final class ExecStreamHandler: Sendable {
         var machine = ConversationMachine()
         var questions: [UInt64: Question] = [:]
         var tickets: UInt64 = 0
-        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(5))
+        var backoff: Backoff
+        /// Of the keeper, between two programs.
+        var pause: Task<Void, Never>?
         /// Has a program run, one after the other, while there is something to ask.
         var keeper: Task<Void, Never>?
         var conversation: Conversation?
@@ -32,13 +34,18 @@ package final class ExecStreamHandler: Sendable {
     private let words: [String]
     private let replica: String
     private let hidden: Set<String>
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - words: the program and its arguments; no shell reads them.
     ///   - replica: this replica's id.
     ///   - hidden: variables of this process that do not reach the program.
-    package init(_ words: [String], replica: String, without hidden: Set<String> = []) {
+    ///   - backoff: the pauses between two programs, while they answer nothing.
+    package init(
+        _ words: [String], replica: String, without hidden: Set<String> = [],
+        backoff: Backoff = Backoff(first: .milliseconds(100), cap: .seconds(5))
+    ) {
+        state = Mutex(State(backoff: backoff))
         self.words = words
         self.replica = replica
         self.hidden = hidden
@@ -54,6 +61,7 @@ package final class ExecStreamHandler: Sendable {
             runID: expiration.runID, ordinal: expiration.ordinal, database: expiration.database,
             key: expiration.key.bytes, value: expiration.value)
         guard id.utf8.count <= AnswerLines.idLimit else { throw UnaskableKey() }
+        guard ProgramAnswer.canBeLine(id) else { throw UnaskableRunID() }
         var format = NDJSONFormat(
             replica: replica, term: context.term, token: context.fencingToken.rawValue,
             handledAt: Int64(WallClock.milliseconds()))
@@ -94,20 +102,25 @@ package final class ExecStreamHandler: Sendable {
     }
 
     private func withdraw(_ ticket: UInt64) {
-        let question = state.withLock { state in
-            if state.machine.withdraw(ticket) == .kill { state.conversation?.kill() }
-            return state.questions.removeValue(forKey: ticket)
+        let question = state.withLock { state -> Question? in
+            // The program may be at work over it. Its handler returns when it is no more.
+            guard state.machine.withdraw(ticket) == .kill else { return state.questions.removeValue(forKey: ticket) }
+            state.conversation?.kill()
+            return nil
         }
         question?.continuation.resume(throwing: CancellationError())
     }
 
     /// How many questions its program has not answered.
     var asked: Int { state.withLock { $0.machine.askedCount } }
+    /// How many its program was not asked yet.
+    var waiting: Int { state.withLock { $0.machine.waitingCount } }
 
     /// Closes the program's stdin and waits for its end; kills it when that takes longer than two seconds.
     package func shutDown() async {
         let keeper = state.withLock { state in
             state.isClosing = true
+            state.pause?.cancel()
             state.conversation?.wake()
             return state.keeper
         }
@@ -131,7 +144,8 @@ package final class ExecStreamHandler: Sendable {
                     ifStill: { [self] in state.withLock { !$0.isClosing } })
                 state.withLock { $0.conversation = conversation }
                 let end = await conversation.run(
-                    next: { [self] in next() },
+                    hasNext: { [self] in state.withLock { $0.machine.next != nil } },
+                    next: { [self] in writeNext($0) },
                     isOver: { [self] in state.withLock { $0.isClosing && $0.machine.isIdle } },
                     answered: { [self] in take($0) })
                 ended(end)
@@ -142,17 +156,23 @@ package final class ExecStreamHandler: Sendable {
                 }
                 fail(state.withLock { $0.machine.giveUp() }, error)
             }
-            guard !state.withLock({ $0.isClosing }) else { break }
-            // Not cut short: nothing cancels this task, and the wait is bounded.
-            try? await Task.sleep(for: state.withLock { $0.backoff.next() })
+            let pause = state.withLock { state -> Task<Void, Never>? in
+                guard !state.isClosing else { return nil }
+                let length = state.backoff.next()
+                // A task of its own: `shutDown` cuts the pause short, and nothing else of this one.
+                state.pause = Task { try? await Task.sleep(for: length) }
+                return state.pause
+            }
+            guard let pause else { break }
+            await pause.value
         } while state.withLock({ state in
             if !state.machine.hasWaiting { state.keeper = nil }
             return state.machine.hasWaiting
         })
     }
 
-    private func ended(_ end: ProgramRun.End) {
-        let (unanswered, isClosing) = state.withLock { state in
+    private func ended(_ how: ProgramRun.End) {
+        let (end, isClosing) = state.withLock { state in
             state.conversation = nil
             if state.machine.hasAnswered { state.backoff.reset() }
             return (state.machine.ended(), state.isClosing)
@@ -161,39 +181,47 @@ package final class ExecStreamHandler: Sendable {
             logger.warning(
                 "program has ended, and is started again",
                 metadata: [
-                    "program": "\(words[0])", "end": "\(ProgramFailed(program: words[0], end: end))",
-                    "unanswered": .stringConvertible(unanswered.count),
+                    "program": "\(words[0])", "end": "\(ProgramFailed(program: words[0], end: how))",
+                    "unanswered": .stringConvertible(end.unanswered.count + end.withdrawn.count),
                 ])
         }
-        fail(unanswered, ProgramFailed(program: words[0], end: end))
+        fail(end.withdrawn, CancellationError())
+        fail(end.unanswered, ProgramFailed(program: words[0], end: how))
     }
 
-    /// The next line to be written; nil for none now.
-    private func next() -> [UInt8]? {
+    /// Writes the next line with the lock held, so that nothing is withdrawn between: what is written does not wait.
+    ///
+    /// - Returns: what is left of it; nil where nothing can be written any more.
+    private func writeNext(_ write: (ArraySlice<UInt8>) -> Int?) -> ArraySlice<UInt8>? {
         while true {
-            let (line, late): ([UInt8]?, Question?) = state.withLock { state in
-                guard let ticket = state.machine.first, let question = state.questions[ticket] else {
-                    return (nil, nil)
+            let (left, late) = state.withLock { state -> (ArraySlice<UInt8>?, Question?) in
+                guard let next = state.machine.next, let question = state.questions[next.ticket] else {
+                    return ([], nil)
                 }
                 guard question.mayBeAsked() else {
-                    _ = state.machine.withdraw(ticket)
-                    return (nil, state.questions.removeValue(forKey: ticket))
+                    _ = state.machine.withdraw(next.ticket)
+                    return ([], state.questions.removeValue(forKey: next.ticket))
                 }
-                _ = state.machine.next()
-                return (question.line, nil)
+                guard let count = write(question.line[...]) else { return (nil, nil) }
+                // Else it waits on, also for another program.
+                guard count > 0 else { return ([], nil) }
+                state.machine.wrote(next)
+                return (question.line.dropFirst(count), nil)
             }
-            guard let late else { return line }
+            guard let late else { return left }
             late.continuation.resume(throwing: CancellationError())
         }
     }
 
     /// False for an answer to nothing that was asked.
     private func take(_ answer: ProgramAnswer) -> Bool {
-        let (question, result) = state.withLock { state in
+        let (question, result, isDying) = state.withLock { state in
             let result = state.machine.answered(answer)
-            return (result.flatMap { state.questions.removeValue(forKey: $0.ticket) }, result)
+            return (
+                result.flatMap { state.questions.removeValue(forKey: $0.ticket) }, result, state.machine.isDying
+            )
         }
-        guard let result else { return false }
+        guard let result else { return isDying }
         question?.continuation.resume(returning: result.verdict)
         return true
     }
@@ -214,6 +242,14 @@ package struct ProgramAnswered: Error, Equatable, CustomStringConvertible {
 struct UnaskableKey: AdvisesOnAttempts, CustomStringConvertible {
     var description: String {
         "--exec-stream: the id made of its key is longer than \(AnswerLines.idLimit) bytes; use --exec for such keys"
+    }
+    var anotherAttempt: AnotherAttempt { .pointless }
+}
+
+/// An answer is a line with the id, and this id is no such line: it comes from an entry of a stream, which any client may have added.
+struct UnaskableRunID: AdvisesOnAttempts, CustomStringConvertible {
+    var description: String {
+        "--exec-stream: the run ID of this expiration cannot stand in a line: it has bytes beside 0x21 to 0x7E, or begins with {"
     }
     var anotherAttempt: AnotherAttempt { .pointless }
 }

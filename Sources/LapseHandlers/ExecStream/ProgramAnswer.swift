@@ -26,6 +26,13 @@ struct ProgramAnswer: Equatable {
         self.verdict = verdict
     }
 
+    /// Whether the id alone is an answer to its question.
+    static func canBeLine(_ id: String) -> Bool { !id.hasPrefix("{") && isID(id.utf8) }
+
+    private static func isID(_ bytes: some Collection<UInt8>) -> Bool {
+        !bytes.isEmpty && bytes.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
     /// Nil for what is no answer. A program may write anything.
     init?(_ line: ArraySlice<UInt8>) {
         if line.first == UInt8(ascii: "{") {
@@ -39,7 +46,7 @@ struct ProgramAnswer: Equatable {
                 verdict = object.again == true ? .again : .handled
             }
         } else {
-            guard !line.isEmpty, !line.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) else { return nil }
+            guard Self.isID(line) else { return nil }
             id = String(decoding: line, as: UTF8.self)
             verdict = .handled
         }
