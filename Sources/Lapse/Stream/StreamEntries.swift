@@ -12,8 +12,8 @@ package struct StreamEntries: Sendable {
     package var bytes: Int { words.byteCount }
 }
 
-/// Writes expirations as the script takes them. Those that differ in ordinal and key alone are a group and follow one template: what they share
-/// crosses the wire, and becomes values of the script, once.
+/// Writes expirations as the script takes them. Those that differ in ordinal, key, deadline and lag alone are a group and
+/// follow one template: what they share crosses the wire, and becomes values of the script, once.
 package struct StreamEncoder: Sendable {
     private let term: UInt64
     private let token: UInt64
@@ -60,11 +60,13 @@ extension StreamEncoder {
             entries.reserveCapacity(1024)
         }
 
-        /// What has no position has an `id` of its own, what has a value, that value, and what has a deadline, that and a lag.
+        private var hasDeadlines: Bool { first.knownDeadline != nil }
+
+        /// What has no position has an `id` of its own, what has a value, that value, and what has a deadline, two fields more.
         func takes(_ expiration: Expiration, isText: Bool) -> Bool {
             expiration.isBeside(first) && isText == self.isText && expiration.ordinal > 0 && first.ordinal > 0
                 && expiration.value == nil && first.value == nil
-                && expiration.knownDeadline == nil && first.knownDeadline == nil
+                && (expiration.knownDeadline != nil) == hasDeadlines
         }
 
         mutating func append(_ expiration: Expiration, _ mark: UInt32) {
@@ -80,6 +82,10 @@ extension StreamEncoder {
                     entries.append(Data([UInt8](copying: key)).base64EncodedString())
                 }
             }
+            if let deadline = expiration.knownDeadline {
+                entries.append(deadline.milliseconds)
+                entries.append(deadline.lagMilliseconds)
+            }
         }
 
         func words(term: UInt64, token: UInt64) -> RESPWords {
@@ -94,8 +100,9 @@ extension StreamEncoder {
             var words = RESPWords()
             words.append(UInt64(marks.count / 4))
             words.append(first.ordinal > 0 ? "\(first.runID)-" : "")
-            words.append(template.place(of: "ordinal"))
-            words.append(template.place(of: isText ? "key" : "keyBase64"))
+            let own = ["ordinal", isText ? "key" : "keyBase64"] + (hasDeadlines ? ["deadline", "lagMs"] : [])
+            words.append(UInt64(own.count))
+            for name in own { words.append(template.place(of: name)) }
             words.append(UInt64(template.count))
             words.append(contentsOf: template)
             words.append(marks)

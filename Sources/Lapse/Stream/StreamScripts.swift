@@ -52,8 +52,9 @@ enum StreamScripts {
 
     /// KEYS 3: the cursor. ARGV from 5: the most entries of the stream or 0, for how long the cursor is kept (ms), the
     /// ordinals in a word, the words; then for each group of entries how many it has, what stands before the ordinal in their `id`
-    /// (nothing where the template has the `id`), where ordinal and key stand among names and values, how many these are, and
-    /// themselves: a template; then the marks of the keys, in one; and for each entry its ordinal and its key.
+    /// (nothing where the template has the `id`), how many values are an entry's own and where these stand among names and values, the
+    /// ordinal first; how many names and values there are, and themselves: a template; then the marks of the keys, in one; and for
+    /// each entry its own values.
     ///
     /// Each right is needed before the first entry is appended: what is refused leaves nothing behind. Answers `ok`, a letter for each
     /// entry (see `StreamCursor.Verdict`), how many entries had been appended before, how many have vanished from the stream, and how
@@ -89,24 +90,26 @@ enum StreamScripts {
             local appended = 0
             local at = 9
             while ARGV[at] do
-                local entries, prefix = tonumber(ARGV[at]), ARGV[at + 1]
-                local ordinal, key = 3 + ARGV[at + 2], 3 + ARGV[at + 3]
-                local fields = tonumber(ARGV[at + 4])
-                local add = {'XADD', KEYS[1], '*', unpack(ARGV, at + 5, at + 4 + fields)}
-                local marks = ARGV[at + 5 + fields]
-                at = at + 6 + fields
+                local entries, prefix, own = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
+                local places = {}
+                for i = 1, own do places[i] = 3 + ARGV[at + 2 + i] end
+                at = at + 3 + own
+                local fields = tonumber(ARGV[at])
+                local add = {'XADD', KEYS[1], '*', unpack(ARGV, at + 1, at + fields)}
+                local marks = ARGV[at + 1 + fields]
+                at = at + 2 + fields
                 for i = 1, entries do
                     local text = ARGV[at]
                     local letter = verdict(tonumber(text), string.sub(marks, i * 4 - 3, i * 4))
                     if letter ~= 'h' then
                         if prefix ~= '' then add[5] = prefix .. text end
-                        add[ordinal], add[key] = text, ARGV[at + 1]
+                        for i = 1, own do add[places[i]] = ARGV[at + i - 1] end
                         if letter == 'u' then add[fields + 4], add[fields + 5] = 'uncertain', '1' end
                         redis.call(unpack(add, 1, letter == 'u' and fields + 5 or fields + 3))
                         appended = appended + 1
                     end
                     verdicts[#verdicts + 1] = letter
-                    at = at + 2
+                    at = at + own
                 end
             end
             for index, word in pairs(words) do

@@ -23,10 +23,10 @@ extension StreamEntries {
     var ordinals: [UInt64] {
         var (found, at): ([UInt64], Int) = ([], 0)
         func number(_ index: Int) -> UInt64? { words[index].flatMap { UInt64(String(buffer: $0)) } }
-        while let entries = number(at), let fields = number(at + 4) {
-            at += 6 + Int(fields)
-            found += (0..<Int(entries)).compactMap { number(at + $0 * 2) }
-            at += Int(entries) * 2
+        while let entries = number(at), let own = number(at + 2).map({ Int($0) }), let fields = number(at + 3 + own) {
+            at += 5 + own + Int(fields)
+            found += (0..<Int(entries)).compactMap { number(at + $0 * own) }
+            at += Int(entries) * own
         }
         return found
     }

@@ -1,5 +1,6 @@
 import ExpirationStream
 import LeaderElectionRedis
+import NIOCore
 import NIOPosix
 import RESP
 import RedisClient
@@ -79,6 +80,29 @@ struct StreamScriptTests {
             origin: ordinal == 0 ? .reconcile : .live)
     }
 
+    /// Heard together: the deadline of the third one is not known.
+    private static func withDeadlines(from ordinal: UInt64, _ process: NodeProcess) -> [Expiration] {
+        let deadlines = [(1_000, 3), (2_000, 0), (0, 0), (4_000, 7)].map { KnownDeadline(milliseconds: $0, lag: $1) }
+        let origin = LogChunk.Origin(
+            database: 0, number: ordinal, isNumbered: true, now: 5_000, provenance: .vouched, hasDeadlines: true)
+        var chunk = LogChunk(for: origin)
+        let keys = Array("klmn".utf8)
+        // Unsafe in name only: a byte has no padding.
+        _ = chunk.take(
+            unsafe keys.span.bytes, from: 0, 0..<4, within: 4, origin, deadlines: deadlines.map { $0 ?? .none }
+        ) { _ in 1 }
+        let slice = LogSlice(chunk, of: process, since: 0)
+        return (0..<4).map { Expiration(slice, $0) }
+    }
+
+    @Test("what was heard together shares a template, with deadlines as well")
+    func groups() {
+        let words = StreamEntries(
+            Self.withDeadlines(from: 11, NodeProcess(runID: "run", node: "10.0.0.1:6379")).prefix(2).map { $0 }
+        ).words
+        #expect(words[0].map { String(buffer: $0) } == "2")
+    }
+
     @Test("an entry is appended once, in whatever order its position comes, and reads back as it went")
     func once() async throws {
         try await Self.withStage { stage in
@@ -116,6 +140,7 @@ struct StreamScriptTests {
             }
             expirations.append(
                 Expiration(key: ExpirationKey("c"), position: Position(runID: "run", ordinal: 9), value: [0xFE]))
+            expirations += Self.withDeadlines(from: 11, process)
             #expect(try await stage.answer(expirations).appended == expirations.count)
             // The second one has stood there under another key.
             expirations.append(Expiration(key: ExpirationKey("d"), position: Position(runID: "run", ordinal: 2)))
@@ -131,7 +156,9 @@ struct StreamScriptTests {
                         key: expiration.key.bytes, value: expiration.value),
                     key: expiration.key.bytes, database: expiration.database, node: expiration.node,
                     runID: expiration.runID, ordinal: expiration.ordinal, origin: expiration.origin.rawValue,
-                    value: expiration.value, term: 1, token: 7, isUncertain: isUncertain)
+                    deadline: expiration.knownDeadline?.milliseconds,
+                    lagMilliseconds: expiration.knownDeadline?.lagMilliseconds, value: expiration.value, term: 1,
+                    token: 7, isUncertain: isUncertain)
                 #expect(StreamEntry(fields: fields) == entry)
                 // Their order as well: entries with equal names take less memory.
                 let words = try #require(fields.array).compactMap(\.bytes)
