@@ -48,7 +48,7 @@ import Testing
 
     /// One that shows in few runs only.
     @Test func aLockThatIsLookedForAnywhereExcusesALoss() throws {
-        let schedule = Defect.lockAnywhere.schedule(692)
+        let schedule = Defect.lockAnywhere.schedule(3_641)
         #expect(try SimulatedWorld(schedule).run() == nil)
         #expect(try SimulatedWorld(schedule, defect: .lockAnywhere).run()?.invariant == .lock)
     }
