@@ -103,7 +103,7 @@ extension TraceLedger.OwnTerm {
     func found(_ ordinal: UInt64, in runID: String, leaders: [UInt64: TraceLedger.Leader]) -> TraceAnswer.Found {
         let progress = found?[runID]
         let isFinished = progress?.cursor.hasFinished(ordinal) ?? false
-        // What is finished was so for whoever wrote it; what is not was the last leader's.
+        // What is finished was so for the leader that wrote it; what is not was the last leader's.
         let leader = isFinished ? progress.flatMap { leaders[$0.token] } : before
         let word =
             switch progress?.cursor {
