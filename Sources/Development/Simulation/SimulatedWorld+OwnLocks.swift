@@ -46,7 +46,8 @@ extension SimulatedWorld {
         replica.lapsedLocks = LapsedLocks(body.lapsed.map(lockKey), replica.logs.all)
         for register in body.lapsed {
             let logs = replica.logs.logs(at: lockHome(register).address)
-            replica.lapsedLocks.heard(in: logs, lockKey(register)) { progress[$0]?.cursor.through ?? 0 }
+            let wasHeard = LapsedLocks.wasHeard(lockKey(register), in: logs) { progress[$0]?.cursor.through ?? 0 }
+            if wasHeard { replica.lapsedLocks.heard(lockKey(register)) }
         }
     }
 

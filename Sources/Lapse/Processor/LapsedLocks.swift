@@ -26,12 +26,15 @@ package struct LapsedLocks: Sendable {
     /// A lock's expiration was announced, and a feed heard it.
     package mutating func heard(_ key: String) { unheard.remove(key) }
 
-    /// Heard before this term began: it is in a log of its node, behind the last progress, and stands for no ordinal of a later hole.
+    /// Whether a lock's end was heard before this term began: it is in a log of its node, behind the last progress, and stands for no
+    /// ordinal of a hole.
     ///
     /// - Parameter last: how far the last progress of a process goes.
-    package mutating func heard(in logs: some Sequence<NodeLog>, _ key: String, after last: (String) -> UInt64) {
+    package static func wasHeard(
+        _ key: String, in logs: some Sequence<NodeLog>, after last: (String) -> UInt64
+    ) -> Bool {
         let bytes = Array(key.utf8)
-        if logs.contains(where: { $0.holds(bytes, from: last($0.runID) + 1) }) { heard(key) }
+        return logs.contains { $0.holds(bytes, from: last($0.runID) + 1) }
     }
 
     /// Puts into the part of a hole that is settled, and that no peer could fill, the expirations of own locks; returns which, with

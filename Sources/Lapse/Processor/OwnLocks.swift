@@ -43,12 +43,13 @@ final class OwnLocks: Sendable {
     ///   - keys: of the locks that ran out before.
     ///   - progress: where the last leader stood. Its lock ran out later: what was heard of it before is an earlier one's end.
     func termBegins(_ keys: [String], _ progress: [String: Progress]) {
-        var began = LapsedLocks(keys, logs.all)
+        lapsed.withLock { $0 = LapsedLocks(keys, logs.all) }
+        // After that, so that none is heard between; and not with the lock held, which feeds take.
         for key in keys {
             guard let node = client.node(for: key) else { continue }
-            began.heard(in: logs.logs(at: node), key) { progress[$0]?.cursor.through ?? 0 }
+            let wasHeard = LapsedLocks.wasHeard(key, in: logs.logs(at: node)) { progress[$0]?.cursor.through ?? 0 }
+            if wasHeard { heard(key) }
         }
-        lapsed.withLock { $0 = began }
     }
 
     /// A lock's expiration was announced, and a feed heard it.
