@@ -34,10 +34,8 @@ struct ProgramRun: Sendable {
         // A file: a program that does not read it has not failed, and nothing waits for one that does not read on.
         let file = try MemoryFile(input)
         defer { file.close() }
-        var ends: [Int32] = [0, 0]
-        guard unsafe pipe(&ends) == 0 else { throw ProcessError("no pipe for \(words[0]): errno \(errno)") }
-        let (reading, writing) = (ends[0], ends[1])
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let pipe = try ProgramPipe(words[0])
+        let (reading, writing) = (pipe.reading, pipe.writing)
         defer { _ = Glibc.close(reading) }
         let child: ChildProcess
         do {

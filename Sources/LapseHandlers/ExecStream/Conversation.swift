@@ -20,7 +20,7 @@ final class Conversation: Sendable {
     private let logger: Logger
     private let isKilled = Atomic(false)
 
-    private init(_ child: ChildProcess, _ pipes: [Pipe], _ logger: Logger) {
+    private init(_ child: ChildProcess, _ pipes: [ProgramPipe], _ logger: Logger) {
         self.child = child
         input = pipes[0].writing
         output = pipes[1].reading
@@ -34,16 +34,18 @@ final class Conversation: Sendable {
         _ words: [String], environment: [String: String], without hidden: Set<String>, logger: Logger,
         ifStill mayBegin: @escaping @Sendable () -> Bool
     ) async throws -> Conversation {
-        var pipes: [Pipe] = []
+        var pipes: [ProgramPipe] = []
         do {
-            for _ in 0..<4 { pipes.append(try Pipe()) }
+            for _ in 0..<4 { pipes.append(try ProgramPipe(words[0])) }
             let child = try await ChildProcess.spawn(
                 words[0], Array(words.dropFirst()), environment: environment, without: hidden,
                 input: pipes[0].reading, output: pipes[1].writing, errors: pipes[2].writing, ifStill: mayBegin)
             for descriptor in [pipes[0].reading, pipes[1].writing, pipes[2].writing] { _ = Glibc.close(descriptor) }
-            for descriptor in [pipes[0].writing, pipes[1].reading, pipes[2].reading] { Pipe.waitsNever(descriptor) }
-            Pipe.waitsNever(pipes[3].reading)
-            Pipe.waitsNever(pipes[3].writing)
+            for descriptor in [pipes[0].writing, pipes[1].reading, pipes[2].reading] {
+                ProgramPipe.waitsNever(descriptor)
+            }
+            ProgramPipe.waitsNever(pipes[3].reading)
+            ProgramPipe.waitsNever(pipes[3].writing)
             return Conversation(child, pipes, logger)
         } catch {
             for pipe in pipes { pipe.close() }
@@ -175,21 +177,4 @@ final class Conversation: Sendable {
         if count >= 0 { return count }
         return errno == EAGAIN || errno == EINTR ? 0 : nil
     }
-}
-
-private struct Pipe {
-    let reading: Int32
-    let writing: Int32
-
-    init() throws {
-        var ends: [Int32] = [0, 0]
-        guard unsafe pipe(&ends) == 0 else { throw ProcessError("no pipe for a program: errno \(errno)") }
-        (reading, writing) = (ends[0], ends[1])
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    }
-
-    func close() { for end in [reading, writing] { _ = Glibc.close(end) } }
-
-    /// Of this end alone: the other one, which the program has, is another open file.
-    static func waitsNever(_ end: Int32) { _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK) }
 }
