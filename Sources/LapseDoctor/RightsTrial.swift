@@ -170,54 +170,53 @@ private enum RightsScript {
         return missing
         """)
 
-    /// ARGV: whether databases are selected, then a timer and its companion of each rule. No KEYS: the names need not be of one
-    /// slot, and nothing is read. Before Redis 7.0 a script cannot ask.
-    static let companions = Script(
-        """
+    /// Names each command that is refused once, whichever arguments it was refused with. Before Redis 7.0 a script cannot ask.
+    private static let eachOnce = """
         local missing, seen = {}, {}
         if not redis.acl_check_cmd then return missing end
         local function need(...)
           local name = select(1, ...)
           if not seen[name] and not redis.acl_check_cmd(...) then seen[name] = true missing[#missing + 1] = name end
         end
-        need('SCAN', '0')
-        if ARGV[1] == '1' then need('SELECT', '1') end
-        for i = 2, #ARGV, 2 do
-          need('EXISTS', ARGV[i])
-          need('GET', ARGV[i + 1])
-          need('DEL', ARGV[i + 1])
-        end
-        return missing
-        """)
+
+        """
+
+    /// ARGV: whether databases are selected, then a timer and its companion of each rule. No KEYS: the names need not be of one
+    /// slot, and nothing is read.
+    static let companions = Script(
+        eachOnce + """
+            need('SCAN', '0')
+            if ARGV[1] == '1' then need('SELECT', '1') end
+            for i = 2, #ARGV, 2 do
+              need('EXISTS', ARGV[i])
+              need('GET', ARGV[i + 1])
+              need('DEL', ARGV[i + 1])
+            end
+            return missing
+            """)
 
     /// ARGV: the layout, then each partition, what its writer keeps, and a cursor. No KEYS, as above.
     static let appending = Script(
-        """
-        local missing, seen = {}, {}
-        if not redis.acl_check_cmd then return missing end
-        local function need(...)
-          local name = select(1, ...)
-          if not seen[name] and not redis.acl_check_cmd(...) then seen[name] = true missing[#missing + 1] = name end
-        end
-        need('HSETNX', ARGV[1], 'format', '1')
-        need('HMGET', ARGV[1], 'format')
-        need('HSET', ARGV[1], 'partitions', '1')
-        for i = 2, #ARGV, 3 do
-          local stream, writer, cursor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-          need('TYPE', stream)
-          need('XLEN', stream)
-          need('XADD', stream, '*', 'id', '1')
-          need('XTRIM', stream, 'MAXLEN', '=', '1')
-          need('XRANGE', stream, '-', '+')
-          need('XINFO', 'GROUPS', stream)
-          need('XPENDING', stream, 'group')
-          need('HMGET', writer, 'length')
-          need('HSET', writer, 'length', '1')
-          need('HGET', cursor, 'last')
-          need('HSET', cursor, 'last', '1')
-          need('HDEL', cursor, 'last')
-          need('PEXPIRE', cursor, '1')
-        end
-        return missing
-        """)
+        eachOnce + """
+            need('HSETNX', ARGV[1], 'format', '1')
+            need('HMGET', ARGV[1], 'format')
+            need('HSET', ARGV[1], 'partitions', '1')
+            for i = 2, #ARGV, 3 do
+              local stream, writer, cursor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+              need('TYPE', stream)
+              need('XLEN', stream)
+              need('XADD', stream, '*', 'id', '1')
+              need('XTRIM', stream, 'MAXLEN', '=', '1')
+              need('XRANGE', stream, '-', '+')
+              need('XINFO', 'GROUPS', stream)
+              need('XPENDING', stream, 'group')
+              need('HMGET', writer, 'length')
+              need('HSET', writer, 'length', '1')
+              need('HGET', cursor, 'last')
+              need('HSET', cursor, 'last', '1')
+              need('HDEL', cursor, 'last')
+              need('PEXPIRE', cursor, '1')
+            end
+            return missing
+            """)
 }
