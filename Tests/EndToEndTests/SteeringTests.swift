@@ -9,31 +9,12 @@ import ThrowawayRedis
 struct SteeringTests {
     private let keys = ElectionKeys.registers(1, name: "steered")[0]
 
-    private struct Answer {
-        var code: Int32
-        var text: String
-    }
-
-    /// One run of the command, to its end.
-    private func lapse(_ arguments: String..., on server: ThrowawayServer) async throws -> Answer {
-        let process = Process()
-        process.executableURL = URL(filePath: Binary.lapse)
-        process.arguments = arguments + ["--redis", server.url, "--name", "steered"]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        return try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { process in
-                let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-                continuation.resume(returning: Answer(code: process.terminationStatus, text: text))
-            }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
+    private func lapse(_ arguments: String..., on server: ThrowawayServer) async throws -> Binary.Answer {
+        try await Binary.run(arguments + ["--redis", server.url, "--name", "steered"])
     }
 
     /// The target has a head start, no more: on a busy machine another replica may be first, which the command says.
-    private func handOver(to target: String, on server: ThrowawayServer) async throws -> Answer {
+    private func handOver(to target: String, on server: ThrowawayServer) async throws -> Binary.Answer {
         for _ in 0..<4 {
             let answer = try await lapse("step-down", "--to", target, on: server)
             guard answer.code == 1, answer.text.contains("\(target) did not win: another replica was first") else {

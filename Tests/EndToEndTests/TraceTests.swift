@@ -9,21 +9,8 @@ import ThrowawayRedis
 struct TraceTests {
     private let keys = ElectionKeys.registers(1, name: "traced")[0]
 
-    private func trace(_ arguments: [String], on server: ThrowawayServer) async throws -> (code: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(filePath: Binary.lapse)
-        process.arguments = ["trace", "--redis", server.url, "--name", "traced"] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        return try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { process in
-                let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-                continuation.resume(returning: (process.terminationStatus, text))
-            }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
+    private func trace(_ arguments: [String], on server: ThrowawayServer) async throws -> Binary.Answer {
+        try await Binary.run(["trace", "--redis", server.url, "--name", "traced"] + arguments)
     }
 
     @Test("a key that was handled twice after SIGKILL of the leader shows both terms; a failing one its errors")
