@@ -28,7 +28,7 @@ final class ClusterDiscovery: Discovery {
         var asked = Set(sample(known, turn: turn, majority: !doubts.isEmpty)).union(doubts)
         if asked.isEmpty { asked = Set(seeds) }
         do throws(RedisError) {
-            return try await ask(asked, known)
+            return try await askFormer(of: try await ask(asked, known), known, asked)
         } catch {
             let everyone = Set(seeds).union(known.nodes.map(\.address)).subtracting(asked)
             guard !everyone.isEmpty else { throw error }
@@ -37,6 +37,23 @@ final class ClusterDiscovery: Discovery {
             } catch let second {
                 throw error.isPermanent ? error : second
             }
+        }
+    }
+
+    /// Asks once more where an address has left the view: the others know a node without an address (`noaddr`) as soon as
+    /// another one answers there, and that one is told of only while it is remembered who was to be there.
+    private func askFormer(
+        of poll: TopologyPoll, _ known: Topology, _ asked: Set<NodeAddress>
+    ) async throws(RedisError) -> TopologyPoll {
+        let left = Set(known.nodes.map(\.address)).subtracting(poll.topology.nodes.map(\.address)).subtracting(asked)
+        guard !left.isEmpty else { return poll }
+        do throws(RedisError) {
+            var second = try await ask(asked.union(left), known)
+            // A node that was taken out as intended is still itself.
+            second.outsiders.removeAll { left.contains($0.address) && $0.expected == nil }
+            return second
+        } catch {
+            return poll
         }
     }
 
