@@ -230,7 +230,7 @@ struct IdentityFaultTests {
 
 extension ThrowawayServer {
     /// A hash tag whose slot this node owns.
-    fileprivate func tag() async throws -> String {
+    func tag() async throws -> String {
         let line = try await cli("CLUSTER", "NODES").split(separator: "\n").first { $0.contains("myself") }
         let slots = (line?.split(separator: " ").dropFirst(8) ?? []).map { range in
             range.split(separator: "-").compactMap { Int($0) }

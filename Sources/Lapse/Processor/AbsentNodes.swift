@@ -6,8 +6,16 @@ import RedisClient
 struct AbsentNodes: Sendable {
     /// When each address was last seen, in milliseconds since 1970.
     private var lastSeen: [NodeAddress: UInt64] = [:]
-    /// Longer than any failover, and than any log is kept by default.
-    static let patience: UInt64 = 600_000
+    /// How long one may be away, in milliseconds.
+    let patience: UInt64
+    /// Past it nothing is kept, unless a log is kept for longer.
+    private static let longest = Duration.seconds(3_000)
+
+    /// - Parameter logAge: the longest that logs are kept: while they are, what is known of their node is needed.
+    init(logAge: Duration) {
+        let patience = min(logAge * 10, max(logAge * 2, Self.longest))
+        self.patience = UInt64(max(patience.components.seconds, 1)) * 1_000
+    }
 
     /// - Parameters:
     ///   - present: the addresses of the deployment now.
@@ -28,6 +36,6 @@ struct AbsentNodes: Sendable {
 
     /// Whether an address has been away for too long.
     func isAbsent(_ address: NodeAddress, now: UInt64) -> Bool {
-        lastSeen[address].map { now > $0 && now - $0 > Self.patience } ?? false
+        lastSeen[address].map { now > $0 && now - $0 > patience } ?? false
     }
 }

@@ -9,7 +9,7 @@ extension RunningProcessor {
     func forgetAbsent(_ parts: Parts, now: UInt64) async {
         guard let topology = watch.current else { return }
         let present = Set(topology.nodes.map(\.address)).union(topology.aliases.keys).union(deployment.seeds.addresses)
-        let directories = [commands, locks] + companions.values + questions.values
+        let directories = [commands, locks, streams, canaryNodes] + companions.values + questions.values
         let mentioned = directories.reduce(metrics.addresses) { $0.union($1.addresses) }
             .union(parts.keeper.latest.values.compactMap { NodeAddress($0.node) })
         let gone = absent.withLock { $0.look(present: present, mentioned: mentioned, now: now) }

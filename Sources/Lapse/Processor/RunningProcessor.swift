@@ -49,7 +49,7 @@ final class RunningProcessor: Sendable {
     let logs: LogSet
     let metrics: ProcessorMetrics
     let account = NodeTotals()
-    let absent = Mutex(AbsentNodes())
+    let absent: Mutex<AbsentNodes>
     let parts = Mutex<Parts?>(nil)
     /// This replica and this process, by which its peers tell it from a namesake.
     let member: MemberID
@@ -89,6 +89,7 @@ final class RunningProcessor: Sendable {
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
         metrics = ProcessorMetrics(keys: configuration.logKeys)
+        absent = Mutex(AbsentNodes(logAge: configuration.logAge))
         steering = Steering(longestPause: configuration.logAge, on: threads.control.any())
         logs = LogSet(
             limitBytes: configuration.logBytes, limitAge: configuration.logAge,

@@ -51,7 +51,7 @@ struct AbsentNodesTests {
     private func at(_ host: Int) -> NodeAddress { NodeAddress(host: "10.0.0.\(host)", port: 6379) }
 
     @Test func tenAddressesLaterOnlyTheLivingOneIsKept() {
-        var absent = AbsentNodes()
+        var absent = AbsentNodes(logAge: .seconds(60))
         var kept: Set<NodeAddress> = []
         var now: UInt64 = 1_000_000
         for round in 1...10 {
@@ -70,8 +70,8 @@ struct AbsentNodesTests {
     }
 
     @Test func aNodeThatReturnsInTimeIsKeptAndAClockMaySetBack() {
-        var absent = AbsentNodes()
-        let patience = AbsentNodes.patience
+        var absent = AbsentNodes(logAge: .seconds(60))
+        let patience = absent.patience
         for (present, now) in [
             (true, 5_000_000), (false, 5_000_000 + patience), (true, 5_000_001 + patience), (false, 1_000_000),
         ] {
@@ -79,5 +79,10 @@ struct AbsentNodesTests {
             #expect(gone.isEmpty)
         }
         #expect(absent.isAbsent(at(1), now: 1_000_001 + patience))
+    }
+
+    @Test(arguments: [(2, 20), (60, 600), (900, 3_000), (7_200, 14_400)])
+    func outlastsTheLogsAndWithinAnHourWhereTheyDo(logAge: Int, patience: UInt64) {
+        #expect(AbsentNodes(logAge: .seconds(logAge)).patience == patience * 1_000)
     }
 }
