@@ -84,15 +84,19 @@ let package = Package(
             ],
             swiftSettings: rules),
         .target(
+            name: "HTTPClients", dependencies: ["Endpoints", asyncHTTPClient, nioCore, nioSSL], swiftSettings: rules),
+        .target(
             name: "LeaderElectionEtcd",
             dependencies: [
-                "Endpoints", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
+                "Endpoints", "HTTPClients", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioPosix, nioSSL,
+                logging,
             ],
             swiftSettings: rules),
         .target(
             name: "LeaderElectionConsul",
             dependencies: [
-                "Endpoints", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging,
+                "Endpoints", "HTTPClients", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioHTTP1, nioSSL,
+                logging,
             ],
             swiftSettings: rules),
         .target(

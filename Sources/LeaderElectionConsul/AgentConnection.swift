@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Endpoints
+import HTTPClients
 import LeaderElection
 import NIOCore
 import NIOHTTP1
@@ -20,25 +21,16 @@ final class AgentConnection: Sendable {
         let index: UInt64?
     }
 
-    private let clients: RenewedClients
+    private let clients: RenewedHTTPClient
     private let configuration: ConsulConfiguration
     private let current = Atomic(0)
 
     init(_ configuration: ConsulConfiguration, on eventLoop: any EventLoop) {
         self.configuration = configuration
-        let timeout = TimeAmount(configuration.connectTimeout)
-        clients = RenewedClients(configuration.tls) { tls in
-            var settings = HTTPClient.Configuration(
-                tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: timeout))
-            settings.httpVersion = .http1Only
-            // A refused connection is an answer: the elector tries again by itself.
-            settings.connectionPool.retryConnectionEstablishment = false
-            return HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
-        }
+        clients = RenewedHTTPClient(configuration.tls, connectTimeout: configuration.connectTimeout, on: eventLoop)
     }
 
     deinit {
-        // A client traps when it is forgotten; a second shut-down does nothing.
         clients.shutDownLater()
     }
 

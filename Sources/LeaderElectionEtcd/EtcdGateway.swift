@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Endpoints
 import Foundation
+import HTTPClients
 import LeaderElection
 import Logging
 import NIOCore
@@ -25,7 +26,7 @@ final class EtcdGateway: Sendable {
     }
 
     let eventLoop: any EventLoop
-    private let clients: RenewedClients
+    private let clients: RenewedHTTPClient
     private let configuration: EtcdConfiguration
     private let logger: Logger
     /// Counts up when an endpoint fails.
@@ -41,16 +42,7 @@ final class EtcdGateway: Sendable {
         prefixes = Mutex(configuration.endpoints.map { _ in first })
         let eventLoop = group.any()
         self.eventLoop = eventLoop
-        let timeout = TimeAmount(configuration.connectTimeout)
-        clients = RenewedClients(configuration.tls) { tls in
-            var settings = HTTPClient.Configuration(
-                tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: timeout))
-            // A stalled request must not hold up others on its connection.
-            settings.httpVersion = .http1Only
-            // A refused connection is an answer: another endpoint is asked.
-            settings.connectionPool.retryConnectionEstablishment = false
-            return HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
-        }
+        clients = RenewedHTTPClient(configuration.tls, connectTimeout: configuration.connectTimeout, on: eventLoop)
     }
 
     /// The endpoint that is asked now.

@@ -1,12 +1,13 @@
-import AsyncHTTPClient
-import Endpoints
+package import AsyncHTTPClient
+package import Endpoints
+package import NIOCore
 import NIOSSL
 import Synchronization
 
-/// The HTTP client of a store, made anew when its TLS files have changed.
+/// The HTTP client of an election store, made anew when its TLS files have changed.
 ///
 /// The one before is kept until the next change: a request that is under way on it is not cut off.
-final class RenewedClients: Sendable {
+package final class RenewedHTTPClient: Sendable {
     private enum Source: Sendable {
         case fixed(HTTPClient)
         case files(RenewedTLS<HTTPClient>)
@@ -15,7 +16,17 @@ final class RenewedClients: Sendable {
     private let source: Source
     private let previous = Mutex<HTTPClient?>(nil)
 
-    init(_ files: TLSFiles?, make: @escaping @Sendable (TLSConfiguration?) -> HTTPClient) {
+    package init(_ files: TLSFiles?, connectTimeout: Duration, on eventLoop: any EventLoop) {
+        let make = { @Sendable (tls: TLSConfiguration?) in
+            var settings = HTTPClient.Configuration(
+                tlsConfiguration: tls, redirectConfiguration: .disallow,
+                timeout: .init(connect: TimeAmount(connectTimeout)))
+            // A stalled request must not hold up others on its connection.
+            settings.httpVersion = .http1Only
+            // A refused connection is an answer: the next server is asked, or the elector tries again by itself.
+            settings.connectionPool.retryConnectionEstablishment = false
+            return HTTPClient(eventLoopGroup: eventLoop, configuration: settings)
+        }
         if let files, let renewed = try? RenewedTLS(files, make: { make($0) }) {
             source = .files(renewed)
         } else {
@@ -24,7 +35,7 @@ final class RenewedClients: Sendable {
         }
     }
 
-    var current: HTTPClient {
+    package var current: HTTPClient {
         switch source {
         case .fixed(let client): return client
         case .files(let files): return files.current { retire($0) }
@@ -39,12 +50,13 @@ final class RenewedClients: Sendable {
         older?.shutdown { _ in }
     }
 
-    func shutDownLater() {
+    /// For an owner that ends without ``shutDown()``: a client traps when it is forgotten, and a second shut-down does nothing.
+    package func shutDownLater() {
         current.shutdown { _ in }
         previous.withLock { $0?.shutdown { _ in } }
     }
 
-    func shutDown() async {
+    package func shutDown() async {
         try? await current.shutdown()
         let older = previous.withLock { previous in
             defer { previous = nil }
