@@ -32,7 +32,7 @@ func example(_ name: String) -> Target {
             "Lapse", "LeaderElection", logging, lifecycle,
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         ],
-        path: "Sources/Examples/\(name)", swiftSettings: rules)
+        path: "Sources/Examples/\(name)")
 }
 
 let package = Package(
@@ -69,117 +69,101 @@ let package = Package(
     targets: [
         // The house, ground floor first. An arrow only ever points to a row above.
         .target(name: "CHiredisReader", linkerSettings: [.linkedLibrary("hiredis")]),
-        .target(name: "RESP", dependencies: ["CHiredisReader", nioCore], swiftSettings: rules),
-        .target(name: "Endpoints", dependencies: [nioCore, nioPosix, nioSSL], swiftSettings: rules),
-        .target(name: "Timing", dependencies: [nioCore], swiftSettings: rules),
+        .target(name: "RESP", dependencies: ["CHiredisReader", nioCore]),
+        .target(name: "Endpoints", dependencies: [nioCore, nioPosix, nioSSL]),
+        .target(name: "Timing", dependencies: [nioCore]),
         .target(
             name: "RedisClient",
-            dependencies: ["Endpoints", "RESP", "Timing", nioCore, nioPosix, nioSSL, logging], swiftSettings: rules),
+            dependencies: ["Endpoints", "RESP", "Timing", nioCore, nioPosix, nioSSL, logging]),
         .target(
-            name: "LeaderElection", dependencies: ["Timing", nioCore, nioPosix, logging], swiftSettings: rules),
+            name: "LeaderElection", dependencies: ["Timing", nioCore, nioPosix, logging]),
         .target(
             name: "LeaderElectionRedis",
             dependencies: [
                 "Endpoints", "LeaderElection", "RedisClient", "RESP", "Timing", nioCore, nioPosix, logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .target(
-            name: "HTTPClients", dependencies: ["Endpoints", asyncHTTPClient, nioCore, nioSSL], swiftSettings: rules),
+            name: "HTTPClients", dependencies: ["Endpoints", asyncHTTPClient, nioCore, nioSSL]),
         .target(
             name: "LeaderElectionEtcd",
             dependencies: [
                 "Endpoints", "HTTPClients", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioPosix, nioSSL,
                 logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .target(
             name: "LeaderElectionConsul",
             dependencies: [
                 "Endpoints", "HTTPClients", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioHTTP1, nioSSL,
                 logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .target(
             name: "CMariaDB", cSettings: [.define("LAPSE_MYSQL", .when(traits: ["MySQL"]))],
             linkerSettings: [.linkedLibrary("mariadb", .when(traits: ["MySQL"]))]),
         .target(
             name: "LeaderElectionMySQL",
-            dependencies: ["CMariaDB", "Endpoints", "LeaderElection", "Timing", nioCore, nioPosix, logging],
-            swiftSettings: rules),
+            dependencies: ["CMariaDB", "Endpoints", "LeaderElection", "Timing", nioCore, nioPosix, logging]),
         // The keys and fields of a stream of expirations: what its writer and its workers must agree on.
-        .target(name: "ExpirationStream", dependencies: ["RESP", nioCore], swiftSettings: rules),
+        .target(name: "ExpirationStream", dependencies: ["RESP", nioCore]),
         .target(
             name: "Lapse",
             dependencies: [
                 "Endpoints", "ExpirationStream", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
-                "Timing", nioCore,
-                nioPosix,
-                logging, metrics, lifecycle,
+                "Timing", nioCore, nioPosix, logging, metrics, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
-            ],
-            swiftSettings: rules),
-        .target(name: "Spawning", swiftSettings: rules),
-        .target(name: "Processes", dependencies: ["Spawning"], swiftSettings: rules),
+            ]),
+        .target(name: "Spawning"),
+        .target(name: "Processes", dependencies: ["Spawning"]),
         .target(
             name: "LapseHandlers",
             dependencies: [
                 "ExpirationStream", "Lapse", "LeaderElection", "Processes", "RESP", "Spawning", "Timing", nioPosix,
-                logging,
-                .product(name: "DequeModule", package: "swift-collections"),
-            ],
-            swiftSettings: rules),
+                logging, .product(name: "DequeModule", package: "swift-collections"),
+            ]),
         // Apart from the others, so that the demo is built without AsyncHTTPClient.
         .target(
             name: "LapseWebhook",
             dependencies: [
                 "Endpoints", "Lapse", "LapseHandlers", "LeaderElection", "Timing", asyncHTTPClient, nioCore, nioHTTP1,
                 nioPosix, .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: rules),
+            ]),
         .target(
             name: "LapseDoctor",
             dependencies: [
                 "Endpoints", "ExpirationStream", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient",
-                "RESP", "Timing", nioCore,
-                nioPosix, logging,
-            ],
-            swiftSettings: rules),
+                "RESP", "Timing", nioCore, nioPosix, logging,
+            ]),
         .target(
             name: "LapseAdmin",
             dependencies: [
                 "Lapse", "LeaderElection", "Timing", logging, metrics, lifecycle, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
-            ],
-            swiftSettings: rules),
+            ]),
         // The parent of a worker that can die. No Foundation and no NIO: it has an executable of its own, which is small.
-        .target(name: "Supervision", dependencies: ["Spawning"], swiftSettings: rules),
+        .target(name: "Supervision", dependencies: ["Spawning"]),
         .executableTarget(
-            name: "lapse-parent", dependencies: ["Supervision"], path: "Sources/ParentCommand", swiftSettings: rules),
+            name: "lapse-parent", dependencies: ["Supervision"], path: "Sources/ParentCommand"),
         .target(
-            name: "ThrowawayRedis", dependencies: ["Processes"], path: "Sources/Development/ThrowawayRedis",
-            swiftSettings: rules),
+            name: "ThrowawayRedis", dependencies: ["Processes"], path: "Sources/Development/ThrowawayRedis"),
         .target(
             name: "ThrowawayStores", dependencies: ["Processes", "ThrowawayRedis"],
-            path: "Sources/Development/ThrowawayStores", swiftSettings: rules),
+            path: "Sources/Development/ThrowawayStores"),
         // Output, log lines and signals of the commands.
         .target(
-            name: "Console", dependencies: ["Lapse", "LapseHandlers", "RESP", "Timing", logging], swiftSettings: rules),
+            name: "Console", dependencies: ["Lapse", "LapseHandlers", "RESP", "Timing", logging]),
         .target(
             name: "Demonstration", dependencies: ["Console", "ThrowawayRedis"],
-            path: "Sources/Development/Demonstration", swiftSettings: rules),
+            path: "Sources/Development/Demonstration"),
         .executableTarget(
             name: "LapseCommand",
             dependencies: [
                 "Console", "Demonstration", "Endpoints", "ExpirationStream", "Lapse", "LapseAdmin", "LapseDoctor",
-                "LapseHandlers",
-                "LapseWebhook", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd", "LeaderElectionMySQL",
-                "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Spawning", "Supervision", "Timing",
-                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics, lifecycle,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "LapseHandlers", "LapseWebhook", "LeaderElection", "LeaderElectionConsul", "LeaderElectionEtcd",
+                "LeaderElectionMySQL", "LeaderElectionRedis", "Processes", "RedisClient", "RESP", "Spawning",
+                "Supervision", "Timing", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, logging, metrics,
+                lifecycle, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
-            ],
-            swiftSettings: rules),
+            ]),
 
         // Sources/Examples: programs of the manual, compiled and run by the tests.
         example("CartExample"),
@@ -195,127 +179,116 @@ let package = Package(
         // Configuration and Yams are not in it.
         .executableTarget(
             name: "lapse-demo", dependencies: ["Console", "Demonstration", "Lapse", "LapseHandlers", logging],
-            path: "Sources/Development/DemoCommand", swiftSettings: rules),
+            path: "Sources/Development/DemoCommand"),
 
         // The fault table: real faults against real clusters, and the account.
         .target(
-            name: "Chaos", dependencies: ["LeaderElection", "ThrowawayRedis"], path: "Sources/Development/Chaos",
-            swiftSettings: rules),
+            name: "Chaos", dependencies: ["LeaderElection", "ThrowawayRedis"], path: "Sources/Development/Chaos"),
         .executableTarget(
             name: "lapse-chaos",
             dependencies: [
                 "Chaos", "ThrowawayRedis", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Sources/Development/ChaosCommand", swiftSettings: rules),
+            path: "Sources/Development/ChaosCommand"),
 
         // The decisions in simulated time: faults by the thousand, drawn from seeds.
         .target(
             name: "Simulation",
             dependencies: ["Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Timing", nioCore],
-            path: "Sources/Development/Simulation", exclude: ["README.md"], swiftSettings: rules),
+            path: "Sources/Development/Simulation", exclude: ["README.md"]),
         .executableTarget(
             name: "lapse-simulate",
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            path: "Sources/Development/SimulateCommand", swiftSettings: rules),
+            path: "Sources/Development/SimulateCommand"),
 
         // What it costs: processor time per million expirations, beside a bare C loop.
         .executableTarget(
             name: "lapse-bench",
             dependencies: [
                 "Lapse", "LeaderElection", "LeaderElectionRedis", "ThrowawayRedis", "ThrowawayStores", "Timing",
-                logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Sources/Development/BenchCommand", swiftSettings: rules),
+            path: "Sources/Development/BenchCommand"),
 
         // Tests, a target a module.
-        .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore], swiftSettings: rules),
+        .testTarget(name: "RESPTests", dependencies: ["RESP", "CHiredisReader", nioCore]),
         .testTarget(
-            name: "EndpointsTests", dependencies: ["Endpoints", "ThrowawayRedis", nioSSL], swiftSettings: rules),
-        .testTarget(name: "TimingTests", dependencies: ["Timing", nioCore, nioPosix], swiftSettings: rules),
+            name: "EndpointsTests", dependencies: ["Endpoints", "ThrowawayRedis", nioSSL]),
+        .testTarget(name: "TimingTests", dependencies: ["Timing", nioCore, nioPosix]),
         .testTarget(
             name: "LeaderElectionTests",
-            dependencies: ["LeaderElection", "Simulation", "Timing", nioCore, nioPosix, logging], swiftSettings: rules),
+            dependencies: ["LeaderElection", "Simulation", "Timing", nioCore, nioPosix, logging]),
         .testTarget(
             name: "LeaderElectionRedisTests",
             dependencies: [
                 "Endpoints", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "Timing",
                 nioCore, nioPosix, logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .testTarget(
             name: "StoreTests",
             dependencies: [
                 "Endpoints", "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL",
                 "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "ThrowawayStores", "Timing",
                 asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
                 "Endpoints", "RedisClient", "RESP", "ThrowawayRedis", "Timing", nioCore, nioPosix, nioSSL, logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .testTarget(
             name: "ExpirationStreamTests",
-            dependencies: ["ExpirationStream", "RESP", "ThrowawayRedis", nioCore], swiftSettings: rules),
+            dependencies: ["ExpirationStream", "RESP", "ThrowawayRedis", nioCore]),
         .testTarget(
             name: "LapseTests",
             dependencies: [
                 "Endpoints", "ExpirationStream", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis",
-                "RedisClient", "RESP",
-                "ThrowawayRedis", "Timing", nioCore, nioPosix, logging,
-            ],
-            swiftSettings: rules),
+                "RedisClient", "RESP", "ThrowawayRedis", "Timing", nioCore, nioPosix, logging,
+            ]),
         .testTarget(
-            name: "LapseHandlersTests", dependencies: ["LapseHandlers", "ThrowawayRedis"], swiftSettings: rules),
+            name: "LapseHandlersTests", dependencies: ["LapseHandlers", "ThrowawayRedis"]),
         .testTarget(
             name: "LapseWebhookTests",
             dependencies: [
                 "Endpoints", "Lapse", "LapseWebhook", "LeaderElection", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
-            ],
-            swiftSettings: rules),
+            ]),
         .testTarget(
             name: "LapseDoctorTests",
             dependencies: [
                 "Endpoints", "ExpirationStream", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis",
                 "RedisClient", "RESP", "ThrowawayRedis", "Timing", logging,
-            ],
-            swiftSettings: rules),
+            ]),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation", "Lapse", "LeaderElection"], swiftSettings: rules),
-        .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: rules),
-        .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"], swiftSettings: rules),
+            name: "SimulationTests", dependencies: ["Simulation", "Lapse", "LeaderElection"]),
+        .testTarget(name: "SupervisionTests", dependencies: ["Supervision"]),
+        .testTarget(name: "ThrowawayRedisTests", dependencies: ["ThrowawayRedis"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "CartExample", "Chaos", "ExpirationStream", "LedgerExample", "LapseCommand", "LapseDoctor",
                 "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "WorkerExample",
-            ],
-            swiftSettings: rules),
-        .testTarget(name: "DeployTests", dependencies: ["LapseCommand"], swiftSettings: rules),
+            ]),
+        .testTarget(name: "DeployTests", dependencies: ["LapseCommand"]),
         .testTarget(
             name: "LapseAdminTests",
             dependencies: [
                 "LapseAdmin", metrics, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
-            ],
-            swiftSettings: rules),
+            ]),
         .testTarget(
             name: "LapseCommandTests",
             dependencies: [
-                "lapse-parent",
-                "Console", "Endpoints", "ExpirationStream", "LapseCommand", "Lapse", "LapseAdmin", "LapseHandlers",
-                "LeaderElection",
-                "LeaderElectionRedis",
-                "RedisClient", "RESP", "Supervision",
+                "lapse-parent", "Console", "Endpoints", "ExpirationStream", "LapseCommand", "Lapse", "LapseAdmin",
+                "LapseHandlers", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Supervision",
                 "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: rules),
+            ]),
     ]
 )
+
+for target in package.targets where !["CHiredisReader", "CMariaDB"].contains(target.name) {
+    target.swiftSettings = rules
+}
 
 // Two rules, checked whenever this manifest is read: an arrow points to a row above, and an
 // election without Redis builds without libhiredis.
@@ -352,9 +325,7 @@ if Context.environment["LAPSE_BENCHMARKS"] != nil {
             name: "PartsBenchmarks",
             dependencies: [
                 "CAllocationCount", "Endpoints", "Lapse", "LeaderElection", "LeaderElectionRedis", "RedisClient",
-                "RESP",
-                "Timing", nioCore, nioPosix, logging,
-                .product(name: "Benchmark", package: "benchmark"),
+                "RESP", "Timing", nioCore, nioPosix, logging, .product(name: "Benchmark", package: "benchmark"),
             ],
             path: "Benchmarks/PartsBenchmarks", swiftSettings: rules),
     ]

@@ -8,7 +8,7 @@ import ThrowawayRedis
 struct IdentityFaultTests {
     private func start(_ redis: String, nodes: Int, _ extra: [String] = []) async throws -> ReplicaGroup {
         try await ReplicaGroup.start(
-            1, binary: Binary.lapse, redis: redis, name: "who", leaseTTL: .seconds(2), nodes: nodes, extra: extra)
+            1, binary: Binary.lapse, redis: redis, name: "who", leaseTTL: .seconds(10), nodes: nodes, extra: extra)
     }
 
     private func expire(_ count: Int, _ prefix: String, on server: ThrowawayServer, database: Int = 0) async throws {
@@ -132,7 +132,7 @@ struct IdentityFaultTests {
         // A replica that starts now is given the same addresses.
         let second = try ThrowawayReplica(
             id: "second", binary: Binary.lapse,
-            arguments: ["--redis", cluster.urls, "--name", "who", "--lease-ttl", "2s", "--admin", "off"])
+            arguments: ["--redis", cluster.urls, "--name", "who", "--lease-ttl", "10s", "--admin", "off"])
         try await second.start()
         try await waitUntil("it follows", within: .seconds(20)) {
             second.count(of: "following") + second.count(of: "became leader") > 0 ? nil : second.log

@@ -8,7 +8,8 @@ struct PeerGroup {
 
     /// - Parameter hasReaders: what they print goes through pipes that can be read slowly.
     static func start(
-        _ count: Int = 3, on nodes: [ThrowawayServer], extra: [String] = [], hasReaders: Bool = false
+        _ count: Int = 3, on nodes: [ThrowawayServer], leaseTTL: String = "2s", extra: [String] = [],
+        hasReaders: Bool = false
     ) async throws -> PeerGroup {
         let ids = ["a", "b", "c"].prefix(count)
         for node in nodes {
@@ -18,7 +19,8 @@ struct PeerGroup {
             let urls = nodes.map { "redis://\(id):secret@\($0.address)" }.joined(separator: ",")
             return try ThrowawayReplica(
                 id: id, binary: Binary.lapse,
-                arguments: ["--redis", urls, "--name", "peers", "--lease-ttl", "2s", "--admin", "127.0.0.1:0"] + extra,
+                arguments: ["--redis", urls, "--name", "peers", "--lease-ttl", leaseTTL, "--admin", "127.0.0.1:0"]
+                    + extra,
                 hasReader: hasReaders)
         }
         let group = PeerGroup(replicas: replicas, nodes: nodes)

@@ -295,11 +295,4 @@ struct DeliveryReadingTests {
         let delivery = machine.take(1)
         #expect(delivery.map(\.ordinal) == [106] && delivery.map(\.key) == [ExpirationKey("k:1")])
     }
-
-    @Test(arguments: [
-        (true, false, LaneStep.begin), (false, false, .wait), (true, true, .leave), (false, true, .leave),
-    ])
-    func onlyTheEndOfATermSendsALaneAway(leaseIsValid: Bool, mustEnd: Bool, step: LaneStep) {
-        #expect(LaneStep(leaseIsValid: leaseIsValid, mustEnd: mustEnd) == step)
-    }
 }

@@ -6,73 +6,8 @@ import Testing
 @testable import Lapse
 
 struct NodeLogTests {
-    /// A log, and the node that fills it.
-    private struct Feed {
-        var log = NodeLog(
-            runID: "run", address: NodeAddress(host: "10.0.0.1", port: 6379), limitBytes: 64 << 10,
-            limitAge: .seconds(60))
-        var lapsedLocks = 0
-        var others: [String] = []
-
-        /// Hears messages in one read: `("__keyevent@0__:expired", key)`, or `("lapse:test", nonce)`, which pins a mark.
-        mutating func hear(_ messages: [(channel: String, payload: String)], now: UInt64 = 1_000) -> Int {
-            var reader = ReplyReader()
-            var bytes = ByteBuffer()
-            for (channel, payload) in messages {
-                RESPCommand("message", channel, payload).encode(into: &bytes)
-            }
-            var count = 0
-            var lapsed = 0
-            var other: [String] = []
-            do {
-                try reader.read(bytes) { batch in
-                    count += log.take(batch, now: now, look: 3) { key in
-                        if NodeLog.isLock(key) { lapsed += 1 }
-                    } control: { payload in
-                        log.pinMark()
-                        other.append(Self.text(payload))
-                    }
-                }
-            } catch { Issue.record("\(error)") }
-            lapsedLocks += lapsed
-            others += other
-            return count
-        }
-
-        @discardableResult
-        mutating func expire(_ keys: String..., database: Int = 0, now: UInt64 = 1_000) -> Int {
-            hear(keys.map { (EventChannel.name(database), $0) }, now: now)
-        }
-
-        mutating func mark(_ counter: UInt64) -> Numbering.Finding? {
-            _ = hear([("lapse:test", "nonce")])
-            return log.resolve(counter: counter)
-        }
-
-        func ordinals(after ordinal: UInt64 = 0) -> [UInt64] {
-            var all: [UInt64] = []
-            while case .entries(let chunk) = log.next(after: all.last ?? ordinal, upTo: 3) {
-                all += chunk.first...chunk.last
-            }
-            return all
-        }
-
-        func keys(_ ordinals: ClosedRange<UInt64>) -> [[UInt8]] {
-            log.heard(in: ordinals, bytes: 1 << 10, SlotOwnership().seen(from: log.address)).expirations.map(\.key)
-        }
-
-        /// The ordinals missing right behind one.
-        func hole(after ordinal: UInt64) -> ClosedRange<UInt64>? {
-            if case .hole(let hole) = log.next(after: ordinal, upTo: 1) { hole } else { nil }
-        }
-
-        private static func text(_ span: RawSpan) -> String {
-            String(decoding: (0..<span.byteCount).map { span.byte(at: $0) }, as: UTF8.self)
-        }
-    }
-
     @Test func numbersWhatWasHeardBeforeTheMark() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         #expect(feed.log.isSubscribed)
         feed.expire("a", "b")
@@ -94,7 +29,7 @@ struct NodeLogTests {
     }
 
     @Test func aBrokenSubscriptionLeavesAHoleOfExactSize() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(100)
         feed.expire("a", "b")
@@ -113,7 +48,7 @@ struct NodeLogTests {
     }
 
     @Test func whatWasNumberedTooLowMovesUpAndWhatPeersToldStays() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(100)
         feed.expire("a", "b")
@@ -133,7 +68,7 @@ struct NodeLogTests {
     }
 
     @Test func whatWasNotAnnouncedMovesUpToo() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(100)
         feed.expire("a")
@@ -147,7 +82,7 @@ struct NodeLogTests {
     }
 
     @Test func whatIsTrimmedIsAHole() throws {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         for number in 0..<2_000 { feed.expire("\(number)-" + String(repeating: "x", count: 100)) }
@@ -162,7 +97,7 @@ struct NodeLogTests {
     }
 
     @Test func doubtLastsUntilItIsDecided() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         feed.expire("trusted")
@@ -184,7 +119,7 @@ struct NodeLogTests {
     }
 
     @Test func lapsedLocksAreToldAndStillCounted() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         let heard = feed.expire("{lapse-12}:test:lock", "mine", "{lapse-x}")
         #expect(heard == 3, "Redis counts them")
@@ -192,7 +127,7 @@ struct NodeLogTests {
     }
 
     @Test func anOldEmptyLogIsOver() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         #expect(!feed.log.isOver(now: 1 << 40, after: 10), "a feed listens")
         _ = feed.mark(0)
@@ -206,7 +141,7 @@ struct NodeLogTests {
 
     @Test("row 106: what the leader's progress does not call finished is kept whatever its age; bytes bound it still")
     func pendingOnesDoNotAge() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         feed.expire("a", "b", "c")
@@ -225,7 +160,7 @@ struct NodeLogTests {
 
     @Test("row 115: a wall clock that was put forward does not make the bound of bytes one of age")
     func bytesAreTrimmedByBytes() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         for number in 0..<5_000 { feed.expire("key:\(number)", now: number < 4_999 ? 1_000 : 1 << 40) }
@@ -236,7 +171,7 @@ struct NodeLogTests {
 
     @Test("row 115: numbers that the next mark may change are told to nobody")
     func provisionalNumbersAreNotTold() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         feed.expire("a", "b")
@@ -250,7 +185,7 @@ struct NodeLogTests {
 
     @Test("seed 97922: numbers about which peers have not been asked yet are told to no replica, and wait")
     func aNewcomersNumbersWaitForItsPeers() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         feed.log.awaitPeers()
         _ = feed.mark(3)
@@ -272,7 +207,7 @@ struct NodeLogTests {
 
     @Test("what the bounds dropped and no leader has passed keeps its log: somebody has to count it as lost")
     func anEmptyLogWithAnUncountedLossIsNotOver() {
-        var feed = Feed()
+        var feed = HeardLog()
         feed.log.subscriptionBegan()
         _ = feed.mark(0)
         feed.expire("a", "b")
@@ -288,11 +223,11 @@ struct NodeLogTests {
     func successor() {
         let book = LogSet(limitBytes: 64 << 10, limitAge: .seconds(60))
         let address = NodeAddress(host: "10.0.0.1", port: 6379)
-        var first = Feed(log: book.log(of: "one", at: address))
+        var first = HeardLog(log: book.log(of: "one", at: address))
         first.log.subscriptionBegan()
         _ = first.mark(50)
         #expect(first.log.baseline == 50, "expired before anybody listened")
-        var second = Feed(log: book.log(of: "two", at: address))
+        var second = HeardLog(log: book.log(of: "two", at: address))
         second.log.subscriptionBegan()
         second.expire("a")
         _ = second.mark(4)
