@@ -22,6 +22,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
@@ -56,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -108,7 +110,7 @@ let package = Package(
             name: "Lapse",
             dependencies: [
                 "Endpoints", "ExpirationStream", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP",
-                "Timing", nioCore, nioPosix, logging, metrics, lifecycle,
+                "Timing", nioCore, nioPosix, logging, metrics, tracing, lifecycle,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ]),
@@ -243,7 +245,8 @@ let package = Package(
             name: "LapseTests",
             dependencies: [
                 "Endpoints", "ExpirationStream", "Lapse", "LapseDoctor", "LeaderElection", "LeaderElectionRedis",
-                "RedisClient", "RESP", "ThrowawayRedis", "Timing", nioCore, nioPosix, logging,
+                "RedisClient", "RESP", "ThrowawayRedis", "Timing", nioCore, nioPosix, logging, tracing,
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ]),
         .testTarget(
             name: "LapseHandlersTests", dependencies: ["LapseHandlers", "ThrowawayRedis"]),

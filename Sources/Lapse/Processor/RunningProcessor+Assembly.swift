@@ -150,8 +150,9 @@ extension RunningProcessor {
 
     /// The value of each key is read before it is handled: with companions they go one by one.
     private func handling(_ stream: StreamWriter?) -> Handling {
-        let handling = stream.map { stream in .batches { try await stream($0, $1) } } ?? handler
-        return configuration.companions.isEmpty ? handling : .one(handling.ofOne)
+        let plain = stream.map { stream in .batches { try await stream($0, $1) } } ?? handler
+        let handling = configuration.companions.isEmpty ? plain : .one(plain.ofOne)
+        return AttemptSpans.ifTraced(configuration.logKeys)?.around(handling) ?? handling
     }
 
     /// The leader's progress over the control channel, while the registers refuse to take it.

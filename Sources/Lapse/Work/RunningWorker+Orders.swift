@@ -111,10 +111,13 @@ extension RunningWorker {
             eventID: content.id, term: content.term, fencingToken: FencingToken(rawValue: content.token),
             isUncertain: content.isUncertain, logger: logger)
         let began = SystemClock.glance().monotonic
-        let handler = handler
+        let (handler, spans) = (handler, spans)
         do {
             try await Handling.unlessLate(configuration.handlerTimeout, orCancelledBy: cancelled) {
-                try await handler(expiration, context)
+                guard let spans else { return try await handler(expiration, context) }
+                try await spans.around(expiration, attempt: attempt, term: content.term) {
+                    try await handler(expiration, context)
+                }
             }
             let now = SystemClock.glance()
             metrics.handled(expiration, in: now.monotonic - began, wall: now.wall)

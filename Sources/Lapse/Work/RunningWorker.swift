@@ -14,6 +14,8 @@ final class RunningWorker: Sendable {
     let handler: WorkHandler
     let logger: Logger
     let metrics: ProcessorMetrics
+    /// Nil where the program has no tracer.
+    let spans: AttemptSpans?
     let executor: EventLoopTaskExecutor
     let stream: WorkStream
     /// Asked to end.
@@ -39,6 +41,7 @@ final class RunningWorker: Sendable {
         self.stopped = stopped
         self.logger = logger
         metrics = ProcessorMetrics(keys: configuration.logKeys)
+        spans = AttemptSpans.ifTraced(configuration.logKeys)
         standing = Mutex(
             WorkerStatus(stream: configuration.stream, group: configuration.group, id: configuration.id))
         deployment = try Deployment(configuration.shared)
