@@ -14,6 +14,7 @@ final class ClusterDiscovery: Discovery {
     private let map: AddressMap
     private let useHostNames: Bool
     private let agreed = Mutex<Agreed?>(nil)
+    private let former = Mutex(FormerAddresses())
     private static let sample = 3
 
     init(seeds: [NodeAddress], nodes: NodeDirectory, map: AddressMap, useHostNames: Bool) {
@@ -25,10 +26,21 @@ final class ClusterDiscovery: Discovery {
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
         guard let known else { return try await lookFirst(turn: turn) }
+        // Beside the look, which is not to wait for an address that is given up.
+        async let strangers = askFormer()
+        var poll = try await lookAgain(known, doubts, turn: turn)
+        poll.outsiders += await strangers
+        former.withLock { $0.note(known, poll.topology) }
+        return poll
+    }
+
+    private func lookAgain(
+        _ known: Topology, _ doubts: Set<NodeAddress>, turn: Int
+    ) async throws(RedisError) -> TopologyPoll {
         var asked = Set(sample(known, turn: turn, majority: !doubts.isEmpty)).union(doubts)
         if asked.isEmpty { asked = Set(seeds) }
         do throws(RedisError) {
-            return try await askFormer(of: try await ask(asked, known), known, asked)
+            return try await ask(asked, known)
         } catch {
             let everyone = Set(seeds).union(known.nodes.map(\.address)).subtracting(asked)
             guard !everyone.isEmpty else { throw error }
@@ -40,21 +52,14 @@ final class ClusterDiscovery: Discovery {
         }
     }
 
-    /// Asks once more where an address has left the view: the others know a node without an address (`noaddr`) as soon as
-    /// another one answers there, and that one is told of only while it is remembered who was to be there.
-    private func askFormer(
-        of poll: TopologyPoll, _ known: Topology, _ asked: Set<NodeAddress>
-    ) async throws(RedisError) -> TopologyPoll {
-        let left = Set(known.nodes.map(\.address)).subtracting(poll.topology.nodes.map(\.address)).subtracting(asked)
-        guard !left.isEmpty else { return poll }
-        do throws(RedisError) {
-            var second = try await ask(asked.union(left), known)
-            // A node that was taken out as intended is still itself.
-            second.outsiders.removeAll { left.contains($0.address) && $0.expected == nil }
-            return second
-        } catch {
-            return poll
-        }
+    /// Who answers at addresses that have left the view, where it is another node than before.
+    private func askFormer() async -> [Outsider] {
+        let addresses = former.withLock { $0.addresses }
+        guard !addresses.isEmpty,
+            let replies = try? await askAll(
+                addresses.sorted(), nodes, RESPCommand("CLUSTER", "MYID"), timeout: .seconds(1))
+        else { return [] }
+        return former.withLock { former in replies.compactMap { former.answered($0, id: $1.string ?? "unknown") } }
     }
 
     /// One server's word on itself is not enough: those that it names are asked at once.
