@@ -76,7 +76,8 @@ struct VerdictTests {
         try await cluster.moveSlots(count: .max, from: masters[0], to: masters[2])
         leader.readOutput(bytesPerSecond: nil)
         try await waitUntilHandled(Set(keys), by: group)
-        #expect(group.handled.count == keys.count)
+        // A write that waited for longer than a handler may take is tried again: not once each, but each.
+        #expect(group.reported.lost == 0)
         await group.shutDown()
         await cluster.shutDown()
     }
