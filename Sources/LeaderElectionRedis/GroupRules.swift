@@ -41,7 +41,7 @@ package enum GroupRules {
 
     /// What one key answers.
     package enum Answer: Sendable, Hashable {
-        case signed([Other])
+        case signed([Seen])
         /// A living replica has signed other terms here.
         case taken(by: MemberID, terms: String)
         case failed(String)

@@ -28,6 +28,7 @@ package final class RulesKeeper: Sendable {
     private struct State {
         var standing = GroupRules.Standing()
         var identity: DeploymentIdentity?
+        var others = GroupRules.LivingOthers()
     }
 
     private let places: [Place]
@@ -46,7 +47,7 @@ package final class RulesKeeper: Sendable {
     ///   - purpose: its address is what a refusal names this deployment by.
     ///   - leaseTTL: a signature lasts as long, but no less than 3 s.
     ///   - needsIdentity: the registers are not in this deployment: their claims must say which one they are for.
-    ///   - met: called when other replicas share this one's ID or have other settings.
+    ///   - met: called when other living replicas share this one's ID or have other settings.
     package init(
         places: [Place], signature: GroupRules.Signature, purpose: LeasePurpose, leaseTTL: Duration, timeout: Duration,
         needsIdentity: Bool = false, on loop: any EventLoop,
@@ -122,7 +123,10 @@ package final class RulesKeeper: Sendable {
                 if verdict == .agreed || !answers.contains(nil) { take(verdict, sentAt) }
             }
             var others: Set<GroupRules.Other> = []
-            for case .signed(let met) in answers { others.formUnion(met) }
+            for (index, answer) in answers.enumerated() {
+                guard case .signed(let seen) = answer else { continue }
+                others.formUnion(state.withLock { $0.others.look(seen, inKey: index) })
+            }
             if !others.isEmpty { met(others.sorted { "\($0.member)" < "\($1.member)" }) }
         }
         if state.withLock({ $0.identity != nil }) { await identify() }
@@ -152,8 +156,9 @@ package final class RulesKeeper: Sendable {
             switch words.first {
             case "signed":
                 return .signed(
-                    stride(from: 1, to: words.count - 1, by: 2).map {
-                        .init(member: MemberID(words[$0]), settings: words[$0 + 1])
+                    stride(from: 1, to: words.count - 2, by: 3).map {
+                        let other = GroupRules.Other(member: MemberID(words[$0]), settings: words[$0 + 1])
+                        return GroupRules.Seen(other, ends: Int64(words[$0 + 2]) ?? 0)
                     })
             case "taken" where words.count == 3: return .taken(by: MemberID(words[1]), terms: words[2])
             default: return .failed("unexpected answer: \(reply)")
@@ -187,8 +192,8 @@ package final class RulesKeeper: Sendable {
 /// KEYS: the hash of signatures. A field is a member, its text `1 until` (milliseconds since 1970), and on a line each
 /// its terms and its settings.
 private enum RulesScripts {
-    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn member and settings
-    /// of those that share the ID or have other settings.
+    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn member, settings
+    /// and end of those that share the ID or have other settings.
     ///
     /// A server that takes no writes has at least been looked at: no newcomer can sign there either.
     static let sign = Script(
@@ -206,9 +211,10 @@ private enum RulesScripts {
           elseif all[i] ~= ARGV[1] then
             if terms ~= ARGV[3] then return {'taken', all[i], terms} end
             local id = string.match(all[i], '^(.*)#[^#]*$') or all[i]
-            if #answer < 33 and (settings ~= ARGV[4] or id == ARGV[5]) then
+            if #answer < 49 and (settings ~= ARGV[4] or id == ARGV[5]) then
               answer[#answer + 1] = all[i]
               answer[#answer + 1] = settings
+              answer[#answer + 1] = string.format('%.0f', ends)
             end
           end
         end

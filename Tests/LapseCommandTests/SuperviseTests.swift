@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import LeaderElectionRedis
 import Testing
 import ThrowawayRedis
 
@@ -22,51 +23,56 @@ import ThrowawayRedis
             ["elect", "--redis", server.url, "--id", id, "--supervise", "on"] + options + ["--", "sh", "-c", script])
     }
 
-    /// Waits until it leads for the `count`-th time.
-    private func waitUntilItLeads(_ child: LapseBinary.Child, _ count: Int = 1) async throws {
-        try await waitUntil("it leads", within: .seconds(30)) {
-            child.text.errors.matches("became leader") >= count ? nil : child.text.errors
-        }
-    }
-
-    /// Long enough for its lease to be released when it dies.
-    private func waitUntilItHasLedForLong() async throws { try await Task.sleep(for: .milliseconds(5200)) }
-
-    private func worker(of child: LapseBinary.Child) async throws -> Int32 {
-        try await ChildProcesses.only(of: child.pid)
-    }
-
-    private func expiredKeys(_ server: ThrowawayServer) async throws -> Int {
-        let info = try await server.cli("INFO", "stats")
-        let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("expired_keys:") }
-        return try #require(line.flatMap { Int($0.dropFirst("expired_keys:".count)) })
-    }
-
-    @Test(arguments: [SIGKILL, SIGILL, SIGABRT])
+    @Test(arguments: [SIGKILL, SIGILL, SIGTRAP, SIGABRT])
     func theLeaseOfOneThatDiedIsReleased(_ signal: Int32) async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", ["--lease-ttl", "6s"])
-        try await waitUntilItLeads(first)
+        try await first.waitUntilItLeads()
         let second = try start(server, "two", ["--lease-ttl", "6s"])
         try await waitUntil("it follows", within: .seconds(20)) {
             second.text.errors.contains("following") ? nil : second.text.errors
         }
-        try await waitUntilItHasLedForLong()
-        let dead = try await worker(of: first)
+        try await first.waitUntilItHasLedForLong()
+        let dead = try await first.worker()
         kill(dead, signal)
-        try await waitUntilItLeads(second)
-        #expect(try await expiredKeys(server) == 0, "\(first.text.errors)")
+        try await second.waitUntilItLeads()
+        #expect(try await server.expiredKeys() == 0, "\(first.text.errors)")
         #expect(first.text.errors.contains("the worker was ended by signal \(signal)"))
         // Another worker stands by.
         try await waitUntil("another worker follows", within: .seconds(20)) {
             first.text.errors.contains("following") ? nil : first.text.errors
         }
-        #expect(try await worker(of: first) != dead)
+        #expect(try await first.worker() != dead)
         first.signal(SIGTERM)
         second.signal(SIGTERM)
         #expect(try await first.end().code == 0)
         #expect(try await second.end().code == 0)
         #expect(try await server.cli("KEYS", "*:lock") == "")
+        await server.shutDown()
+    }
+
+    /// The signature of the dead stands for seconds, with the same ID: it is no duplicate.
+    @Test func oneThatComesBackDoesNotTakeItsFormerSelfForAnother() async throws {
+        let server = try await ThrowawayServer.start()
+        let rules = ElectionKeys.rules(inCluster: false, name: "default")[0].rules
+        func signed() async throws -> Set<String> {
+            Set(try await server.cli("HKEYS", rules).split(whereSeparator: \.isNewline).map(String.init))
+        }
+        let child = try start(server, "one", ["--lease-ttl", "8s"])
+        try await child.waitUntilItLeads()
+        let before = try await signed()
+        #expect(before.count == 1)
+        kill(try await child.worker(), SIGKILL)
+        var stoodBesideIt = false
+        try await waitUntil("only the next one has signed", within: .seconds(30)) {
+            let now = try await signed()
+            stoodBesideIt = stoodBesideIt || now.count == 2
+            return now.count == 1 && now != before ? nil : "\(now)"
+        }
+        #expect(stoodBesideIt)
+        #expect(!child.text.errors.contains("another replica has the same id"), "\(child.text.errors)")
+        child.signal(SIGTERM)
+        #expect(try await child.end().code == 0)
         await server.shutDown()
     }
 
@@ -92,7 +98,7 @@ import ThrowawayRedis
                     let lines = child.text.errors
                     return lines.matches("became leader") > lines.matches("ended by signal")
                 })
-            kill(try await worker(of: leader), signal)
+            kill(try await leader.worker(), signal)
             try await feed(5)
             try await waitUntil("another one leads", within: .seconds(30)) { terms() > before ? nil : "not yet" }
         }
@@ -157,15 +163,15 @@ import ThrowawayRedis
     @Test func oneThatHadJustBegunToLeadLosesItsLeaseByTimeOnly() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", ["--lease-ttl", "2s", "--on-crash", "exit"])
-        try await waitUntilItLeads(first)
-        kill(try await worker(of: first), SIGKILL)
+        try await first.waitUntilItLeads()
+        kill(try await first.worker(), SIGKILL)
         let run = try await first.end()
         #expect(run.code == 128 + SIGKILL)
         #expect(run.errors.contains("its lease is left to run out"))
         #expect(!run.errors.contains("lease released"))
         let second = try start(server, "two", ["--lease-ttl", "2s"])
-        try await waitUntilItLeads(second)
-        #expect(try await expiredKeys(server) > 0, "the lock ran out")
+        try await second.waitUntilItLeads()
+        #expect(try await server.expiredKeys() > 0, "the lock ran out")
         second.signal(SIGTERM)
         #expect(try await second.end().code == 0)
         await server.shutDown()
@@ -177,7 +183,7 @@ import ThrowawayRedis
         // The runaway leaves the group, the session and its parent.
         let script = "(setsid sh -c 'echo $$ >\(file.path); exec sleep 1000' &); sleep 1000"
         let first = try elect(server, "one", ["--lease-ttl", "6s"], run: script)
-        try await waitUntilItLeads(first)
+        try await first.waitUntilItLeads()
         var runaway: Int32 = 0
         try await waitUntil("the runaway runs", within: .seconds(10)) {
             let text = try String(contentsOfFile: file.path, encoding: .utf8)
@@ -187,14 +193,14 @@ import ThrowawayRedis
         let second = try elect(
             server, "two", ["--lease-ttl", "6s"],
             run: "if kill -0 \(runaway) 2>/dev/null; then echo alive; else echo gone; fi; sleep 1000")
-        try await waitUntilItHasLedForLong()
+        try await first.waitUntilItHasLedForLong()
         #expect(kill(runaway, 0) == 0)
-        kill(try await worker(of: first), SIGKILL)
+        kill(try await first.worker(), SIGKILL)
         try await waitUntil("the next program runs", within: .seconds(20)) {
             second.lines.isEmpty ? second.text.errors : nil
         }
         #expect(second.lines == ["gone"])
-        #expect(try await expiredKeys(server) == 0)
+        #expect(try await server.expiredKeys() == 0)
         for child in [first, second] { child.signal(SIGTERM) }
         _ = try await first.end()
         _ = try await second.end()
@@ -204,8 +210,8 @@ import ThrowawayRedis
     @Test func withoutItsParentAWorkerDrainsAndHandsOver() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", ["--lease-ttl", "1s"])
-        try await waitUntilItLeads(first)
-        let worker = try await worker(of: first)
+        try await first.waitUntilItLeads()
+        let worker = try await first.worker()
         first.signal(SIGKILL)
         try await waitUntil("the worker ends", within: .seconds(20)) {
             first.text.errors.contains("leadership released") && kill(worker, 0) != 0 ? nil : first.text.errors
@@ -217,12 +223,12 @@ import ThrowawayRedis
     @Test func aStoppedWorkerIsLeftAlone() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", ["--lease-ttl", "1s"])
-        try await waitUntilItLeads(first)
+        try await first.waitUntilItLeads()
         let second = try start(server, "two", ["--lease-ttl", "1s"])
-        let stopped = try await worker(of: first)
+        let stopped = try await first.worker()
         kill(stopped, SIGSTOP)
-        try await waitUntilItLeads(second)
-        #expect(try await worker(of: first) == stopped)
+        try await second.waitUntilItLeads()
+        #expect(try await first.worker() == stopped)
         kill(stopped, SIGCONT)
         try await waitUntil("it follows", within: .seconds(20)) {
             first.text.errors.contains("following") ? nil : first.text.errors
