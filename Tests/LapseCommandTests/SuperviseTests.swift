@@ -115,51 +115,6 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
-    @Test("row 88: a key over which leaders die becomes a dead letter, and all others are handled")
-    func poison() async throws {
-        let server = try await ThrowawayServer.start()
-        let program = FileManager.default.temporaryDirectory.appending(path: "poison-\(UUID()).sh")
-        defer { try? FileManager.default.removeItem(at: program) }
-        // It kills the worker that started it.
-        let done = program.path + ".done"
-        defer { try? FileManager.default.removeItem(atPath: done) }
-        let script = "[ \"$LAPSE_KEY\" != poison ] || kill -TRAP $PPID\necho $LAPSE_KEY >> \(done)\n"
-        try Data(script.utf8).write(to: program)
-        let replicas = try ["one", "two", "three"].map { id in
-            try LapseBinary.start([
-                "run", "--redis", server.url, "--id", id, "--admin", "off", "--supervise", "on", "--lease-ttl", "2s",
-                "--exec", "sh \(program.path)", "--dead-letter", "letters", "--concurrency", "8", "--log-level", "info",
-            ])
-        }
-        func lines(_ text: String) -> Int { replicas.reduce(0) { $0 + $1.text.errors.matches(text) } }
-        try await waitUntil("one leads", within: .seconds(30)) { lines("became leader") > 0 ? nil : "none" }
-        let others = (0..<200).map { "k:\($0)" }
-        try await server.script(others.prefix(50).map { "SET \($0) v PX 20" })
-        // Written down before a leader dies: by that a worker that comes back knows what to copy from the others.
-        try await waitUntil("their progress is written", within: .seconds(30)) {
-            let keys = try await server.cli("KEYS", "*:progress")
-            let fields = try await server.cli("HKEYS", keys.trimmingCharacters(in: .newlines))
-            return fields.contains("log:") ? nil : fields
-        }
-        try await server.script(["SET poison v PX 20"] + others.dropFirst(50).map { "SET \($0) v PX 20" })
-        try await waitUntil("it is a dead letter", within: .seconds(90)) {
-            try await server.cli("XRANGE", "letters", "-", "+").contains("poison")
-                ? nil : "\(lines("by signal")) deaths"
-        }
-        try await waitUntil("all others are handled", within: .seconds(30)) {
-            let handled = try String(contentsOfFile: done, encoding: .utf8).split(separator: "\n").map(String.init)
-            let missing = Set(others).subtracting(handled)
-            return missing.isEmpty ? nil : "\(missing.count) are missing"
-        }
-        #expect(try await server.cli("XLEN", "letters").hasPrefix("1"))
-        #expect(lines("by signal") <= 6)
-        for child in replicas {
-            child.signal(SIGTERM)
-            #expect(try await child.end().code == 0)
-        }
-        await server.shutDown()
-    }
-
     @Test func oneThatHadJustBegunToLeadLosesItsLeaseByTimeOnly() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", ["--lease-ttl", "2s", "--on-crash", "exit"])
