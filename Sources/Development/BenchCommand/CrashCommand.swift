@@ -36,8 +36,8 @@ struct CrashCommand: AsyncParsableCommand {
         let replicas = try ["a", "b", "c"].map { id in
             try ThrowawayReplica(
                 id: id, binary: executable.path,
-                arguments: ["--redis", server.url, "--lease-ttl", leaseTTL, "--admin", "off", "--supervise", supervise]
-                    + started.options)
+                arguments: ["--redis", server.url, "--lease-ttl", leaseTTL, "--admin", "off"] + started.options,
+                isSupervised: supervise == "on")
         }
         for replica in replicas {
             try await replica.start()
@@ -73,8 +73,7 @@ struct CrashCommand: AsyncParsableCommand {
             }
             return Date().timeIntervalSince1970 - first > Self.leadership / .seconds(1) ? nil : "not yet"
         }
-        guard let (leader, term) = Self.newest(replicas), let pid = leader.pid else { return .zero }
-        let worker = supervise == "on" ? Self.child(of: pid) ?? pid : pid
+        guard let (leader, term) = Self.newest(replicas), let worker = leader.worker else { return .zero }
         let died = Date().timeIntervalSince1970
         Glibc.kill(worker, signal)
         var began: Double?
@@ -101,11 +100,6 @@ struct CrashCommand: AsyncParsableCommand {
             return handled[index].time
         }
         return nil
-    }
-
-    private static func child(of pid: Int32) -> Int32? {
-        let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
-        return text?.split(separator: " ").first.flatMap { Int32($0) }
     }
 }
 

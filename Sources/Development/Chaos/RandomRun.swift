@@ -12,6 +12,7 @@ package struct RandomRun: Sendable {
     package var binary: String
     package var logs: URL?
     package var replicaOptions: [String] = []
+    package var isSupervised = false
     /// Told what is done, as it is done.
     package var tell: @Sendable (String) -> Void
 
@@ -32,7 +33,8 @@ package struct RandomRun: Sendable {
         var options = ClusterOptions()
         options.nodeTimeout = nodeTimeout
         return try await ScenarioRun.withStage(
-            options, binary: binary, leaseTTL: leaseTTL, pace: .full, extra: replicaOptions
+            options, binary: binary, leaseTTL: leaseTTL, pace: .full, extra: replicaOptions,
+            isSupervised: isSupervised
         ) { stage in
             do {
                 let ledger = try await play(on: stage)
@@ -123,7 +125,7 @@ extension Stage {
         case .killFollower:
             let leader = try await group.leader()
             let follower = group.replicas.first { $0 !== leader && $0.isRunning }
-            await follower?.kill()
+            await follower?.killWorker()
             return nil
         case .freezeLeader:
             var trace = try await freezeLeader(for: .seconds(round.length))

@@ -23,7 +23,8 @@ package final class ReplicaGroup: Sendable {
     package static func start(
         _ count: Int = 3, binary: String, redis: String, name: String = ReplicaGroup.name, leaseTTL: Duration,
         nodes: Int,
-        extra: [String] = [], handler: [String] = ["--handler", "ndjson"], hasReaders: Bool = false
+        extra: [String] = [], handler: [String] = ["--handler", "ndjson"], isSupervised: Bool = false,
+        hasReaders: Bool = false
     ) async throws -> ReplicaGroup {
         let milliseconds = leaseTTL.components.seconds * 1000 + leaseTTL.components.attoseconds / 1_000_000_000_000_000
         let arguments =
@@ -31,7 +32,7 @@ package final class ReplicaGroup: Sendable {
         let replicas = try (0..<count).map { index in
             try ThrowawayReplica(
                 id: String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index))), binary: binary, arguments: arguments,
-                handler: handler, hasReader: hasReaders)
+                handler: handler, isSupervised: isSupervised, hasReader: hasReaders)
         }
         let group = ReplicaGroup(replicas, nodes: nodes)
         for replica in replicas { try await replica.start() }
@@ -79,7 +80,8 @@ package final class ReplicaGroup: Sendable {
     package func leads(_ replica: ThrowawayReplica) -> Bool {
         let lines = replica.log.split(separator: "\n")
         guard let began = lines.lastIndex(where: { $0.contains("became leader") }) else { return false }
-        return !lines[began...].contains { $0.contains("leadership lost") || $0.contains("leadership released") }
+        let ends = ["leadership lost", "leadership released", "lapse: parent: the worker"]
+        return !lines[began...].contains { line in ends.contains { line.contains($0) } }
     }
 
     /// How many lines of all logs carry this message.

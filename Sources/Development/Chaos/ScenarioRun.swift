@@ -16,6 +16,8 @@ package struct ScenarioRun: Sendable {
     /// Where to put the replicas' logs; nil throws them away.
     package var logs: URL?
     package var replicaOptions: [String] = []
+    /// Each replica is a worker below a parent; faults of replicas are done to the worker.
+    package var isSupervised = false
 
     package init(
         _ scenario: Scenario, leaseTTL: Duration, rate: Double, nodeTimeout: Duration = .seconds(5), pace: Pace = .full,
@@ -31,8 +33,10 @@ package struct ScenarioRun: Sendable {
 
     package func run() async throws -> Ledger {
         if scenario == .sentinelFailover {
-            return try await SentinelRun(leaseTTL: leaseTTL, rate: rate, binary: binary, pace: pace, logs: logs)
-                .run(title: title, options: replicaOptions)
+            return try await SentinelRun(
+                leaseTTL: leaseTTL, rate: rate, binary: binary, pace: pace, logs: logs, isSupervised: isSupervised
+            )
+            .run(title: title, options: replicaOptions)
         }
         var options = ClusterOptions()
         options.nodeTimeout = nodeTimeout
@@ -40,7 +44,7 @@ package struct ScenarioRun: Sendable {
         if scenario.replicasPerMaster == 0 { options.server.extra = ["cluster-require-full-coverage no"] }
         return try await Self.withStage(
             options, binary: binary, otherBinary: otherBinary, leaseTTL: leaseTTL, pace: pace,
-            extra: scenario.replicaOptions + replicaOptions, hasReaders: scenario.hasReaders
+            extra: scenario.replicaOptions + replicaOptions, isSupervised: isSupervised, hasReaders: scenario.hasReaders
         ) { stage in
             let ledger = try await scenario.hasCompanions ? withCompanions(stage) : withTraffic(stage)
             await stage.group.shutDown()
@@ -52,8 +56,7 @@ package struct ScenarioRun: Sendable {
     /// Sets the stage, and clears it whatever happens.
     static func withStage<Result: Sendable>(
         _ options: ClusterOptions, binary: String, otherBinary: String? = nil, leaseTTL: Duration, pace: Pace,
-        extra: [String],
-        hasReaders: Bool = false, _ play: (Stage) async throws -> Result
+        extra: [String], isSupervised: Bool = false, hasReaders: Bool = false, _ play: (Stage) async throws -> Result
     ) async throws -> Result {
         var options = options
         options.server.users = [ReplicaGroup.userLine]
@@ -62,7 +65,7 @@ package struct ScenarioRun: Sendable {
             let witness = try await ExpirationWitness.watching(cluster.nodes)
             let group = try await ReplicaGroup.start(
                 binary: binary, redis: ReplicaGroup.urls(cluster.nodes), leaseTTL: leaseTTL,
-                nodes: cluster.nodes.count, extra: extra, hasReaders: hasReaders)
+                nodes: cluster.nodes.count, extra: extra, isSupervised: isSupervised, hasReaders: hasReaders)
             _ = try await group.leader()
             let probe = AccountProbe(group.replicas)
             defer { probe.stop() }
@@ -79,7 +82,7 @@ package struct ScenarioRun: Sendable {
         }
     }
 
-    private var title: String { "\(scenario.rawValue), lease \(leaseTTL)" }
+    private var title: String { "\(scenario.rawValue), lease \(leaseTTL)\(isSupervised ? ", supervised" : "")" }
 
     /// What Redis announces is owed: handled, or reported as lost.
     private func withTraffic(_ stage: Stage) async throws -> Ledger {

@@ -10,6 +10,7 @@ struct SentinelRun: Sendable {
     var binary: String
     var pace: Pace
     var logs: URL?
+    var isSupervised = false
 
     private static let prefix = "k:"
 
@@ -20,7 +21,7 @@ struct SentinelRun: Sendable {
             let url = servers.sentinels.map { "redis+sentinel://\($0.address)/\(servers.options.name)" }
             let group = try await ReplicaGroup.start(
                 binary: binary, redis: url.joined(separator: ","), leaseTTL: leaseTTL, nodes: servers.servers.count,
-                extra: extra)
+                extra: extra, isSupervised: isSupervised)
             _ = try await group.leader()
             let probe = AccountProbe(group.replicas)
             defer { probe.stop() }

@@ -4,7 +4,7 @@ import ThrowawayRedis
 /// Faults of Lapse's own processes.
 extension Stage {
     func killLeader() async throws -> Trace {
-        await (try group.leader()).kill()
+        await (try group.leader()).killWorker()
         return Trace()
     }
 

@@ -33,6 +33,9 @@ struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "Further options for the replicas, one string.")
     var replicaOptions: String?
 
+    @Flag(help: "Replicas below a parent (lapse run --supervise on); their faults are done to the worker.")
+    var supervise = false
+
     @Option(help: "Random faults instead of scenarios, in an order drawn from this number; 0 draws one.")
     var seed: UInt64?
 
@@ -68,6 +71,7 @@ struct ChaosCommand: AsyncParsableCommand {
             scenario, leaseTTL: .seconds(ttl), rate: rate, nodeTimeout: .seconds(nodeTimeout), binary: executable)
         run.logs = logs.map { URL(filePath: $0) }
         run.replicaOptions = options
+        run.isSupervised = supervise
         run.otherBinary = otherBinary
         do {
             let ledger = try await run.run()
@@ -85,8 +89,9 @@ struct ChaosCommand: AsyncParsableCommand {
             binary: executable, tell: { Self.show($0) })
         run.logs = logs.map { URL(filePath: $0) }
         run.replicaOptions = options
+        run.isSupervised = supervise
         let again =
-            "scripts/chaos --seed \(seed) --minutes \(minutes) --lease-ttl \(ttl) --rate \(rate) --node-timeout \(nodeTimeout)"
+            "scripts/chaos --seed \(seed) --minutes \(minutes) --lease-ttl \(ttl) --rate \(rate) --node-timeout \(nodeTimeout)\(supervise ? " --supervise" : "")"
         Self.show("seed \(seed)")
         do {
             let ledger = try await run.run()

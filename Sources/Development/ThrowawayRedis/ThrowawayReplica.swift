@@ -41,6 +41,8 @@ package final class ThrowawayReplica: Sendable {
     private let arguments: [String]
     private let environment: [String: String]
     private let hasReader: Bool
+    /// The process that is started is a parent, and its only child does the work.
+    package let isSupervised: Bool
     private let state: Mutex<State>
     private var outputFile: URL { directory.appending(path: "handled.ndjson") }
     private var logFile: URL { directory.appending(path: "log") }
@@ -49,15 +51,19 @@ package final class ThrowawayReplica: Sendable {
     ///   - binary: path of the `lapse` executable.
     ///   - arguments: options of `lapse run` besides id, handler and log format.
     ///   - handler: what it does with an expiration; another one than this leaves ``handled`` empty.
+    ///   - isSupervised: with `--supervise on`.
     ///   - hasReader: its output goes through a pipe to a reader (see ``readOutput(bytesPerSecond:)``).
     package init(
         id: String, binary: String, arguments: [String], environment: [String: String] = [:],
-        handler: [String] = ["--handler", "ndjson"], hasReader: Bool = false
+        handler: [String] = ["--handler", "ndjson"], isSupervised: Bool = false, hasReader: Bool = false
     ) throws {
         self.id = id
+        self.isSupervised = isSupervised
         self.hasReader = hasReader
         state = Mutex(State(binary: binary))
-        self.arguments = ["run", "--id", id, "--log-format", "text"] + handler + arguments
+        self.arguments =
+            ["run", "--id", id, "--log-format", "text"] + (isSupervised ? ["--supervise", "on"] : []) + handler
+            + arguments
         self.environment = environment
         directory = try Leftovers.makeDirectory("replica-\(id)")
     }
@@ -104,7 +110,26 @@ package final class ThrowawayReplica: Sendable {
     package var isRunning: Bool { state.withLock { $0.child?.isRunning ?? false } }
     package var pid: Int32? { state.withLock { $0.child?.pid } }
 
-    package func kill() async { await end(SIGKILL, within: .seconds(5)) }
+    /// The process that works: below a parent its child, and nil while there is none.
+    package var worker: Int32? {
+        guard isSupervised else { return pid }
+        guard isRunning, let pid else { return nil }
+        let children = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+        return children?.split(separator: " ").first.flatMap { Int32($0) }
+    }
+
+    /// Also the worker: without its parent it would drain first.
+    package func kill() async {
+        let worker = isSupervised ? worker : nil
+        await end(SIGKILL, within: .seconds(5))
+        if let worker { _ = Glibc.kill(worker, SIGKILL) }
+    }
+
+    /// Kills the process that works; a parent lives on and begins another.
+    package func killWorker() async {
+        guard isSupervised else { return await kill() }
+        if let worker { _ = Glibc.kill(worker, SIGKILL) }
+    }
 
     /// SIGTERM; returns the exit code, nil when it did not end in time.
     package func terminate(within limit: Duration = .seconds(30)) async -> Int32? {
@@ -112,8 +137,9 @@ package final class ThrowawayReplica: Sendable {
         return exitCode
     }
 
-    package func freeze() { signal(SIGSTOP) }
-    package func resume() { signal(SIGCONT) }
+    /// The process that works.
+    package func freeze() { if let worker { _ = Glibc.kill(worker, SIGSTOP) } }
+    package func resume() { if let worker { _ = Glibc.kill(worker, SIGCONT) } }
 
     /// The exit code of the last process, or 128 plus the signal that ended it; nil while it runs.
     package var exitCode: Int32? {
