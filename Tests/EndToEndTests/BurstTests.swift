@@ -33,7 +33,7 @@ struct BurstTests {
         "row 53: a feed that delivers for longer than a ping may take is not closed, and loses nothing")
     func slowLink() async throws {
         let server = try await ThrowawayServer.start()
-        let relay = try ThrottledRelay(to: server)
+        let relay = try Relay(to: server)
         let group = try await ReplicaGroup.start(
             1, binary: Binary.lapse, redis: relay.url, name: "burst", leaseTTL: .seconds(5), nodes: 1)
         let leader = try await group.leader()
@@ -54,7 +54,7 @@ struct BurstTests {
     )
     func deadFeed() async throws {
         let server = try await ThrowawayServer.start()
-        let relay = try ThrottledRelay(to: server)
+        let relay = try Relay(to: server)
         let group = try await ReplicaGroup.start(
             1, binary: Binary.lapse, redis: relay.url, name: "dead", leaseTTL: .seconds(5), nodes: 1)
         let leader = try await group.leader()
@@ -80,7 +80,7 @@ struct BurstTests {
         let cluster = try await ThrowawayCluster.start()
         let master = try await cluster.masters()[0]
         let replica = try await cluster.replicas(of: master)[0]
-        let relay = try ThrottledRelay(to: master)
+        let relay = try Relay(to: master)
         let other = try await cluster.masters()[1]
         let group = try await ReplicaGroup.start(
             1, binary: Binary.lapse, redis: other.url, name: "burst", leaseTTL: .seconds(5),

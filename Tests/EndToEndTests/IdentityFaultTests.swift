@@ -184,7 +184,7 @@ struct IdentityFaultTests {
         try await next.script([
             "EVAL \"for i = 1, 20000 do redis.call('SET', 'x' .. i, 1, 'PX', 1) end\" 0"
         ])
-        let relay = try SwitchedRelay(to: old)
+        let relay = try Relay(to: old)
         let group = try await start(relay.url, nodes: 1)
         _ = try await group.leader()
         try await waitUntil("the other one has a past", within: .seconds(30)) {

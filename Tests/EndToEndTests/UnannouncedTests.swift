@@ -10,15 +10,16 @@ struct UnannouncedTests {
     @Test("row 70: a counter that rises without an event is unannounced, its own place in the account, and not lost")
     func countedOnly() async throws {
         let server = try await ThrowawayServer.start()
-        let relay = try RewritingRelay(to: server.port)
+        let relay = try Relay(to: server)
+        let secret = CountedInSecret(behind: relay)
         let group = try await ReplicaGroup.start(
-            1, binary: Binary.lapse, redis: "redis://127.0.0.1:\(relay.port)", name: "counted", leaseTTL: .seconds(2),
+            1, binary: Binary.lapse, redis: relay.url, name: "counted", leaseTTL: .seconds(2),
             nodes: 1)
         let leader = try await group.leader()
         let keys = (0..<150).map { "k:\($0)" }
         try await server.script(keys[..<120].map { "SET \($0) v PX 20" })
         try await waitUntilHandled(keys[..<120], by: group)
-        relay.add(3)
+        secret.add(3)
         try await waitUntil("the three are told", within: .seconds(20)) {
             leader.count(of: "counted and not announced") > 0 ? nil : "\(leader.log.suffix(1_000))"
         }
@@ -29,13 +30,13 @@ struct UnannouncedTests {
             return status.contains("\"unannounced\":3") && status.contains("\"handled\":150") ? nil : status
         }
         let metrics = try await leader.page("metrics")
-        let node = "127.0.0.1:\(relay.port)"
+        let node = relay.address
         #expect(metrics.contains("\nlapse_expirations_unannounced_total{node=\"\(node)\"} 3\n"))
         #expect(metrics.contains("\nlapse_account{node=\"\(node)\",state=\"unannounced\"} 3\n"))
         #expect(metrics.contains("\nlapse_expirations_lost_total{node=\"\(node)\"} 0\n"))
         #expect(group.reported.lost == 0 && group.reported.imbalances == 0)
         await group.shutDown()
-        relay.close()
+        relay.shutDown()
         await server.shutDown()
     }
 

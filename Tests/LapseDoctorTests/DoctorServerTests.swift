@@ -106,13 +106,13 @@ struct DoctorServerTests {
     }
 
     private func failure(
-        _ change: (inout ServerOptions) -> Void = { _ in }, _ disguise: (SwitchedRelay) -> Void = { _ in }
+        _ change: (inout ServerOptions) -> Void = { _ in }, _ disguise: (Relay) -> Void = { _ in }
     ) async throws -> [DoctorFinding] {
         var options = ServerOptions()
         change(&options)
         var findings: [DoctorFinding] = []
         try await withServer(options) { server in
-            let relay = try SwitchedRelay(to: server)
+            let relay = try Relay(to: server)
             disguise(relay)
             let report = try await examine([relay.url])
             relay.shutDown()

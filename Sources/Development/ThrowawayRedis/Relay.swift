@@ -2,12 +2,19 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A TCP relay whose target can be changed: a name that moves to another server. It can also change what the server says.
-package final class SwitchedRelay: Sendable {
+/// A TCP relay to a server of this machine: a link that is slow or breaks, a name that moves to another server, a server that says
+/// something else.
+package final class Relay: Sendable {
+    /// Sees what passes, before it is sent on, and may change it, or keep it by not returning. The number is the connection's.
+    package typealias Tap = @Sendable (_ connection: Int, _ bytes: inout [UInt8]) -> Void
+
     private struct State {
         var target: Int
-        var replacements: [(from: [UInt8], to: [UInt8])] = []
-        var open: Set<Int32> = []
+        var bytesPerSecond: Int?
+        var requestTaps: [Tap] = []
+        var answerTaps: [Tap] = []
+        var connections: [Int: RelayedConnection] = [:]
+        var accepted = 0
     }
 
     package let port: Int
@@ -50,17 +57,34 @@ package final class SwitchedRelay: Sendable {
 
     /// Ends the connections that stand.
     package func cut() {
-        // Shut down under the lock: a descriptor that was closed may be another connection's by now.
+        // Under the lock: a descriptor that was closed may be another connection's by now.
         state.withLock { state in
-            for end in state.open { _ = shutdown(end, Int32(SHUT_RDWR)) }
+            for connection in state.connections.values { connection.end() }
+        }
+    }
+
+    /// What the server sends comes at this rate from now on, on each connection by itself: one does not delay another. Nil for as
+    /// fast as it comes.
+    package func pass(bytesPerSecond: Int?) { state.withLock { $0.bytesPerSecond = bytesPerSecond } }
+
+    /// The subscriptions that stand now bring nothing any more, and neither side is told. Whatever else stands, and all that
+    /// comes later, passes.
+    package func holdFeeds() {
+        state.withLock { state in
+            for connection in state.connections.values { connection.holdIfFeed() }
         }
     }
 
     /// What the server says is changed from now on, wherever it lies in one read. Both words are of one length.
     package func replace(_ word: String, with other: String) {
         precondition(word.utf8.count == other.utf8.count, "RESP counts bytes")
-        state.withLock { $0.replacements.append((Array(word.utf8), Array(other.utf8))) }
+        let (from, to) = (Array(word.utf8), Array(other.utf8))
+        onAnswers { $1.replace(from, with: to) }
     }
+
+    /// From now on.
+    package func onRequests(_ tap: @escaping Tap) { state.withLock { $0.requestTaps.append(tap) } }
+    package func onAnswers(_ tap: @escaping Tap) { state.withLock { $0.answerTaps.append(tap) } }
 
     /// Nothing is relayed any more.
     package func shutDown() {
@@ -81,47 +105,35 @@ package final class SwitchedRelay: Sendable {
             _ = close(client)
             return
         }
-        state.withLock { $0.open.formUnion([client, server]) }
-        let left = Countdown()
-        for (source, sink, isAnswer) in [(client, server, false), (server, client, true)] {
-            Self.onThread { [self] in
-                copy(from: source, to: sink, isAnswer)
-                for end in [client, server] { _ = shutdown(end, Int32(SHUT_RDWR)) }
-                guard left.value.subtract(1, ordering: .relaxed).newValue == 0 else { return }
-                state.withLock { state in
-                    for end in [client, server] {
-                        state.open.remove(end)
-                        _ = close(end)
-                    }
-                }
+        let connection = RelayedConnection(client: client, server: server)
+        let number = state.withLock { state in
+            state.accepted += 1
+            state.connections[state.accepted] = connection
+            return state.accepted
+        }
+        Self.onThread { [self] in
+            connection.copyRequests { bytes in
+                for tap in state.withLock({ $0.requestTaps }) { tap(number, &bytes) }
             }
+            leave(number, connection)
+        }
+        Self.onThread { [self] in
+            connection.copyAnswers(rate: { state.withLock { $0.bytesPerSecond } }) { bytes in
+                for tap in state.withLock({ $0.answerTaps }) { tap(number, &bytes) }
+            }
+            leave(number, connection)
         }
     }
 
-    private func copy(from source: Int32, to sink: Int32, _ isAnswer: Bool) {
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe recv(source, &chunk, chunk.count, 0)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            var bytes = Array(chunk[..<count])
-            if isAnswer {
-                for (from, to) in state.withLock({ $0.replacements }) { bytes.replace(from, with: to) }
-            }
-            var sent = 0
-            while sent < bytes.count {
-                let rest = Array(bytes[sent...])
-                let more = unsafe send(sink, rest, rest.count, Int32(MSG_NOSIGNAL))
-                if more < 0, errno == EINTR { continue }
-                guard more > 0 else { return }
-                sent += more
-            }
+    private func leave(_ number: Int, _ connection: RelayedConnection) {
+        state.withLock { state in
+            if connection.leave() { state.connections[number] = nil }
         }
     }
 
     private static func onThread(_ body: @escaping @Sendable () -> Void) {
         let thread = Thread(block: body)
-        thread.name = "switched-relay"
+        thread.name = "relay"
         thread.start()
     }
 
@@ -132,8 +144,4 @@ package final class SwitchedRelay: Sendable {
         address.sin_addr = in_addr(s_addr: in_addr_t(0x7f00_0001).bigEndian)
         return address
     }
-}
-
-private final class Countdown: Sendable {
-    let value = Atomic(2)
 }
