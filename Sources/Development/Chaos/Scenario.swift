@@ -67,6 +67,18 @@ package enum Scenario: String, CaseIterable, Sendable {
     /// 107.
     case reshardBacklog = "reshard-backlog"
 
+    /// 95. What is owed is owed to a stream.
+    case streamSigkill = "stream-sigkill"
+    case streamSigstop = "stream-sigstop"
+    case streamFeedsCut = "stream-feeds-cut"
+    case streamResetAndKilled = "stream-reset-and-killed"
+    case streamRegistersFlushed = "stream-registers-flushed"
+    /// 96.
+    case streamMasterKilled = "stream-master-killed"
+    case streamFull = "stream-full"
+    /// 97. What is owed is owed by the workers of a stream.
+    case work
+
     /// Every timer key has a companion: whatever is not heard must be found.
     package var hasCompanions: Bool {
         switch self {
@@ -86,19 +98,32 @@ package enum Scenario: String, CaseIterable, Sendable {
     /// Whether it may lose what it then has to count.
     package var mayLose: Bool { losesSome || self == .nodeRestart }
 
+    /// Where what is handled is to be seen.
+    var output: Stage.Output {
+        switch self {
+        case .streamSigkill, .streamSigstop, .streamFeedsCut, .streamResetAndKilled, .streamRegistersFlushed,
+            .streamMasterKilled, .streamFull:
+            .stream
+        case .work: .workers
+        default: .replicas
+        }
+    }
+
     /// How long the traffic runs, in seconds.
     func seconds(_ pace: Pace) -> Double {
         switch (self, pace) {
-        case (.sigstop, .full), (.nodeLeaves, .full): 34
-        case (.rolling, .full): 30
+        case (.sigstop, .full), (.streamSigstop, .full), (.nodeLeaves, .full): 34
+        case (.rolling, .full), (.work, .full): 30
         case (.upgrade, _): 40
-        case (.masterKilled, .full), (.masterFrozen, .full): 28
+        case (.masterKilled, .full), (.masterFrozen, .full), (.streamMasterKilled, .full), (.streamFull, .full): 28
         case (.allDown, .full), (.slowHandler, .full): 75
         case (.reshardBacklog, .full): 95
         case (.rollingBacklog, .full): 40
         case (.rollingBacklog, .short), (.reshardBacklog, .short): 20
         case (_, .full): 22
-        case (.sigstop, .short), (.rolling, .short), (.masterKilled, .short), (.masterFrozen, .short): 16
+        case (.sigstop, .short), (.rolling, .short), (.masterKilled, .short), (.masterFrozen, .short),
+            (.streamSigstop, .short), (.streamMasterKilled, .short), (.streamFull, .short):
+            16
         case (.slowHandler, .short): 16
         case (_, .short): 10
         }
@@ -127,9 +152,9 @@ package enum Scenario: String, CaseIterable, Sendable {
     func strike(_ stage: Stage) async throws -> Trace {
         switch self {
         case .none: Trace()
-        case .sigkill: try await stage.killLeader()
+        case .sigkill, .streamSigkill: try await stage.killLeader()
         case .sigterm: try await stage.terminateLeader()
-        case .sigstop: try await stage.freezeLeader(for: stage.pace.freeze)
+        case .sigstop, .streamSigstop: try await stage.freezeLeader(for: stage.pace.freeze)
         case .rolling: try await stage.restartAllInTurn()
         case .upgrade: try await stage.restartAll(as: stage.builds)
         case .masterKilled: try await stage.killMaster()
@@ -137,7 +162,8 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .failover: try await stage.failOver()
         case .newMaster: try await stage.addMaster()
         case .nodeLeaves: try await stage.removeMaster()
-        case .feedsCut: try await stage.cutLeadersFeeds(for: stage.pace == .full ? .seconds(10) : .seconds(4))
+        case .feedsCut, .streamFeedsCut:
+            try await stage.cutLeadersFeeds(for: stage.pace == .full ? .seconds(10) : .seconds(4))
         case .nodeCut, .nodeCutCompanions: try await stage.cutFeedsToOneNode(for: .seconds(2))
         case .halfOpen: try await stage.stallMaster()
         case .notificationsEmptied: try await stage.emptyNotifications()
@@ -148,6 +174,11 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .nodeRestartCompanions: try await stage.restartNode(after: .seconds(CompanionKeys.longest + 1))
         case .slowHandler: try await stage.slowHandlers(for: stage.pace.slowness)
         case .sentinelFailover: throw ThrowawayRedisError("this one has a stage of its own")
+        case .streamResetAndKilled: try await stage.resetForgeAndKill()
+        case .streamRegistersFlushed: try await stage.flushRegisters()
+        case .streamMasterKilled: try await stage.killMasterOfPartition()
+        case .streamFull: try await stage.fillMasterOfPartition(for: stage.pace == .full ? .seconds(10) : .seconds(5))
+        case .work: try await stage.killWorkers(for: stage.pace == .full ? .seconds(20) : .seconds(6))
         case .rollingBacklog: try await stage.underBacklog { try await $0.restartAllInTurn() }
         case .reshardBacklog:
             try await stage.underBacklog { try await $0.moveSlotsToAndFro(for: $0.pace == .full ? 75 : 5) }

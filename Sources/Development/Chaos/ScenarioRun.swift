@@ -44,10 +44,15 @@ package struct ScenarioRun: Sendable {
         if scenario.replicasPerMaster == 0 { options.server.extra = ["cluster-require-full-coverage no"] }
         return try await Self.withStage(
             options, binary: binary, otherBinary: otherBinary, leaseTTL: leaseTTL, pace: pace,
-            extra: scenario.replicaOptions + replicaOptions, isSupervised: isSupervised, hasReaders: scenario.hasReaders
+            extra: scenario.replicaOptions + replicaOptions, handler: scenario.output.handler,
+            isSupervised: isSupervised, hasReaders: scenario.hasReaders
         ) { stage in
+            var stage = stage
+            stage.output = scenario.output
+            if stage.output == .workers { stage.workers = try await stage.startWorkers(binary: binary) }
             let ledger = try await scenario.hasCompanions ? withCompanions(stage) : withTraffic(stage)
             await stage.group.shutDown()
+            for worker in stage.workers { await worker.kill() }
             if let logs { try stage.keepEvidence(in: logs.appending(path: ledger.scenario)) }
             return ledger
         }
@@ -56,7 +61,8 @@ package struct ScenarioRun: Sendable {
     /// Sets the stage, and clears it whatever happens.
     static func withStage<Result: Sendable>(
         _ options: ClusterOptions, binary: String, otherBinary: String? = nil, leaseTTL: Duration, pace: Pace,
-        extra: [String], isSupervised: Bool = false, hasReaders: Bool = false, _ play: (Stage) async throws -> Result
+        extra: [String], handler: [String] = Stage.Output.replicas.handler, isSupervised: Bool = false,
+        hasReaders: Bool = false, _ play: (Stage) async throws -> Result
     ) async throws -> Result {
         var options = options
         options.server.users = [ReplicaGroup.userLine]
@@ -65,7 +71,8 @@ package struct ScenarioRun: Sendable {
             let witness = try await ExpirationWitness.watching(cluster.nodes)
             let group = try await ReplicaGroup.start(
                 binary: binary, redis: ReplicaGroup.urls(cluster.nodes), leaseTTL: leaseTTL,
-                nodes: cluster.nodes.count, extra: extra, isSupervised: isSupervised, hasReaders: hasReaders)
+                nodes: cluster.nodes.count, extra: extra, handler: handler, isSupervised: isSupervised,
+                hasReaders: hasReaders)
             _ = try await group.leader()
             let probe = AccountProbe(group.replicas)
             defer { probe.stop() }
@@ -100,7 +107,8 @@ package struct ScenarioRun: Sendable {
             ledger.note(audit, unheard: settlement.unheard, unannounced: settlement.unannounced)
         }
         ledger.note(stage.probe)
-        if scenario != .resetAndForged, scenario != .nodeRestart {
+        try await stage.audit(&ledger, settlement, scenario)
+        if ![.resetAndForged, .nodeRestart, .streamResetAndKilled].contains(scenario) {
             ledger.problems += try await stage.differencesFromCounters()
         }
         if scenario.losesSome, ledger.reported == 0 {

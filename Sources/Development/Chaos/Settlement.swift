@@ -37,12 +37,12 @@ struct Settlement: Sendable {
         let owed = Set(settlement.announced.keys)
         let unheard = settlement.unheard
         try? await waitUntil("everything is handled or reported", within: .seconds(40), every: .milliseconds(250)) {
-            let handled = stage.group.handledKeys.filter { $0.hasPrefix(prefix) }
+            let handled = try await Set(stage.handled().lazy.map(\.key).filter { $0.hasPrefix(prefix) })
             let open = Ledger.emitted(owed, handled, unheard: unheard) - handled.count - stage.group.reported.lost
             return open <= 0 ? nil : "\(open) are neither"
         }
         try await Task.sleep(for: .seconds(2))  // For duplicates that would still come.
-        settlement.handled = stage.group.handled.filter { $0.key.hasPrefix(prefix) }
+        settlement.handled = try await stage.handled().filter { $0.key.hasPrefix(prefix) }
         settlement.announcedAgain =
             stage.witness.counts.filter { owed.contains($0.key) }.values.reduce(0) { $0 + $1 - 1 }
         settlement.audit = LossAudit(

@@ -9,6 +9,10 @@ package struct Stage: Sendable {
     package let pace: Pace
     let probe: AccountProbe
     var builds: (other: String?, own: String) = (nil, "")
+    /// Where what is handled is to be seen.
+    var output = Output.replicas
+    /// Those that handle what the replicas append, where some do.
+    var workers: [ThrowawayReplica] = []
 
     /// The n-th master, counted round and round.
     func master(_ index: Int = 0) async throws -> ThrowawayServer {

@@ -3,7 +3,7 @@ import Glibc
 import Processes
 import Synchronization
 
-/// One `lapse run` process that reports what it handles, for the demo, the tests and the fault table.
+/// One `lapse run` or `lapse work` process that reports what it handles, for the demo, the tests and the fault table.
 ///
 /// Its standard output (one JSON object for each handled expiration) and its log go to files that outlive the process.
 package final class ThrowawayReplica: Sendable {
@@ -24,6 +24,23 @@ package final class ThrowawayReplica: Sendable {
         package var time: Double { (try? Self.format.parse(handledAt))?.timeIntervalSince1970 ?? 0 }
 
         private static let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
+        /// What was handed on to something else than this output.
+        package init(
+            key: String, node: String, runId: String, ordinal: UInt64, origin: String, term: UInt64, token: UInt64,
+            at time: Date
+        ) {
+            self.key = key
+            self.node = node
+            self.runId = runId
+            self.ordinal = ordinal
+            self.origin = origin
+            replica = ""
+            self.term = term
+            self.token = token
+            attempt = 1
+            handledAt = time.formatted(Self.format)
+        }
     }
 
     private struct State {
@@ -49,12 +66,13 @@ package final class ThrowawayReplica: Sendable {
 
     /// - Parameters:
     ///   - binary: path of the `lapse` executable.
-    ///   - arguments: options of `lapse run` besides id, handler and log format.
+    ///   - command: `run` or `work`.
+    ///   - arguments: its options besides id, handler and log format.
     ///   - handler: what it does with an expiration; another one than this leaves ``handled`` empty.
     ///   - isSupervised: with `--supervise on`.
     ///   - hasReader: its output goes through a pipe to a reader (see ``readOutput(bytesPerSecond:)``).
     package init(
-        id: String, binary: String, arguments: [String], environment: [String: String] = [:],
+        id: String, binary: String, command: String = "run", arguments: [String], environment: [String: String] = [:],
         handler: [String] = ["--handler", "ndjson"], isSupervised: Bool = false, hasReader: Bool = false
     ) throws {
         self.id = id
@@ -62,7 +80,7 @@ package final class ThrowawayReplica: Sendable {
         self.hasReader = hasReader
         state = Mutex(State(binary: binary))
         self.arguments =
-            ["run", "--id", id, "--log-format", "text"] + (isSupervised ? ["--supervise", "on"] : []) + handler
+            [command, "--id", id, "--log-format", "text"] + (isSupervised ? ["--supervise", "on"] : []) + handler
             + arguments
         self.environment = environment
         directory = try Leftovers.makeDirectory("replica-\(id)")
