@@ -32,11 +32,13 @@ public struct ExpirationBatch: Sendable, RandomAccessCollection {
 extension ExpirationBatch {
     /// What no Redis announced, for tests of a handler.
     ///
-    /// - Parameter expirations: at most ``limit``. Only one alone keeps its ``Expiration/value``: so it is with companion rules.
-    public init(testing expirations: [Expiration]) {
+    /// - Parameters:
+    ///   - expirations: at most ``limit``. Only one alone keeps its ``Expiration/value``: so it is with companion rules.
+    ///   - attempt: 1 for the first.
+    public init(testing expirations: [Expiration], attempt: Int = 1) {
         precondition(expirations.count <= Self.limit, "a batch holds at most \(Self.limit)")
         var deliveries = DeliveryList(reserving: expirations.count)
-        for expiration in expirations { deliveries.append(expiration.delivery) }
+        for expiration in expirations { deliveries.append(expiration.delivery.numbered(attempt)) }
         self.init(deliveries, value: expirations.count == 1 ? expirations[0].value : nil)
     }
 }

@@ -11,6 +11,7 @@ enum HandlerChoice: Sendable {
     case exec([String], hidden: Set<String>)
     case execStream(ExecStreamHandler)
     case webhook(WebhookHandler)
+    case webhookBatches(WebhookBatchHandler)
     /// As the configuration says.
     case stream
 
@@ -35,9 +36,22 @@ enum HandlerChoice: Sendable {
                     try Self.words(program, Running.execStream.row), replica: configuration.id,
                     without: SecretVariables.names(in: environment)))
         } else if let url = try values(Webhook.url) {
-            self = .webhook(try Self.webhook(url, values, configuration))
+            let size = try values(Webhook.batch) ?? 1
+            guard size == 1 || appends else {
+                throw Failure.usage("--webhook-batch: a worker handles its entries one by one; leave it out")
+            }
+            let handler = try Self.webhook(url, values, configuration)
+            guard size > 1 else {
+                self = .webhook(handler)
+                return
+            }
+            var configuration = configuration
+            configuration.outlastsOutages(values)
+            self = .webhookBatches(WebhookBatchHandler(handler, size: size, retries: configuration.retries))
         } else {
-            if let lonely = [Webhook.secretFile.row, Webhook.authority.row].first(where: { values.isGiven($0) }) {
+            if let lonely = [Webhook.secretFile.row, Webhook.authority.row, Webhook.batch.row].first(where: {
+                values.isGiven($0)
+            }) {
                 throw Failure.usage("\(lonely.flag) is about webhooks, and there is none: give --webhook URL")
             }
             self = configuration.stream == nil ? .builtIn(try values(Running.handler) ?? .log) : .stream
@@ -82,7 +96,7 @@ enum HandlerChoice: Sendable {
     /// Whether a receiver over the network may be away for minutes.
     var isRemote: Bool {
         switch self {
-        case .webhook, .stream: true
+        case .webhook, .webhookBatches, .stream: true
         case .builtIn, .exec, .execStream: false
         }
     }
@@ -99,12 +113,14 @@ enum HandlerChoice: Sendable {
         // The processor has it done by the stream's writer.
         case .stream: return .one { _, _ in }
         case .webhook(let handler): return .one { try await handler($0, $1) }
+        case .webhookBatches(let handler): return .batches({ try await handler($0, $1) }, limit: handler.size)
         }
     }
 
     func shutDown() async {
         switch self {
         case .webhook(let handler): await handler.shutDown()
+        case .webhookBatches(let handler): await handler.shutDown()
         case .execStream(let handler): await handler.shutDown()
         case .builtIn, .exec, .stream: break
         }

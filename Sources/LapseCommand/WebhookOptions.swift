@@ -20,5 +20,9 @@ enum Webhook: OptionGroupTable {
         OptionRow(
             name: "webhook-tls-ca", value: "file", help: "PEM file with the authorities to trust for it.",
             standardHelp: "the system's"))
-    static let rows = [url.row, secretFile.row, authority.row]
+    static let batch = Setting.number(
+        OptionRow(
+            name: "webhook-batch", value: "n", help: "Up to so many expirations in one request, as a JSON array.",
+            standard: "1"), 1...WebhookBatchHandler.limit)
+    static let rows = [url.row, secretFile.row, authority.row, batch.row]
 }

@@ -55,26 +55,34 @@ package final class WebhookHandler: Sendable {
     }
 
     @Sendable package func callAsFunction(_ expiration: Expiration, _ context: HandlerContext) async throws {
-        let now = Int64(WallClock.milliseconds())
-        let body = body(expiration, context, now)
-        let id = Self.id(expiration)
-        var request = HTTPClientRequest(url: url.text)
-        request.method = .POST
-        request.headers = [
-            "content-type": "application/json", "user-agent": "lapse/\(BuildVersion.text)", "webhook-id": id,
-            "webhook-timestamp": "\(now / 1000)", "lapse-term": "\(context.term)",
-            "lapse-token": "\(context.fencingToken.rawValue)", "lapse-attempt": "\(context.attempt)",
-        ]
-        if let signature = secrets.signature(id: id, timestamp: now / 1000, body: body) {
-            request.headers.add(name: "webhook-signature", value: signature)
-        }
-        request.body = .bytes(ByteBuffer(bytes: body))
+        let request = request(
+            Self.id(expiration), body(expiration, context), term: context.term, token: context.fencingToken,
+            attempt: context.attempt)
         // A process that was stopped meanwhile must not begin; what is on its way carries the token.
         guard context.isLeading else { throw CancellationError() }
         if let failure = try await answer(request).failure { throw failure }
     }
 
-    private func answer(_ request: HTTPClientRequest) async throws -> WebhookAnswer {
+    /// A request of its own time, whatever the body says of it.
+    func request(
+        _ id: String, _ body: [UInt8], term: UInt64, token: FencingToken, attempt: Int
+    ) -> HTTPClientRequest {
+        let seconds = Int64(WallClock.milliseconds()) / 1000
+        var request = HTTPClientRequest(url: url.text)
+        request.method = .POST
+        request.headers = [
+            "content-type": "application/json", "user-agent": "lapse/\(BuildVersion.text)", "webhook-id": id,
+            "webhook-timestamp": "\(seconds)", "lapse-term": "\(term)", "lapse-token": "\(token.rawValue)",
+            "lapse-attempt": "\(attempt)",
+        ]
+        if let signature = secrets.signature(id: id, timestamp: seconds, body: body) {
+            request.headers.add(name: "webhook-signature", value: signature)
+        }
+        request.body = .bytes(ByteBuffer(bytes: body))
+        return request
+    }
+
+    func answer(_ request: HTTPClientRequest) async throws -> WebhookAnswer {
         do {
             // The lane's timeout cancels it; the client's own deadline is only the last resort.
             let response = try await client.execute(request, deadline: .distantFuture)
@@ -91,12 +99,31 @@ package final class WebhookHandler: Sendable {
         }
     }
 
-    private func body(_ expiration: Expiration, _ context: HandlerContext, _ now: Int64) -> [UInt8] {
-        var format = NDJSONFormat(
-            replica: replica, term: context.term, token: context.fencingToken.rawValue, handledAt: now)
-        let received = UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)).text
-        let data = format.line(expiration, attempt: context.attempt).dropLast()
-        return Array(#"{"type":"key.expired","timestamp":"\#(received)","data":"#.utf8) + data + Array("}".utf8)
+    private func body(_ expiration: Expiration, _ context: HandlerContext) -> [UInt8] {
+        var format = format(term: context.term, token: context.fencingToken)
+        return Self.event(expiration, attempt: context.attempt, &format)
+    }
+
+    func format(term: UInt64, token: FencingToken) -> NDJSONFormat {
+        NDJSONFormat(
+            replica: replica, term: term, token: token.rawValue, handledAt: Int64(WallClock.milliseconds()))
+    }
+
+    /// - Parameter id: named in it, where the header has that of a batch.
+    static func event(
+        _ expiration: Expiration, id: String? = nil, attempt: Int, _ format: inout NDJSONFormat
+    ) -> [UInt8] {
+        var event = JSONLine()
+        event.add("type", "key.expired")
+        if let id { event.add("id", id) }
+        event.add("timestamp", UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)).text)
+        // Without the newlines, and without the brace that comes behind the data.
+        var bytes = event.finish()
+        bytes.removeLast(2)
+        bytes += #","data":"#.utf8
+        bytes += format.line(expiration, attempt: attempt).dropLast()
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
     }
 
     /// The position, or for what was found by its companion, and has none, what is the same at each attempt.
@@ -106,9 +133,20 @@ package final class WebhookHandler: Sendable {
         hash.update(data: Array("\(expiration.database) \(expiration.key.bytes.count) ".utf8))
         hash.update(data: expiration.key.bytes)
         hash.update(data: expiration.value ?? [])
-        return "reconcile-"
-            + hash.finalize().prefix(16).map { byte in
-                (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }.joined()
+        return "reconcile-" + Self.text(hash)
+    }
+
+    /// Of a batch: the same for the same ids in the same order.
+    static func id(of ids: [String]) -> String {
+        guard ids.count != 1 else { return ids[0] }
+        var hash = SHA256()
+        for id in ids { hash.update(data: Array("\(id)\n".utf8)) }
+        return "batch-" + text(hash)
+    }
+
+    private static func text(_ hash: SHA256) -> String {
+        hash.finalize().prefix(16).map { byte in
+            (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
     }
 }

@@ -77,6 +77,49 @@ struct WebhookReceiverTests {
         }
     }
 
+    private func expiration(_ ordinal: UInt64) -> Expiration {
+        Expiration(key: ExpirationKey("cart:\(ordinal)"), position: Position(runID: "run", ordinal: ordinal))
+    }
+
+    private func objects(_ body: String) throws -> [[String: Any]] {
+        try #require(JSONSerialization.jsonObject(with: Data(body.utf8)) as? [[String: Any]])
+    }
+
+    @Test(
+        "a batch goes in one request, and each of it that comes again makes it the same request, once for each attempt")
+    func batch() async throws {
+        let answers = [Response(status: .serviceUnavailable), Response(status: .badGateway), Response(status: .ok)]
+        try await receive(answers) { single, received in
+            let handler = WebhookBatchHandler(single, size: 3, retries: 5)
+            let context = BatchContext.testing(token: FencingToken(rawValue: 9), term: 2)
+            await #expect(throws: WebhookFailed.self) {
+                try await handler(ExpirationBatch(testing: (5...7).map { expiration($0) }), context)
+            }
+            func again(_ ordinal: UInt64, _ attempt: Int) async throws -> BatchResult {
+                try await handler(ExpirationBatch(testing: [expiration(ordinal)], attempt: attempt), context)
+            }
+            // The first that comes again asks the receiver; the others are told what it said.
+            for ordinal in [6, 5, 7] as [UInt64] {
+                let error = await #expect(throws: WebhookFailed.self) { try await again(ordinal, 2) }
+                #expect(error?.description.contains("502") == true && received().count == 2)
+            }
+            for ordinal in [7, 5, 6] as [UInt64] {
+                #expect(try await again(ordinal, 3).failures.isEmpty)
+                #expect(received().count == 3)
+            }
+            let all = received()
+            #expect(Set(all.map(\.id)).count == 1 && all[0].id?.hasPrefix("batch-") == true)
+            #expect(Set(all.map(\.body)).count == 1 && all.map(\.attempt) == ["1", "2", "3"])
+            let objects = try objects(all[0].body)
+            #expect(objects.map { $0["id"] as? String } == ["run-5", "run-6", "run-7"])
+            #expect(
+                objects.map { ($0["data"] as? [String: Any])?["key"] as? String } == ["cart:5", "cart:6", "cart:7"])
+            // Nothing of it is left: the same comes as another one's repetition.
+            #expect(try await again(6, 1).failures.isEmpty)
+            #expect(received().last?.id == "run-6" && received().count == 4)
+        }
+    }
+
     @Test("a redirect is not followed, and a large body is not read to its end")
     func redirected() async throws {
         let large = ResponseBody { writer in

@@ -7,10 +7,16 @@ import Timing
 package struct BatchLane: Sendable {
     private let dependencies: Lane.Dependencies
     private let handler: BatchHandler
+    private let limit: Int
     private let term: Term
 
-    package init(_ handler: @escaping BatchHandler, dependencies: Lane.Dependencies, term: Term) {
+    /// - Parameter limit: the most that the handler gets at once.
+    package init(
+        _ handler: @escaping BatchHandler, upTo limit: Int = NodeBatch.limit, dependencies: Lane.Dependencies,
+        term: Term
+    ) {
         self.handler = handler
+        self.limit = limit
         self.dependencies = dependencies
         self.term = term
     }
@@ -25,7 +31,7 @@ package struct BatchLane: Sendable {
         let dispatcher = dependencies.dispatcher
         let context = BatchContext(term, dependencies.logger)
         var done: NodeBatch.Done?
-        while let batch = await dispatcher.nextBatch(after: done) {
+        while let batch = await dispatcher.nextBatch(after: done, upTo: limit) {
             done = nil
             let now = SystemClock.glance()
             switch LaneStep(

@@ -13,11 +13,11 @@ extension Dispatcher {
     }
 
     /// The next batch of a node of which none is on its way; nil when the term is over.
-    func nextBatch(after done: NodeBatch.Done?) async -> NodeBatch? {
+    func nextBatch(after done: NodeBatch.Done?, upTo limit: Int) async -> NodeBatch? {
         var done = done
         var hasSlept = false
         while true {
-            let found = state.withLock { look(&$0, done, hasSlept: hasSlept) }
+            let found = state.withLock { look(&$0, done, limit, hasSlept: hasSlept) }
             done = nil
             found.sleeper?.resume()
             found.drained?.resume()
@@ -28,7 +28,7 @@ extension Dispatcher {
         }
     }
 
-    private func look(_ state: inout State, _ done: NodeBatch.Done?, hasSlept: Bool) -> Found {
+    private func look(_ state: inout State, _ done: NodeBatch.Done?, _ limit: Int, hasSlept: Bool) -> Found {
         var found = Found()
         if hasSlept { state.schedule.isUp() }
         if let done {
@@ -41,7 +41,7 @@ extension Dispatcher {
             found.drained = state.drainedWaiter()
             return found
         }
-        found.batch = state.machine.takeBatch()
+        found.batch = state.machine.takeBatch(upTo: limit)
         if let list = found.batch?.deliveries {
             state.trail.note(.handedOut, list, token: state.machine.token, now: WallClock.milliseconds())
         }

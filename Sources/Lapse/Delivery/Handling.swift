@@ -1,14 +1,15 @@
 /// How expirations are handled.
 package enum Handling: Sendable {
     case one(ExpirationHandler)
-    /// `atOnce` calls at most, each with a batch of another node; nil stands for the configured concurrency.
-    case batches(BatchHandler, atOnce: Int? = nil)
+    /// `atOnce` calls at most, each with a batch of another node; nil stands for the configured concurrency. A batch has no more
+    /// than `limit`.
+    case batches(BatchHandler, atOnce: Int? = nil, limit: Int = NodeBatch.limit)
 
     /// For lanes, which handle one at a time.
     var ofOne: ExpirationHandler {
         switch self {
         case .one(let handler): handler
-        case .batches(let handler, _):
+        case .batches(let handler, _, _):
             { expiration, context in
                 let batch = ExpirationBatch(context.deliveries, value: expiration.value)
                 if let error = try await handler(batch, context.ofBatch).failures.values.first { throw error }

@@ -66,11 +66,11 @@ struct Leadership: Sendable {
             group.addTask(executorPreference: executor) { await dependencies.deadLetters.check() }
             if let care { group.addTask(executorPreference: executor) { await care.run() } }
             group.addTask(executorPreference: executor) { await closeInTime(term, backlog, care) }
-            if case .batches(let handler, let atOnce) = dependencies.handler {
+            if case .batches(let handler, let atOnce, let limit) = dependencies.handler {
                 for _ in 0..<min(lanes, atOnce ?? lanes) {
                     group.addTask {
                         guard await mayServe(care) else { return }
-                        await BatchLane(handler, dependencies: dependencies, term: term).serve()
+                        await BatchLane(handler, upTo: limit, dependencies: dependencies, term: term).serve()
                     }
                 }
             } else {
