@@ -80,7 +80,7 @@ package struct AccessRights: Sendable {
         if punctual == .track { words += HintChannel.all.map { "&\($0)" } }
         words.append("-@all")
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
-        if deadLetter != nil { words += ["+xadd", "+type"] }
+        if deadLetter != nil { words += ["+xadd", "+type", "+xlen"] }
         if stream != nil { words += Self.streamCommands.filter { !words.contains($0) } }
         words += companionCommands
         if punctual != .off { words += punctualCommands.filter { !words.contains($0) } }

@@ -15,7 +15,7 @@ import Testing
         "lapse_expirations_surplus_total{node}": "counter", "lapse_expirations_unannounced_total{node}": "counter",
         "lapse_in_flight": "gauge",
         "lapse_log_entries{node}": "gauge", "lapse_log_bytes{node}": "gauge", "lapse_backlog{node}": "gauge",
-        "lapse_backlog_age_seconds{node}": "gauge",
+        "lapse_backlog_age_seconds{node}": "gauge", "lapse_dead_letters": "gauge",
         "lapse_handler_seconds": "histogram",
         "lapse_ready": "gauge", "lapse_paused": "gauge", "lapse_build_info{version,commit}": "gauge",
         "lapse_lag_seconds": "histogram", "lapse_nudges_total{node}": "counter",

@@ -31,9 +31,16 @@ final class DeadLetters: Sendable {
     private let bell: Doorbell
     private let keys: KeyDisclosure
     private let queue = Mutex(DeadLetterQueue())
+    /// How many wait in the stream.
+    let count: LetterCount
 
-    /// - Parameter stream: nil for the log.
-    init(stream: Stream?, logger: Logger, bell: Doorbell, keys: KeyDisclosure = .full) {
+    /// - Parameters:
+    ///   - stream: nil for the log.
+    ///   - counting: what the looks at the stream wait with.
+    init(
+        stream: Stream?, logger: Logger, bell: Doorbell, counting: Doorbell? = nil, keys: KeyDisclosure = .full
+    ) {
+        count = LetterCount(counting == nil ? nil : stream, bell: counting ?? bell)
         self.keys = keys
         self.stream = stream
         self.logger = logger

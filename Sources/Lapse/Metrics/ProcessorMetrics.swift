@@ -73,6 +73,7 @@ final class ProcessorMetrics: Sendable {
     let ledger = TraceLedger()
     private let failureCount = Atomic<UInt64>(0)
     private let paused = LapseMetrics.declared.paused.gauge()
+    private let letters = LapseMetrics.declared.letters.gauge()
     private let build = LapseMetrics.declared.buildInfo.gauge(BuildVersion.text, BuildVersion.commit)
     private let running = LapseMetrics.declared.inFlight.gauge()
 
@@ -152,6 +153,7 @@ final class ProcessorMetrics: Sendable {
     func deletedUnhandled(_ count: Int) { workDeleted.increment(by: Int64(count)) }
     func refresh(_ worker: WorkerStatus, isReady: Bool) {
         running.record(worker.running)
+        if let count = worker.deadLetters { letters.record(count) }
         ready.record(isReady ? 1 : 0)
     }
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
@@ -208,6 +210,7 @@ final class ProcessorMetrics: Sendable {
     ) {
         ready.record(isReady ? 1 : 0)
         paused.record(status.pause == nil ? 0 : 1)
+        if let count = status.deadLetters { letters.record(count) }
         for node in status.nodes {
             guard let address = NodeAddress(node.address) else { continue }
             series(address) { series in

@@ -87,12 +87,14 @@ public struct ProcessorStatus: Sendable {
     public var nodes: [Node]
     /// The pause under way; nil while expirations are handed out.
     public var pause: Pause?
+    /// Dead letters in the stream of ``ProcessorConfiguration/deadLetter``; nil without one, or while it cannot be asked.
+    public var deadLetters: Int?
 }
 
 extension ProcessorStatus: Encodable {
     private enum CodingKeys: String, CodingKey {
         case formatVersion, name, id, role, isLeader, term, token, leader, leaseRemainingSeconds, registers, inFlight,
-            nodes, pause
+            nodes, pause, deadLetters
     }
 
     /// Encodes the keys that the manual lists.
@@ -111,6 +113,7 @@ extension ProcessorStatus: Encodable {
         try container.encode(inFlight, forKey: .inFlight)
         try container.encode(nodes, forKey: .nodes)
         try container.encode(pause, forKey: .pause)
+        try container.encode(deadLetters, forKey: .deadLetters)
     }
 }
 

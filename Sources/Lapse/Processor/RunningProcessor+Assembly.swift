@@ -109,7 +109,8 @@ extension RunningProcessor {
                     cap: configuration.longestRetryDelay),
                 deadLetters: DeadLetters(
                     stream: configuration.deadLetter.map { .init(key: $0, client: client) }, logger: logger,
-                    bell: Doorbell(on: threads.control.any()), keys: configuration.logKeys),
+                    bell: Doorbell(on: threads.control.any()), counting: Doorbell(on: threads.control.any()),
+                    keys: configuration.logKeys),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }, keys: configuration.logKeys),
             reconciler: reconciler, punctuality: punctuality, canaries: canaries, ownLocks: ownLocks,

@@ -38,7 +38,8 @@ extension RunningProcessor {
             term: state.term, token: state.token.rawValue, leader: state.isLeader ? configuration.id : state.leader,
             leaseRemaining: state.leaseRemaining,
             registers: state.registers.reduce(into: ProcessorStatus.RegisterCounts()) { $0.count($1.state) },
-            inFlight: parts.dispatcher.inFlight, nodes: nodes, pause: pause)
+            inFlight: parts.dispatcher.inFlight, nodes: nodes, pause: pause,
+            deadLetters: parts.leadership.lane.deadLetters.count.current)
     }
 
     private var pause: ProcessorStatus.Pause? {

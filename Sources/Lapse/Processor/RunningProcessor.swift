@@ -191,6 +191,10 @@ final class RunningProcessor: Sendable {
             group.addTask {
                 await parts.leadership.lane.deadLetters.check(); return nil
             }
+            // On every replica, so that the number outlives a change of leader.
+            group.addTask {
+                await parts.leadership.lane.deadLetters.count.run(); return nil
+            }
             // While this replica leads it looks after the stream; it ends with the run.
             group.addTask {
                 await parts.stream?.run(); return nil

@@ -32,6 +32,7 @@ final class RunningWorker: Sendable {
     private let troubles = Mutex(WorkTroubles())
     private let isReady = Atomic(false)
     private let standing: Mutex<WorkerStatus>
+    private let letters: LetterCount
 
     init(
         _ configuration: WorkerConfiguration, handler: @escaping WorkHandler, stopped: Gate, logger: Logger
@@ -54,6 +55,9 @@ final class RunningWorker: Sendable {
             group: configuration.group, consumer: configuration.id, claimAfter: configuration.claimAfter,
             client: KeyedClient(nodes: commands, watch: watch, on: loops.any()),
             nonce: String(UInt64.random(in: .min ... .max), radix: 36))
+        letters = LetterCount(
+            configuration.deadLetter.map { [stream] in .init(key: $0, client: stream.client) },
+            bell: Doorbell(on: loops.any()))
     }
 
     var settings: WorkMachine.Settings {
@@ -72,6 +76,7 @@ final class RunningWorker: Sendable {
     var status: WorkerStatus {
         var status = standing.withLock { $0 }
         status.troubles = readiness
+        status.deadLetters = letters.current
         return status
     }
 
@@ -100,6 +105,8 @@ final class RunningWorker: Sendable {
         await withTaskGroup { group in
             // The topology is looked at beside the work, whose end ends it.
             group.addTask { await self.watch.run() }
+            // It ends with the work, too.
+            group.addTask { await self.letters.run() }
             var loop = WorkLoop(self)
             await loop.run(partitions)
             group.cancelAll()

@@ -90,6 +90,18 @@ struct DeadLetterServerTests {
         await server.shutDown()
     }
 
+    @Test("how many letters wait is asked of the stream: those of earlier runs count, too")
+    func counted() async throws {
+        let server = try await ThrowawayServer.start()
+        for _ in 0..<3 { try await server.cli("XADD", "letters", "*", "key", "k:old") }
+        _ = try await run(on: server) { handler in
+            try await waitUntil("they are counted", within: .seconds(20)) {
+                handler.status?.deadLetters == 3 ? nil : "\(handler.status?.deadLetters ?? -1)"
+            }
+        }
+        await server.shutDown()
+    }
+
     @Test("the right is missing, or memory is full: told at the start", arguments: ["NOPERM", "OOM"])
     func refused(_ code: String) async throws {
         var options = ServerOptions()
