@@ -44,6 +44,12 @@ final class StreamWriter: Sendable {
         }
     }
 
+    /// A term begins: the partitions are looked after also where nothing expires for long.
+    func lead(_ term: Term) {
+        let context = BatchContext(term, logger)
+        current.withLock { $0 = context }
+    }
+
     @Sendable func callAsFunction(_ batch: ExpirationBatch, _ context: BatchContext) async throws -> BatchResult {
         current.withLock { $0 = context }
         if !isLaidOut.load(ordering: .relaxed) {
@@ -126,6 +132,9 @@ final class StreamWriter: Sendable {
         var turn = 0
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
             guard let context = current.withLock({ $0 }), context.isLeading else { continue }
+            // Partitions that are not this stream's are none to be looked after. What is wrong is said by the next batch.
+            if !isLaidOut.load(ordering: .relaxed) { try? await checkLayout() }
+            guard isLaidOut.load(ordering: .relaxed) else { continue }
             turn += 1
             let isTrimming = turn % 5 == 1
             for partition in partitions {

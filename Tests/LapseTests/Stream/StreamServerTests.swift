@@ -119,6 +119,24 @@ struct StreamServerTests {
         }
     }
 
+    @Test("where nothing expires the new leader takes away what the groups have acknowledged, all the same")
+    func quiet() async throws {
+        try await withServer { server in
+            try await server.script((1...5).map { "XADD out \($0)-1 key k:\($0)" })
+            try await server.cli("XGROUP", "CREATE", "out", "g", "0")
+            try await server.cli("XREADGROUP", "GROUP", "g", "c", "STREAMS", "out", ">")
+            try await server.cli(["XACK", "out", "g"] + (1...5).map { "\($0)-1" })
+            let stream = try RunningStream(server.url)
+            try await stream.run {
+                try await waitUntil("nothing is left of them", within: .seconds(40)) {
+                    let length = try await server.cli("XLEN", "out")
+                    return length == "0" ? nil : length
+                }
+            }
+            #expect(stream.log.lines("expiration handled").isEmpty)
+        }
+    }
+
     @Test("one partition is held, and the others go on; then it has all, each once")
     func onePartitionHeld() async throws {
         try await withServer { server in
