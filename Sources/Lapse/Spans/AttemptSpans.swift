@@ -24,8 +24,8 @@ struct AttemptSpans: Sendable {
                     try await handler(expiration, context)
                 }
             }
-        case .batches(let handler, let atOnce):
-            .batches({ try await around($0, $1, handler) }, atOnce: atOnce)
+        case .batches(let handler, let atOnce, let limit):
+            .batches({ try await around($0, $1, handler) }, atOnce: atOnce, limit: limit)
         }
     }
 
