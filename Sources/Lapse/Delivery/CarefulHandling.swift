@@ -6,7 +6,7 @@ import Timing
 ///
 /// Lanes that ask while a note is on its way share the next one. A register that does not take notes stops nothing: then nothing is
 /// learnt from this leader's death.
-final class CarefulHandling: Sendable {
+package final class CarefulHandling: Sendable {
     enum Verdict: Sendable, Equatable {
         case begin, later
         case condemned(deaths: Int)
@@ -22,9 +22,9 @@ final class CarefulHandling: Sendable {
     }
 
     /// How long one suspect waits for another.
-    static let patience = Duration.milliseconds(50)
+    package static let patience = Duration.milliseconds(50)
     /// How long a careful leader begins nothing: those that died are back, and have copied what it has in its logs.
-    static let grace = Duration.seconds(2)
+    package static let grace = Duration.seconds(2)
 
     private let state: Mutex<State>
     private let bell: Doorbell
@@ -61,7 +61,7 @@ final class CarefulHandling: Sendable {
     var survived: Suspects { state.withLock { $0.suspects.survived } }
 
     /// Whether anything is left that a leader died over.
-    package var hasSuspects: Bool { state.withLock { !$0.suspects.deaths.isEmpty } }
+    package var hasSuspects: Bool { state.withLock { $0.suspects.hasOpen } }
 
     /// Waits until it is noted.
     func begin(_ delivery: Delivery) async -> Verdict {

@@ -8,11 +8,7 @@ extension Leadership {
     func careful(
         _ reading: ProgressReading, _ progress: [String: Progress], _ term: Term
     ) -> CarefulHandling? {
-        guard reading.unclosed >= UnclosedTerms.careful else { return nil }
-        let token = term.token.rawValue
-        var suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
-        // A note names what had ended since the one before.
-        suspects.drop { position in progress[position.runID]?.cursor.hasFinished(position.ordinal) ?? false }
+        guard let suspects = Suspects.atBegin(of: term.token.rawValue, reading, progress) else { return nil }
         logger.warning(
             "leaders died one after the other: noting what is begun",
             metadata: [

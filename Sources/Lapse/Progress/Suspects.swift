@@ -42,12 +42,30 @@ package struct Suspects: Sendable {
     /// How many leaders died over what ended for none of them.
     package private(set) var deaths: [Position: Int] = [:]
     private var begun: Set<Position> = []
+    /// Condemned, and at an end in this term. They stay named until it closes: were its leader to die before the progress that calls them
+    /// finished is written, the next one would begin them again.
+    private var buried: Set<Position> = []
     /// Who shall be alone, and until when the others wait.
     private var alone: (position: Position, until: Duration)?
 
     package init(token: UInt64) { self.token = token }
 
     package var isEmpty: Bool { deaths.isEmpty && begun.isEmpty }
+
+    /// Whether any of those that leaders died over has not come to an end.
+    package var hasOpen: Bool { deaths.keys.contains { !buried.contains($0) } }
+
+    /// What a term begins with, by what it has read and where it begins; nil where its predecessors closed theirs: it has no need to
+    /// be careful.
+    package static func atBegin(
+        of token: UInt64, _ reading: ProgressReading, _ progress: [String: Progress]
+    ) -> Suspects? {
+        guard reading.unclosed >= UnclosedTerms.careful else { return nil }
+        var suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
+        // A note names what had ended since the one before.
+        suspects.drop { position in progress[position.runID]?.cursor.hasFinished(position.ordinal) ?? false }
+        return suspects
+    }
 
     /// What a term begins with whose predecessor died.
     package func inherited(by token: UInt64) -> Suspects {
@@ -81,17 +99,17 @@ package struct Suspects: Sendable {
     /// Its handler has come back, however: the leader lives.
     package mutating func ended(_ position: Position) {
         begun.remove(position)
-        deaths[position] = nil
+        if deaths[position] ?? 0 < Self.limit { deaths[position] = nil } else { buried.insert(position) }
         if alone?.position == position { alone = nil }
     }
 
     /// Those that have come to an end, as the progress tells.
     package mutating func drop(where isFinished: (Position) -> Bool) { deaths = deaths.filter { !isFinished($0.key) } }
 
-    /// Without what is under way, for its leader lives.
+    /// Without what is under way, for its leader lives, and without what it has buried.
     package var survived: Suspects {
         var suspects = Suspects(token: token)
-        suspects.deaths = deaths
+        suspects.deaths = deaths.filter { !buried.contains($0.key) }
         return suspects
     }
 
@@ -130,8 +148,9 @@ package struct Suspects: Sendable {
 package enum UnclosedTerms {
     /// Its name in the progress hash. Counted by the register as a term begins.
     package static let field = "unclosed"
-    /// From the third one on, the leader is careful: two before it died over what they found.
-    static let careful: UInt64 = 3
+    /// From the second one on, the leader is careful: the one before it died over what it found, and so did another before that one, or
+    /// after it had dealt with its own.
+    static let careful: UInt64 = 2
 
     /// What a majority of the registers has counted at least; 0 when fewer answered.
     static func agreed(_ counts: [UInt64], of registers: Int) -> UInt64 {

@@ -22,6 +22,21 @@ struct SuspectsTests {
         #expect(next.inherited(by: 7).deaths == next.deaths, "it was not begun again")
     }
 
+    @Test("one that is buried stays condemned until the term closes: its leader may die before the progress is written")
+    func buried() throws {
+        var suspects = try #require(Suspects(text: "v1 4 \(Self.runID):7:3 \(Self.runID):8:1")).inherited(by: 5)
+        #expect(suspects.take(Self.position(7), now: .zero) == .condemned(deaths: 3))
+        suspects.ended(Self.position(7))
+        #expect(suspects.hasOpen, "the other one")
+        #expect(suspects.take(Self.position(8), now: .zero) == .begin)
+        var next = try #require(Suspects(text: suspects.text)).inherited(by: 6)
+        #expect(next.deaths == [Self.position(7): 3, Self.position(8): 2])
+        #expect(next.take(Self.position(7), now: .zero) == .condemned(deaths: 3))
+        suspects.ended(Self.position(8))
+        #expect(!suspects.hasOpen)
+        #expect(suspects.survived.isEmpty)
+    }
+
     @Test(
         "text that no leader wrote is none",
         arguments: [
