@@ -46,6 +46,24 @@ import Testing
         #expect(found.map(breaks.contains) == true, "\(found.map { "\($0)" } ?? "not found")")
     }
 
+    /// Handlers that take batches, and keys that kill the process that handles them.
+    @Test(arguments: [.batches, .poison] as [Situation])
+    func handlersOfEachKind(situation: Situation) throws {
+        for seed in 1...(situation == .batches ? 40 : 15) as ClosedRange<UInt64> {
+            let violation = try SimulatedWorld(Schedule(seed: seed, situations: [situation])).run()
+            #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (.leaseAskedOnce, [.i1], 40), (.halfIsWhole, [.i13], 20), (.nodeNotAwaited, [.turn], 20),
+            (.termsUncounted, [.poison], 10), (.suspectsForgotten, [.poison], 10), (.endUnnoted, [.poison], 10),
+        ] as [(Defect, Set<Invariant>, UInt64)])
+    func aMistakeAboutHandlersIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
+        try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
+    }
+
     /// One that shows in few runs only.
     @Test func aLockThatIsLookedForAnywhereExcusesALoss() throws {
         let schedule = Defect.lockAnywhere.schedule(3_641)

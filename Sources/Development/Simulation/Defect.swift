@@ -35,6 +35,19 @@ package enum Defect: String, CaseIterable, Sendable {
     /// An own lock that ran out is looked for in what the dead leader had left behind, too.
     case lockAnywhere = "lock-anywhere"
 
+    /// A batch handler asks once for its lease, and not before each effect.
+    case leaseAskedOnce = "lease-asked-once"
+    /// A batch counts as handled though its handler gave up in the middle.
+    case halfIsWhole = "half-is-whole"
+    /// The next batch of a node is taken while one is on its way.
+    case nodeNotAwaited = "node-not-awaited"
+    /// The registers do not count terms that were not closed.
+    case termsUncounted = "terms-uncounted"
+    /// A careful leader does not know over what its predecessor died.
+    case suspectsForgotten = "suspects-forgotten"
+    /// What ended well before a leader died counts as begun.
+    case endUnnoted = "end-unnoted"
+
     /// Where it shows; nil for single faults.
     package var situation: Situation? {
         switch self {
@@ -50,6 +63,8 @@ package enum Defect: String, CaseIterable, Sendable {
         case .rulesUncompared: .otherRules
         case .addressBelieved: .foreignNode
         case .lockAnywhere: .ownLocks
+        case .leaseAskedOnce, .halfIsWhole, .nodeNotAwaited: .batches
+        case .termsUncounted, .suspectsForgotten, .endUnnoted: .poison
         }
     }
 

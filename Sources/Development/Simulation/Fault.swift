@@ -76,3 +76,29 @@ package struct PlannedFault: Sendable, Equatable, CustomStringConvertible {
 
     package var description: String { "#\(number) at \(at): \(fault)" }
 }
+
+extension Fault {
+    /// Whether it may come beside a situation without hiding what that is to show: a fault after which nobody can know the numbers,
+    /// or whom to ask, is none.
+    var isPlain: Bool {
+        switch self {
+        case .kill, .restart, .resign, .wakeUp, .feedCut, .burst: true
+        case .pause(_, let time): time < .milliseconds(800)
+        default: false
+        }
+    }
+}
+
+extension Fault {
+    /// The node that it befalls; the first one for what befalls none.
+    var node: Int {
+        switch self {
+        case .feedCut(_, let node), .feedDeaf(_, let node), .allFeedsCut(let node, _), .nodeRestart(let node, _),
+            .nodeFrozen(let node, _), .counterReset(let node), .burst(let node, _), .feedRefused(_, let node, _),
+            .slowFeed(let node, _, _), .nodeDies(let node), .countedOnly(let node, _), .forge(let node, _),
+            .foreign(let node, _), .storm(let node, _):
+            node
+        default: 0
+        }
+    }
+}

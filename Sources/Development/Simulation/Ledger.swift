@@ -17,6 +17,8 @@ struct Ledger {
     var handledTimers: Set<[UInt8]> = []
     /// Keys that a handler has handled, under whatever number.
     var handledKeys: Set<[UInt8]> = []
+    /// How many leaders died over a key that kills.
+    var deaths: [[UInt8]: Int] = [:]
     /// When each term ended, by order.
     var termEnds: [Int: Duration] = [:]
     var requests = 0

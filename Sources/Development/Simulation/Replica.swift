@@ -85,7 +85,9 @@ final class Replica {
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
         logs = LogSet(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
-        deliveryMachine = DeliveryMachine(logs: logs, filter: filter, lanes: lanes, readyLimit: conditions.pendingLimit)
+        deliveryMachine = DeliveryMachine(
+            logs: logs, filter: filter, lanes: lanes, order: conditions.batchLimit == nil ? .ofKeys : .ofNodes,
+            readyLimit: conditions.pendingLimit)
     }
 
     /// It will do nothing any more.
@@ -157,6 +159,14 @@ final class Body {
     var pumpIsPlanned = false
     var finished: Set<Position> = []
     var keysInHand: Set<[UInt8]> = []
+    /// Of batches: whose is on its way, how far each log has been begun, and the keys of which one was not handled.
+    var logsInHand: Set<String> = []
+    var begunThrough: [String: UInt64] = [:]
+    var keysTriedAgain: Set<[UInt8]> = []
+    /// Leaders before it died one after the other.
+    var care: SimulatedCare?
+    /// No lane takes anything before.
+    var servesFrom: Duration = .zero
     /// By node, as the product counts.
     var account: [String: NodeSum] = [:]
     /// By log.
@@ -194,6 +204,8 @@ final class RunningHandler {
     let heedsCancellation: Bool
     /// Its companion has been read: it runs.
     var isCalled = false
+    /// Of a batch handler: the call that its first expiration stands for.
+    var call: BatchCall?
 
     init(_ delivery: Delivery, heedsCancellation: Bool) {
         self.delivery = delivery

@@ -18,32 +18,6 @@ extension Situation {
     }
 }
 
-extension Fault {
-    /// Whether it may come beside a situation without hiding what that is to show: a fault after which nobody can know the numbers,
-    /// or whom to ask, is none.
-    var isPlain: Bool {
-        switch self {
-        case .kill, .restart, .resign, .wakeUp, .feedCut, .burst: true
-        case .pause(_, let time): time < .milliseconds(800)
-        default: false
-        }
-    }
-}
-
-extension Fault {
-    /// The node that it befalls; the first one for what befalls none.
-    var node: Int {
-        switch self {
-        case .feedCut(_, let node), .feedDeaf(_, let node), .allFeedsCut(let node, _), .nodeRestart(let node, _),
-            .nodeFrozen(let node, _), .counterReset(let node), .burst(let node, _), .feedRefused(_, let node, _),
-            .slowFeed(let node, _, _), .nodeDies(let node), .countedOnly(let node, _), .forge(let node, _),
-            .foreign(let node, _), .storm(let node, _):
-            node
-        default: 0
-        }
-    }
-}
-
 /// What a situation needs: the servers, what is bounded more tightly, and the faults that make it.
 extension Schedule {
     mutating func shape(_ situation: Situation, _ random: inout RandomSource) {
@@ -80,18 +54,20 @@ extension Schedule {
         case .otherRules: otherRules(&random)
         case .ownLocks: ownLocks(&random)
         case .stuckSlots: stuckSlots(&random)
+        case .batches: batches(&random)
+        case .poison: poison(&random)
         }
     }
 
     /// Plans a fault of a node drawn, at a time drawn from these milliseconds.
-    private mutating func add(
+    mutating func add(
         _ times: ClosedRange<Int>, _ random: inout RandomSource, _ fault: (Int, inout RandomSource) -> Fault
     ) {
         let node = random.pick(deployment.nodes)
         plan(random.milliseconds(times), fault(node, &random))
     }
 
-    private mutating func plan(_ time: Duration, _ fault: Fault) {
+    mutating func plan(_ time: Duration, _ fault: Fault) {
         faults.append(PlannedFault(at: min(time, faultsEnd), fault: fault, number: 0))
     }
 

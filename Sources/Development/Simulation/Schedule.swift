@@ -49,6 +49,11 @@ package struct Schedule: Sendable {
         }
         if !situations.isEmpty { faults = faults.filter(\.fault.isPlain).prefix(rough.pick(5)).map(\.self) }
         for situation in situations { shape(situation, &rough) }
+        if wanted == nil, choice == Situation.held, seed % 10 == 3 {
+            var late = RandomSource.seeded(mix.next() ^ 0xBA7C_4E5B_A7C4_E5BA)
+            shape(.batches, &late)
+            situations.append(.batches)
+        }
         // A situation may have chosen fewer servers.
         faults.removeAll { $0.fault.node >= deployment.nodes }
         faults.sort { $0.at < $1.at }

@@ -50,6 +50,11 @@ package struct SimulatedRegister: Sendable {
     private var progressToken: UInt64 = 0
     /// What the leader of the largest term said of its logs.
     private var wholeness: Wholeness?
+    /// How many terms have begun since one was closed, and over what the last careful leader may have died.
+    private(set) var unclosed: UInt64 = 0
+    private var suspects: String?
+    /// A planted defect.
+    var leavesTermsUncounted = false
     /// The last write with that token.
     private var progressWrite: UInt64 = 0
     /// When each replica was last seen, by this register's clock.
@@ -222,8 +227,11 @@ package struct SimulatedRegister: Sendable {
             } else {
                 progressToken = token
                 progressWrite = 0
+                if !leavesTermsUncounted { unclosed += 1 }
             }
         }
+        word.unclosed = unclosed
+        word.suspects = suspects.flatMap { Suspects(text: $0) }
         let now = clock(time)
         if mayNoteMembers, !refusesWrites { members[id] = now } else { word.refusal = Self.refusal }
         for (field, text) in progress {
@@ -242,6 +250,13 @@ package struct SimulatedRegister: Sendable {
 
     private static let refusal = "OOM command not allowed when used memory > 'maxmemory'"
 
+    /// What a leader has begun and over what others died, and whether it has dealt with all that it found.
+    mutating func say(_ suspects: String, closes: Bool, token: UInt64) {
+        guard progressToken <= token, !refusesWrites else { return }
+        self.suspects = suspects
+        if closes { unclosed = 0 }
+    }
+
     /// A base never falls.
     mutating func tell(base: UInt64, of runID: String) {
         guard !refusesWrites else { return }
@@ -255,6 +270,8 @@ package struct SimulatedRegister: Sendable {
         counter = 0
         term = 0
         progress = [:]
+        unclosed = 0
+        suspects = nil
         wholeness = nil
         signatures = [:]
         progressToken = 0

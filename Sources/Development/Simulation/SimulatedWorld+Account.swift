@@ -203,6 +203,7 @@ extension SimulatedWorld {
                 )
             }
         }
+        if let poison = poisonLeft() { return (.poison, poison) }
         for shard in shards {
             for companion in shard.companions {
                 guard let timer = companionRules.rules[0].timer(of: companion),

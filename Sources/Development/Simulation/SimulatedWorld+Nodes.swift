@@ -48,7 +48,7 @@ extension SimulatedWorld {
             case 45..<65 where conditions.hasPlainKeysOnly:
                 timer = Timer(key: Array("k:{\(number)}".utf8), hasCompanion: false)
             case 45..<65: timer = Timer(key: Array("k:{hot-\(number % 12)}".utf8), hasCompanion: false)
-            case 65..<85 where conditions.hasPlainKeysOnly:
+            case 65..<85 where conditions.hasPlainKeysOnly || conditions.batchLimit != nil:
                 timer = Timer(key: Array("k:{\(number)}".utf8), hasCompanion: false)
             case 65..<85: timer = Timer(key: Array("c:{\(number)}".utf8), hasCompanion: true)
             case 85..<95: timer = Timer(key: Array("other:{\(number)}".utf8), hasCompanion: false)

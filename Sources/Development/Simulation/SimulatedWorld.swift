@@ -66,6 +66,7 @@ package final class SimulatedWorld {
             // further apart than a lease.
             registers[index].clockOffset = random.milliseconds(-200...200)
             registers[index].renewsForAnyone = defect == .renewWithoutOwnerCheck
+            registers[index].leavesTermsUncounted = defect == .termsUncounted
             registers[index].mayNoteMembers = schedule.conditions.mayNoteMembers
         }
         buildNodes()
@@ -103,6 +104,7 @@ package final class SimulatedWorld {
     package func run() -> Violation? {
         for replica in replicas { after(random.milliseconds(0...300)) { [unowned self] in self.start(replica) } }
         planTraffic()
+        planPoison()
         for planned in schedule.faults {
             after(planned.at) { [unowned self] in
                 trace.note("fault", planned.number)
@@ -110,7 +112,8 @@ package final class SimulatedWorld {
             }
         }
         after(schedule.faultsEnd) { [unowned self] in heal() }
-        let end = schedule.faultsEnd + .seconds(16)
+        // Each of its leaders costs a lease, and the next one's caution.
+        let end = schedule.faultsEnd + .seconds(16 + 30 * conditions.poisonousKeys)
         while ledger.violation == nil, let time = queue.nextTime, time <= end, let next = queue.next() {
             now = max(now, time)
             ledger.now = now

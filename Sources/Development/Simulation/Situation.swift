@@ -49,6 +49,10 @@ package enum Situation: String, CaseIterable, Sendable {
     case ownLocks = "own-locks"
     /// 54. The slots of some keys are between two servers: what is asked about them is answered by TRYAGAIN.
     case stuckSlots = "stuck-slots"
+    /// Handlers take batches of a node.
+    case batches
+    /// 88. The handling of some keys kills the process.
+    case poison
 }
 
 /// What stays as it is for a whole run.
@@ -71,6 +75,10 @@ package struct Conditions: Sendable, Equatable {
     var lookEvery: Duration = .seconds(1)
     /// Whether a replica may write what it tells the others beside the progress.
     var mayNoteMembers = true
+    /// Handlers take batches of at most so many; nil: one expiration each.
+    var batchLimit: Int?
+    /// So many keys kill the process that handles them.
+    var poisonousKeys = 0
     /// No companions and no keys that come again.
     var hasPlainKeysOnly = false
 }

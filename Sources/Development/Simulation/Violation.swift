@@ -21,6 +21,8 @@
 /// | lock | an own lock that ran out unheard is no loss, and excuses no other |
 /// | late | one key that expires all the time does not hold up the others |
 /// | twice | a handler is called again only for what was finished shortly before its term ended |
+/// | turn | a batch is of one log, in its order, and one of a log is on its way at a time |
+/// | poison | a key that kills its leaders is a dead letter after so many, no other one is, and the group comes to rest |
 /// | companion | a companion whose timer is gone is handled, announced or not |
 ///
 /// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of the logs in bytes,
@@ -40,7 +42,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case i12 = "I12"
     case i13 = "I13"
     case i14 = "I14"
-    case position, `repeat`, companion, foreign, lock, late, twice
+    case position, `repeat`, companion, foreign, lock, late, twice, turn, poison
 }
 
 package struct Violation: Sendable, Equatable, CustomStringConvertible {
