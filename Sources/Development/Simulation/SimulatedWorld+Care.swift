@@ -107,16 +107,20 @@ extension SimulatedWorld {
 
     // MARK: - The term's end
 
-    /// Every 250 ms: has it dealt with all that it found?
+    /// Every 250 ms, once handlers may begin: has it dealt with all that its whole logs hold?
     func closeSoon(_ replica: Replica, _ body: Body) {
         guard judges(.poison) else { return }
-        closeSoon(TermBacklog(replica.logs.all.map { ($0.runID, $0.lastOrdinal) }), replica, body)
+        guard body.care != nil else { return closeSoon(nil, replica, body) }
+        after(CarefulHandling.grace, in: replica) { [unowned self] in closeSoon(nil, replica, body) }
     }
 
-    private func closeSoon(_ backlog: TermBacklog, _ replica: Replica, _ body: Body) {
+    private func closeSoon(_ backlog: TermBacklog?, _ replica: Replica, _ body: Body) {
         after(.milliseconds(250), in: replica) { [unowned self] in
             guard replica.body === body, body.phase == .running else { return }
-            guard backlog.isFinished(replica.deliveryMachine.progress()), leaseIsValid(replica, body),
+            let isWhole = replica.deliveryMachine.isWhole && replica.catchUp.isWhole(replica.logs, replica.known)
+            let backlog =
+                backlog ?? (isWhole ? TermBacklog(replica.logs.all.map { ($0.runID, $0.lastOrdinal) }) : nil)
+            guard let backlog, backlog.isFinished(replica.deliveryMachine.progress()), leaseIsValid(replica, body),
                 !(body.care?.suspects.hasOpen ?? false)
             else { return closeSoon(backlog, replica, body) }
             body.care?.isNeeded = false

@@ -31,12 +31,20 @@ extension Leadership {
     }
 
     /// Says that this term has survived what it found.
-    func closeInTime(_ term: Term, _ backlog: TermBacklog, _ care: CarefulHandling?) async {
-        let bell = Doorbell(on: loop)
+    ///
+    /// What it found is what its logs hold once they are whole and handlers may begin: a newcomer's are empty at first, and who closes
+    /// before has survived nothing.
+    func closeInTime(_ term: Term, _ care: CarefulHandling?) async {
         let began = SystemClock.read().monotonic
+        guard await mayServe(care) else { return }
+        let bell = Doorbell(on: loop)
+        var backlog: TermBacklog?
         while await bell.wait(upTo: progressInterval) != .cancelled {
             let isLong = SystemClock.read().monotonic - began >= TermBacklog.patience
-            guard isLong || backlog.isFinished(dispatcher.read { $0.progress() }) else { continue }
+            if backlog == nil, dispatcher.read({ $0.isWhole }), isWhole() {
+                backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })
+            }
+            guard isLong || backlog?.isFinished(dispatcher.read { $0.progress() }) ?? false else { continue }
             guard isLong || !(care?.hasSuspects ?? false) else { continue }
             guard term.lease.isValid else { continue }
             guard let care else { return await keeper.close(Suspects(token: term.token.rawValue)) }

@@ -54,7 +54,6 @@ struct Leadership: Sendable {
         defer { ledger.ended(token: term.token.rawValue, now: WallClock.milliseconds()) }
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
         let watch = AccountWatch(logger)
-        let backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })
         let care = careful(reading, progress, term)
         var lane = lane
         lane.care = care
@@ -65,7 +64,7 @@ struct Leadership: Sendable {
             group.addTask(executorPreference: executor) { await dependencies.writeDeadLetters(term) }
             group.addTask(executorPreference: executor) { await dependencies.deadLetters.check() }
             if let care { group.addTask(executorPreference: executor) { await care.run() } }
-            group.addTask(executorPreference: executor) { await closeInTime(term, backlog, care) }
+            group.addTask(executorPreference: executor) { await closeInTime(term, care) }
             if case .batches(let handler, let atOnce, let limit) = dependencies.handler {
                 for _ in 0..<min(lanes, atOnce ?? lanes) {
                     group.addTask {

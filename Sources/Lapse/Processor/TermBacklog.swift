@@ -1,6 +1,6 @@
 import Timing
 
-/// What stood in the logs when a term began.
+/// What stood in the logs when a term had made them whole.
 package struct TermBacklog: Sendable {
     /// A term that lives so long did not die over it, even where something of it is still tried again.
     package static let patience = Duration.seconds(120)
