@@ -67,7 +67,7 @@ import ThrowawayRedis
                 + others[middle...].map { "SET \($0) v PX 20" })
         try await waitUntil("it is a dead letter", within: .seconds(90)) {
             try await server.cli("XRANGE", "letters", "-", "+").contains("poison")
-                ? nil : "\(lines("by signal")) deaths"
+                ? nil : "\(lines("by signal")) deaths; \(replicas.map { $0.text.errors.suffix(1_500) })"
         }
         try await waitUntil("all others are handled", within: .seconds(60), every: .milliseconds(250)) {
             let handled = try String(contentsOfFile: done, encoding: .utf8).split(separator: "\n").map(String.init)

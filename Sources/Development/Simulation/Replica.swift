@@ -160,7 +160,7 @@ final class Body {
     var finished: Set<Position> = []
     var keysInHand: Set<[UInt8]> = []
     /// Of batches: whose is on its way, how far each log has been begun, and the keys of which one was not handled.
-    var logsInHand: Set<String> = []
+    var nodesInHand: Set<String> = []
     var begunThrough: [String: UInt64] = [:]
     var keysTriedAgain: Set<[UInt8]> = []
     /// Leaders before it died one after the other.

@@ -10,7 +10,7 @@ extension SimulatedWorld {
             ledger.violate(.i11, "\(delivery.key) reached a handler")
         }
         if !replica.mayCallHandlers(at: now) { ledger.violate(.i1, "\(replica.id) calls a handler without a lease") }
-        if !body.keysInHand.insert(delivery.key.bytes).inserted {
+        if !body.keysInHand.insert(keyInHand(delivery)).inserted {
             ledger.violate(.i10, "two handlers at once for \(delivery.key)")
         }
         guard delivery.hasPosition else { return }
@@ -42,6 +42,12 @@ extension SimulatedWorld {
         if announcement.isRepeat, isWitnessed {
             ledger.violate(.repeat, "\(delivery.key) was announced by a deposed master, and handled")
         }
+    }
+
+    /// Batches are ordered by node: two nodes' may have a key in common, as after a failover.
+    func keyInHand(_ delivery: Delivery) -> [UInt8] {
+        let key = delivery.key.bytes
+        return conditions.batchLimit == nil ? key : key + [0] + Array(delivery.node.utf8)
     }
 
     func handled(_ delivery: Delivery, _ body: Body) {

@@ -105,7 +105,7 @@ extension SimulatedWorld {
         let time = random.chance(92) ? random.microseconds(100...6_000) : random.milliseconds(6...200)
         after(time, in: replica) { [unowned self] in
             guard lane.running === handler else { return }
-            body.keysInHand.remove(key)
+            body.keysInHand.remove(keyInHand(delivery))
             ended(delivery, body)
             if !leaseIsValid(replica, body) { call.late += 1 }
             if call.late > 1 { ledger.violate(.i1, "\(call.late) effects of one batch after its lease") }
@@ -133,10 +133,10 @@ extension SimulatedWorld {
         lane.running = nil
         let list = call.list
         if call.next < list.count {
-            body.keysInHand.remove(list[call.next].key.bytes)
+            body.keysInHand.remove(keyInHand(list[call.next]))
             ended(list[call.next], body)
         }
-        body.logsInHand.remove(list[0].runID)
+        body.nodesInHand.remove(list[0].node)
         if defect == .halfIsWhole { call.handled = list.indices.filter { !call.seenTo.contains($0) } }
         replica.deliveryMachine.finish(stretches(call.handled), of: call.batch)
         for index in call.handled { count(list[index], body) }
@@ -168,12 +168,14 @@ extension SimulatedWorld {
         }
     }
 
-    /// Of one log, in its order within a call and from call to call, and none while another is on its way. What was tried before, and
+    /// Of one log, in its order within a call and from call to call, and none while another of its node is on its way. What was tried before, and
     /// what waited behind it, comes later.
     private func checkTurn(_ batch: NodeBatch, _ body: Body) {
         let list = batch.deliveries
         let runID = list[0].runID
-        if !body.logsInHand.insert(runID).inserted { ledger.violate(.turn, "two batches of \(runID) at once") }
+        if !body.nodesInHand.insert(list[0].node).inserted {
+            ledger.violate(.turn, "two batches of \(list[0].node) at once")
+        }
         if list.count > NodeBatch.limit { ledger.violate(.turn, "\(list.count) in one batch") }
         for delivery in list {
             if delivery.runID != runID { ledger.violate(.turn, "a batch of \(runID) and \(delivery.runID)") }

@@ -122,7 +122,7 @@ extension SimulatedWorld {
         let delivery = handler.delivery
         lane.running = nil
         ended(delivery, body)
-        body.keysInHand.remove(delivery.key.bytes)
+        body.keysInHand.remove(keyInHand(delivery))
         let isAccepted = isCutShort || ledger.effect(body.info.token, order: body.order)
         if !isCutShort, random.chance(8) {
             // An effect on its way when the handler ends, or sent again by something in between.

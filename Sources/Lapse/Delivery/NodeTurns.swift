@@ -1,6 +1,7 @@
 /// What may be handled now of each node, where a node has one batch on its way at a time. A pure value.
 ///
-/// A turn is a cursor's index; what has no cursor has a turn of its own.
+/// A turn is a cursor's index; what has no cursor has a turn of its own. A node that was started again has two: while one of them has
+/// a batch on its way, the other has to wait.
 struct NodeTurns {
     private struct Turn {
         var fresh = ReadyQueue()
@@ -8,11 +9,17 @@ struct NodeTurns {
         var due = ReadyQueue()
         var isOfDue = false
         var isOnItsWay = false
+        /// Of which node what is on its way is, `host:port`.
+        var node: String?
 
         var count: Int { fresh.count + due.count }
+        /// Where what is ready comes from.
+        var readyNode: String? { (due.first ?? fresh.first)?.node }
     }
 
     private var turns: [Turn] = []
+    /// The nodes that have a batch on its way: no more than there are lanes.
+    private var busy: [String] = []
     private var lastOfAny = 0
     /// How many are ready, also of nodes that have a batch on its way.
     private(set) var count = 0
@@ -47,7 +54,12 @@ struct NodeTurns {
     }
 
     /// Whether something is ready of a node that has no batch on its way.
-    var hasAny: Bool { turns.contains { !$0.isOnItsWay && $0.count > 0 } }
+    var hasAny: Bool { turns.contains { isFree($0) } }
+
+    private func isFree(_ turn: Turn) -> Bool {
+        guard !turn.isOnItsWay, turn.count > 0 else { return false }
+        return busy.isEmpty || !(turn.readyNode.map(busy.contains) ?? false)
+    }
 
     func isOnItsWay(_ cursorIndex: Int) -> Bool {
         let turn = Self.turn(cursorIndex)
@@ -64,14 +76,14 @@ struct NodeTurns {
         guard let cursorIndex else {
             for offset in 1...max(turns.count, 1) where !turns.isEmpty {
                 let turn = (lastOfAny + offset) % turns.count
-                guard !turns[turn].isOnItsWay, turns[turn].count > 0 else { continue }
+                guard isFree(turns[turn]) else { continue }
                 lastOfAny = turn
                 return turn
             }
             return nil
         }
         let turn = Self.turn(cursorIndex)
-        guard turn < turns.count, !turns[turn].isOnItsWay, turns[turn].count > 0 else { return nil }
+        guard turn < turns.count, isFree(turns[turn]) else { return nil }
         return turn
     }
 
@@ -79,6 +91,8 @@ struct NodeTurns {
     /// are, they do not keep from the handler what has not been tried yet.
     mutating func take(_ turn: Int, _ limit: Int) -> (list: DeliveryList, isAlone: Bool) {
         turns[turn].isOnItsWay = true
+        turns[turn].node = turns[turn].readyNode
+        if let node = turns[turn].node { busy.append(node) }
         let isAlone =
             if turns[turn].due.isEmpty { false } else { !turns[turn].isOfDue || turns[turn].fresh.isEmpty }
         turns[turn].isOfDue = isAlone
@@ -95,7 +109,12 @@ struct NodeTurns {
     /// Nothing of the node is on its way any more.
     mutating func isBack(_ turn: Int) {
         // What was on its way when a term ended is forgotten.
-        if turn < turns.count { turns[turn].isOnItsWay = false }
+        guard turn < turns.count else { return }
+        turns[turn].isOnItsWay = false
+        guard let node = turns[turn].node, let index = busy.firstIndex(of: node) else { return }
+        turns[turn].node = nil
+        busy.swapAt(index, busy.count - 1)
+        busy.removeLast()
     }
 
     /// Puts back what was taken of a node, in front.

@@ -8,6 +8,7 @@ struct ReadyQueue {
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
+    var first: Delivery? { lists.first.map { $0[taken] } }
 
     mutating func append(_ list: DeliveryList) {
         guard !list.isEmpty else { return }
