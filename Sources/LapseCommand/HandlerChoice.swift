@@ -28,6 +28,13 @@ enum HandlerChoice: Sendable {
         guard rows.count < 2 else {
             throw Failure.usage("\(rows[0].flag) and \(rows[1].flag) exclude each other: give one of them")
         }
+        if try values(Webhook.url) == nil,
+            let lonely = [Webhook.secretFile.row, Webhook.authority.row, Webhook.batch.row].first(where: {
+                values.isGiven($0)
+            })
+        {
+            throw Failure.usage("\(lonely.flag) is about webhooks, and there is none: give --webhook URL")
+        }
         if let program = try values(Running.exec) {
             self = .exec(try Self.words(program, Running.exec.row), hidden: SecretVariables.names(in: environment))
         } else if let program = try values(Running.execStream) {
@@ -40,6 +47,10 @@ enum HandlerChoice: Sendable {
             guard size == 1 || appends else {
                 throw Failure.usage("--webhook-batch: a worker handles its entries one by one; leave it out")
             }
+            guard size == 1 || configuration.companions.isEmpty else {
+                throw Failure.usage(
+                    "--webhook-batch: with --companion each expiration goes alone; leave one of them out")
+            }
             let handler = try Self.webhook(url, values, configuration)
             guard size > 1 else {
                 self = .webhook(handler)
@@ -49,11 +60,6 @@ enum HandlerChoice: Sendable {
             configuration.outlastsOutages(values)
             self = .webhookBatches(WebhookBatchHandler(handler, size: size, retries: configuration.retries))
         } else {
-            if let lonely = [Webhook.secretFile.row, Webhook.authority.row, Webhook.batch.row].first(where: {
-                values.isGiven($0)
-            }) {
-                throw Failure.usage("\(lonely.flag) is about webhooks, and there is none: give --webhook URL")
-            }
             self = configuration.stream == nil ? .builtIn(try values(Running.handler) ?? .log) : .stream
         }
     }

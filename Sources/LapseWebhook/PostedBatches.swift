@@ -26,6 +26,8 @@ struct PostedBatches: Sendable {
         var failure: WebhookFailed?
         var touched: Duration
 
+        var isTaken: Bool { attempts > 0 && failure == nil }
+
         /// The strings of an id stand in two places, with some bytes around each.
         var bytes: Int { request.body.count + open.count * 192 }
     }
@@ -64,12 +66,17 @@ struct PostedBatches: Sendable {
         if ids.count == 1, let place = places[ids[0]], var batch = batches[place] {
             batch.touched = now
             batches[place] = batch
-            guard batch.attempts >= attempt else { return .post(batch.request) }
+            // What an earlier attempt brought answers none but the same one: a second expiration of a key comes when the first one has
+            // had its attempts. What was taken is taken.
+            guard batch.attempts == attempt || batch.isTaken else { return .post(batch.request) }
             tell([ids[0]], of: place, attempt: attempt)
             return .answered(batch.failure)
         }
         if bytes >= limit { forget(now: now) }
-        guard bytes < limit else { return .full }
+        guard bytes < limit else {
+            // One alone needs no memory: it comes back alone, as the same request.
+            return ids.count == 1 ? .post(Request(id: ids[0], body: body())) : .full
+        }
         let request = Request(id: WebhookHandler.id(of: ids), body: body())
         drop(request.id)
         let batch = Batch(request: request, open: Set(ids), touched: now)
@@ -84,6 +91,11 @@ struct PostedBatches: Sendable {
         guard batches[request.id] != nil else { return }
         batches[request.id]?.attempts = attempt
         batches[request.id]?.failure = failure
+        if failure == nil, let batch = batches[request.id] {
+            // It is not posted again.
+            bytes -= batch.request.body.count
+            batches[request.id]?.request.body = []
+        }
         tell(ids, of: request.id, attempt: attempt)
     }
 

@@ -28,15 +28,25 @@ package final class WebhookBatchHandler: Sendable {
 
     @Sendable package func callAsFunction(_ batch: ExpirationBatch, _ context: BatchContext) async throws -> BatchResult
     {
-        let ids = batch.map(WebhookHandler.id)
-        let attempt = ids.indices.map { batch.attempt(at: $0) }.max() ?? 1
+        try await post(batch[...], of: batch, context)
+    }
+
+    private func post(
+        _ part: Slice<ExpirationBatch>, of batch: ExpirationBatch, _ context: BatchContext
+    ) async throws -> BatchResult {
+        let ids = part.map(WebhookHandler.id)
+        let attempt = part.indices.map { batch.attempt(at: $0) }.max() ?? 1
         let step = posted.withLock { posted in
             posted.step(
                 ids, attempt: attempt, token: context.fencingToken.rawValue, now: SystemClock.read().monotonic
-            ) { body(batch, ids, context) }
+            ) { body(part, of: batch, ids, context) }
         }
         switch step {
-        case .full: throw NoRoom()
+        case .full:
+            // The first one alone, so that something goes on; the others come back alone.
+            var result = try await post(batch.prefix(1), of: batch, context)
+            for index in 1..<batch.count { result.fail(index, NoRoom()) }
+            return result
         case .answered(nil): return .handled
         case .answered(let failure?): throw failure
         case .post(let request):
@@ -66,18 +76,20 @@ package final class WebhookBatchHandler: Sendable {
         return try await handler.answer(request).failure
     }
 
-    private func body(_ batch: ExpirationBatch, _ ids: [String], _ context: BatchContext) -> [UInt8] {
+    private func body(
+        _ part: Slice<ExpirationBatch>, of batch: ExpirationBatch, _ ids: [String], _ context: BatchContext
+    ) -> [UInt8] {
         var format = handler.format(term: context.term, token: context.fencingToken)
         var body = [UInt8(ascii: "[")]
-        for (index, id) in ids.enumerated() {
-            if index > 0 { body.append(UInt8(ascii: ",")) }
+        for (index, id) in zip(part.indices, ids) {
+            if index > part.startIndex { body.append(UInt8(ascii: ",")) }
             body += WebhookHandler.event(batch[index], id: id, attempt: batch.attempt(at: index), &format)
         }
         body.append(UInt8(ascii: "]"))
         return body
     }
 
-    /// So many wait for another attempt that no more can be remembered: the next ones wait where they are.
+    /// So many wait for another attempt that no more can be remembered.
     private struct NoRoom: Error, CustomStringConvertible, AdvisesOnAttempts {
         let description = "too many batches wait for another attempt"
         let anotherAttempt = AnotherAttempt.whenPossible(after: .seconds(1), others: false)

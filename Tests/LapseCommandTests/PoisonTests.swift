@@ -52,6 +52,10 @@ import ThrowawayRedis
         }
         func lines(_ text: String) -> Int { replicas.reduce(0) { $0 + $1.text.errors.matches(text) } }
         try await waitUntil("one leads", within: .seconds(30)) { lines("became leader") > 0 ? nil : "none" }
+        // What only the first that dies had heard would be lost with it.
+        try await waitUntil("all listen", within: .seconds(30)) {
+            replicas.allSatisfy { $0.text.errors.contains(" subscribed ") } ? nil : "not yet"
+        }
         let others = (0..<handling.others).map { "k:\($0)" }
         let before = handling.others / 4
         try await server.script(others.prefix(before).map { "SET \($0) v PX 20" })
@@ -75,7 +79,8 @@ import ThrowawayRedis
             return missing.isEmpty ? nil : "\(missing.count) are missing"
         }
         #expect(try await server.cli("XLEN", "letters").hasPrefix("1"))
-        #expect(lines("by signal") <= 6)
+        let logs = replicas.map(\.text.errors)
+        #expect(lines("by signal") <= 6, "\(logs)")
         for child in replicas {
             child.signal(SIGTERM)
             #expect(try await child.end().code == 0)

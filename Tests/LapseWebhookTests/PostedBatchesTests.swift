@@ -57,4 +57,36 @@ struct PostedBatchesTests {
         guard case .post = post(&batches, ["c", "d"], now: .seconds(600)) else { return #expect(Bool(false)) }
         #expect(batches.count == 2)
     }
+
+    @Test("past the bound one alone is posted all the same: it comes back as the same request")
+    func oneAlonePastTheBound() throws {
+        var batches = PostedBatches(retries: 5, limit: 1_000)
+        guard case .post(let request) = post(&batches, ["a", "b"], bytes: 1_000) else { return #expect(Bool(false)) }
+        batches.ended(request, ["a", "b"], attempt: 1, failure)
+        #expect(post(&batches, ["c", "d"]) == .full)
+        guard case .post(let alone) = post(&batches, ["c"]) else { return #expect(Bool(false)) }
+        #expect(alone.id == "c" && batches.count == 1)
+        batches.ended(alone, ["c"], attempt: 1, failure)
+        // The receiver takes the first one: its body makes room.
+        #expect(post(&batches, ["a"], attempt: 2) == .post(request))
+        batches.ended(request, ["a"], attempt: 2, nil)
+        #expect(post(&batches, ["b"], attempt: 2) == .answered(nil))
+        guard case .post = post(&batches, ["c", "d"]) else { return #expect(Bool(false)) }
+    }
+
+    @Test(
+        "the second expiration of a key, which comes after the first has had its attempts, is posted and not answered from memory"
+    )
+    func aKeyTwice() throws {
+        var batches = PostedBatches(retries: 2)
+        guard case .post(let request) = post(&batches, ["a1", "a2"]) else { return #expect(Bool(false)) }
+        batches.ended(request, ["a1", "a2"], attempt: 1, failure)
+        for attempt in 2...3 {
+            #expect(post(&batches, ["a1"], attempt: attempt) == .post(request))
+            batches.ended(request, ["a1"], attempt: attempt, failure)
+        }
+        #expect(post(&batches, ["a2"], attempt: 2) == .post(request))
+        batches.ended(request, ["a2"], attempt: 2, nil)
+        #expect(batches.count == 0)
+    }
 }

@@ -85,7 +85,8 @@ package struct Ledger: Sendable {
         problems += trace.problems
         if let woke = trace.woke {
             let late = settlement.handled.count {
-                $0.replica == woke.replica && $0.term == woke.term && $0.time > woke.at
+                // An entry of a stream names the term, and no replica.
+                ($0.replica == woke.replica || $0.replica.isEmpty) && $0.term == woke.term && $0.time > woke.at
             }
             afterWaking = (afterWaking ?? 0) + late
             note += "after waking: \(late) "

@@ -17,8 +17,8 @@ extension Stage {
     /// It takes no more writes that need memory for a while; its keys expire all the same.
     func fillMasterOfPartition(for time: Duration) async throws -> Trace {
         let master = try await masterOfPartition()
-        let entries = try await entries().count
         try await master.cli("CONFIG", "SET", "maxmemory", "1")
+        let entries = try await entries().count
         try await Task.sleep(for: time)  // The fault itself.
         var trace = Trace()
         if try await self.entries().count == entries {

@@ -153,7 +153,7 @@ final class ProcessorMetrics: Sendable {
     func deletedUnhandled(_ count: Int) { workDeleted.increment(by: Int64(count)) }
     func refresh(_ worker: WorkerStatus, isReady: Bool) {
         running.record(worker.running)
-        if let count = worker.deadLetters { letters.record(count) }
+        letters.record(worker.deadLetters.map(Double.init) ?? .nan)
         ready.record(isReady ? 1 : 0)
     }
     func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
@@ -210,7 +210,7 @@ final class ProcessorMetrics: Sendable {
     ) {
         ready.record(isReady ? 1 : 0)
         paused.record(status.pause == nil ? 0 : 1)
-        if let count = status.deadLetters { letters.record(count) }
+        letters.record(status.deadLetters.map(Double.init) ?? .nan)
         for node in status.nodes {
             guard let address = NodeAddress(node.address) else { continue }
             series(address) { series in

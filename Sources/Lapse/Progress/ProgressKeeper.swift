@@ -52,6 +52,7 @@ package final class ProgressKeeper: Sendable {
     let tokenField: String
     private let writeField: String
     let timeout: Duration
+    private static let attemptsToNote = 4
     let state = Mutex(State())
 
     /// - Parameters:
@@ -208,8 +209,20 @@ package final class ProgressKeeper: Sendable {
     }
 
     /// Notes what this leader has begun, and over what others died.
+    ///
+    /// Where too few registers have answered in time it is said again: what is begun unnoted, and kills, costs a leader for nothing.
+    /// While they refuse it nothing is noted.
     package func write(_ suspects: Suspects) async {
-        await say([Suspects.field, suspects.text], token: suspects.token)
+        for _ in 0..<Self.attemptsToNote {
+            let replies = await say([Suspects.field, suspects.text], token: suspects.token)
+            let answered = replies.count { reply in
+                switch reply.error?.kind {
+                case .timeout, .closed, .unreachable: false
+                default: true
+                }
+            }
+            if answered > places.count / 2 || Task.isCancelled { return }
+        }
     }
 
     /// This term has dealt with all that it found, or ends as it should.
@@ -220,9 +233,10 @@ package final class ProgressKeeper: Sendable {
     }
 
     /// A register that has seen a larger token passes over it.
-    private func say(_ fields: [String], token: UInt64) async {
+    @discardableResult
+    private func say(_ fields: [String], token: UInt64) async -> [Reply] {
         let arguments = bytes([tokenField, "\(token)"] + fields)
-        _ = await onAll { [timeout] place throws(RedisError) in
+        return await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(
                 ProgressScripts.say, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
         }
