@@ -120,8 +120,9 @@ extension SimulatedWorld {
             let isWhole = replica.deliveryMachine.isWhole && replica.catchUp.isWhole(replica.logs, replica.known)
             let backlog =
                 backlog ?? (isWhole ? TermBacklog(replica.logs.all.map { ($0.runID, $0.lastOrdinal) }) : nil)
-            guard let backlog, backlog.isFinished(replica.deliveryMachine.progress()), leaseIsValid(replica, body),
-                !(body.care?.suspects.hasOpen ?? false)
+            let progress = replica.deliveryMachine.progress()
+            guard let backlog, backlog.isFinished(progress), leaseIsValid(replica, body),
+                !(body.care?.suspects.hasOpen(progress) ?? false)
             else { return closeSoon(backlog, replica, body) }
             body.care?.isNeeded = false
             let left = body.care?.suspects.survived ?? Suspects(token: body.info.token.rawValue)

@@ -61,7 +61,7 @@ package final class CarefulHandling: Sendable {
     var survived: Suspects { state.withLock { $0.suspects.survived } }
 
     /// Whether anything is left that a leader died over.
-    package var hasSuspects: Bool { state.withLock { $0.suspects.hasOpen } }
+    package func hasSuspects(_ progress: [Progress]) -> Bool { state.withLock { $0.suspects.hasOpen(progress) } }
 
     /// Waits until it is noted.
     func begin(_ delivery: Delivery) async -> Verdict {

@@ -44,8 +44,9 @@ extension Leadership {
             if backlog == nil, dispatcher.read({ $0.isWhole }), isWhole() {
                 backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })
             }
-            guard isLong || backlog?.isFinished(dispatcher.read { $0.progress() }) ?? false else { continue }
-            guard isLong || !(care?.hasSuspects ?? false) else { continue }
+            let progress = dispatcher.read { $0.progress() }
+            guard isLong || backlog?.isFinished(progress) ?? false else { continue }
+            guard isLong || !(care?.hasSuspects(progress) ?? false) else { continue }
             guard term.lease.isValid else { continue }
             guard let care else { return await keeper.close(Suspects(token: term.token.rawValue)) }
             return care.isDone()

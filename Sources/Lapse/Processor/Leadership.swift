@@ -21,6 +21,8 @@ struct Leadership: Sendable {
     let punctuality: Punctuality?
     /// Proves that expirations are heard; nil where none are set.
     let canaries: Canaries?
+    /// Looks after its partitions while this replica leads; nil without a stream.
+    let stream: StreamWriter?
     let ownLocks: OwnLocks
     let resign: @Sendable () -> Void
     /// Whether no peer has anything that is missing here.
@@ -53,6 +55,8 @@ struct Leadership: Sendable {
             term: term.number, token: term.token.rawValue, id: id, found: progress, now: WallClock.milliseconds())
         defer { ledger.ended(token: term.token.rawValue, now: WallClock.milliseconds()) }
         dispatcher.lead(token: term.token, progress: progress, now: WallClock.milliseconds())
+        // Not before: the epoch of the store came with the progress.
+        stream?.lead(term)
         let watch = AccountWatch(logger)
         let care = careful(reading, progress, term)
         var lane = lane

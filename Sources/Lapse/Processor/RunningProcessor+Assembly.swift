@@ -113,8 +113,8 @@ extension RunningProcessor {
                     keys: configuration.logKeys),
                 metrics: metrics, logger: logger, fencedOut: { elector.resign() }, companions: values,
                 clock: { [threads] in Doorbell(on: threads.control.any()) }, keys: configuration.logKeys),
-            reconciler: reconciler, punctuality: punctuality, canaries: canaries, ownLocks: ownLocks,
-            resign: { elector.resign() },
+            reconciler: reconciler, punctuality: punctuality, canaries: canaries, stream: stream,
+            ownLocks: ownLocks, resign: { elector.resign() },
             isWhole: { completion.isWhole },
             steer: { [weak self] in
                 guard let self, let parts = self.parts.withLock({ $0 }) else { return }

@@ -228,10 +228,7 @@ final class RunningProcessor: Sendable {
 
     private func elect(_ parts: Parts) async -> LapseError? {
         do throws(ElectionError) {
-            try await parts.elector.run {
-                parts.stream?.lead($0)
-                await parts.leadership.lead($0)
-            }
+            try await parts.elector.run { await parts.leadership.lead($0) }
             return nil
         } catch { return LapseError(error) }
     }

@@ -52,8 +52,13 @@ package struct Suspects: Sendable {
 
     package var isEmpty: Bool { deaths.isEmpty && begun.isEmpty }
 
-    /// Whether any of those that leaders died over has not come to an end.
-    package var hasOpen: Bool { deaths.keys.contains { !buried.contains($0) } }
+    /// Whether any of those that leaders died over has not come to an end. One that was given up, or lost, has by the cursors only.
+    package func hasOpen(_ progress: [Progress]) -> Bool {
+        let cursors = Dictionary(progress.map { ($0.runID, $0.cursor) }) { $1 }
+        return deaths.keys.contains {
+            !buried.contains($0) && !(cursors[$0.runID]?.hasFinished($0.ordinal) ?? false)
+        }
+    }
 
     /// What a term begins with, by what it has read and where it begins; nil where its predecessors closed theirs: it has no need to
     /// be careful.
