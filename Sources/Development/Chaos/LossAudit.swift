@@ -33,7 +33,11 @@ struct LossAudit: Sendable {
             if !isTold { silent.append("\(key) of \(places[0].runID.prefix(8)):\(places[0].ordinal)") }
         }
         for (runID, told) in stretches {
-            for stretch in told { take(stretch, loss.stretches[stretch] ?? 0, keys[runID] ?? [:], handled, prefix) }
+            for stretch in told {
+                take(
+                    stretch, loss.stretches[stretch] ?? 0, keys[runID] ?? [:], handled, prefix,
+                    others: told.filter { $0 != stretch && $0.ordinals.overlaps(stretch.ordinals) })
+            }
             let whole = told.filter { loss.stretches[$0] == $0.ordinals.count }
             for ordinal in Set(whole.flatMap(\.ordinals)) {
                 guard let key = keys[runID]?[ordinal] else {
@@ -56,16 +60,22 @@ struct LossAudit: Sendable {
     }
 
     /// A stretch that is lost only in part does not tell what of it: no fewer than are owed, no more than these and what is owed to no
-    /// one.
+    /// one. What peers told of it may have been dropped again before its turn: it is told of in another stretch.
     private mutating func take(
-        _ stretch: ReportedLoss.Stretch, _ lost: Int, _ keys: [UInt64: String], _ handled: Set<String>, _ prefix: String
+        _ stretch: ReportedLoss.Stretch, _ lost: Int, _ keys: [UInt64: String], _ handled: Set<String>,
+        _ prefix: String,
+        others overlapping: [ReportedLoss.Stretch]
     ) {
         guard lost < stretch.ordinals.count else { return }
         let heard = stretch.ordinals.compactMap { keys[$0] }
         let owed = Set(heard.filter { $0.hasPrefix(prefix) && !handled.contains($0) }).count
         let mayBeAnybodys = heard.count { !$0.hasPrefix(prefix) }
         let place = "\(stretch.runID.prefix(8)):\(stretch.ordinals)"
-        if owed > lost { silent.append("\(owed - lost) of \(place)") }
+        let toldElsewhere = stretch.ordinals.count { ordinal in
+            overlapping.contains { $0.ordinals.contains(ordinal) }
+                && keys[ordinal].map { $0.hasPrefix(prefix) && !handled.contains($0) } ?? false
+        }
+        if owed - toldElsewhere > lost { silent.append("\(owed - toldElsewhere - lost) of \(place)") }
         if lost > owed + mayBeAnybodys { falselyLost.append("\(lost - owed - mayBeAnybodys) of \(place)") }
         others += max(0, min(lost - owed, mayBeAnybodys))
     }
