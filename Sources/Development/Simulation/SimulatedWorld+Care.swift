@@ -48,7 +48,7 @@ extension SimulatedWorld {
         case .begin:
             care.waiters.append { [unowned self] in
                 if laneStep(replica, body) == .begin { return done(.begin) }
-                ended(delivery, body)
+                care.suspects.leave(position(delivery))
                 done(.leave)
             }
             note(care, replica, body)

@@ -88,11 +88,14 @@ package final class CarefulHandling: Sendable {
             if isOver { continuation.resume(returning: false) } else { bell.ring() }
         }
         guard isNoted else {
-            ended(delivery)
+            leave(delivery)
             return .over
         }
         return .begin
     }
+
+    /// It is not begun.
+    func leave(_ delivery: Delivery) { state.withLock { $0.suspects.leave(delivery.suspect) } }
 
     func ended(_ delivery: Delivery) { state.withLock { $0.suspects.ended(delivery.suspect) } }
 

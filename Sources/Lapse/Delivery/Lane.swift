@@ -200,7 +200,7 @@ extension Lane.Dependencies {
         case .begin:
             // The note took its time.
             if term.lease.isValid, !term.isDrainRequested, !Task.isCancelled { return .begin }
-            care.ended(delivery)
+            care.leave(delivery)
             return .leave
         case .over: return .leave
         case .later:

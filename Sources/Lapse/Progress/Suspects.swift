@@ -108,6 +108,12 @@ package struct Suspects: Sendable {
         if alone?.position == position { alone = nil }
     }
 
+    /// It was not begun: the term ended while its note was written. What is known of it stays.
+    package mutating func leave(_ position: Position) {
+        begun.remove(position)
+        if alone?.position == position { alone = nil }
+    }
+
     /// Those that have come to an end, as the progress tells.
     package mutating func drop(where isFinished: (Position) -> Bool) { deaths = deaths.filter { !isFinished($0.key) } }
 

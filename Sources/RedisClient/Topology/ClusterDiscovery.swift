@@ -26,7 +26,7 @@ final class ClusterDiscovery: Discovery {
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
         guard let known else { return try await lookFirst(turn: turn) }
-        // Beside the look, which is not to wait for an address that is given up.
+        // Beside the look, which an address that is given up must not hold up for long.
         async let strangers = askFormer()
         var poll = try await lookAgain(known, doubts, turn: turn)
         poll.outsiders += await strangers
@@ -57,9 +57,15 @@ final class ClusterDiscovery: Discovery {
         let addresses = former.withLock { $0.addresses }
         guard !addresses.isEmpty,
             let replies = try? await askAll(
-                addresses.sorted(), nodes, RESPCommand("CLUSTER", "MYID"), timeout: .seconds(1))
+                // What the looks ask too: a user needs no right beside theirs.
+                addresses.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: .milliseconds(250))
         else { return [] }
-        return former.withLock { former in replies.compactMap { former.answered($0, id: $1.string ?? "unknown") } }
+        return former.withLock { former in
+            replies.compactMap { address, reply in
+                let id = ClusterNodes(reply.string ?? "", asked: address).myself?.id
+                return former.answered(address, id: id ?? "unknown")
+            }
+        }
     }
 
     /// One server's word on itself is not enough: those that it names are asked at once.

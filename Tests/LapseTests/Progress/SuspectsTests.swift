@@ -22,6 +22,15 @@ struct SuspectsTests {
         #expect(next.inherited(by: 7).deaths == next.deaths, "it was not begun again")
     }
 
+    @Test("one whose handler was not begun, since the term ended while it was noted, is not acquitted")
+    func left() throws {
+        var suspects = try #require(Suspects(text: "v1 4 \(Self.runID):7:2")).inherited(by: 5)
+        #expect(suspects.take(Self.position(7), now: .zero) == .begin)
+        suspects.leave(Self.position(7))
+        #expect(suspects.survived.deaths == [Self.position(7): 2])
+        #expect(suspects.inherited(by: 6).deaths == [Self.position(7): 2], "no leader died over it")
+    }
+
     @Test("one that is buried stays condemned until the term closes: its leader may die before the progress is written")
     func buried() throws {
         var suspects = try #require(Suspects(text: "v1 4 \(Self.runID):7:3 \(Self.runID):8:1")).inherited(by: 5)
