@@ -217,7 +217,7 @@ package final class ProgressKeeper: Sendable {
             let replies = await say([Suspects.field, suspects.text], token: suspects.token)
             let answered = replies.count { reply in
                 switch reply.error?.kind {
-                case .timeout, .closed, .unreachable: false
+                case .timeout, .closed: false
                 default: true
                 }
             }

@@ -27,10 +27,13 @@ final class ClusterDiscovery: Discovery {
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
         guard let known else { return try await lookFirst(turn: turn) }
         // Beside the look, which an address that is given up must not hold up for long.
-        async let strangers = askFormer()
+        async let answers = askFormer()
         var poll = try await lookAgain(known, doubts, turn: turn)
-        poll.outsiders += await strangers
-        former.withLock { $0.note(known, poll.topology) }
+        let found = await answers
+        former.withLock { former in
+            poll.outsiders += found.compactMap { former.answered($0.address, id: $0.id) }
+            former.note(known, poll.topology)
+        }
         return poll
     }
 
@@ -52,20 +55,15 @@ final class ClusterDiscovery: Discovery {
         }
     }
 
-    /// Who answers at addresses that have left the view, where it is another node than before.
-    private func askFormer() async -> [Outsider] {
+    /// Who answers at addresses that have left the view.
+    private func askFormer() async -> [(address: NodeAddress, id: String)] {
         let addresses = former.withLock { $0.addresses }
         guard !addresses.isEmpty,
             let replies = try? await askAll(
                 // What the looks ask too: a user needs no right beside theirs.
                 addresses.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: .milliseconds(250))
         else { return [] }
-        return former.withLock { former in
-            replies.compactMap { address, reply in
-                let id = ClusterNodes(reply.string ?? "", asked: address).myself?.id
-                return former.answered(address, id: id ?? "unknown")
-            }
-        }
+        return replies.map { ($0, ClusterNodes($1.string ?? "", asked: $0).myself?.id ?? "unknown") }
     }
 
     /// One server's word on itself is not enough: those that it names are asked at once.
