@@ -89,15 +89,16 @@ import ThrowawayRedis
             }
         }
         func terms() -> Int { replicas.reduce(0) { $0 + $1.text.errors.matches("became leader") } }
+        func living() -> LapseBinary.Child? {
+            replicas.first { child in
+                let lines = child.text.errors
+                return lines.matches("became leader") > lines.matches("ended by signal")
+            }
+        }
         for signal in [SIGKILL, SIGILL] {
-            let before = terms()
-            try await waitUntil("one leads", within: .seconds(30)) { terms() > 0 ? nil : "none" }
+            try await waitUntil("one leads", within: .seconds(30)) { living() == nil ? "none" : nil }
             try await feed(54)
-            let leader = try #require(
-                replicas.first { child in
-                    let lines = child.text.errors
-                    return lines.matches("became leader") > lines.matches("ended by signal")
-                })
+            let (leader, before) = (try #require(living()), terms())
             kill(try await leader.worker(), signal)
             try await feed(5)
             try await waitUntil("another one leads", within: .seconds(30)) { terms() > before ? nil : "not yet" }

@@ -15,6 +15,8 @@ package final class Relay: Sendable {
         var answerTaps: [Tap] = []
         var connections: [Int: RelayedConnection] = [:]
         var accepted = 0
+        /// How often all were ended.
+        var cuts = 0
     }
 
     package let port: Int
@@ -59,6 +61,7 @@ package final class Relay: Sendable {
     package func cut() {
         // Under the lock: a descriptor that was closed may be another connection's by now.
         state.withLock { state in
+            state.cuts += 1
             for connection in state.connections.values { connection.end() }
         }
     }
@@ -94,7 +97,8 @@ package final class Relay: Sendable {
 
     private func relay(_ client: Int32) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.loopback(port: state.withLock { $0.target })
+        let (target, cuts) = state.withLock { ($0.target, $0.cuts) }
+        var address = Self.loopback(port: target)
         let isConnected = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
@@ -109,6 +113,8 @@ package final class Relay: Sendable {
         let number = state.withLock { state in
             state.accepted += 1
             state.connections[state.accepted] = connection
+            // Cut while it was being made, it would lead to the former server for good.
+            if state.cuts != cuts { connection.end() }
             return state.accepted
         }
         Self.onThread { [self] in
