@@ -78,7 +78,7 @@ package struct PlannedFault: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Fault {
-    /// Whether it may come beside a situation without hiding what that is to show: a fault after which nobody can know the numbers,
+    /// Whether it may come beside a situation without hiding what that is to show: a fault after which no replica can know the numbers,
     /// or whom to ask, is none.
     var isPlain: Bool {
         switch self {

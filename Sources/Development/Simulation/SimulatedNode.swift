@@ -12,7 +12,7 @@ final class NodeProcess {
     /// It was reset while no replica listened, and had passed again what the leader had handled when one came: nothing tells.
     var isUndecidable = false
     var wasResetUnheard = false
-    /// False when the counter was reset while somebody was not listening: nobody can know the numbers then.
+    /// False when the counter was reset while a replica was not listening: none can know the numbers then.
     var isExact = true
 
     /// It belongs to another deployment.

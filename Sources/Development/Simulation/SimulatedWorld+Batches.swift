@@ -138,7 +138,8 @@ extension SimulatedWorld {
         }
         body.nodesInHand.remove(list[0].node)
         if defect == .halfIsWhole { call.handled = list.indices.filter { !call.seenTo.contains($0) } }
-        replica.deliveryMachine.finish(stretches(call.handled), of: call.batch)
+        replica.deliveryMachine.finish(
+            Array(RangeSet(call.handled.map { $0..<$0 + 1 }).ranges), of: call.batch)
         for index in call.handled { count(list[index], body) }
         let handled = Set(call.handled)
         let rest = list.indices.filter { !handled.contains($0) && !call.seenTo.contains($0) }.map { list[$0] }
@@ -158,18 +159,8 @@ extension SimulatedWorld {
         laneIsFree(lane, replica, body)
     }
 
-    private func stretches(_ indices: [Int]) -> [Range<Int>] {
-        indices.reduce(into: []) { ranges, index in
-            if let last = ranges.last, last.upperBound == index {
-                ranges[ranges.count - 1] = last.lowerBound..<index + 1
-            } else {
-                ranges.append(index..<index + 1)
-            }
-        }
-    }
-
-    /// Of one log, in its order within a call and from call to call, and none while another of its node is on its way. What was tried before, and
-    /// what waited behind it, comes later.
+    /// Of one log, in its order within a call and from call to call, and none while another of its node is on its way. What was
+    /// tried before, and what waited behind it, comes later.
     private func checkTurn(_ batch: NodeBatch, _ body: Body) {
         let list = batch.deliveries
         let runID = list[0].runID

@@ -30,16 +30,6 @@ struct BatchModelTests {
                     origin: .live, received: 0, cursorIndex: machine.cursors.index(of: "run\(node)")))
         }
 
-        private func stretches(_ indices: [Int]) -> [Range<Int>] {
-            indices.reduce(into: []) { ranges, index in
-                if let last = ranges.last, last.upperBound == index {
-                    ranges[ranges.count - 1] = last.lowerBound..<index + 1
-                } else {
-                    ranges.append(index..<index + 1)
-                }
-            }
-        }
-
         var count: Int { handled.values.reduce(0) { $0 + $1.count } }
 
         mutating func takeBatch(_ limit: Int) -> NodeBatch? {
@@ -68,7 +58,8 @@ struct BatchModelTests {
                 failed[key]?.removeAll { $0 == list[index].ordinal }
                 if failed[key]?.isEmpty == true { failed[key] = nil }
             }
-            machine.finish(stretches(list.indices.filter { !failing.contains($0) }), of: batch)
+            let handled = list.indices.filter { !failing.contains($0) }
+            machine.finish(Array(RangeSet(handled.map { $0..<$0 + 1 }).ranges), of: batch)
             for delivery in failing.map({ list[$0] }) {
                 let key = "\(delivery.key)"
                 if failed[key]?.contains(delivery.ordinal) != true { failed[key, default: []].append(delivery.ordinal) }
