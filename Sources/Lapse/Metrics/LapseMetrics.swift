@@ -68,7 +68,8 @@ package struct LapseMetrics: Sendable {
         "lapse_backlog_age_seconds", by: "node",
         "How long the oldest expiration of this node that is not yet finished has waited.")
     let letters = MetricDeclaration.gauge(
-        "lapse_dead_letters", "Dead letters that wait in the stream of --dead-letter; 0 without one.")
+        "lapse_dead_letters",
+        "Dead letters that wait in the stream of --dead-letter; NaN without one, or while it cannot be asked.")
     let account = MetricDeclaration.gauge(
         "lapse_account", byAll: ["node", "state"],
         "What became of this node's expirations in the leader's term: announced is the sum of the other states.")
