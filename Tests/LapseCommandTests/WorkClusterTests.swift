@@ -21,7 +21,7 @@ import ThrowawayRedis
         let url = cluster.nodes[0].url
         let leader = try LapseBinary.start([
             "run", "--redis", url, "--stream", "exp", "--partitions", "3", "--match", "k:*", "--notifications", "set",
-            "--punctual", "sweep", "--admin", "off", "--supervise", "off", "--log-level", "error",
+            "--punctual", "sweep", "--admin", "127.0.0.1:0", "--supervise", "off",
         ])
         let workers = try ["a", "b"].map { id in
             try LapseBinary.start([
@@ -33,6 +33,13 @@ import ThrowawayRedis
         try await waitUntil("the writer is there", within: .seconds(20)) {
             let count = try await cluster.nodes[0].cli("-c", "HGET", layout.layout, "partitions")
             return count == "3" ? nil : "\(count) \(leader.text.errors)"
+        }
+        // The writer may be there before every node is listened to, and what expires until then is announced to no one.
+        try await waitUntil("it hears every node", within: .seconds(20)) {
+            let address = leader.text.errors.firstMatch(of: /address=(127[.0-9:]+)/).map { String($0.1) }
+            guard let address else { return leader.text.errors }
+            let run = try await LapseBinary.run(["health", "--ready", "--admin", address])
+            return run.code == 0 ? nil : "\(run)"
         }
         try await expire(cluster, 1...40)
         try await waitUntil("all are handled", within: .seconds(30)) {

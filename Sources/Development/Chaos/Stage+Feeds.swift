@@ -3,10 +3,46 @@ import ThrowawayRedis
 
 /// Faults of the feeds, and of what comes in by them.
 extension Stage {
+    /// Each cut is followed at once by an expiration, which the leader cannot hear: Redis announces ten times a second, and by
+    /// itself would announce nothing in the milliseconds that a feed is away.
     func cutLeadersFeeds(for time: Duration) async throws -> Trace {
         let leader = try await group.leader()
-        let cuts = try await cut([leader.id], cluster.liveNodes, for: time)
+        let tags = try await tagsOfMasters()
+        let feed = "name=lapse:\(ReplicaGroup.name):\(leader.id):feed"
+        let end = ContinuousClock.now + time
+        var cuts = 0
+        while ContinuousClock.now < end {
+            for node in cluster.liveNodes {
+                guard let list = try? await node.cli("CLIENT", "LIST", "TYPE", "pubsub") else { continue }
+                let feeds = list.split(separator: "\n").filter { $0.contains(feed) }
+                var script = feeds.compactMap { $0.split(separator: " ").first?.dropFirst(3) }.map {
+                    "CLIENT KILL ID \($0)"
+                }
+                guard !script.isEmpty else { continue }
+                cuts += script.count
+                if let tag = tags[node.port] {
+                    // WAIT only lets the key's time to live pass; it is found expired when it is read.
+                    let key = "\(ArmedKeys.defaultPrefix)\(tag)\(cuts)"
+                    script = ["SET \(key) '' PX 2", "WAIT 9 4"] + script + ["GET \(key)"]
+                }
+                // One that is gone by itself makes the script fail, and is as good as cut.
+                _ = try? await node.script(script)
+            }
+        }
         return Trace(note: "\(cuts) cuts ")
+    }
+
+    /// A tag of a slot of each master, by its port.
+    private func tagsOfMasters() async throws -> [Int: String] {
+        var tags: [Int: String] = [:]
+        for master in try await cluster.masters() {
+            let slots = try await cluster.slots(of: master)
+            guard !slots.isEmpty else { continue }
+            tags[master.port] = (0...).lazy.map { "{cut\($0)}" }.first { tag in
+                slots.contains { $0.contains(KeySlot.of(tag)) }
+            }
+        }
+        return tags
     }
 
     /// Every replica's feed to one master. Who may no longer listen to a channel is cut off at once, and stays away.
@@ -16,25 +52,6 @@ extension Stage {
         try await Task.sleep(for: time)  // The fault itself.
         try await node.cli("ACL", "SETUSER", ReplicaGroup.user, "allchannels")
         return Trace()
-    }
-
-    private func cut(_ replicas: [String], _ nodes: [ThrowawayServer], for time: Duration) async throws -> Int {
-        let names = replicas.map { "name=lapse:\(ReplicaGroup.name):\($0):feed" }
-        let end = ContinuousClock.now + time
-        var cuts = 0
-        while ContinuousClock.now < end {
-            for node in nodes {
-                guard let list = try? await node.cli("CLIENT", "LIST", "TYPE", "pubsub") else { continue }
-                let clients = list.split(separator: "\n").filter { line in names.contains { line.contains($0) } }
-                let kills = clients.compactMap { $0.split(separator: " ").first?.dropFirst(3) }
-                    .map { "CLIENT KILL ID \($0)" }
-                guard !kills.isEmpty else { continue }
-                // One that is gone by itself makes the script fail, and is as good as cut.
-                _ = try? await node.script(kills)
-                cuts += kills.count
-            }
-        }
-        return cuts
     }
 
     /// A node announces nothing for a while, though it goes on counting: `--notifications set` ends it.
