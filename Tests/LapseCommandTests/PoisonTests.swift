@@ -18,16 +18,17 @@ import ThrowawayRedis
             self == .exec ? ("--exec", 8) : ("--exec-stream", 64)
         }
 
+        /// What kills does not come back: an answer that the worker reads before it is killed would acquit the key.
         func script(_ done: String) -> String {
             switch self {
-            case .exec: "[ \"$LAPSE_KEY\" != poison ] || kill -TRAP $PPID\necho $LAPSE_KEY >> \(done)\n"
+            case .exec: "[ \"$LAPSE_KEY\" != poison ] || { kill -TRAP $PPID; exec sleep 60; }\necho $LAPSE_KEY >> \(done)\n"
             case .execStream:
                 """
                 exec 3>>\(done)
                 while read -r line; do
                   id=${line#*\\"id\\":\\"}; id=${id%%\\"*}
                   key=${line#*\\"key\\":\\"}; key=${key%%\\"*}
-                  [ "$key" != poison ] || kill -TRAP $PPID
+                  [ "$key" != poison ] || { kill -TRAP $PPID; exec sleep 60; }
                   echo "$key" >&3
                   echo "$id"
                 done

@@ -206,6 +206,24 @@ import FoundationNetworking
         await server.shutDown()
     }
 
+    @Test func lettersThatMayNotBeCountedAreSaid() async throws {
+        var options = ServerOptions()
+        options.users = ["user counts on >secret ~* &* +@all -xlen"]
+        let server = try await ThrowawayServer.start(options)
+        try await add(server, 1...1)
+        let child = try LapseBinary.start([
+            "work", "--redis", "redis://counts:secret@\(server.address)", "--stream", "exp", "--group", "g",
+            "--handler", "none", "--dead-letter", "dead",
+        ])
+        try await waitUntil("it says so", within: .seconds(15)) {
+            let errors = child.text.errors
+            return errors.contains("dead letters cannot be counted") && errors.contains("+xlen") ? nil : errors
+        }
+        child.signal(SIGTERM)
+        #expect(try await child.end().code == 0)
+        await server.shutDown()
+    }
+
     @Test func theAdminPortTellsHowItStands() async throws {
         let server = try await ThrowawayServer.start()
         try await add(server, 1...3)

@@ -40,7 +40,7 @@ final class DeadLetters: Sendable {
     init(
         stream: Stream?, logger: Logger, bell: Doorbell, counting: Doorbell? = nil, keys: KeyDisclosure = .full
     ) {
-        count = LetterCount(counting == nil ? nil : stream, bell: counting ?? bell)
+        count = LetterCount(counting == nil ? nil : stream, bell: counting ?? bell, logger: logger)
         self.keys = keys
         self.stream = stream
         self.logger = logger

@@ -12,7 +12,7 @@ extension Leadership {
         logger.warning(
             "leaders died one after the other: noting what is begun",
             metadata: [
-                "terms": .stringConvertible(reading.unclosed - 1),
+                "terms": .stringConvertible(max(reading.unclosed, 1) - 1),
                 "suspects": .stringConvertible(suspects.deaths.count),
             ])
         return CarefulHandling(suspects, bell: Doorbell(on: loop)) { [keeper] in

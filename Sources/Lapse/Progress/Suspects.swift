@@ -60,16 +60,18 @@ package struct Suspects: Sendable {
         }
     }
 
-    /// What a term begins with, by what it has read and where it begins; nil where its predecessors closed theirs: it has no need to
-    /// be careful.
+    /// What a term begins with, by what it has read and where it begins; nil where its predecessors closed theirs, and left nothing
+    /// over which leaders died before: it has no need to be careful.
     package static func atBegin(
         of token: UInt64, _ reading: ProgressReading, _ progress: [String: Progress]
     ) -> Suspects? {
-        guard reading.unclosed >= UnclosedTerms.careful else { return nil }
         var suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
         // A note names what had ended since the one before.
         suspects.drop { position in progress[position.runID]?.cursor.hasFinished(position.ordinal) ?? false }
-        return suspects
+        // A careful leader that leaves as it should has closed its term, and not dealt with all of them. Those of a process that is
+        // not there any more cannot be begun.
+        let isBequeathed = suspects.deaths.keys.contains { progress[$0.runID] != nil }
+        return isBequeathed || reading.unclosed >= UnclosedTerms.careful ? suspects : nil
     }
 
     /// What a term begins with whose predecessor died.

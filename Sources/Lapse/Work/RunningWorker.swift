@@ -57,7 +57,7 @@ final class RunningWorker: Sendable {
             nonce: String(UInt64.random(in: .min ... .max), radix: 36))
         letters = LetterCount(
             configuration.deadLetter.map { [stream] in .init(key: $0, client: stream.client) },
-            bell: Doorbell(on: loops.any()))
+            bell: Doorbell(on: loops.any()), logger: logger)
     }
 
     var settings: WorkMachine.Settings {

@@ -1,4 +1,6 @@
 import LeaderElection
+import NIOCore
+import RESP
 import Testing
 
 @testable import Lapse
@@ -20,6 +22,28 @@ struct SuspectsTests {
         #expect(next.deaths == [Self.position(9): 1])
         #expect(try #require(Suspects(text: next.text)).deaths == next.deaths)
         #expect(next.inherited(by: 7).deaths == next.deaths, "it was not begun again")
+    }
+
+    @Test("what a careful leader that left had not dealt with makes the next one careful, unless its process is gone")
+    func bequeathed() throws {
+        func begins(_ suspects: String, unclosed: String, knowing progress: [Progress]) throws -> Suspects? {
+            let fields = [Suspects.field, suspects, UnclosedTerms.field, unclosed].map { RESPValue.bulk(ByteBuffer(string: $0)) }
+            let answer = RESPValue.array([.array(fields), .array([]), .integer(1000)])
+            let word = try #require(RegisterWord(answer, tokenField: "token"))
+            let reading = try #require(ProgressReading([word], of: 1))
+            return Suspects.atBegin(of: 6, reading, Dictionary(uniqueKeysWithValues: progress.map { ($0.runID, $0) }))
+        }
+        func progress(through ordinal: UInt64) -> Progress {
+            Progress(
+                runID: Self.runID, node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: ordinal), token: 5, write: 1)
+        }
+        let left = "v1 5 \(Self.runID):7:2"
+        let next = try begins(left, unclosed: "1", knowing: [progress(through: 6)])
+        #expect(next?.deaths == [Self.position(7): 2])
+        #expect(try begins(left, unclosed: "1", knowing: [progress(through: 7)]) == nil, "it has come to an end")
+        #expect(try begins(left, unclosed: "1", knowing: []) == nil, "its process is gone")
+        #expect(try begins("v1 5", unclosed: "1", knowing: [progress(through: 6)]) == nil)
+        #expect(try begins("v1 5", unclosed: "2", knowing: [progress(through: 6)]) != nil)
     }
 
     @Test("one whose handler was not begun, since the term ended while it was noted, is not acquitted")
