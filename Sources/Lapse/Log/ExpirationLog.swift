@@ -243,10 +243,14 @@ package struct ExpirationLog {
     /// - Parameters:
     ///   - bytes: the most to keep, in bytes.
     ///   - oldest: drop what came before, in milliseconds since 1970.
+    ///   - ordinal: up to this one. What has no number yet has only its time.
     /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap once numbered.
-    package mutating func trim(toBytes limit: Int, oldest: UInt64) -> [ClosedRange<UInt64>] {
+    package mutating func trim(
+        toBytes limit: Int, oldest: UInt64, through ordinal: UInt64 = .max
+    ) -> [ClosedRange<UInt64>] {
+        func isAged(_ chunk: LogChunk) -> Bool { chunk.ended < oldest && (!chunk.isNumbered || chunk.last <= ordinal) }
         var dropped = bytes > limit && largeBytes > 0 ? dropLarge(toBytes: limit) : []
-        while let head = chunks.first, (bytes > limit && chunks.count > 1) || head.ended < oldest {
+        while let head = chunks.first, (bytes > limit && chunks.count > 1) || isAged(head) {
             if head.isNumbered { dropped.append(head.first...head.last) }
             dropFirst(1)
         }

@@ -38,6 +38,8 @@ package final class LogSet: Sendable {
     /// Which process was last met where.
     private let met = Mutex<[NodeAddress: Met]>([:])
     private let wallClock = Mutex(WallClockJumps())
+    /// By process.
+    private let ages = Mutex<[String: LogAge]>([:])
     private let limitBytes: Int
     private let limitAge: Duration
     private let chunkBytes: Int?
@@ -187,7 +189,15 @@ package final class LogSet: Sendable {
     package func tidy(now: UInt64, monotonic: Duration) {
         let ahead = wallClock.withLock { $0.ahead(now, monotonic, for: limitAge) }
         let now = now - min(now, ahead)
-        for log in all { log.trimAged(now: now) }
+        let logs = all
+        ages.withLock { ages in
+            let known = Set(logs.map(\.runID))
+            ages = ages.filter { known.contains($0.key) }
+            for log in logs {
+                let aged = ages[log.runID, default: LogAge()].aged(log.lastOrdinal, now: monotonic, limit: limitAge)
+                log.trimAged(now: now, through: aged)
+            }
+        }
         let age = UInt64(max(limitAge.components.seconds, 1)) * 1000
         shelf.withLock { shelf in
             let ended = shelf.all.compactMap { log in log.endedAt.map { (log.address, log.runID, $0) } }

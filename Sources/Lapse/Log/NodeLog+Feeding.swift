@@ -130,11 +130,15 @@ extension NodeLog {
 
     /// Drops what is older than the log's age, of a log of which no leader has written, or whose leader waits for a proof that may
     /// never come. What a leader's progress calls pending or waiting is kept: its next leader would call it lost.
-    package func trimAged(now: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds since 1970.
+    ///   - ordinal: only up to this one.
+    package func trimAged(now: UInt64, through ordinal: UInt64 = .max) {
         let age = UInt64(limitAge.components.seconds) * 1000
         state.withLock { state in
             let ages = !state.isFollowed || state.isUnproven
-            _ = state.log.trim(toBytes: limitBytes, oldest: ages && now > age ? now - age : 0)
+            _ = state.log.trim(toBytes: limitBytes, oldest: ages && now > age ? now - age : 0, through: ordinal)
             charge(&state)
         }
     }
