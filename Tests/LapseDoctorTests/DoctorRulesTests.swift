@@ -261,6 +261,17 @@ struct DoctorRulesTests {
             found[0].fix == "redis-cli -h 10.0.0.1 -p 1 CONFIG SET client-output-buffer-limit 'pubsub 32mb 8mb 60'")
     }
 
+    @Test("a server that tells no script what it may run is no proof of rights")
+    func rightsThatCannotBeTried() {
+        var facts = DoctorExamples.cluster
+        facts.user = "lapse"
+        #expect(findings(facts, "permissions").isEmpty)
+        facts.nodes[1].info["redis_version"] = "6.2.5"
+        #expect(findings(facts, "permissions").map(\.title) == ["not every right was tried"])
+        facts.user = "default"
+        #expect(findings(facts, "permissions").isEmpty)
+    }
+
     @Test(arguments: Refusal.Right.allCases)
     func everyMissingRightBreaksAndNamesTheGrant(_ right: Refusal.Right) throws {
         var facts = DoctorExamples.cluster

@@ -4,7 +4,24 @@ import LeaderElectionRedis
 /// The user may do what Lapse does.
 struct PermissionsCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
-        facts.answering.flatMap { node in node.refusals.map { finding($0, node, facts) } }
+        facts.answering.flatMap { node in node.refusals.map { finding($0, node, facts) } } + untried(facts)
+    }
+
+    /// A server older than Redis 7.0 tells no script what it may run: writing and companions cannot be tried there without doing it.
+    private func untried(_ facts: DeploymentFacts) -> [DoctorFinding] {
+        let old = facts.answering.compactMap { node in
+            ServerVersion(node).flatMap { $0.product == .redis && $0.major < 7 ? (node, $0) : nil }
+        }
+        // `default` may do everything unless it was restricted.
+        guard facts.user != "default", let (node, version) = old.first else { return [] }
+        return [
+            DoctorFinding(
+                .notes, "permissions", at: node.address, "not every right was tried",
+                """
+                \(version.name) does not tell a script what it may run. What Lapse reads was tried; what it writes, companions and \
+                the stream were not: compare the user with what lapse doctor --acl prints.
+                """)
+        ]
     }
 
     private func finding(_ refusal: Refusal, _ node: NodeFacts, _ facts: DeploymentFacts) -> DoctorFinding {
