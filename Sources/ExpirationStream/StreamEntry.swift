@@ -83,47 +83,71 @@ package struct StreamEntry: Sendable, Equatable {
     /// Of one text that is no key, no value and no id.
     package static let textLimit = 512
 
+    /// The fields that are read, and where the value of each stands.
+    private struct Found {
+        /// In the order of ``StreamEntry/fields``.
+        enum Name: Int, CaseIterable {
+            case id, key, keyBase64, database, node, runId, ordinal, origin, deadline, lagMs, value, valueBase64, term,
+                token
+            case uncertain
+        }
+
+        private static let names = Name.allCases.map { (name: $0, text: Array("\($0)".utf8)) }
+        private var values = [ByteBuffer?](repeating: nil, count: Name.allCases.count)
+
+        subscript(name: Name) -> ByteBuffer? { values[name.rawValue] }
+
+        /// The first one of a name counts.
+        mutating func take(_ name: ByteBuffer, _ value: ByteBuffer) {
+            let found = Self.names.first { known in
+                known.text.count == name.readableBytes && known.text.elementsEqual(name.readableBytesView)
+            }
+            if let found, values[found.name.rawValue] == nil { values[found.name.rawValue] = value }
+        }
+
+        func text(_ name: Name) -> String? {
+            self[name].flatMap { value in
+                value.readableBytes <= StreamEntry.textLimit
+                    ? String(validating: value.readableBytesView, as: UTF8.self) : nil
+            }
+        }
+
+        func count(_ name: Name) -> UInt64? { text(name).flatMap { PlausibleCount.read($0) } }
+
+        func bytes(_ plain: Name, orBase64 coded: Name) -> [UInt8]? {
+            if let plain = self[plain] { return Array(buffer: plain) }
+            return self[coded].flatMap { value in
+                Data(base64Encoded: Data(value.readableBytesView)).map { Array($0) }
+            }
+        }
+    }
+
     /// Reads the list of names and values that `XREADGROUP`, `XRANGE` and `XAUTOCLAIM` answer with. Any client may have added it.
     ///
     /// - Returns: nil for what is no expiration. Nil stands there, too, for an entry that was deleted meanwhile.
     package init?(fields reply: RESPValue) {
         guard let words = reply.array, words.count <= Self.wordLimit, words.count.isMultiple(of: 2) else { return nil }
-        var found: [String: ByteBuffer] = [:]
+        var found = Found()
         for index in stride(from: 0, to: words.count, by: 2) {
             guard let name = words[index].bytes, name.readableBytes <= 64, let value = words[index + 1].bytes else {
                 return nil
             }
-            // The first one of a name counts.
-            let text = String(buffer: name)
-            if found[text] == nil { found[text] = value }
+            found.take(name, value)
         }
-        func text(_ name: String) -> String? {
-            found[name].flatMap { value in
-                value.readableBytes <= Self.textLimit
-                    ? String(validating: value.readableBytesView, as: UTF8.self) : nil
-            }
-        }
-        func count(_ name: String) -> UInt64? { text(name).flatMap { PlausibleCount.read($0) } }
-        func bytes(_ name: String) -> [UInt8]? {
-            if let plain = found[name] { return Array(buffer: plain) }
-            return found["\(name)Base64"].flatMap { value in
-                Data(base64Encoded: Data(value.readableBytesView)).map { Array($0) }
-            }
-        }
-        guard let key = bytes("key"), let database = count("database"), database <= UInt64(UInt16.max),
-            let node = text("node"), let runID = text("runId"), let ordinal = count("ordinal"),
-            let origin = text("origin"), ["live", "takeover", "repair", "reconcile"].contains(origin),
-            let term = count("term"), let token = text("token").flatMap({ UInt64($0) }),
-            (ordinal == 0) == runID.isEmpty
+        guard let key = found.bytes(.key, orBase64: .keyBase64), let database = found.count(.database),
+            database <= UInt64(UInt16.max), let node = found.text(.node), let runID = found.text(.runId),
+            let ordinal = found.count(.ordinal), let origin = found.text(.origin),
+            ["live", "takeover", "repair", "reconcile"].contains(origin), let term = found.count(.term),
+            let token = found.text(.token).flatMap({ UInt64($0) }), (ordinal == 0) == runID.isEmpty
         else { return nil }
         // A key is at most 512 MB; what stands for it in an id is no longer than its base64.
-        guard let id = found["id"], id.readableBytes <= key.count * 2 + Self.textLimit,
+        guard let id = found[.id], id.readableBytes <= key.count * 2 + Self.textLimit,
             let id = String(validating: id.readableBytesView, as: UTF8.self), !id.isEmpty
         else { return nil }
         self.init(
             id: id, key: key, database: Int(database), node: node, runID: runID, ordinal: ordinal, origin: origin,
-            deadline: count("deadline"), lagMilliseconds: count("lagMs"),
-            value: found["value"] == nil && found["valueBase64"] == nil ? nil : bytes("value"),
-            term: term, token: token, isUncertain: text("uncertain") == "1")
+            deadline: found.count(.deadline), lagMilliseconds: found.count(.lagMs),
+            value: found.bytes(.value, orBase64: .valueBase64), term: term, token: token,
+            isUncertain: found.text(.uncertain) == "1")
     }
 }

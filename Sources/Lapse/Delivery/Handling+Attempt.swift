@@ -1,6 +1,6 @@
 package import LeaderElection
 package import Logging
-package import Timing
+import Timing
 
 /// An attempt took longer than it may.
 package struct AttemptOverran: Error, CustomStringConvertible {
@@ -25,12 +25,12 @@ extension Handling {
         try await ofOne(expiration, HandlerContext(round: round, index: 0))
     }
 
-    /// Runs a handler, and cancels it at the timeout or when the gate opens.
+    /// Runs a handler, and cancels it at the timeout.
     ///
     /// - Throws: the handler's error, or ``AttemptOverran`` when it has failed after the timeout. A handler that ends well all the
     ///   same has handled it.
     package static func unlessLate(
-        _ timeout: Duration, orCancelledBy gate: Gate? = nil, _ body: @escaping @Sendable () async throws -> Void
+        _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
         enum End { case handled, late, cancelled }
         try await withThrowingTaskGroup(of: End.self) { group in
@@ -43,13 +43,6 @@ extension Handling {
             group.addTask {
                 do { try await Task.sleep(for: timeout) } catch { return .cancelled }
                 return .late
-            }
-            if let gate {
-                // The end of the process, which does not wait for all.
-                group.addTask {
-                    await gate.wait()
-                    return .cancelled
-                }
             }
             let first = try await group.next() ?? .handled
             group.cancelAll()

@@ -104,42 +104,52 @@ extension RunningWorker {
     }
 
     /// One attempt.
-    func handle(_ entry: WorkEntry, _ content: StreamEntry, _ attempt: Int) async -> WorkMachine.Event {
+    func handle(_ job: WorkQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
+        let (entry, content) = (job.entry, job.content)
         let expiration = content.expiration(at: entry.id)
         let context = WorkContext(
-            attempt: attempt, stream: entry.partition, group: configuration.group, entryID: "\(entry.id)",
+            attempt: job.attempt, stream: entry.partition, group: configuration.group, entryID: "\(entry.id)",
             eventID: content.id, term: content.term, fencingToken: FencingToken(rawValue: content.token),
             isUncertain: content.isUncertain, logger: logger)
         let began = SystemClock.glance().monotonic
         let (handler, spans) = (handler, spans)
+        deadline.start(began)
         do {
-            try await Handling.unlessLate(configuration.handlerTimeout, orCancelledBy: cancelled) {
-                guard let spans else { return try await handler(expiration, context) }
-                try await spans.around(expiration, attempt: attempt, term: content.term) {
+            if let spans {
+                try await spans.around(expiration, attempt: job.attempt, term: content.term) {
                     try await handler(expiration, context)
                 }
+            } else {
+                try await handler(expiration, context)
             }
+            deadline.end()
             let now = SystemClock.glance()
             metrics.handled(expiration, in: now.monotonic - began, wall: now.wall)
             return .handled(entry)
         } catch {
-            metrics.handlerTook(SystemClock.glance().monotonic - began)
-            let text = "\(error)".cut(toBytes: DeadLetterRecord.errorLimit)
-            if !cancelled.isOpen {
-                metrics.failed()
-                logger.warning(
-                    "handler failed",
-                    metadata: [
-                        "key": "\(configuration.logKeys.text(expiration.key))", "node": "\(content.node)",
-                        "attempt": .stringConvertible(attempt), "error": "\(text)",
-                    ])
-            }
-            return .failed(
-                entry,
-                .init(
-                    text: text, advice: (error as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured,
-                    random: .random(in: 0..<1)))
+            // Whether it heeded the cancellation or not: it has not handled it in its time.
+            let overran = deadline.stop()
+            return failed(job, overran ? AttemptOverran(timeout: configuration.handlerTimeout) : error, began)
         }
+    }
+
+    private func failed(_ job: WorkQueue.Job, _ error: any Error, _ began: Int64) -> WorkMachine.Event {
+        metrics.handlerTook(SystemClock.glance().monotonic - began)
+        let text = "\(error)".cut(toBytes: DeadLetterRecord.errorLimit)
+        if !cancelled.isOpen {
+            metrics.failed()
+            logger.warning(
+                "handler failed",
+                metadata: [
+                    "key": "\(configuration.logKeys.text(job.content.key))", "node": "\(job.content.node)",
+                    "attempt": .stringConvertible(job.attempt), "error": "\(text)",
+                ])
+        }
+        return .failed(
+            job.entry,
+            .init(
+                text: text, advice: (error as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured,
+                random: .random(in: 0..<1)))
     }
 
     /// Writes a dead letter, to the stream or to the log.

@@ -166,6 +166,8 @@ final class RunningWorker: Sendable {
 
     func sleep(_ time: Duration) async { await loops.any().sleep(time) }
 
+    func bell() -> Doorbell { Doorbell(on: loops.any()) }
+
     /// Makes the group, and says so, where it is missing.
     func prepare(_ partition: String) async throws(RedisError) {
         guard try await stream.prepare(partition) else { return }

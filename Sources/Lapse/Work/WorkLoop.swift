@@ -22,46 +22,58 @@ struct WorkLoop {
     private static let cancelPause = Duration.seconds(2)
 
     private let worker: RunningWorker
+    private let mailbox: WorkMailbox
+    private let queue = WorkQueue()
     private var machine: WorkMachine
     /// What is in hand; nil for what is no expiration.
     private var contents: [WorkEntry: StreamEntry?] = [:]
 
     init(_ worker: RunningWorker) {
         self.worker = worker
+        mailbox = WorkMailbox(bell: worker.bell())
         machine = WorkMachine(worker.settings)
     }
 
     mutating func run(_ partitions: [String]) async {
-        await withTaskGroup(of: Report.self) { group in
+        await withDiscardingTaskGroup { group in
+            // The handlers, which end with the loop.
+            group.addTask { [worker, queue, mailbox] in
+                await WorkLanes(worker: worker, queue: queue, mailbox: mailbox).run()
+            }
             // The order to end, from wherever it comes.
-            group.addTask { [worker] in
+            group.addTask { [worker, mailbox] in
                 await worker.stopped.wait()
-                return Report(event: .leave)
+                mailbox.put(Report(event: .leave))
             }
             lookLater(&group)
-            var next: Report? = Report(event: .partitions(partitions))
-            while let report = next {
-                if report.hasLooked { lookLater(&group) }
-                if let event = report.event {
-                    take(report)
-                    let busyBefore = machine.running
-                    for action in machine.step(event, now: now) { start(action, &group) }
-                    switch event {
-                    case .leave: later(worker.configuration.drain, .drainOver, &group)
-                    case .drainOver: later(Self.cancelPause, .cancelOver, &group)
-                    case .cancelOver: worker.waitsForHandlers(busyBefore - machine.running)
-                    default: break
-                    }
-                    forget()
-                    worker.stands(machine)
-                    if machine.isFinished || Task.isCancelled { break }
-                }
-                next = await group.next()
-            }
+            mailbox.put(Report(event: .partitions(partitions)))
+            while !machine.isFinished, !Task.isCancelled { take(await mailbox.take(), &group) }
             // Timers, the look at the layout; and everything, where the task was cancelled.
             group.cancelAll()
             worker.cancelled.open()
         }
+    }
+
+    /// All that has come meanwhile is one step: what became free goes into one order.
+    private mutating func take(_ reports: [Report], _ group: inout DiscardingTaskGroup) {
+        for report in reports {
+            if report.hasLooked { lookLater(&group) }
+            take(report)
+        }
+        let events = reports.compactMap(\.event)
+        guard !events.isEmpty else { return }
+        let busyBefore = machine.running
+        start(machine.step(events, now: now), &group)
+        for event in events {
+            switch event {
+            case .leave: later(worker.configuration.drain, .drainOver, &group)
+            case .drainOver: later(Self.cancelPause, .cancelOver, &group)
+            case .cancelOver: worker.waitsForHandlers(busyBefore - machine.running)
+            default: break
+            }
+        }
+        forget()
+        worker.stands(machine)
     }
 
     private var now: Duration { SystemClock.read().monotonic }
@@ -79,53 +91,64 @@ struct WorkLoop {
         contents = contents.filter { machine.holds($0.key) }
     }
 
-    private func lookLater(_ group: inout TaskGroup<Report>) {
+    private func lookLater(_ group: inout DiscardingTaskGroup) {
         // Beside the work, so that nothing waits for it.
-        group.addTask { [worker] in
+        group.addTask { [worker, mailbox] in
             await worker.sleep(Self.lookPause)
-            return await worker.look()
+            mailbox.put(await worker.look())
         }
     }
 
-    private func later(_ time: Duration, _ event: WorkMachine.Event, _ group: inout TaskGroup<Report>) {
+    private func later(_ time: Duration, _ event: WorkMachine.Event, _ group: inout DiscardingTaskGroup) {
         // Cancelled when the handlers have ended before.
-        group.addTask { [worker] in
+        group.addTask { [worker, mailbox] in
             await worker.sleep(time)
-            return Report(event: event)
+            mailbox.put(Report(event: event))
         }
     }
 
-    private func start(_ action: WorkMachine.Action, _ group: inout TaskGroup<Report>) {
+    private func start(_ actions: [WorkMachine.Action], _ group: inout DiscardingTaskGroup) {
+        var jobs: [WorkQueue.Job] = []
+        for action in actions {
+            guard case .handle(let entry, let attempt) = action else {
+                start(action, &group)
+                continue
+            }
+            if let content = contents[entry] ?? nil {
+                jobs.append(.init(entry: entry, content: content, attempt: attempt))
+            } else {
+                let failure = WorkMachine.AttemptFailure(
+                    text: "it is no expiration: its fields are not those that lapse writes", advice: .pointless)
+                // The answer comes as all others do.
+                mailbox.put(Report(event: .failed(entry, failure)))
+            }
+        }
+        if !jobs.isEmpty, !queue.add(jobs) {
+            for job in jobs {
+                mailbox.put(Report(event: .failed(job.entry, .init(text: "\(CancellationError())"))))
+            }
+        }
+    }
+
+    private func start(_ action: WorkMachine.Action, _ group: inout DiscardingTaskGroup) {
         switch action {
         case .wake(let at):
             let time = at - now
             // A timer.
-            group.addTask { [worker] in
+            group.addTask { [worker, mailbox] in
                 await worker.sleep(max(time, .zero))
-                return Report(event: .tick)
-            }
-        case .handle(let entry, let attempt):
-            guard let content = contents[entry] ?? nil else {
-                let failure = WorkMachine.AttemptFailure(
-                    text: "it is no expiration: its fields are not those that lapse writes", advice: .pointless)
-                // The answer comes as all others do.
-                group.addTask { Report(event: .failed(entry, failure)) }
-                return
-            }
-            // Handlers run in the common pool: one that blocks keeps no heartbeat waiting.
-            group.addTask(executorPreference: globalConcurrentExecutor) { [worker] in
-                Report(event: await worker.handle(entry, content, attempt))
+                mailbox.put(Report(event: .tick))
             }
         case .bury(let entry, let attempts, let error):
             let content = contents[entry] ?? nil
             // As all that asks Redis, beside the loop.
-            group.addTask { [worker] in
-                Report(event: await worker.bury(entry, content, attempts: attempts, error))
+            group.addTask { [worker, mailbox] in
+                mailbox.put(Report(event: await worker.bury(entry, content, attempts: attempts, error)))
             }
         case .cancelHandlers: worker.cancelled.open()
         default:
             // Redis takes its time, and the loop goes on meanwhile.
-            group.addTask { [worker] in await worker.perform(action) }
+            group.addTask { [worker, mailbox] in mailbox.put(await worker.perform(action)) }
         }
     }
 }

@@ -3,12 +3,15 @@ import HeapModule
 import RedisClient
 
 extension WorkMachine {
+    /// In one order: a script keeps the server from all others while it runs.
+    private static let mostAcknowledged = 1_000
+
     /// What is to be asked of one partition now.
     mutating func plan(_ name: String, _ now: Duration, _ actions: inout [Action]) {
         guard var partition = partitions[name] else { return }
         defer { partitions[name] = partition }
         if !partition.isAcknowledging, !partition.done.isEmpty, partition.acknowledgeAt <= now {
-            let ids = Array(partition.done.prefix(256))
+            let ids = Array(partition.done.prefix(Self.mostAcknowledged))
             partition.done.removeFirst(ids.count)
             partition.isAcknowledging = true
             actions.append(.acknowledge(name, ids))
@@ -47,8 +50,8 @@ extension WorkMachine {
         var passedOver: [WorkEntry] = []
         while busy < settings.lanes, let entry = ready.popFirst() {
             guard entries[entry]?.phase == .ready else { continue }
-            // A partition that cannot be asked now does not keep the lanes from the others.
-            guard partitions[entry.partition].map({ $0.beginAt <= now }) ?? false else {
+            // A partition that cannot be asked now, or has not answered yet, does not keep the lanes from the others.
+            guard partitions[entry.partition].map({ !$0.isBeginning && $0.beginAt <= now }) ?? false else {
                 passedOver.append(entry)
                 continue
             }
@@ -61,7 +64,10 @@ extension WorkMachine {
             begins[entry.partition, default: []].append(Begin(id: entry.id, turn: entries[entry]?.turn ?? 0))
         }
         for entry in passedOver.reversed() { ready.prepend(entry) }
-        for name in begins.keys.sorted() { actions.append(.begin(name, begins[name] ?? [])) }
+        for name in begins.keys.sorted() {
+            partitions[name]?.isBeginning = true
+            actions.append(.begin(name, begins[name] ?? []))
+        }
     }
 
     /// The end: nothing is read or begun any more, and what is in no handler is given up.
@@ -113,7 +119,7 @@ extension WorkMachine {
             if holds, !partition.isKeeping { consider(partition.keepAt) }
             if !partition.done.isEmpty, !partition.isAcknowledging { consider(partition.acknowledgeAt) }
             guard !isLeaving else { continue }
-            if !ready.isEmpty, busy < settings.lanes { consider(partition.beginAt) }
+            if !ready.isEmpty, busy < settings.lanes, !partition.isBeginning { consider(partition.beginAt) }
             guard hasRoom else { continue }
             if !partition.isReading { consider(partition.readAt) }
             if !partition.isClaiming { consider(partition.claimAt) }

@@ -107,6 +107,8 @@ package struct WorkMachine: Sendable {
         var isClaiming: Bool { claiming > 0 }
         var isKeeping = false
         var isAcknowledging = false
+        /// What becomes free meanwhile is begun together, by the next order.
+        var isBeginning = false
         var isLeaving = false
         var hasLeft = false
         var readAt: Duration
@@ -172,9 +174,12 @@ package struct WorkMachine: Sendable {
     package var running: Int { busy }
     package var waitingCount: Int { waits }
 
-    package mutating func step(_ event: Event, now: Duration) -> [Action] {
+    package mutating func step(_ event: Event, now: Duration) -> [Action] { step(CollectionOfOne(event), now: now) }
+
+    /// What has come meanwhile, in its order; planned once.
+    package mutating func step(_ events: some Sequence<Event>, now: Duration) -> [Action] {
         var actions: [Action] = []
-        take(event, now, &actions)
+        for event in events { take(event, now, &actions) }
         order.forEach { plan($0, now, &actions) }
         planBegins(now, &actions)
         planLeaving(now, &actions)
@@ -200,10 +205,12 @@ package struct WorkMachine: Sendable {
             claimEnded(name)
             put(off: name, \.claimAt, now, asksForLess: true)
         case .begun(let name, let counts):
+            partitions[name]?.isBeginning = false
             // In order, so that one history has one outcome.
             for (id, count) in counts.sorted(by: { $0.key < $1.key }) { begun(WorkEntry(name, id), count, &actions) }
         case .beginFailed(let name, let ids):
             // First in turn again, with the same number: it may have been counted.
+            partitions[name]?.isBeginning = false
             for id in ids.reversed() { beginsAgain(WorkEntry(name, id)) }
             put(off: name, \.beginAt, now)
         case .handled(let entry): finished(entry)

@@ -27,34 +27,47 @@ enum WorkScripts {
         return {next, found, gone}
         """)
 
-    /// Counts an attempt for each. Arguments: group, consumer, how long the counts are kept, then ID and turn in pairs: a turn that
-    /// was counted is not counted again. Returns the counts, 0 for what is not this consumer's.
+    /// Counts an attempt for each. Arguments: group, consumer, how long the counts are kept, from which idle time on (in milliseconds) an
+    /// entry is kept from being claimed, then ID and turn in pairs, the IDs ascending: a turn that was counted is not counted again.
+    /// Returns the counts, 0 for what is not this consumer's.
     ///
-    /// What was deleted stays pending, as in ``keep``.
+    /// What was deleted stays pending, as in ``keep``. Who has an entry is asked for all of them at once, and for each only where the
+    /// consumer has so many more in between that the answer does not tell.
     static let begin = Script(
         """
-        local counts = {}
-        for i = 4, #ARGV, 2 do
-          local id, turn = ARGV[i], ARGV[i + 1]
-          local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1)[1]
-          local count = 0
-          if pending and pending[2] == ARGV[2] then
-            local known = redis.call('HGET', KEYS[2], id)
+        local wanted, ids, idle = (#ARGV - 4) / 2, {}, {}
+        for i = 5, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+        local most = 2 * wanted + 16
+        local own = redis.call('XPENDING', KEYS[1], ARGV[1], ids[1], ids[wanted], most, ARGV[2])
+        for _, pending in ipairs(own) do idle[pending[1]] = pending[3] end
+        if #own == most then
+          for _, id in ipairs(ids) do
+            local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
+            idle[id] = pending and pending[3]
+          end
+        end
+        local known = redis.call('HMGET', KEYS[2], unpack(ids))
+        local counts, changes = {}, {}
+        for i, id in ipairs(ids) do
+          local turn, count = ARGV[4 + 2 * i], 0
+          if idle[id] then
             local last
-            if known then
-              local digits, rest = string.match(known, '^(%d+) (.*)$')
+            if known[i] then
+              local digits, rest = string.match(known[i], '^(%d+) (.*)$')
               count, last = tonumber(digits) or 0, rest
             end
             if last ~= turn then
               count = count + 1
-              redis.call('HSET', KEYS[2], id, string.format('%d %s', count, turn))
+              changes[#changes + 1] = id
+              changes[#changes + 1] = string.format('%d %s', count, turn)
             end
-            if redis.call('XRANGE', KEYS[1], id, id)[1] then
+            if idle[id] >= tonumber(ARGV[4]) and redis.call('XRANGE', KEYS[1], id, id)[1] then
               redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
             end
           end
-          counts[#counts + 1] = count
+          counts[i] = count
         end
+        if #changes > 0 then redis.call('HSET', KEYS[2], unpack(changes)) end
         redis.call('PEXPIRE', KEYS[2], ARGV[3])
         return counts
         """)
@@ -62,10 +75,8 @@ enum WorkScripts {
     /// Arguments: group, then the IDs that are handled. Repeating it changes nothing.
     static let acknowledge = Script(
         """
-        for i = 2, #ARGV do
-          redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-          redis.call('HDEL', KEYS[2], ARGV[i])
-        end
+        redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
+        redis.call('HDEL', KEYS[2], unpack(ARGV, 2))
         return 1
         """)
 

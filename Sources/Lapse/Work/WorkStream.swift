@@ -80,7 +80,9 @@ struct WorkStream: Sendable {
     private func beginPart(
         _ partition: String, _ begins: ArraySlice<WorkMachine.Begin>
     ) async throws(RedisError) -> [StreamID: Int?] {
-        var arguments = words(group, consumer, "\(Self.countsLast.inMilliseconds)")
+        let begins = begins.sorted { $0.id < $1.id }
+        var arguments = words(
+            group, consumer, "\(Self.countsLast.inMilliseconds)", "\(claimAfter.inMilliseconds / 4)")
         for begin in begins { arguments += words("\(begin.id)", "\(nonce)-\(begin.turn)") }
         let reply = try await client.run(WorkScripts.begin, keys: try keys(partition), arguments: arguments)
         guard let counts = reply.array, counts.count == begins.count else {
