@@ -83,7 +83,7 @@ package struct StreamEntry: Sendable, Equatable {
     /// Of one text that is no key, no value and no id.
     package static let textLimit = 512
 
-    /// The fields that are read, and where the value of each stands.
+    /// Where the value of each field that is read stands in the list.
     private struct Found {
         /// In the order of ``StreamEntry/fields``.
         enum Name: Int, CaseIterable {
@@ -92,27 +92,48 @@ package struct StreamEntry: Sendable, Equatable {
             case uncertain
         }
 
-        private static let names = Name.allCases.map { (name: $0, text: Array("\($0)".utf8)) }
-        private var values = [ByteBuffer?](repeating: nil, count: Name.allCases.count)
+        private static let names = Name.allCases.map { Array("\($0)".utf8) }
+        private let words: [RESPValue]
+        /// Of no value: 0. A list is not as long as what a place can tell.
+        private var places = SIMD16<UInt8>(repeating: 0)
 
-        subscript(name: Name) -> ByteBuffer? { values[name.rawValue] }
-
-        /// The first one of a name counts.
-        mutating func take(_ name: ByteBuffer, _ value: ByteBuffer) {
-            let found = Self.names.first { known in
-                known.text.count == name.readableBytes && known.text.elementsEqual(name.readableBytesView)
+        /// Nil where something is no text.
+        init?(_ words: [RESPValue]) {
+            self.words = words
+            var expected = 0
+            for index in stride(from: 0, to: words.count, by: 2) {
+                guard let name = words[index].bytes, name.readableBytes <= 64, words[index + 1].bytes != nil else {
+                    return nil
+                }
+                // They mostly come in their order, some of them left out. The first one of a name counts.
+                guard let place = Self.place(of: name, from: expected) else { continue }
+                if places[place] == 0 { places[place] = UInt8(index + 1) }
+                expected = place + 1
             }
-            if let found, values[found.name.rawValue] == nil { values[found.name.rawValue] = value }
         }
 
-        func text(_ name: Name) -> String? {
-            self[name].flatMap { value in
-                value.readableBytes <= StreamEntry.textLimit
-                    ? String(validating: value.readableBytesView, as: UTF8.self) : nil
+        private static func place(of name: ByteBuffer, from expected: Int) -> Int? {
+            for offset in 0..<names.count {
+                let place = (expected + offset) % names.count
+                let text = names[place]
+                if text.count == name.readableBytes, name.readableBytesView.elementsEqual(text) { return place }
             }
+            return nil
         }
 
-        func count(_ name: Name) -> UInt64? { text(name).flatMap { PlausibleCount.read($0) } }
+        subscript(name: Name) -> ByteBuffer? {
+            let place = places[name.rawValue]
+            return place == 0 ? nil : words[Int(place)].bytes
+        }
+
+        /// - Parameter other: what may be said again: the same text then is the same memory.
+        func text(_ name: Name, or other: String? = nil) -> String? {
+            guard let value = self[name], value.readableBytes <= StreamEntry.textLimit else { return nil }
+            if let other, other.utf8.elementsEqual(value.readableBytesView) { return other }
+            return String(validating: value.readableBytesView, as: UTF8.self)
+        }
+
+        func count(_ name: Name) -> UInt64? { self[name].flatMap { PlausibleCount.read($0) } }
 
         func bytes(_ plain: Name, orBase64 coded: Name) -> [UInt8]? {
             if let plain = self[plain] { return Array(buffer: plain) }
@@ -124,21 +145,19 @@ package struct StreamEntry: Sendable, Equatable {
 
     /// Reads the list of names and values that `XREADGROUP`, `XRANGE` and `XAUTOCLAIM` answer with. Any client may have added it.
     ///
+    /// - Parameter previous: of the same answer, as most of them say the same of the node.
     /// - Returns: nil for what is no expiration. Nil stands there, too, for an entry that was deleted meanwhile.
-    package init?(fields reply: RESPValue) {
-        guard let words = reply.array, words.count <= Self.wordLimit, words.count.isMultiple(of: 2) else { return nil }
-        var found = Found()
-        for index in stride(from: 0, to: words.count, by: 2) {
-            guard let name = words[index].bytes, name.readableBytes <= 64, let value = words[index + 1].bytes else {
-                return nil
-            }
-            found.take(name, value)
-        }
+    package init?(fields reply: RESPValue, after previous: StreamEntry? = nil) {
+        guard let words = reply.array, words.count <= Self.wordLimit, words.count.isMultiple(of: 2),
+            let found = Found(words)
+        else { return nil }
         guard let key = found.bytes(.key, orBase64: .keyBase64), let database = found.count(.database),
-            database <= UInt64(UInt16.max), let node = found.text(.node), let runID = found.text(.runId),
-            let ordinal = found.count(.ordinal), let origin = found.text(.origin),
+            database <= UInt64(UInt16.max), let node = found.text(.node, or: previous?.node),
+            let runID = found.text(.runId, or: previous?.runID), let ordinal = found.count(.ordinal),
+            let origin = found.text(.origin, or: previous?.origin),
             ["live", "takeover", "repair", "reconcile"].contains(origin), let term = found.count(.term),
-            let token = found.text(.token).flatMap({ UInt64($0) }), (ordinal == 0) == runID.isEmpty
+            let token = found[.token].flatMap({ PlausibleCount.number($0.readableBytesView) }),
+            (ordinal == 0) == runID.isEmpty
         else { return nil }
         // A key is at most 512 MB; what stands for it in an id is no longer than its base64.
         guard let id = found[.id], id.readableBytes <= key.count * 2 + Self.textLimit,

@@ -1,3 +1,5 @@
+package import NIOCore
+
 /// Reads the counts, ordinals, tokens, terms and times that come over a socket.
 ///
 /// None of them can truly reach 2^53: a million expirations a second would take 285 years. Lua counts exactly up to there, and sums
@@ -13,6 +15,26 @@ package enum PlausibleCount {
             return nil
         }
         return UInt64(text).flatMap { checked($0) }
+    }
+
+    /// The same of bytes.
+    package static func read(_ text: ByteBuffer) -> UInt64? {
+        guard (1...16).contains(text.readableBytes) else { return nil }
+        return number(text.readableBytesView).flatMap { checked($0) }
+    }
+
+    /// A number of 64 bits in decimal digits; nil for anything else.
+    package static func number(_ digits: ByteBufferView) -> UInt64? {
+        guard !digits.isEmpty else { return nil }
+        var number: UInt64 = 0
+        for byte in digits {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+            let (sum, overflows) = tens.addingReportingOverflow(UInt64(byte - 0x30))
+            guard !isTooLarge, !overflows else { return nil }
+            number = sum
+        }
+        return number
     }
 
     /// A count in a reply: an integer, or text.

@@ -1,3 +1,6 @@
+package import NIOCore
+import RESP
+
 /// The ID of an entry of a Redis stream: `<milliseconds>-<number>`, the time by the server's clock.
 package struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Since 1970.
@@ -18,6 +21,16 @@ package struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible
         // `UInt64` would take a plus sign.
         guard parts.count == 2, parts.allSatisfy({ $0.utf8.allSatisfy { (48...57).contains($0) } }),
             let milliseconds = UInt64(parts[0]), let number = UInt64(parts[1])
+        else { return nil }
+        self.init(milliseconds: milliseconds, number: number)
+    }
+
+    /// The same of bytes.
+    package init?(_ text: ByteBuffer) {
+        let view = text.readableBytesView
+        guard let dash = view.firstIndex(of: UInt8(ascii: "-")),
+            let milliseconds = PlausibleCount.number(view[..<dash]),
+            let number = PlausibleCount.number(view[view.index(after: dash)...])
         else { return nil }
         self.init(milliseconds: milliseconds, number: number)
     }

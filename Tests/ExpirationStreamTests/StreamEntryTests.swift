@@ -44,6 +44,18 @@ import Testing
         #expect(fields(full).contains(Array("keyBase64".utf8)) && !fields(full).contains(Array("key".utf8)))
     }
 
+    @Test("names come in any order, the first of each counts, and what is said again is taken from the entry before")
+    func inAnyOrder() {
+        let pairs = stride(from: 0, to: fields(plain).count, by: 2).map { Array(fields(plain)[$0...$0 + 1]) }
+        #expect(StreamEntry(fields: reply(pairs.reversed().flatMap(\.self))) == plain)
+        #expect(StreamEntry(fields: reply(fields(plain) + [Array("node".utf8), Array("other".utf8)])) == plain)
+        var other = plain
+        (other.node, other.runID, other.ordinal, other.key) = ("10.0.0.2:6379", "abc", 9, [1])
+        #expect(StreamEntry(fields: reply(fields(other)), after: plain) == other)
+        #expect(StreamEntry(fields: reply(fields(plain)), after: other) == plain)
+        #expect(StreamEntry(fields: reply(fields(plain)), after: plain) == plain)
+    }
+
     @Test func passesOverWhatItDoesNotKnow() {
         #expect(StreamEntry(fields: reply(plain, ["later": "field"])) == plain)
     }

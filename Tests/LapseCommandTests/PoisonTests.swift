@@ -21,7 +21,11 @@ import ThrowawayRedis
         /// What kills does not come back: an answer that the worker reads before it is killed would acquit the key.
         func script(_ done: String) -> String {
             switch self {
-            case .exec: "[ \"$LAPSE_KEY\" != poison ] || { kill -TRAP $PPID; exec sleep 60; }\necho $LAPSE_KEY >> \(done)\n"
+            case .exec:
+                """
+                [ "$LAPSE_KEY" != poison ] || { kill -TRAP $PPID; exec sleep 60; }
+                echo $LAPSE_KEY >> \(done)
+                """
             case .execStream:
                 """
                 exec 3>>\(done)

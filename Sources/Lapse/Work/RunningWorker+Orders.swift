@@ -105,7 +105,7 @@ extension RunningWorker {
 
     /// One attempt.
     func handle(_ job: WorkQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
-        let (entry, content) = (job.entry, job.content)
+        let (entry, content) = (job.entry, job.content.entry)
         let expiration = content.expiration(at: entry.id)
         let context = WorkContext(
             attempt: job.attempt, stream: entry.partition, group: configuration.group, entryID: "\(entry.id)",
@@ -141,7 +141,7 @@ extension RunningWorker {
             logger.warning(
                 "handler failed",
                 metadata: [
-                    "key": "\(configuration.logKeys.text(job.content.key))", "node": "\(job.content.node)",
+                    "key": "\(configuration.logKeys.text(job.content.entry.key))", "node": "\(job.content.entry.node)",
                     "attempt": .stringConvertible(job.attempt), "error": "\(text)",
                 ])
         }

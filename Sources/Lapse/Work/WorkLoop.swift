@@ -26,7 +26,7 @@ struct WorkLoop {
     private let queue = WorkQueue()
     private var machine: WorkMachine
     /// What is in hand; nil for what is no expiration.
-    private var contents: [WorkEntry: StreamEntry?] = [:]
+    private var contents: [WorkEntry: WorkContent?] = [:]
 
     init(_ worker: RunningWorker) {
         self.worker = worker
@@ -81,7 +81,7 @@ struct WorkLoop {
     private mutating func take(_ report: Report) {
         for (id, entry) in report.found {
             let name = WorkEntry(report.partition, id)
-            if contents[name] == nil { contents[name] = .some(entry) }
+            if contents[name] == nil { contents[name] = .some(entry.map(WorkContent.init)) }
         }
     }
 
@@ -140,7 +140,7 @@ struct WorkLoop {
                 mailbox.put(Report(event: .tick))
             }
         case .bury(let entry, let attempts, let error):
-            let content = contents[entry] ?? nil
+            let content = (contents[entry] ?? nil)?.entry
             // As all that asks Redis, beside the loop.
             group.addTask { [worker, mailbox] in
                 mailbox.put(Report(event: await worker.bury(entry, content, attempts: attempts, error)))

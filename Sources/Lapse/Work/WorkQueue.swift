@@ -2,11 +2,18 @@ import DequeModule
 import ExpirationStream
 import Synchronization
 
+/// What an entry says: it is handed about, and large.
+final class WorkContent: Sendable {
+    let entry: StreamEntry
+
+    init(_ entry: StreamEntry) { self.entry = entry }
+}
+
 /// Attempts that are counted and wait for a lane: no more than there are lanes.
 final class WorkQueue: Sendable {
     struct Job: Sendable {
         var entry: WorkEntry
-        var content: StreamEntry
+        var content: WorkContent
         var attempt: Int
     }
 

@@ -134,11 +134,14 @@ struct WorkStream: Sendable {
     }
 
     private func found(_ entries: RESPValue?) -> Found {
-        (entries?.array ?? []).compactMap { entry in
-            guard let parts = entry.array, parts.count == 2, let id = parts[0].string.flatMap({ StreamID($0) }) else {
+        var previous: StreamEntry?
+        return (entries?.array ?? []).compactMap { entry in
+            guard let parts = entry.array, parts.count == 2, let id = parts[0].bytes.flatMap({ StreamID($0) }) else {
                 return nil
             }
-            return (id, StreamEntry(fields: parts[1]))
+            let content = StreamEntry(fields: parts[1], after: previous)
+            previous = content ?? previous
+            return (id, content)
         }
     }
 

@@ -27,7 +27,8 @@ struct SuspectsTests {
     @Test("what a careful leader that left had not dealt with makes the next one careful, unless its process is gone")
     func bequeathed() throws {
         func begins(_ suspects: String, unclosed: String, knowing progress: [Progress]) throws -> Suspects? {
-            let fields = [Suspects.field, suspects, UnclosedTerms.field, unclosed].map { RESPValue.bulk(ByteBuffer(string: $0)) }
+            let fields = [Suspects.field, suspects, UnclosedTerms.field, unclosed]
+                .map { RESPValue.bulk(ByteBuffer(string: $0)) }
             let answer = RESPValue.array([.array(fields), .array([]), .integer(1000)])
             let word = try #require(RegisterWord(answer, tokenField: "token"))
             let reading = try #require(ProgressReading([word], of: 1))
