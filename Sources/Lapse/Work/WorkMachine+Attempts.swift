@@ -5,6 +5,7 @@ import RedisClient
 extension WorkMachine {
     mutating func begun(_ entry: WorkEntry, _ count: Int?, _ actions: inout [Action]) {
         guard var inHand = entries[entry], inHand.phase == .beginning else { return }
+        partitions[entry.partition]?.queued -= 1
         guard let attempt = count, !isDrainOver else {
             busy -= 1
             // Nowhere but here: the group has dropped it.
@@ -35,6 +36,7 @@ extension WorkMachine {
         // At the end nothing is begun any more: it is given back.
         guard !isLeaving else {
             entries[entry] = nil
+            partitions[entry.partition]?.queued -= 1
             return
         }
         entries[entry]?.phase = .ready
@@ -87,7 +89,9 @@ extension WorkMachine {
     /// The group says that it is not this worker's any more.
     mutating func lost(_ entry: WorkEntry) {
         switch entries[entry]?.phase {
-        case .ready: entries[entry] = nil
+        case .ready:
+            partitions[entry.partition]?.queued -= 1
+            entries[entry] = nil
         case .waiting:
             waits -= 1
             entries[entry] = nil
@@ -104,7 +108,9 @@ extension WorkMachine {
         for entry in gone {
             guard let inHand = entries[entry] else { continue }
             switch inHand.phase {
-            case .ready: bury(entry, attempts: inHand.attempts, Self.deleted, &actions)
+            case .ready:
+                partitions[entry.partition]?.queued -= 1
+                bury(entry, attempts: inHand.attempts, Self.deleted, &actions)
             case .waiting:
                 waits -= 1
                 waited.insert(entry)
@@ -137,6 +143,7 @@ extension WorkMachine {
                 // Another attempt is another number.
                 entries[due.entry]?.turn = 0
                 ready.append(due.entry)
+                partitions[due.entry.partition]?.queued += 1
             case .burying(let attempts, let error):
                 actions.append(.bury(due.entry, attempts: attempts, error: error))
             default: break

@@ -26,9 +26,10 @@ extension WorkMachine {
         }
         guard !isLeaving, waits < settings.waitingLimit else { return }
         let room = settings.lanes + settings.prefetch - busy - ready.count
-        guard room > 0 else { return }
+        let own = mostOfOne(of: settings.lanes + settings.prefetch) - partition.queued
+        guard room > 0, own > 0 else { return }
         // What a partition may bring at once, so that several do not bring too much.
-        let share = max(1, min(room, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
+        let share = max(1, min(room, own, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
         // A claim is answered at once: with little room they go one after the other. Reads wait, each for its own partition.
         let claimed = min(share, room - claiming)
         if !partition.isClaiming, partition.claimAt <= now, claimed > 0 {
@@ -47,11 +48,14 @@ extension WorkMachine {
         retryDue(now, &actions)
         guard !isLeaving else { return }
         var begins: [String: [Begin]] = [:]
+        let most = mostOfOne(of: settings.lanes)
         var passedOver: [WorkEntry] = []
         while busy < settings.lanes, let entry = ready.popFirst() {
             guard entries[entry]?.phase == .ready else { continue }
             // A partition that cannot be asked now, or has not answered yet, does not keep the lanes from the others.
-            guard partitions[entry.partition].map({ !$0.isBeginning && $0.beginAt <= now }) ?? false else {
+            guard partitions[entry.partition].map({ !$0.isBeginning && $0.beginAt <= now }) ?? false,
+                begins[entry.partition]?.count ?? 0 < most
+            else {
                 passedOver.append(entry)
                 continue
             }
@@ -75,7 +79,7 @@ extension WorkMachine {
         guard !isLeaving else { return }
         isLeaving = true
         for (entry, inHand) in entries where inHand.phase == .ready || inHand.phase == .waiting {
-            if inHand.phase == .waiting { waits -= 1 }
+            if inHand.phase == .waiting { waits -= 1 } else { partitions[entry.partition]?.queued -= 1 }
             entries[entry] = nil
         }
         ready.removeAll()

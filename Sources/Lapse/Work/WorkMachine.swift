@@ -121,6 +121,8 @@ package struct WorkMachine: Sendable {
         var limit = 256
         var failures = 0
         var done: [StreamID] = []
+        /// Entries in hand that no handler has had yet, or has to have again.
+        var queued = 0
     }
 
     struct InHand: Sendable {
@@ -143,6 +145,10 @@ package struct WorkMachine: Sendable {
     }
 
     let settings: Settings
+
+    /// So much of what all partitions share one may have for itself: when it falls silent with all of that, the others go on.
+    func mostOfOne(of all: Int) -> Int { order.count > 1 ? max(1, all - all / order.count) : all }
+
     var partitions: [String: Partition] = [:]
     /// In the order in which they became known.
     var order: [String] = []
@@ -287,6 +293,7 @@ package struct WorkMachine: Sendable {
             guard entries[entry] == nil else { continue }
             entries[entry] = InHand()
             ready.append(entry)
+            partitions[name]?.queued += 1
         }
     }
 }

@@ -1,5 +1,6 @@
-import Lapse
 import RedisClient
+
+@testable import Lapse
 
 /// Workers in simulated time over one ``ModelGroup``: requests and answers are lost, workers die and leave, all drawn from a seed.
 struct ModelWorkers {
@@ -26,6 +27,8 @@ struct ModelWorkers {
     /// The attempts with which handlers were called.
     private(set) var attempts: [WorkEntry: [Int]] = [:]
     private(set) var mostBusy = 0
+    /// Steps after which a partition's count of its queue was wrong.
+    private(set) var miscounts = 0
     private(set) var now = Duration.zero
     private var workers: [Worker] = []
     private var queue: [Due] = []
@@ -103,7 +106,13 @@ struct ModelWorkers {
 
     private mutating func tell(_ worker: Int, _ event: WorkMachine.Event) {
         let actions = workers[worker].machine.step(event, now: now)
-        mostBusy = max(mostBusy, workers[worker].machine.running)
+        let machine = workers[worker].machine
+        mostBusy = max(mostBusy, machine.running)
+        let queued = machine.entries.filter { $0.value.phase == .ready || $0.value.phase == .beginning }
+        for (name, partition) in machine.partitions
+        where partition.queued != queued.count(where: { $0.key.partition == name }) {
+            miscounts += 1
+        }
         for action in actions {
             let wait: Duration
             switch action {
