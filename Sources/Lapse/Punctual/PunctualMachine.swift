@@ -97,9 +97,15 @@ struct PunctualMachine: Sendable {
 
     /// A sweep has met a key.
     ///
-    /// - Parameter isRenewing: hints may have been missed: a deadline that is known may be wrong.
-    mutating func met(_ key: RawSpan, isRenewing: Bool, now: Int64) -> Bool {
-        if !isRenewing, let place = table.find(key), table[place].state.contains(.known) { return false }
+    /// - Parameter renewsSince: before that hints may have been missed: a deadline that was asked for earlier may be wrong. Nil where none is.
+    mutating func met(_ key: RawSpan, renewsSince: Int64?, now: Int64) -> Bool {
+        if let place = table.find(key), table[place].state.contains(.known) {
+            guard let renewsSince else { return false }
+            // What a hint has told since the sweep began, it needs not tell again.
+            let entry = table[place]
+            let isNewer = milliseconds(now) &- entry.moment < milliseconds(now - renewsSince)
+            if isNewer, entry.state.isDisjoint(with: .gone) { return false }
+        }
         look(at: key, now: now)
         return takeAwaited()
     }

@@ -81,7 +81,7 @@ extension PunctualNode {
     private static let worthAWord = 5
 
     private func take(_ keys: [RESPValue], _ now: Int64) {
-        let isRenewing = pace.withLock { $0.isRenewing }
+        let renewsSince = pace.withLock { $0.renewsSince }
         var isAwaited = false
         machine.withLock { machine in
             for case .bulk(let key) in keys {
@@ -89,7 +89,7 @@ extension PunctualNode {
                 unsafe key.withUnsafeReadableBytes { bytes in
                     let span = unsafe RawSpan(_unsafeBytes: bytes)
                     guard filter.wants(span, database: database) else { return }
-                    if machine.met(span, isRenewing: isRenewing, now: now) { isAwaited = true }
+                    if machine.met(span, renewsSince: renewsSince, now: now) { isAwaited = true }
                 }
             }
         }

@@ -53,8 +53,8 @@ struct SweepPace: Sendable {
 
     var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
 
-    /// Deadlines that are known may be wrong.
-    var isRenewing: Bool { isCatchingUp }
+    /// Deadlines that are known may be wrong, but for those that were asked for since then; nil where they are right.
+    var renewsSince: Int64? { isCatchingUp ? begunAt : nil }
 
     /// Hints may have been missed.
     mutating func want() { isWanted = true }

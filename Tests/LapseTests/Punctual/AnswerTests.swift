@@ -39,6 +39,23 @@ struct AnswerTests {
         #expect(batch.places.allSatisfy { machine.table[$0].state == .known })
     }
 
+    @Test("a sweep for missed hints asks again for what was asked for before it began, and for nothing else")
+    func sweepForMissedHints() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        machine.tellsDeadlines = true
+        let batch = try questions(&machine)
+        _ = machine.answered(batch, [.integer(1_790_000_100_000)], sent: 5, now: 6)
+        let key = Array("timer:1".utf8)
+        func isAskedAgain(_ since: Int64?) -> Bool {
+            var copy = machine
+            _ = copy.met(unsafe key.span.bytes, renewsSince: since, now: 10 * Self.second)
+            return !copy.questions.isEmpty || copy.trailing.next != nil
+        }
+        #expect(!isAskedAgain(nil))
+        #expect(isAskedAgain(Self.second), "hints of the time between may be missing")
+        #expect(!isAskedAgain(-Self.second))
+    }
+
     @Test("a slot that begins to move while its keys are asked about shifts no answer to another key")
     func movingSlot() throws {
         var machine = machine(hintedAt: ["timer:1", "timer:2"])

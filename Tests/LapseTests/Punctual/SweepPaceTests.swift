@@ -14,7 +14,7 @@ struct SweepPaceTests {
             case .wait(let until): now = until
             case .scan:
                 pace.wantRoom()
-                renewing.append(pace.isRenewing)
+                renewing.append(pace.renewsSince != nil)
                 pace.page(next: "0", took: 1_000, now: now)
             }
         }
