@@ -81,11 +81,13 @@ import Testing
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    @Test("promtool's own tests of the rules", .enabled(if: promtool != nil, "there is no promtool"))
-    func rulesFire() throws {
+    @Test(
+        "promtool's own check and tests of the rules", .enabled(if: promtool != nil, "there is no promtool"),
+        arguments: [["check", "rules", "lapse.rules.yml"], ["test", "rules", "lapse.rules.test.yml"]])
+    func rulesFire(arguments: [String]) throws {
         let process = Process()
         process.executableURL = URL(filePath: try #require(Self.promtool))
-        process.arguments = ["test", "rules", "lapse.rules.test.yml"]
+        process.arguments = arguments
         process.currentDirectoryURL = Self.root.appending(path: "deploy/prometheus")
         let output = Pipe()
         process.standardOutput = output
