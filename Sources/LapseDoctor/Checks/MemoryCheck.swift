@@ -20,9 +20,8 @@ struct MemoryCheck: Check {
             return DoctorFinding(
                 .warns, "memory", at: node.address, "memory is nearly full",
                 "\(Wording.megabytes(used)) of \(Wording.megabytes(limit)) are used (\(used / (limit / 100 + 1)) %). When it is full "
-                    + "the server refuses writes and goes on announcing: \(effect).",
-                fix: facts.command(on: node.address, "CONFIG", "SET", "maxmemory", "\(limit * 2)")
-                    + " (or free memory)")
+                    + "the server refuses writes and goes on announcing: \(effect). Raise the limit, or free memory.",
+                fix: facts.command(on: node.address, "CONFIG", "SET", "maxmemory", "\(limit * 2)"))
         }
     }
 }

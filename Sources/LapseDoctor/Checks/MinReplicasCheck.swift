@@ -40,15 +40,15 @@ struct MinReplicasCheck: Check {
             settings = ["min-replicas-max-lag", "\(min(lag, allowed))"]
             fix += " && " + facts.command(on: node.address, words: ["CONFIG", "SET"] + settings)
         }
-        if let patience, patience <= lease {
-            fix += " (and a --lease-ttl below \(patience)s, or a longer down-after-milliseconds)"
-        }
+        let shorter =
+            patience.flatMap { $0 <= lease ? $0 : nil }
+            .map { " Besides: a --lease-ttl below \($0)s, or a longer down-after-milliseconds." } ?? ""
         return DoctorFinding(
             .warns, "min-replicas", at: node.address, "a master that is cut off goes on taking renewals",
             "It holds the majority of the registers, with min-replicas-to-write \(wanted) and min-replicas-max-lag \(lag) s for "
                 + "\(Wording.count(replicas, "replica", "replicas")). Cut off together with the leader it keeps that leader, "
                 + "while the other side elects one too: for up to min-replicas-max-lag and a lease, or for as long as the "
-                + "partition lasts where min-replicas-to-write is below the number of replicas.",
+                + "partition lasts where min-replicas-to-write is below the number of replicas.\(shorter)",
             fix: fix)
     }
 }

@@ -8,9 +8,9 @@ struct NotificationsCheck: Check {
             switch node.settings {
             case .forbidden(let text):
                 return unknown(
-                    node, "Lapse may not read notify-keyspace-events", "The server says: \(text).",
-                    fix: facts.command(on: node.address, "ACL", "SETUSER", facts.user, "+config|get")
-                        + " (or run with --notifications off)")
+                    node, "Lapse may not read notify-keyspace-events",
+                    "The server says: \(text). With --notifications off Lapse does not ask.",
+                    fix: facts.command(on: node.address, "ACL", "SETUSER", facts.user, "+config|get"))
             case .renamed:
                 return unknown(
                     node, "CONFIG is not available", "It has been renamed away, as managed services do.",

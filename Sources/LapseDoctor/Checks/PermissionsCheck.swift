@@ -75,9 +75,17 @@ struct PermissionsCheck: Check {
             }
         return DoctorFinding(
             .breaks, "permissions", at: node.address, title,
-            "Refused: \(refusal.text). \(effect) Rights are kept per server: grant them on every one.",
-            fix: facts.command(
-                on: node.address, words: ["ACL", "SETUSER", facts.user] + rights.split(separator: " ").map(String.init))
-        )
+            "Refused: \(refusal.text). \(effect) Rights are kept per server: grant them on every one. "
+                + "A pattern beside one for all (\"Adding a pattern after the * pattern\") is not needed.",
+            fix: commands(rights.split(separator: " ").map(String.init), on: node, facts))
+    }
+
+    /// Redis refuses a pattern to a user who has all keys or channels, and with it all else that the command grants:
+    /// commands, keys and channels are granted apart.
+    private func commands(_ rights: [String], on node: NodeFacts, _ facts: DeploymentFacts) -> String {
+        let groups = [rights.filter { $0.hasPrefix("+") }] + rights.filter { !$0.hasPrefix("+") }.map { [$0] }
+        return groups.filter { !$0.isEmpty }
+            .map { facts.command(on: node.address, words: ["ACL", "SETUSER", facts.user] + $0) }
+            .joined(separator: "; ")
     }
 }
