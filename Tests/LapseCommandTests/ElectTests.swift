@@ -84,7 +84,7 @@ import ThrowawayRedis
         let server = try await ThrowawayServer.start()
         let child = try start(
             server, "one", ["--on-loss", onLoss],
-            run: #"echo "$$ $LAPSE_TERM $LAPSE_TOKEN"; trap '' TERM; while :; do sleep 0.02; done"#)
+            run: #"trap '' TERM; echo "$$ $LAPSE_TERM $LAPSE_TOKEN"; while :; do sleep 0.02; done"#)
         let before = try await waitForLine(child)
         let program = try #require(Int32(before[0][0]))
         // An operator's mistake, or a rival that thinks the lease is over.

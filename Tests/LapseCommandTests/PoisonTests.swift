@@ -48,9 +48,10 @@ import ThrowawayRedis
         defer { for path in [program.path, done] { try? FileManager.default.removeItem(atPath: path) } }
         try Data(handling.script(done).utf8).write(to: program)
         let (option, concurrency) = handling.options
+        // Longer than a worker takes to come back on a busy machine: what all three had heard is gone when all are dead at once.
         let replicas = try ["one", "two", "three"].map { id in
             try LapseBinary.start([
-                "run", "--redis", server.url, "--id", id, "--admin", "off", "--supervise", "on", "--lease-ttl", "2s",
+                "run", "--redis", server.url, "--id", id, "--admin", "off", "--supervise", "on", "--lease-ttl", "6s",
                 option, "sh \(program.path)", "--dead-letter", "letters", "--concurrency", "\(concurrency)",
                 "--log-level", "info",
             ])
@@ -74,7 +75,7 @@ import ThrowawayRedis
         try await server.script(
             others[before..<middle].map { "SET \($0) v PX 20" } + ["SET poison v PX 20"]
                 + others[middle...].map { "SET \($0) v PX 20" })
-        try await waitUntil("it is a dead letter", within: .seconds(90)) {
+        try await waitUntil("it is a dead letter", within: .seconds(120)) {
             try await server.cli("XRANGE", "letters", "-", "+").contains("poison")
                 ? nil : "\(lines("by signal")) deaths; \(replicas.map { $0.text.errors.suffix(1_500) })"
         }

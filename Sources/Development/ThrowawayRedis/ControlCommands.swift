@@ -69,7 +69,7 @@ extension ThrowawayServer {
 
     /// One field of INFO, such as `expired_keys` or `master_link_status`.
     package func info(_ field: String) async throws -> String? {
-        try await cli(["INFO"], within: .seconds(2)).split(whereSeparator: \.isNewline)
+        try await cli(["INFO"], within: .seconds(5)).split(whereSeparator: \.isNewline)
             .first { $0.hasPrefix("\(field):") }.map { String($0.dropFirst(field.count + 1)) }
     }
 }
