@@ -53,10 +53,15 @@ final class Deadline: Sendable {
     }
 
     /// The handler has ended well. If it was too late, that changes nothing: the round ends all the same.
-    func end() { due.store(Self.none, ordering: .releasing) }
+    func end() { _ = stop() }
 
     /// The handler has failed; whether it was too late.
-    func stop() -> Bool { due.exchange(Self.none, ordering: .acquiringAndReleasing) == Self.passed }
+    func stop() -> Bool {
+        let hasOverrun = due.exchange(Self.none, ordering: .acquiringAndReleasing) == Self.passed
+        // Before the lane looks: the timer may not have come to say so yet, and then the round ends while a later handler runs in it.
+        if hasOverrun { passedOnce.store(true, ordering: .releasing) }
+        return hasOverrun
+    }
 
     var hasPassed: Bool { passedOnce.load(ordering: .acquiring) }
 

@@ -62,13 +62,12 @@ struct WorkLoop {
         }
         let events = reports.compactMap(\.event)
         guard !events.isEmpty else { return }
-        let busyBefore = machine.running
         start(machine.step(events, now: now), &group)
         for event in events {
             switch event {
             case .leave: later(worker.configuration.drain, .drainOver, &group)
             case .drainOver: later(Self.cancelPause, .cancelOver, &group)
-            case .cancelOver: worker.waitsForHandlers(busyBefore - machine.running)
+            case .cancelOver: worker.waitsForHandlers(machine.givenUp)
             default: break
             }
         }

@@ -86,19 +86,29 @@ extension WorkMachine {
         actions.append(.bury(entry, attempts: attempts, error: error))
     }
 
-    /// The group says that it is not this worker's any more.
-    mutating func lost(_ entry: WorkEntry) {
-        switch entries[entry]?.phase {
-        case .ready:
-            partitions[entry.partition]?.queued -= 1
-            entries[entry] = nil
-        case .waiting:
-            waits -= 1
-            entries[entry] = nil
-        case .running: entries[entry]?.isLost = true
-        // Of these the next answer tells.
-        case .beginning, .burying, .done, nil: break
+    /// The group says that they are not this worker's any more.
+    mutating func lost(_ lost: [WorkEntry]) {
+        var waited: Set<WorkEntry> = []
+        for entry in lost {
+            switch entries[entry]?.phase {
+            case .ready:
+                partitions[entry.partition]?.queued -= 1
+                entries[entry] = nil
+            case .waiting:
+                waits -= 1
+                waited.insert(entry)
+                entries[entry] = nil
+            case .running: entries[entry]?.isLost = true
+            // Of these the next answer tells.
+            case .beginning, .burying, .done, nil: break
+            }
         }
+        stopWaiting(waited)
+    }
+
+    /// Else their time for another attempt would be one for what becomes of them next.
+    private mutating func stopWaiting(_ waited: Set<WorkEntry>) {
+        if !waited.isEmpty { waiting = Heap(waiting.unordered.filter { !waited.contains($0.entry) }) }
     }
 
     /// The stream has them no more, and the group drops them as soon as a worker asks for them: what is in no handler becomes a
@@ -119,17 +129,21 @@ extension WorkMachine {
             case .burying, .done: break
             }
         }
-        // Else their time for another attempt would be one for another letter.
-        if !waited.isEmpty { waiting = Heap(waiting.unordered.filter { !waited.contains($0.entry) }) }
+        stopWaiting(waited)
     }
 
     /// Handlers that do not end though they were cancelled keep their entries from other workers no longer.
-    mutating func giveUpRunning() {
+    ///
+    /// - Returns: how many they are.
+    mutating func giveUpRunning() -> Int {
+        var count = 0
         for (entry, inHand) in entries {
             guard case .running = inHand.phase else { continue }
             busy -= 1
+            count += 1
             entries[entry] = nil
         }
+        return count
     }
 
     /// What has waited long enough.

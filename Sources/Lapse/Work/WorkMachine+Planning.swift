@@ -6,6 +6,16 @@ extension WorkMachine {
     /// In one order: a script keeps the server from all others while it runs.
     private static let mostAcknowledged = 1_000
 
+    /// So much of what all partitions share one may have for itself: when it falls silent with all of that, the others go on.
+    func mostOfOne(of all: Int) -> Int { order.count > 1 ? max(1, all - max(1, all / order.count)) : all }
+
+    /// What may still be read and claimed. What a partition has beyond its part, by retries, takes no room from the others.
+    var room: Int {
+        let all = settings.lanes + settings.prefetch
+        let most = mostOfOne(of: all)
+        return all - busy - ready.count + partitions.values.reduce(0) { $0 + max(0, $1.queued - most) }
+    }
+
     /// What is to be asked of one partition now.
     mutating func plan(_ name: String, _ now: Duration, _ actions: inout [Action]) {
         guard var partition = partitions[name] else { return }
@@ -25,7 +35,9 @@ extension WorkMachine {
             }
         }
         guard !isLeaving, waits < settings.waitingLimit else { return }
-        let room = settings.lanes + settings.prefetch - busy - ready.count
+        // Handled ones that cannot be acknowledged are in hand, too.
+        guard partition.done.count < 4 * Self.mostAcknowledged else { return }
+        let room = room
         let own = mostOfOne(of: settings.lanes + settings.prefetch) - partition.queued
         guard room > 0, own > 0 else { return }
         // What a partition may bring at once, so that several do not bring too much.
@@ -116,7 +128,7 @@ extension WorkMachine {
             guard time > now else { return }
             next = min(next ?? time, time)
         }
-        let hasRoom = busy + ready.count < settings.lanes + settings.prefetch && waits < settings.waitingLimit
+        let hasRoom = room > 0 && waits < settings.waitingLimit
         let holds = !entries.isEmpty
         for name in order {
             guard let partition = partitions[name] else { continue }

@@ -146,9 +146,6 @@ package struct WorkMachine: Sendable {
 
     let settings: Settings
 
-    /// So much of what all partitions share one may have for itself: when it falls silent with all of that, the others go on.
-    func mostOfOne(of all: Int) -> Int { order.count > 1 ? max(1, all - all / order.count) : all }
-
     var partitions: [String: Partition] = [:]
     /// In the order in which they became known.
     var order: [String] = []
@@ -164,6 +161,8 @@ package struct WorkMachine: Sendable {
     var wakeAt: Duration?
     var isLeaving = false
     var isDrainOver = false
+    /// Handlers that did not end though they were cancelled.
+    private(set) var givenUp = 0
     var hasStoppedReading = false
 
     package init(_ settings: Settings) { self.settings = settings }
@@ -222,7 +221,8 @@ package struct WorkMachine: Sendable {
         case .handled(let entry): finished(entry)
         case .failed(let entry, let failure): failed(entry, failure, now, &actions)
         case .buried(let entry):
-            waits -= entries[entry] == nil ? 0 : 1
+            guard case .burying = entries[entry]?.phase else { break }
+            waits -= 1
             done(entry)
         case .buryFailed(let entry):
             if entries[entry] != nil { waiting.insert(Due(at: now + .seconds(1), entry: entry)) }
@@ -241,7 +241,7 @@ package struct WorkMachine: Sendable {
         case .kept(let name, let lost, let gone):
             partitions[name]?.isKeeping = false
             partitions[name]?.failures = 0
-            for id in lost { self.lost(WorkEntry(name, id)) }
+            self.lost(lost.map { WorkEntry(name, $0) })
             self.gone(gone.map { WorkEntry(name, $0) }, &actions)
         case .keepFailed(let name):
             partitions[name]?.isKeeping = false
@@ -252,7 +252,7 @@ package struct WorkMachine: Sendable {
             leave(&actions)
             isDrainOver = true
             actions.append(.cancelHandlers)
-        case .cancelOver: giveUpRunning()
+        case .cancelOver: givenUp = giveUpRunning()
         case .tick: if let wakeAt, wakeAt <= now { self.wakeAt = nil }
         }
     }

@@ -1,3 +1,4 @@
+import HeapModule
 import RedisClient
 import Testing
 
@@ -67,5 +68,94 @@ import Testing
             pending = events.flatMap { machine.step($0, now: .zero) }
         }
         #expect(handled >= 100)
+    }
+
+    private func machine(lanes: Int) -> WorkMachine {
+        let retries = RetryPolicy(retries: 9, first: .milliseconds(100), cap: .milliseconds(100))
+        return WorkMachine(.init(lanes: lanes, retries: retries, claimAfter: .seconds(8)))
+    }
+
+    @Test("retries of a partition that fell silent take no room from the others", arguments: [4, 64])
+    func retriesOfASilentPartition(lanes: Int) {
+        var machine = machine(lanes: lanes)
+        var number: UInt64 = 0
+        var handled = 0
+        var now = Duration.zero
+        var pending = machine.step(.partitions(["silent"]), now: now)
+        func answers(_ actions: [WorkMachine.Action], isSilent: Bool) -> [WorkMachine.Event] {
+            actions.flatMap { action -> [WorkMachine.Event] in
+                switch action {
+                case .read(let name, let limit) where name != "silent" || !isSilent:
+                    number += UInt64(limit)
+                    return [.read(name, (0..<UInt64(limit)).map { id(number - $0) })]
+                case .begin("silent", let orders) where isSilent: return [.beginFailed("silent", orders.map(\.id))]
+                case .begin(let name, let orders):
+                    return [.begun(name, Dictionary(uniqueKeysWithValues: orders.map { ($0.id, 1) }))]
+                case .handle(let entry, _) where entry.partition == "silent":
+                    return [.failed(entry, .init(text: "away"))]
+                case .handle(let entry, _):
+                    handled += 1
+                    return [.handled(entry)]
+                case .acknowledge(let name, let ids): return [.acknowledged(name, ids)]
+                default: return []
+                }
+            }
+        }
+        // All that it may have is its own, and has failed.
+        for _ in 0..<40 { pending = answers(pending, isSilent: false).flatMap { machine.step($0, now: now) } }
+        #expect(machine.waitingCount >= lanes)
+        pending += machine.step(.partitions(["silent", "a", "b", "c", "d", "e"]), now: now)
+        for _ in 0..<400 where handled < 100 {
+            now += .milliseconds(50)
+            let events = answers(pending, isSilent: true)
+            pending = machine.step(.tick, now: now) + events.flatMap { machine.step($0, now: now) }
+        }
+        #expect(handled >= 100)
+    }
+
+    @Test("what waited and is another worker's waits no more: it may come back")
+    func lostWhileItWaited() {
+        var machine = machine(lanes: 4)
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.read("s", [id(1)]), now: .zero)
+        _ = machine.step(.begun("s", [id(1): 1]), now: .zero)
+        _ = machine.step(.failed(WorkEntry("s", id(1)), .init(text: "once")), now: .zero)
+        #expect(machine.waiting.count == 1 && machine.waitingCount == 1)
+        _ = machine.step(.kept("s", lost: [id(1)]), now: .zero)
+        #expect(machine.waiting.isEmpty && machine.waitingCount == 0)
+    }
+
+    @Test("where nothing is acknowledged no more is read")
+    func acknowledgementsThatFail() {
+        var machine = machine(lanes: 64)
+        var pending = machine.step(.partitions(["s"]), now: .zero)
+        var number: UInt64 = 0
+        for _ in 0..<2_000 where !pending.isEmpty {
+            var events: [WorkMachine.Event] = []
+            for action in pending {
+                switch action {
+                case .read(let name, let limit):
+                    number += UInt64(limit)
+                    events.append(.read(name, (0..<UInt64(limit)).map { id(number - $0) }))
+                case .begin(let name, let orders):
+                    events.append(.begun(name, Dictionary(uniqueKeysWithValues: orders.map { ($0.id, 1) })))
+                case .handle(let entry, _): events.append(.handled(entry))
+                default: break
+                }
+            }
+            pending = events.flatMap { machine.step($0, now: .zero) }
+        }
+        #expect(number > 4_000 && number < 6_000, "\(number) were read")
+    }
+
+    @Test("a handler that ended with the last of its time is none that does not end")
+    func endedInTime() {
+        var machine = machine(lanes: 4)
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.read("s", [id(1), id(2)]), now: .zero)
+        _ = machine.step(.begun("s", [id(1): 1, id(2): 1]), now: .zero)
+        _ = machine.step([.leave, .drainOver], now: .zero)
+        _ = machine.step([.handled(WorkEntry("s", id(1))), .cancelOver], now: .zero)
+        #expect(machine.givenUp == 1)
     }
 }
