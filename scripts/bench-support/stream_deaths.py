@@ -9,6 +9,8 @@ handled twice; and what it cost each of them. Needs redis-server, redis-cli and 
 """
 import argparse, binascii, collections, json, os, shutil, socket, subprocess, sys, tempfile, time
 
+from redis_socket import Connection, seconds
+
 options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 options.add_argument("--lapse", default=".build/release/lapse")
 options.add_argument("--events", type=int, default=1_000_000)
@@ -17,39 +19,8 @@ options.add_argument("--seconds", type=int, default=60, help="over how long the 
 options = options.parse_args()
 
 
-class Connection:
-    def __init__(self, port):
-        self.file = socket.create_connection(("127.0.0.1", port)).makefile("rwb")
-
-    def write(self, *words):
-        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        self.file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
-
-    def read(self):
-        line = self.file.readline()
-        kind, rest = line[:1], line[1:-2]
-        if kind in b"+:":
-            return rest
-        if kind == b"-":
-            raise RuntimeError(rest.decode())
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
-        return [self.read() for _ in range(int(rest))]
-
-    def __call__(self, *words):
-        self.write(*words)
-        self.file.flush()
-        return self.read()
-
-
 def slot(key):
     return binascii.crc_hqx(key, 0) % 16384
-
-
-def seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        words = file.read().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Group:

@@ -7,7 +7,9 @@ One server of its own; the entries stand in the stream before the worker starts.
 entries, of the worker and of the server, and entries a second. With --rate entries come at that
 pace instead, and the time from XADD to the printed line is told. Needs redis-server; a row for redis-py where it is installed.
 """
-import argparse, json, os, shutil, socket, subprocess, sys, tempfile, threading, time
+import argparse, json, shutil, socket, subprocess, sys, tempfile, threading, time
+
+from redis_socket import Connection, seconds
 
 options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 options.add_argument("--lapse", default=".build/release/lapse")
@@ -16,37 +18,6 @@ options.add_argument("--handler", default="none")
 options.add_argument("--concurrency", type=int)
 options.add_argument("--rate", type=int)
 options = options.parse_args()
-
-
-class Connection:
-    def __init__(self, port):
-        self.file = socket.create_connection(("127.0.0.1", port)).makefile("rwb")
-
-    def write(self, *words):
-        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        self.file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
-
-    def read(self):
-        line = self.file.readline()
-        kind, rest = line[:1], line[1:-2]
-        if kind in b"+:":
-            return rest
-        if kind == b"-":
-            raise RuntimeError(rest.decode())
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
-        return [self.read() for _ in range(int(rest))]
-
-    def __call__(self, *words):
-        self.write(*words)
-        self.file.flush()
-        return self.read()
-
-
-def seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        words = file.read().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def fields(number):
@@ -66,21 +37,22 @@ def fill(redis, entries):
             redis.read()
 
 
-def left(redis):
-    group = redis("XINFO", "GROUPS", "exp")[0]
-    facts = dict(zip(group[::2], group[1::2]))
-    read = facts.get(b"entries-read")
-    return int(facts[b"pending"]), facts[b"last-delivered-id"], read
-
-
-def await_end(redis, process, entries):
-    last = redis("XINFO", "STREAM", "exp")
-    last = dict(zip(last[::2], last[1::2]))[b"last-generated-id"]
+def await_end(redis, process):
+    stream = redis("XINFO", "STREAM", "exp")
+    last = dict(zip(stream[::2], stream[1::2]))[b"last-generated-id"]
     while True:
-        pending, delivered, _ = left(redis)
-        if delivered == last and pending == 0:
+        group = redis("XINFO", "GROUPS", "exp")[0]
+        facts = dict(zip(group[::2], group[1::2]))
+        if facts[b"last-delivered-id"] == last and int(facts[b"pending"]) == 0:
             return
         assert process.poll() is None, "the worker has ended"
+        time.sleep(0.02)
+
+
+def until(what, condition):
+    deadline = time.time() + 20
+    while not condition():
+        assert time.time() < deadline, what
         time.sleep(0.02)
 
 
@@ -89,7 +61,7 @@ def row(name, redis, server, words, entries):
     before = seconds(server.pid)
     began = time.time()
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    await_end(redis, process, entries)
+    await_end(redis, process)
     took = time.time() - began
     cost, own = seconds(process.pid), seconds(server.pid) - before
     process.terminate()
@@ -118,7 +90,7 @@ def paced(redis, words, rate, seconds_long):
             seen.append((json.loads(line), now))
 
     threading.Thread(target=listen, daemon=True).start()
-    time.sleep(2)
+    until("the worker does not read", lambda: b"XREADGROUP" in redis("CLIENT", "LIST").upper())
     sent, began = {}, time.time()
     for number in range(1, rate * seconds_long + 1):
         due = began + number / rate
@@ -127,7 +99,7 @@ def paced(redis, words, rate, seconds_long):
         key = f"session:{number:07d}"
         sent[key] = time.time()
         redis("XADD", "exp", "*", *fields(number))
-    time.sleep(1)
+    until("not all are handled", lambda: len(seen) >= len(sent))
     cost = seconds(process.pid)
     process.terminate()
     process.wait()
@@ -135,6 +107,13 @@ def paced(redis, words, rate, seconds_long):
     print(f"{len(lags)} of {len(sent)} at {rate}/s, from XADD to the printed line: "
           f"p50 {lags[len(lags) // 2]:.2f} ms, p99 {lags[len(lags) * 99 // 100]:.2f} ms, most {lags[-1]:.2f} ms; "
           f"{cost:.2f} processor seconds", flush=True)
+
+
+def listens(port):
+    try:
+        return socket.create_connection(("127.0.0.1", port)).close() is None
+    except OSError:
+        return False
 
 
 def main():
@@ -145,7 +124,7 @@ def main():
     server = subprocess.Popen(["redis-server", "--port", str(port), "--dir", directory, "--save", "", "--appendonly", "no"],
                               stdout=subprocess.DEVNULL)
     try:
-        time.sleep(0.5)
+        until("the server does not listen", lambda: listens(port))
         redis = Connection(port)
         words = [options.lapse, "work", "--redis", f"redis://127.0.0.1:{port}", "--stream", "exp", "--group", "g", "--id", "w",
                  "--handler", options.handler, "--log-level", "error"]
