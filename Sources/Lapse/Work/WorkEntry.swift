@@ -1,3 +1,4 @@
+import ExpirationStream
 package import RedisClient
 
 /// One entry of one partition.
@@ -10,6 +11,13 @@ package struct WorkEntry: Sendable, Hashable {
         self.partition = partition
         self.id = id
     }
+}
+
+/// What an entry says: it is handed about, and large.
+final class WorkContent: Sendable {
+    let entry: StreamEntry
+
+    init(_ entry: StreamEntry) { self.entry = entry }
 }
 
 /// Where an entry is on its way through a worker.

@@ -15,9 +15,7 @@ struct WorkLanes: Sendable {
             }
             await worker.cancelled.wait()
             group.cancelAll()
-            for job in queue.close() {
-                mailbox.put(.init(event: .failed(job.entry, .init(text: "\(CancellationError())"))))
-            }
+            for job in queue.close() { mailbox.put(job.untaken) }
         }
     }
 

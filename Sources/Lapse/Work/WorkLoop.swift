@@ -4,7 +4,7 @@ import Logging
 import RedisClient
 import Timing
 
-/// One task gives the machine its events, one after the other; each order is a task of its own, which ends with an event.
+/// One task gives the machine what has come; attempts go to the lanes, and each other order is a task, which ends with an event.
 struct WorkLoop {
     /// What a task has to tell.
     struct Report: Sendable {
@@ -122,11 +122,7 @@ struct WorkLoop {
                 mailbox.put(Report(event: .failed(entry, failure)))
             }
         }
-        if !jobs.isEmpty, !queue.add(jobs) {
-            for job in jobs {
-                mailbox.put(Report(event: .failed(job.entry, .init(text: "\(CancellationError())"))))
-            }
-        }
+        if !jobs.isEmpty, !queue.add(jobs) { for job in jobs { mailbox.put(job.untaken) } }
     }
 
     private func start(_ action: WorkMachine.Action, _ group: inout DiscardingTaskGroup) {

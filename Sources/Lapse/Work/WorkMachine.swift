@@ -145,7 +145,6 @@ package struct WorkMachine: Sendable {
     }
 
     let settings: Settings
-
     var partitions: [String: Partition] = [:]
     /// In the order in which they became known.
     var order: [String] = []

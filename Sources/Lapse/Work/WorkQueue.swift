@@ -1,13 +1,5 @@
 import DequeModule
-import ExpirationStream
 import Synchronization
-
-/// What an entry says: it is handed about, and large.
-final class WorkContent: Sendable {
-    let entry: StreamEntry
-
-    init(_ entry: StreamEntry) { self.entry = entry }
-}
 
 /// Attempts that are counted and wait for a lane: no more than there are lanes.
 final class WorkQueue: Sendable {
@@ -15,6 +7,11 @@ final class WorkQueue: Sendable {
         var entry: WorkEntry
         var content: WorkContent
         var attempt: Int
+
+        /// What the machine is told of one that no lane takes any more.
+        var untaken: WorkLoop.Report {
+            .init(event: .failed(entry, .init(text: "\(CancellationError())")))
+        }
     }
 
     private struct State {

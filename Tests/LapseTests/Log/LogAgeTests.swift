@@ -3,7 +3,7 @@ import Testing
 
 @testable import Lapse
 
-/// What is too old is so by a clock that nobody sets, too.
+/// What is too old is so by the clock that is never set, too.
 struct LogAgeTests {
     @Test func anOrdinalIsAgedWhenTheLogHadComeSoFarAnAgeAgo() {
         var age = LogAge()
