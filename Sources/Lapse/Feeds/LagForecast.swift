@@ -3,8 +3,8 @@ import RESP
 import RedisClient
 import Synchronization
 
-/// Asks a node each minute what makes it late, exports how late it is expected to be, and warns once if that is long and nothing makes
-/// it punctual.
+/// Asks a node each minute what makes it late, exports how late it is expected to be, and warns once if that is long. Where
+/// `--punctual` makes the node announce on time there is nothing to expect.
 final class LagForecast: Sendable {
     /// Later than this surprises.
     private static let noticeable = Duration.seconds(1)
@@ -36,6 +36,7 @@ final class LagForecast: Sendable {
     ///
     /// - Parameter runID: of the process that is listened to.
     func look(at runID: String) async {
+        guard !isPunctual else { return }
         let isDue = state.withLock { state in
             let isDue = state.askedAt.map { ContinuousClock.now - $0 >= Self.interval } ?? true
             if isDue { state.askedAt = .now }
@@ -45,7 +46,7 @@ final class LagForecast: Sendable {
             replies.count == questions.count, let lag = Self.lag(replies)
         else { return }
         metrics.predicted(address, lag: lag)
-        guard !isPunctual, lag > Self.noticeable else { return }
+        guard lag > Self.noticeable else { return }
         let isNews = state.withLock { state in
             defer { state.hasWarned = true }
             return !state.hasWarned

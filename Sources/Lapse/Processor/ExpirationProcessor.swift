@@ -11,7 +11,7 @@ import Timing
 ///
 /// ```swift
 /// let processor = ExpirationProcessor(
-///     configuration: .init(redis: ["redis://10.0.0.1:6379"], name: "sessions", match: ["session:*"])
+///     configuration: .init(redis: ["redis://10.0.0.1:6379"], name: "carts", match: ["cart:*"])
 /// ) { expiration, context in
 ///     try await carts.release(expiration.key, token: context.fencingToken)
 /// }

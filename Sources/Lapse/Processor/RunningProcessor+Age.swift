@@ -25,7 +25,7 @@ extension RunningProcessor {
         case .tell:
             guard let oldest else { return }
             logger.warning(
-                "expirations wait, and the logs will not keep them for much longer",
+                "expirations wait for long: what handles them does not keep up",
                 metadata: [
                     "node": "\(oldest.key)", "seconds": .stringConvertible(oldest.value.components.seconds),
                     "logAgeSeconds": .stringConvertible(configuration.logAge.components.seconds),

@@ -7,7 +7,8 @@ enum EnvironmentNames {
     /// `--exec` hand to their programs, are no mistake; neither is what the tests read.
     private static let strangers = [
         "LAPSE_TERM", "LAPSE_TOKEN", "LAPSE_KEY", "LAPSE_KEY_BASE64", "LAPSE_NODE", "LAPSE_RUN_ID", "LAPSE_ORDINAL",
-        "LAPSE_EVENT_ID", "LAPSE_ORIGIN", "LAPSE_ATTEMPT", "LAPSE_RECEIVED_AT", "LAPSE_BINARY", "LAPSE_SLOW_TESTS",
+        "LAPSE_EVENT_ID", "LAPSE_ORIGIN", "LAPSE_ATTEMPT", "LAPSE_RECEIVED_AT", "LAPSE_DEADLINE", "LAPSE_LAG_MS",
+        "LAPSE_BINARY", "LAPSE_SLOW_TESTS",
         "LAPSE_FUZZ_SEED",
     ]
 
