@@ -8,6 +8,8 @@ import Timing
 extension PunctualNode {
     /// A longer key is none that is kept: it is passed over byte by byte.
     private static let messageBytes = KeyArena.longestKey
+    /// A hint is about a time ahead: it may wait for a few more.
+    private static let gathering = Duration.milliseconds(4)
 
     func listen() async {
         var backoff = Backoff(first: .milliseconds(50), cap: .seconds(5))
@@ -16,7 +18,7 @@ extension PunctualNode {
             do throws(RedisError) {
                 let subscription = try await Subscription.open(
                     to: address, settings: dependencies.hintSettings, channels: HintChannel.names(Int(database)),
-                    messageBytes: Self.messageBytes, on: dependencies.loop
+                    messageBytes: Self.messageBytes, gathering: Self.gathering, on: dependencies.loop
                 ) { [self] _ in
                     .success(HintSink(self) { self.hintBell.ring() })
                 }
