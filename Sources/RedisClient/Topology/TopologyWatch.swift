@@ -4,7 +4,7 @@ import RESP
 import Synchronization
 import Timing
 
-/// Keeps the view of the servers fresh: it looks about every second, and at once after a refreshSoon.
+/// Keeps the view of the servers fresh: it looks about every second, and at once when ``refreshSoon()`` is called.
 ///
 /// A demoted master keeps its subscribers' sockets open and falls silent, so the topology is polled, not inferred
 /// from errors.
