@@ -104,7 +104,7 @@ extension RunningWorker {
     }
 
     /// One attempt.
-    func handle(_ job: WorkQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
+    func handle(_ job: AttemptQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
         let (entry, content) = (job.entry, job.content.entry)
         let expiration = content.expiration(at: entry.id)
         let context = WorkContext(
@@ -133,7 +133,7 @@ extension RunningWorker {
         }
     }
 
-    private func failed(_ job: WorkQueue.Job, _ error: any Error, _ began: Int64) -> WorkMachine.Event {
+    private func failed(_ job: AttemptQueue.Job, _ error: any Error, _ began: Int64) -> WorkMachine.Event {
         metrics.handlerTook(SystemClock.glance().monotonic - began)
         let text = "\(error)".cut(toBytes: DeadLetterRecord.errorLimit)
         if !cancelled.isOpen {
