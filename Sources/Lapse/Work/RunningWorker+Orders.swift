@@ -160,7 +160,8 @@ extension RunningWorker {
             let record = DeadLetterRecord(
                 key: content?.key ?? [], database: UInt16(clamping: content?.database ?? 0),
                 node: content?.node ?? "", runID: content?.runID ?? "", ordinal: content?.ordinal ?? 0,
-                origin: content?.origin ?? Origin.live.rawValue, attempts: UInt64(max(0, attempts)), error: error,
+                origin: content?.origin ?? ExpirationOrigin.live.rawValue, attempts: UInt64(max(0, attempts)),
+                error: error,
                 term: content?.term ?? 0, token: content?.token ?? 0, value: content?.value,
                 deadline: content?.knownDeadline,
                 source: .init(stream: entry.partition, group: configuration.group, entry: "\(entry.id)"))
@@ -189,7 +190,8 @@ extension StreamEntry {
     func expiration(at id: StreamID) -> Expiration {
         Expiration(
             key: ExpirationKey(bytes: key), database: UInt16(clamping: database),
-            process: .bounded(runID: runID, node: node), ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live,
+            process: .bounded(runID: runID, node: node), ordinal: ordinal,
+            origin: ExpirationOrigin(rawValue: origin) ?? .live,
             receivedMilliseconds: id.milliseconds, value: value, deadline: knownDeadline)
     }
 
