@@ -6,7 +6,7 @@ import Synchronization
 /// Asks a node each minute what makes it late, exports how late it is expected to be, and warns once if that is long and nothing makes
 /// it punctual.
 final class LagForecast: Sendable {
-    /// Later than this surprises.
+    /// A longer lag is worth a warning.
     private static let noticeable = Duration.seconds(1)
     private static let interval = Duration.seconds(60)
     private static let questions = [

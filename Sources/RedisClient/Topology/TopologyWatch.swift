@@ -76,7 +76,7 @@ package final class TopologyWatch: Sendable {
             } catch {
                 logger.debug("topology unknown", metadata: ["error": "\(error)"])
             }
-            // A storm of surprises costs one look each 20 ms, no more.
+            // However often it is asked, it looks no more than once in 20 ms.
             if await Doorbell(on: bell.loop).wait(upTo: .milliseconds(20)) == .cancelled { break }
         }
         let left = state.withLock { state in
