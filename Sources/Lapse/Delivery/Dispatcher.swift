@@ -115,7 +115,7 @@ package final class Dispatcher: Sendable {
     }
 
     /// Looks once everything that is finished has been counted.
-    package func read<Result: Sendable>(_ look: (inout DeliveryMachine) -> Result) -> Result {
+    package func inspect<Result: Sendable>(_ look: (inout DeliveryMachine) -> Result) -> Result {
         state.withLock { state in
             state.countAll()
             return look(&state.machine)

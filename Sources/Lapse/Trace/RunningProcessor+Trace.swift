@@ -25,7 +25,7 @@ extension RunningProcessor {
         }
         let content = metrics.ledger.content
         let isLeader = parts.withLock { $0 }?.elector.state.isLeader ?? false
-        let progress = isLeader ? dispatcher.read { $0.progress() } : Array(keeper.latest.values)
+        let progress = isLeader ? dispatcher.inspect { $0.progress() } : Array(keeper.latest.values)
         let cursors = Dictionary(progress.map { ($0.runID, $0.cursor) }) { first, _ in first }
         let trails = dispatcher.steps(of: search.found.map { ($0.process, $0.entry.ordinal) })
         let occurrences = zip(search.found, trails).map { found, trail in
