@@ -148,9 +148,7 @@ package final class Dispatcher: Sendable {
 
     // MARK: - The term
 
-    /// Starts to move the cursors from where the last leader left them.
-    ///
-    /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
+    /// Begins the machine's term (``DeliveryMachine/begin(token:progress:now:)``), in which a lane may work alone again.
     package func lead(token: FencingToken, progress: [String: Progress], now: UInt64) {
         state.withLock { state in
             state.machine.begin(token: token, progress: progress, now: now)
@@ -158,7 +156,7 @@ package final class Dispatcher: Sendable {
         }
     }
 
-    /// Nothing new is handed out from now on.
+    /// Stops the machine, and wakes the lanes that sleep: their term is over.
     package func stopHandingOut() {
         let sleepers = state.withLock { state in
             state.machine.stop()
