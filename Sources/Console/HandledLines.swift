@@ -10,7 +10,7 @@ package final class HandledLines: HandledLineFormat {
     /// What stands around a key.
     private struct Frame {
         var node: String
-        var origin: Origin
+        var origin: ExpirationOrigin
         var term: UInt64
         /// It begins with the time, or nearly so.
         var before: [UInt8]

@@ -38,7 +38,7 @@ public struct Expiration: Sendable {
     public var key: ExpirationKey { slice.withKey(index) { ExpirationKey(copying: $0) } }
 
     /// Why it is handled now.
-    public var origin: Origin { slice.origin(index) }
+    public var origin: ExpirationOrigin { slice.origin(index) }
 
     /// The logical database, 0 in a cluster.
     public var database: Int { Int(slice.database(index)) }
@@ -47,7 +47,7 @@ public struct Expiration: Sendable {
     public var node: String { slice.process.node }
 
     /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
-    /// its companion (``Origin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
+    /// its companion (``ExpirationOrigin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
     public var position: Position { Position(runID: slice.process.runID, ordinal: slice.ordinal(index)) }
 
     /// When this replica heard of it, by the wall clock, to the millisecond.
@@ -78,7 +78,8 @@ extension Expiration {
     ///   - lag: how much later it was heard; without a deadline it is not kept.
     public init(
         key: ExpirationKey, database: UInt16 = 0, node: String = "127.0.0.1:6379",
-        position: Position = Position(runID: "test", ordinal: 1), origin: Origin = .live, receivedAt: Date = Date(),
+        position: Position = Position(runID: "test", ordinal: 1), origin: ExpirationOrigin = .live,
+        receivedAt: Date = Date(),
         value: [UInt8]? = nil, deadline: Date? = nil, lag: Duration = .zero
     ) {
         let known = deadline.flatMap { deadline in
@@ -97,7 +98,7 @@ extension Expiration {
     ///
     /// - Parameter received: milliseconds since 1970.
     package init(
-        key: ExpirationKey, database: UInt16, process: NodeProcess, ordinal: UInt64, origin: Origin,
+        key: ExpirationKey, database: UInt16, process: NodeProcess, ordinal: UInt64, origin: ExpirationOrigin,
         receivedMilliseconds received: UInt64, value: [UInt8]? = nil, deadline: KnownDeadline? = nil
     ) {
         let bytes = key.bytes
@@ -123,7 +124,7 @@ extension Expiration: Hashable {
         var process: NodeProcess
         var ordinal: UInt64
         var database: UInt16
-        var origin: Origin
+        var origin: ExpirationOrigin
         var received: UInt64
     }
 
@@ -176,7 +177,7 @@ public struct Position: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Why an expiration is handled.
-public enum Origin: String, Sendable, Hashable, CaseIterable, Codable {
+public enum ExpirationOrigin: String, Sendable, Hashable, CaseIterable, Codable {
     /// Heard while leading.
     case live
     /// Heard before this replica led, left by the leader before it.

@@ -15,7 +15,7 @@ extension Elector {
     func operate(on eventLoop: any EventLoop, _ body: @escaping @Sendable (Term) async throws -> Void) async
         -> UInt64?
     {
-        let (entries, journal) = AsyncStream.makeStream(of: ElectorLogLine.self)
+        let (entries, logLines) = AsyncStream.makeStream(of: ElectorLogLine.self)
         return await withDiscardingTaskGroup(returning: UInt64?.self) { group in
             group.addTask(executorPreference: globalConcurrentExecutor) {
                 for await entry in entries { entry.write(to: self.logger) }
@@ -75,16 +75,16 @@ extension Elector {
                         configuration.witness?.leads(info.claim)
                         alarms = RegisterAlarms()
                         changes.send(.leading(term: info.term, token: info.token))
-                        journal.yield(.becameLeader(info))
+                        logLines.yield(.becameLeader(info))
                         group.addTask {
-                            let outcome = await self.lead(begun, journal, body)
+                            let outcome = await self.lead(begun, logLines, body)
                             self.outbox.yield(.event(.bodyReturned(outcome)))
                         }
                     case .extendTerm(let window, let took):
                         active?.term.lease.extend(window)
                         latest.withLock { $0.state.lastRenewal = took }
-                        journal.yield(.renewed(took: took))
-                        for step in alarms.renewed(machine.registers) { journal.yield(line(step)) }
+                        logLines.yield(.renewed(took: took))
+                        for step in alarms.renewed(machine.registers) { logLines.yield(line(step)) }
                     case .drain:
                         active?.term.drain.open()
                     case .endTerm(let reason):
@@ -94,10 +94,10 @@ extension Elector {
                         ended.end.open()
                         active = nil
                         changes.send(.ended(term: ended.term.number, reason))
-                        journal.yield(.ended(term: ended.term.number, reason))
+                        logLines.yield(.ended(term: ended.term.number, reason))
                     case .note(let note):
                         changes.send(LeadershipChange(note))
-                        journal.yield(note == .suspect ? .renewalFailed(reasons(machine)) : .note(note))
+                        logLines.yield(note == .suspect ? .renewalFailed(reasons(machine)) : .note(note))
                         if case .released = note { configuration.witness?.released() }
                         if case .overran(let term) = note {
                             overran = term
@@ -117,7 +117,7 @@ extension Elector {
             if overran == nil { configuration.witness?.released() }
             outbox.finish()
             timer?.cancel()
-            journal.finish()
+            logLines.finish()
             group.cancelAll()
             return overran
         }
@@ -149,7 +149,7 @@ extension Elector {
 
     /// Runs the body on the cooperative pool; cancels it, from here, when its term ends.
     private func lead(
-        _ active: Active, _ journal: AsyncStream<ElectorLogLine>.Continuation,
+        _ active: Active, _ logLines: AsyncStream<ElectorLogLine>.Continuation,
         _ body: @escaping @Sendable (Term) async throws -> Void
     ) async -> LeaseMachine.BodyOutcome {
         // Not a child: children inherit the preference for the event loop, or one for another executor, and a task that has one
@@ -162,7 +162,7 @@ extension Elector {
                 return .fencedOut
             } catch {
                 // A body that was cancelled says so by throwing.
-                if !active.end.isOpen { journal.yield(.bodyFailed(term: active.term.number, "\(error)")) }
+                if !active.end.isOpen { logLines.yield(.bodyFailed(term: active.term.number, "\(error)")) }
                 return .failed
             }
         }

@@ -30,14 +30,14 @@ struct EtcdLeaseRegister: LeaseRegister {
     func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
         do throws(EtcdFailure) {
             let lease = EtcdLeaseID(of: claim.value)
-            var sight = try await look()
-            if sight.holder == claim.value {
+            var seen = try await look()
+            if seen.holder == claim.value {
                 if let kept = try await prolong(claim) {
                     return .granted(Vote(counter: kept.created, term: kept.term.term))
                 }
-                sight = try await look()
+                seen = try await look()
             }
-            if sight.holder != nil { return try await occupied(sight, claim) }
+            if seen.holder != nil { return try await occupied(seen, claim) }
             try await grant(lease, claim.ttl)
             return try await put(claim, under: lease)
         } catch {
@@ -56,9 +56,9 @@ struct EtcdLeaseRegister: LeaseRegister {
                 if kept.term.term >= term { return .renewed }
                 if try await raise(claim, token, term) { return .renewed }
             }
-            let sight = try await look()
+            let seen = try await look()
             // A lock whose lease has run out is about to go.
-            if let holder = sight.holder, holder != claim.value { return .lost(holder: holder) }
+            if let holder = seen.holder, holder != claim.value { return .lost(holder: holder) }
         } catch {
             throw RegisterError(error)
         }
@@ -75,10 +75,10 @@ struct EtcdLeaseRegister: LeaseRegister {
 
     func observe(_ name: String) async throws(RegisterError) -> Observation {
         do throws(EtcdFailure) {
-            let sight = try await look()
+            let seen = try await look()
             return Observation(
-                holder: sight.holder, ttl: sight.holder == nil ? nil : try await timeLeft(sight.lease),
-                term: sight.term.term, token: FencingToken(rawValue: max(sight.term.token, sight.created)))
+                holder: seen.holder, ttl: seen.holder == nil ? nil : try await timeLeft(seen.lease),
+                term: seen.term.term, token: FencingToken(rawValue: max(seen.term.token, seen.created)))
         } catch {
             throw RegisterError(error)
         }
@@ -91,30 +91,30 @@ struct EtcdLeaseRegister: LeaseRegister {
             .transaction,
             WireTransaction(success: everything),
             WireTransactionReply.self)
-        return sight(reply)
+        return seenKeys(in: reply)
     }
 
     private var everything: [WireOperation] {
         [keys.lock, keys.rules, keys.purpose, keys.term].map { .range($0) }
     }
 
-    private func sight(_ reply: WireTransactionReply) -> SeenKeys {
-        var sight = SeenKeys()
-        sight.raftTerm = reply.header?.raftTerm?.value ?? 0
+    private func seenKeys(in reply: WireTransactionReply) -> SeenKeys {
+        var seen = SeenKeys()
+        seen.raftTerm = reply.header?.raftTerm?.value ?? 0
         if let lock = reply.found(keys.lock) {
-            sight.holder = String(decoding: lock.value ?? Data(), as: UTF8.self)
-            sight.lease = lock.lease?.value ?? 0
-            sight.created = UInt64(clamping: lock.createRevision?.value ?? 0)
+            seen.holder = String(decoding: lock.value ?? Data(), as: UTF8.self)
+            seen.lease = lock.lease?.value ?? 0
+            seen.created = UInt64(clamping: lock.createRevision?.value ?? 0)
         }
-        sight.rules = reply.found(keys.rules)?.value.map { String(decoding: $0, as: UTF8.self) }
-        sight.purpose = reply.found(keys.purpose)?.value.map { String(decoding: $0, as: UTF8.self) }
-        if let term = reply.found(keys.term)?.value.flatMap(EtcdTerm.init) { sight.term = term }
-        return sight
+        seen.rules = reply.found(keys.rules)?.value.map { String(decoding: $0, as: UTF8.self) }
+        seen.purpose = reply.found(keys.purpose)?.value.map { String(decoding: $0, as: UTF8.self) }
+        if let term = reply.found(keys.term)?.value.flatMap(EtcdTerm.init) { seen.term = term }
+        return seen
     }
 
-    private func occupied(_ sight: SeenKeys, _ claim: Claim) async throws(EtcdFailure) -> AcquireReply {
-        if let theirs = claim.mismatch(rules: sight.rules, purpose: sight.purpose) { return .mismatch(rules: theirs) }
-        return .held(by: sight.holder ?? "", ttl: try await timeLeft(sight.lease))
+    private func occupied(_ seen: SeenKeys, _ claim: Claim) async throws(EtcdFailure) -> AcquireReply {
+        if let theirs = claim.mismatch(rules: seen.rules, purpose: seen.purpose) { return .mismatch(rules: theirs) }
+        return .held(by: seen.holder ?? "", ttl: try await timeLeft(seen.lease))
     }
 
     /// What is left of a lease. etcd tells whole seconds, rounded down; one that ran out is revoked within about a
@@ -157,13 +157,13 @@ struct EtcdLeaseRegister: LeaseRegister {
         } catch  where error.isLeaseNotFound {
             return .refused(reason: "the claim's etcd lease was revoked before the vote", retryAfter: nil)
         }
-        let sight = sight(reply)
-        if sight.holder == claim.value { return .granted(Vote(counter: sight.created, term: sight.term.term)) }
+        let seen = seenKeys(in: reply)
+        if seen.holder == claim.value { return .granted(Vote(counter: seen.created, term: seen.term.term)) }
         // Another was quicker. If this fails, the lease ends by itself: nothing keeps it alive.
         do throws(EtcdFailure) { try await revoke(lease) } catch {
             logger.debug("a lost claim's lease was not revoked", metadata: ["error": "\(error)"])
         }
-        return try await occupied(sight, claim)
+        return try await occupied(seen, claim)
     }
 
     /// Starts the lease anew and then makes sure that the lock is still there and under this claim; nil: it is not.
@@ -175,9 +175,9 @@ struct EtcdLeaseRegister: LeaseRegister {
         for _ in 0..<3 {
             let reply = try await keepAlive(EtcdLeaseID(of: claim.value))
             guard (reply?.ttl?.value ?? 0) > 0 else { return nil }
-            let sight = try await look()
-            guard sight.holder == claim.value else { return nil }
-            if sight.raftTerm == reply?.header?.raftTerm?.value { return sight }
+            let seen = try await look()
+            guard seen.holder == claim.value else { return nil }
+            if seen.raftTerm == reply?.header?.raftTerm?.value { return seen }
         }
         throw .unreachable("etcd changes its leader")
     }

@@ -64,13 +64,13 @@ struct DatabaseSession {
     ) throws(DatabaseFailure) -> Answer {
         var last = DatabaseFailure(.contended, "others write the row all the time")
         for _ in 0..<Self.attempts {
-            let sight = try look(layout, ttl: ttl)
+            let seen = try look(layout, ttl: ttl)
             do throws(DatabaseFailure) {
-                switch decide(sight) {
+                switch decide(seen) {
                 case .answer(let answer): return answer
                 case .write(let change, let answer):
                     guard let claim else { return answer }
-                    let statement = layout.statement(change, on: sight.row, for: claim)
+                    let statement = layout.statement(change, on: seen.row, for: claim)
                     if try client.write(statement) == 1 { return answer }
                 }
             } catch {
@@ -87,11 +87,11 @@ struct DatabaseSession {
             throw DatabaseFailure(.unexpected, "\(layout.table) answers \(rows.count) rows")
         }
         try demandPrimary(cells[7])
-        var sight = SeenRow(clock: clock)
-        if case .article = layout.form { sight.countsTermsByToken = true }
+        var seen = SeenRow(clock: clock)
+        if case .article = layout.form { seen.countsTermsByToken = true }
         // Else a crash takes the last second of commits with it.
-        if UInt64(cells[8]) != 1 { sight.serverAge = try age() }
-        guard let holder = cells[0] else { return sight }
+        if UInt64(cells[8]) != 1 { seen.serverAge = try age() }
+        guard let holder = cells[0] else { return seen }
         guard let version = UInt64(cells[1]), let token = UInt64(cells[2]), let term = UInt64(cells[3]) else {
             throw DatabaseFailure(.unexpected, "\(layout.table) holds no numbers where numbers belong")
         }
@@ -100,10 +100,10 @@ struct DatabaseSession {
                 .unexpected, "\(layout.table) holds a number that cannot be true: set version, token and term to 0")
         }
         let rules = cells[4].map { LeaseRow.parts(String(decoding: $0, as: UTF8.self)) }
-        sight.row = LeaseRow(
+        seen.row = LeaseRow(
             holder: String(decoding: holder, as: UTF8.self), version: version, token: token, term: term,
             rules: rules?.rules, purpose: rules?.purpose, left: Int64(cells[5]))
-        return sight
+        return seen
     }
 
     /// Some users may write to a replica all the same.
@@ -190,7 +190,7 @@ struct DatabaseSession {
                 type: texts[1].lowercased(), precision: Int(texts[2]) ?? 0, isUnique: texts[3] == "1")
             engine = texts[4]
         }
-        return schema.judge(columns, engine: engine)
+        return schema.verdict(on: columns, engine: engine)
     }
 
     private func create(_ schema: TableSchema) throws(DatabaseFailure) {

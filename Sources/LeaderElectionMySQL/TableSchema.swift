@@ -69,19 +69,19 @@ struct TableSchema: Sendable {
     }
 
     /// `columns` by their names in lower case.
-    func judge(_ columns: [String: Column], engine: String) -> Verdict {
+    func verdict(on columns: [String: Column], engine: String) -> Verdict {
         if columns.isEmpty { return .missing }
         guard engine.lowercased() == "innodb" else {
             return .unfit(
                 reason: "the engine of \(table) is \(engine)", fix: "ALTER TABLE \(table) ENGINE=InnoDB")
         }
         switch scheme {
-        case .heartbeat: return judgeHeartbeat(columns)
-        case .lease: return judgeLease(columns)
+        case .heartbeat: return heartbeatVerdict(columns)
+        case .lease: return leaseVerdict(columns)
         }
     }
 
-    private func judgeHeartbeat(_ columns: [String: Column]) -> Verdict {
+    private func heartbeatVerdict(_ columns: [String: Column]) -> Verdict {
         let lacking = Self.articleColumns.filter { columns[$0] == nil }
         guard lacking.isEmpty, let version = columns["version"], let time = columns["update_time"] else {
             return foreign(lacking)
@@ -98,7 +98,7 @@ struct TableSchema: Sendable {
         return unique("id", columns) ?? .limited(form, migration: migration(extra))
     }
 
-    private func judgeLease(_ columns: [String: Column]) -> Verdict {
+    private func leaseVerdict(_ columns: [String: Column]) -> Verdict {
         let lacking = Self.leaseColumns.filter { columns[$0] == nil }
         guard lacking.isEmpty else { return foreign(lacking) }
         let extra = Self.leaseAdded.filter { columns[$0.name] == nil }

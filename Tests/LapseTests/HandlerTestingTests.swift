@@ -71,8 +71,8 @@ struct HandlerTestingTests {
         #expect(batch.attempt(at: 0) == 1 && BatchResult.handled.failures.isEmpty)
     }
 
-    @Test(arguments: Origin.allCases)
-    func allThatAHandlerCanAskIsAsItWasMade(_ origin: Origin) {
+    @Test(arguments: ExpirationOrigin.allCases)
+    func allThatAHandlerCanAskIsAsItWasMade(_ origin: ExpirationOrigin) {
         let time = Date(timeIntervalSince1970: 1_795_000_000.125)
         let position = Position(runID: "run", ordinal: 12)
         let expiration = Expiration(

@@ -69,7 +69,7 @@ extension Stage {
             return Entry(
                 id: id,
                 handled: .init(
-                    key: key, node: fields["node"] ?? "", runId: fields["runId"] ?? "",
+                    key: key, node: fields["node"] ?? "", runID: fields["runId"] ?? "",
                     ordinal: fields["ordinal"].flatMap { UInt64($0) } ?? 0, origin: fields["origin"] ?? "",
                     term: fields["term"].flatMap { UInt64($0) } ?? 0,
                     token: fields["token"].flatMap { UInt64($0) } ?? 0,

@@ -11,7 +11,7 @@ package final class ThrowawayReplica: Sendable {
     package struct Handled: Sendable, Decodable {
         package let key: String
         package let node: String
-        package let runId: String
+        package let runID: String
         package let ordinal: UInt64
         package let origin: String
         package let replica: String
@@ -20,6 +20,10 @@ package final class ThrowawayReplica: Sendable {
         package let attempt: Int
         package let handledAt: String
 
+        private enum CodingKeys: String, CodingKey {
+            case key, node, runID = "runId", ordinal, origin, replica, term, token, attempt, handledAt
+        }
+
         /// Seconds since 1970.
         package var time: Double { (try? Self.format.parse(handledAt))?.timeIntervalSince1970 ?? 0 }
 
@@ -27,12 +31,12 @@ package final class ThrowawayReplica: Sendable {
 
         /// What was handed on to something else than this output.
         package init(
-            key: String, node: String, runId: String, ordinal: UInt64, origin: String, term: UInt64, token: UInt64,
+            key: String, node: String, runID: String, ordinal: UInt64, origin: String, term: UInt64, token: UInt64,
             at time: Date
         ) {
             self.key = key
             self.node = node
-            self.runId = runId
+            self.runID = runID
             self.ordinal = ordinal
             self.origin = origin
             replica = ""

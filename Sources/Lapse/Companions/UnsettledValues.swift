@@ -18,7 +18,7 @@ package struct UnsettledValues: Sendable {
 
     /// A value is about to be handed out. False when a sweep found what another expiration has brought to the handler already.
     package mutating func handOut(
-        _ value: [UInt8], of timer: ReconcileMachine.Orphan, origin: Origin, receivedAt: UInt64
+        _ value: [UInt8], of timer: ReconcileMachine.Orphan, origin: ExpirationOrigin, receivedAt: UInt64
     ) -> Bool {
         let handout = Handout(value: value.hashValue, receivedAt: receivedAt)
         let former = handouts[timer]

@@ -128,7 +128,7 @@ package struct DeadLetterRecord: Sendable, Equatable {
     /// Why it is about no expiration, if so: a worker found an entry in its stream that Lapse did not write. Only what is reconciled
     /// has no position.
     package var noExpiration: String? {
-        guard ordinal == 0, origin != Origin.reconcile.rawValue else { return nil }
+        guard ordinal == 0, origin != ExpirationOrigin.reconcile.rawValue else { return nil }
         let place = source.map { "entry \($0.entry) of \($0.stream)" } ?? "an entry of a stream"
         return "it is no expiration but \(place), which lapse run did not write: see there, and drop the letter"
     }
@@ -139,7 +139,8 @@ package struct DeadLetterRecord: Sendable, Equatable {
     package func expiration(receivedMilliseconds received: UInt64) -> Expiration {
         Expiration(
             key: ExpirationKey(bytes: key), database: database, process: NodeProcess(runID: runID, node: node),
-            ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live, receivedMilliseconds: received, value: value,
+            ordinal: ordinal, origin: ExpirationOrigin(rawValue: origin) ?? .live, receivedMilliseconds: received,
+            value: value,
             deadline: deadline)
     }
 }

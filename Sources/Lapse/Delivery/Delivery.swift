@@ -24,7 +24,7 @@ package struct Delivery: Sendable {
     /// From 1; 0 for one that Redis never announced: it has no place in any log.
     package var ordinal: UInt64 { slice.ordinal(Int(entry.index)) }
     package var database: UInt16 { slice.database(Int(entry.index)) }
-    package var origin: Origin { slice.origin(Int(entry.index)) }
+    package var origin: ExpirationOrigin { slice.origin(Int(entry.index)) }
 
     package var hasPosition: Bool { ordinal > 0 }
     /// When this replica heard of it, in milliseconds since 1970.
@@ -96,7 +96,8 @@ extension Delivery {
     ///
     /// - Parameter received: milliseconds since 1970.
     init(
-        _ key: [UInt8], database: UInt16, process: NodeProcess, ordinal: UInt64, origin: Origin, received: UInt64,
+        _ key: [UInt8], database: UInt16, process: NodeProcess, ordinal: UInt64, origin: ExpirationOrigin,
+        received: UInt64,
         cursorIndex: Int? = nil
     ) {
         // Unsafe in name only: a byte has no padding.

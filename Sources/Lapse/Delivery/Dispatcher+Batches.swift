@@ -32,7 +32,7 @@ extension Dispatcher {
         var found = Found()
         if hasSlept { state.schedule.isUp() }
         if let done {
-            state.finish(done.handled, of: done.batch)
+            state.countHandled(done.handled, of: done.batch)
             state.machine.isBack(done.batch)
         }
         noteIdle(state)
@@ -55,7 +55,7 @@ extension Dispatcher {
     func finished(_ handled: [Range<Int>], of batch: NodeBatch) {
         let now = WallClock.milliseconds()
         update { $0.finish(handled, of: batch) }
-        state.withLock { $0.note(handled, of: batch, now) }
+        state.withLock { $0.addToTrail(handled, of: batch, now) }
     }
 
     /// A lane puts down a batch that it has not begun.
@@ -70,12 +70,12 @@ extension Dispatcher {
 }
 
 extension Dispatcher.State {
-    fileprivate mutating func finish(_ handled: [Range<Int>], of batch: NodeBatch) {
+    fileprivate mutating func countHandled(_ handled: [Range<Int>], of batch: NodeBatch) {
         machine.finish(handled, of: batch)
-        if !handled.isEmpty { note(handled, of: batch, WallClock.milliseconds()) }
+        if !handled.isEmpty { addToTrail(handled, of: batch, WallClock.milliseconds()) }
     }
 
-    fileprivate mutating func note(_ handled: [Range<Int>], of batch: NodeBatch, _ now: UInt64) {
+    fileprivate mutating func addToTrail(_ handled: [Range<Int>], of batch: NodeBatch, _ now: UInt64) {
         for range in handled { trail.note(.handled, batch.deliveries, range, token: machine.token, now: now) }
     }
 }

@@ -27,7 +27,7 @@ extension Dispatcher {
             publish(found.actions)
             if found.isOver || found.batch != nil { return found.batch }
             await sleep(told: found.actions.doubtful) { state in
-                !state.schedule.mayRest(lane, pace) && (state.schedule.hasMore || hasReady(&state))
+                !state.schedule.mayRest(lane, pace) && (state.schedule.hasMore || findsWork(&state))
             }
             hasSlept = true
         }
@@ -84,9 +84,9 @@ extension Dispatcher {
         isAnyIdle.store(state.schedule.wantsWaking, ordering: .sequentiallyConsistent)
     }
 
-    private func hasReady(_ state: inout State) -> Bool {
+    /// Whether a lane would be handed anything: looks into the logs, and counts what lets one go that waited for its key.
+    private func findsWork(_ state: inout State) -> Bool {
         _ = state.machine.hasReady()
-        // What is counted now may let one go that waited for its key.
         noteAwaited(&state)
         return !state.machine.isPaused && state.machine.readyCount > 0
     }
@@ -142,7 +142,7 @@ extension Dispatcher {
 
     // MARK: - For the status
 
-    package var inFlight: Int { read { $0.handedOut } }
+    package var inFlight: Int { inspect { $0.handedOut } }
 
     /// Lanes that wait for something to do.
     package var idleLanes: Int { state.withLock { $0.schedule.sleeping } }

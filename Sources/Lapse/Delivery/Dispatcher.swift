@@ -115,7 +115,7 @@ package final class Dispatcher: Sendable {
     }
 
     /// Looks once everything that is finished has been counted.
-    package func read<Result: Sendable>(_ look: (inout DeliveryMachine) -> Result) -> Result {
+    package func inspect<Result: Sendable>(_ look: (inout DeliveryMachine) -> Result) -> Result {
         state.withLock { state in
             state.countAll()
             return look(&state.machine)
@@ -148,9 +148,7 @@ package final class Dispatcher: Sendable {
 
     // MARK: - The term
 
-    /// Starts to move the cursors from where the last leader left them.
-    ///
-    /// - Parameter now: milliseconds since 1970; what was heard before is a take-over's.
+    /// Begins the machine's term (``DeliveryMachine/begin(token:progress:now:)``), in which a lane may work alone again.
     package func lead(token: FencingToken, progress: [String: Progress], now: UInt64) {
         state.withLock { state in
             state.machine.begin(token: token, progress: progress, now: now)
@@ -158,7 +156,7 @@ package final class Dispatcher: Sendable {
         }
     }
 
-    /// Nothing new is handed out from now on.
+    /// Stops the machine, and wakes the lanes that sleep: their term is over.
     package func stopHandingOut() {
         let sleepers = state.withLock { state in
             state.machine.stop()

@@ -6,7 +6,7 @@ import Synchronization
 /// Asks a node each minute what makes it late, exports how late it is expected to be, and warns once if that is long. Where
 /// `--punctual` makes the node announce on time there is nothing to expect.
 final class LagForecast: Sendable {
-    /// Later than this surprises.
+    /// A longer lag is worth a warning.
     private static let noticeable = Duration.seconds(1)
     private static let interval = Duration.seconds(60)
     private static let questions = [

@@ -34,7 +34,8 @@ package final class LogSlice: Sendable {
     ///   - received: milliseconds since 1970.
     ///   - deadline: nil where it is not known.
     init(
-        _ key: RawSpan, database: UInt16, ordinal: UInt64, process: NodeProcess, origin: Origin, received: UInt64,
+        _ key: RawSpan, database: UInt16, ordinal: UInt64, process: NodeProcess, origin: ExpirationOrigin,
+        received: UInt64,
         deadline: KnownDeadline? = nil, cursorIndex: Int? = nil
     ) {
         let common = LogChunk.Origin(
@@ -82,7 +83,7 @@ package final class LogSlice: Sendable {
     /// Nil where it is not known.
     func deadline(_ index: Int) -> KnownDeadline? { chunk.deadline(index) }
 
-    func origin(_ index: Int) -> Origin {
+    func origin(_ index: Int) -> ExpirationOrigin {
         if isUnheard { return .reconcile }
         if chunk.isRepaired { return .repair }
         return received(index) < since ? .takeover : .live

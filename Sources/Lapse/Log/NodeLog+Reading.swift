@@ -50,7 +50,7 @@ extension NodeLog {
         }
     }
 
-    /// The stretches of these ordinals of which nothing is kept: in order, at most this many.
+    /// The gaps of the log, read under its lock.
     package func gaps(in ordinals: ClosedRange<UInt64>, upTo limit: Int) -> [ClosedRange<UInt64>] {
         state.withLock { $0.log.gaps(in: ordinals, upTo: limit) }
     }

@@ -85,7 +85,7 @@ final class ProcessorMetrics: Sendable {
         build.record(1)
     }
 
-    private static func handled(_ origin: Origin) -> Counter {
+    private static func handled(_ origin: ExpirationOrigin) -> Counter {
         LapseMetrics.declared.handled.counter(origin.rawValue)
     }
 
@@ -118,7 +118,7 @@ final class ProcessorMetrics: Sendable {
         handlerTook(nanoseconds)
     }
 
-    private func count(_ origin: Origin) {
+    private func count(_ origin: ExpirationOrigin) {
         switch origin {
         case .live: live.increment()
         case .takeover: takenOver.increment()

@@ -41,10 +41,10 @@ extension Leadership {
         var backlog: TermBacklog?
         while await bell.wait(upTo: progressInterval) != .cancelled {
             let isLong = SystemClock.read().monotonic - began >= TermBacklog.patience
-            if backlog == nil, dispatcher.read({ $0.isWhole }), isWhole() {
+            if backlog == nil, dispatcher.inspect({ $0.isWhole }), isWhole() {
                 backlog = TermBacklog(logs.all.map { ($0.runID, $0.lastOrdinal) })
             }
-            let progress = dispatcher.read { $0.progress() }
+            let progress = dispatcher.inspect { $0.progress() }
             guard isLong || backlog?.isFinished(progress) ?? false else { continue }
             guard isLong || !(care?.hasSuspects(progress) ?? false) else { continue }
             guard term.lease.isValid else { continue }

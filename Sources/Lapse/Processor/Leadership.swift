@@ -104,8 +104,8 @@ struct Leadership: Sendable {
             group.cancelAll()
         }
         async let withdrawn: Void? = canaries?.withdraw()
-        let final = dispatcher.read { $0.progress() }
-        watch.close(dispatcher.read { $0.accounts() })
+        let final = dispatcher.inspect { $0.progress() }
+        watch.close(dispatcher.inspect { $0.accounts() })
         dispatcher.update { $0.end() }
         guard term.lease.isValid else {
             // The next leader, if it has not read yet, learns that this one did not die over what it had begun.
@@ -217,8 +217,8 @@ struct Leadership: Sendable {
         var trouble = LastingTrouble()
         var sharedAt: Duration?
         while await bell.wait(upTo: progressInterval) != .cancelled {
-            let progress = dispatcher.read { $0.progress() }
-            watch.look(dispatcher.read { $0.accounts() })
+            let progress = dispatcher.inspect { $0.progress() }
+            watch.look(dispatcher.inspect { $0.accounts() })
             let moved = unwritten.moved(progress)
             guard term.lease.isValid else { continue }
             await keeper.remove(logs.replaced(keeper.latest, isAbsent: isAbsent), token: term.token)
@@ -250,7 +250,7 @@ struct Leadership: Sendable {
         let bell = Doorbell(on: loop)
         var said: Bool?
         repeat {
-            let isWhole = dispatcher.read { $0.isWhole } && self.isWhole()
+            let isWhole = dispatcher.inspect { $0.isWhole } && self.isWhole()
             guard isWhole != said, term.lease.isValid else { continue }
             said = isWhole
             await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))

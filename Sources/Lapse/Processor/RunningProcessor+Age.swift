@@ -7,7 +7,7 @@ import Timing
 extension RunningProcessor {
     /// How long the oldest expiration of each node that is not finished has waited; empty while not leading.
     func ages(_ parts: Parts, now: UInt64) -> [NodeAddress: Duration] {
-        let oldest = parts.dispatcher.read { $0.oldest() }
+        let oldest = parts.dispatcher.inspect { $0.oldest() }
         return logs.all.reduce(into: [:]) { ages, log in
             guard let received = oldest[log.runID] else { return }
             let age = Duration.milliseconds(Int64(clamping: now - min(now, received)))

@@ -55,16 +55,17 @@ extension RunningProcessor {
             channel: ElectionKeys.channel(configuration.name), places: places,
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
-                leads: { hole in dispatcher.read { $0.waits(for: hole) } ? elector.state.isLeader : nil },
+                leads: { hole in dispatcher.inspect { $0.waits(for: hole) } ? elector.state.isLeader : nil },
                 settled: { [watch] hole, end in
-                    let last = dispatcher.read { $0.throughAtBegin(hole.runID) }
+                    let last = dispatcher.inspect { $0.throughAtBegin(hole.runID) }
                     ownLocks.fill(hole, end, after: last, look: watch.looks, now: WallClock.milliseconds())
                     return dispatcher.update { $0.settle(hole, end) }
                 }, gap: { [weak self] gap in if !ownLocks.explains(gap) { self?.heard(gap) } }),
             on: threads.control.any(), logger: logger)
         let peer = RepairPeer(
             id: "\(member)", logs: logs, client: client, places: places, members: { keeper.peers },
-            ownership: { node in dispatcher.read { $0.ownership(of: node) } }, on: threads.control.any(), logger: logger
+            ownership: { node in dispatcher.inspect { $0.ownership(of: node) } }, on: threads.control.any(),
+            logger: logger
         )
         let tracePeer = TracePeer(
             client: client, places: places, on: threads.control.any(), logger: logger

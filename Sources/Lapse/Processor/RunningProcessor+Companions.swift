@@ -30,12 +30,12 @@ extension RunningProcessor {
         let values = Companions(
             rules, clients: clients, isCluster: topology.mode == .cluster, logger: logger,
             disclosure: configuration.logKeys)
-        let surroundings = MasterSweep.Dependencies(
+        let dependencies = MasterSweep.Dependencies(
             companions: values, directories: companions, dispatcher: dispatcher, metrics: metrics, logger: logger)
         var limits = ReconcileMachine.Limits()
         limits.interval = configuration.reconcileInterval
         let reconciler = Reconciler(
-            surroundings, limits: limits, watch: watch, logs: logs, on: threads.control.any())
+            dependencies, limits: limits, watch: watch, logs: logs, on: threads.control.any())
         return (values, reconciler)
     }
 }

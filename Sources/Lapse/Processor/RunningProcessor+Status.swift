@@ -9,12 +9,12 @@ extension RunningProcessor {
         guard let parts = parts.withLock({ $0 }) else { return nil }
         let state = parts.elector.state
         let feeds = parts.feeds.statuses
-        let backlog = parts.dispatcher.read { $0.backlog() }
+        let backlog = parts.dispatcher.inspect { $0.backlog() }
         let topology = watch.current
         // A feed may serve under another address of its node.
         func known(_ address: NodeAddress) -> NodeAddress { topology?.node(at: address)?.address ?? address }
         let accounts = Dictionary(
-            parts.dispatcher.read { $0.accounts() }.map { log in
+            parts.dispatcher.inspect { $0.accounts() }.map { log in
                 (NodeAddress(log.node).map { "\(known($0))" } ?? log.node, log.account)
             }, uniquingKeysWith: { $0 + $1 })
         let nodes = (topology?.nodes ?? []).map { node in

@@ -19,7 +19,7 @@ extension RunningProcessor {
         // This runs beside itself, once a second and when asked.
         let effects = steering.inTurn {
             let effects = steering.step(
-                SteeringMachine.Sight(
+                SteeringInput(
                     id: configuration.id, isLeader: state.isLeader, token: state.token.rawValue,
                     latestToken: keeper.latestToken, alive: Set(keeper.peers.map { MemberID($0).id }),
                     pause: keeper.wish(.pause), stepDown: keeper.wish(.stepDown), isLogNearlyFull: logs.isNearlyFull,

@@ -32,7 +32,7 @@ final class Steering: Sendable {
     func inTurn<Result: Sendable>(_ look: () -> Result) -> Result { turn.withLock { _ in look() } }
 
     /// What is to be done now.
-    func step(_ sight: SteeringMachine.Sight) -> [SteeringMachine.Effect] { machine.withLock { $0.step(sight) } }
+    func step(_ input: SteeringInput) -> [SteeringMachine.Effect] { machine.withLock { $0.step(input) } }
 
     /// The pause under way.
     var pause: SteeringMachine.Pause? { machine.withLock { $0.pause } }

@@ -1,37 +1,37 @@
 import Timing
 
+/// What a replica knows at one reading of the registers.
+package struct SteeringInput: Sendable {
+    package var id: String
+    package var isLeader: Bool
+    /// Of this replica's own last term.
+    package var token: UInt64
+    /// The largest that any register has seen.
+    package var latestToken: UInt64
+    /// The replicas alive, by their ids, this one included.
+    package var alive: Set<String>
+    package var pause: StandingWish?
+    package var stepDown: StandingWish?
+    /// A log is nearly full: what comes next would push out what waits.
+    package var isLogNearlyFull: Bool
+    /// By the monotonic clock.
+    package var now: Duration
+
+    package init(
+        id: String, isLeader: Bool, token: UInt64, latestToken: UInt64, alive: Set<String>,
+        pause: StandingWish? = nil, stepDown: StandingWish? = nil, isLogNearlyFull: Bool = false, now: Duration
+    ) {
+        (self.id, self.isLeader, self.token, self.latestToken) = (id, isLeader, token, latestToken)
+        (self.alive, self.pause, self.stepDown) = (alive, pause, stepDown)
+        (self.isLogNearlyFull, self.now) = (isLogNearlyFull, now)
+    }
+}
+
 /// What a replica does about the wishes that stand: a pure value, asked at each reading of the registers.
 ///
 /// Every replica pauses, not only the leader, so that the pause holds on through a change of leader. A step-down names the term that
 /// is to end: it moves one leader once, however often it is read.
 package struct SteeringMachine: Sendable {
-    /// What is known at one look.
-    package struct Sight: Sendable {
-        package var id: String
-        package var isLeader: Bool
-        /// Of this replica's own last term.
-        package var token: UInt64
-        /// The largest that any register has seen.
-        package var latestToken: UInt64
-        /// The replicas alive, by their ids, this one included.
-        package var alive: Set<String>
-        package var pause: StandingWish?
-        package var stepDown: StandingWish?
-        /// A log is nearly full: what comes next would push out what waits.
-        package var isLogNearlyFull: Bool
-        /// By the monotonic clock.
-        package var now: Duration
-
-        package init(
-            id: String, isLeader: Bool, token: UInt64, latestToken: UInt64, alive: Set<String>,
-            pause: StandingWish? = nil, stepDown: StandingWish? = nil, isLogNearlyFull: Bool = false, now: Duration
-        ) {
-            (self.id, self.isLeader, self.token, self.latestToken) = (id, isLeader, token, latestToken)
-            (self.alive, self.pause, self.stepDown) = (alive, pause, stepDown)
-            (self.isLogNearlyFull, self.now) = (isLogNearlyFull, now)
-        }
-    }
-
     package enum Effect: Sendable, Equatable {
         /// Hand out nothing.
         case pause(Wish, for: Duration)
@@ -65,8 +65,8 @@ package struct SteeringMachine: Sendable {
     /// - Parameter longestPause: the age of the logs; a pause ends then, whatever was wished.
     package init(longestPause: Duration) { self.longestPause = longestPause }
 
-    package mutating func step(_ sight: Sight) -> [Effect] {
-        lookAtPause(sight) + lookAtStepDown(sight)
+    package mutating func step(_ input: SteeringInput) -> [Effect] {
+        lookAtPause(input) + lookAtStepDown(input)
     }
 
     private mutating func close(_ nonce: String) {
@@ -77,76 +77,76 @@ package struct SteeringMachine: Sendable {
 
     // MARK: - Pause
 
-    private mutating func lookAtPause(_ sight: Sight) -> [Effect] {
-        guard let standing = sight.pause, !done.contains(standing.wish.nonce) else {
-            return end(sight, sight.pause == nil ? "asked to go on, or its time is over" : "ended before")
+    private mutating func lookAtPause(_ input: SteeringInput) -> [Effect] {
+        guard let standing = input.pause, !done.contains(standing.wish.nonce) else {
+            return end(input, input.pause == nil ? "asked to go on, or its time is over" : "ended before")
         }
         let wish = standing.wish
         let left = min(standing.left, longestPause - standing.age)
-        guard left > .zero else { return finish(wish, sight, "it lasted as long as the logs are kept") }
-        guard !sight.isLogNearlyFull else { return finish(wish, sight, "a log is nearly full") }
+        guard left > .zero else { return finish(wish, input, "it lasted as long as the logs are kept") }
+        guard !input.isLogNearlyFull else { return finish(wish, input, "a log is nearly full") }
         var effects: [Effect] = []
         if pause?.nonce != wish.nonce {
-            pause = Pause(author: wish.author, nonce: wish.nonce, until: sight.now + left)
+            pause = Pause(author: wish.author, nonce: wish.nonce, until: input.now + left)
             effects.append(.pause(wish, for: left))
         } else if let current = pause {
-            pause?.until = min(current.until, sight.now + left)
+            pause?.until = min(current.until, input.now + left)
         }
-        if let current = pause, sight.now >= current.until { return finish(wish, sight, "its time is over") }
-        if sight.isLeader, answered?.nonce != wish.nonce || answered?.token != sight.token {
-            answered = (wish.nonce, sight.token)
+        if let current = pause, input.now >= current.until { return finish(wish, input, "its time is over") }
+        if input.isLeader, answered?.nonce != wish.nonce || answered?.token != input.token {
+            answered = (wish.nonce, input.token)
             effects.append(.answer(nonce: wish.nonce, .paused, "\(Int(left / .seconds(1)))"))
         }
         return effects
     }
 
-    private mutating func finish(_ wish: Wish, _ sight: Sight, _ reason: String) -> [Effect] {
+    private mutating func finish(_ wish: Wish, _ input: SteeringInput, _ reason: String) -> [Effect] {
         close(wish.nonce)
-        let ended = end(sight, reason)
-        guard sight.isLeader else { return ended }
+        let ended = end(input, reason)
+        guard input.isLeader else { return ended }
         // One that never began is answered, too.
         return ended + (ended.isEmpty ? [.answer(nonce: wish.nonce, .resumed, reason)] : []) + [.remove(wish)]
     }
 
-    private mutating func end(_ sight: Sight, _ reason: String) -> [Effect] {
+    private mutating func end(_ input: SteeringInput, _ reason: String) -> [Effect] {
         guard let last = pause else { return [] }
         pause = nil
-        let said: [Effect] = sight.isLeader ? [.answer(nonce: last.nonce, .resumed, reason)] : []
+        let said: [Effect] = input.isLeader ? [.answer(nonce: last.nonce, .resumed, reason)] : []
         return [.goOn(author: last.author, reason: reason)] + said
     }
 
     // MARK: - Step-down
 
-    private mutating func lookAtStepDown(_ sight: Sight) -> [Effect] {
-        guard let standing = sight.stepDown else { return yieldNoMore() }
+    private mutating func lookAtStepDown(_ input: SteeringInput) -> [Effect] {
+        guard let standing = input.stepDown else { return yieldNoMore() }
         let wish = standing.wish
         let isDone = done.contains(wish.nonce)
-        if wish.token < max(sight.latestToken, sight.isLeader ? sight.token : 0) {
-            guard sight.isLeader, !isDone else { return yieldNoMore() }
+        if wish.token < max(input.latestToken, input.isLeader ? input.token : 0) {
+            guard input.isLeader, !isDone else { return yieldNoMore() }
             // A later term than the one that was to end.
             close(wish.nonce)
             return yieldNoMore() + [.answer(nonce: wish.nonce, .done, ""), .remove(wish)]
         }
-        guard sight.isLeader else { return letWin(wish, standing.left, sight) }
-        guard wish.token == sight.token, !isDone else { return [] }
+        guard input.isLeader else { return letWin(wish, standing.left, input) }
+        guard wish.token == input.token, !isDone else { return [] }
         close(wish.nonce)
-        if let reason = objection(wish, sight) {
+        if let reason = objection(wish, input) {
             return [.answer(nonce: wish.nonce, .refused, reason), .remove(wish)]
         }
         return [.answer(nonce: wish.nonce, .accepted, "")] + yield(to: wish, standing.left) + [.stepDown(wish)]
     }
 
-    private func objection(_ wish: Wish, _ sight: Sight) -> String? {
+    private func objection(_ wish: Wish, _ input: SteeringInput) -> String? {
         guard let target = wish.target else {
-            return sight.alive.subtracting([sight.id]).isEmpty ? "no other replica is alive" : nil
+            return input.alive.subtracting([input.id]).isEmpty ? "no other replica is alive" : nil
         }
-        if target == sight.id { return "it leads already" }
-        return sight.alive.contains(target) ? nil : "no replica of that id is alive"
+        if target == input.id { return "it leads already" }
+        return input.alive.contains(target) ? nil : "no replica of that id is alive"
     }
 
     /// A follower that another one is to come before, also the one that has just stepped down.
-    private mutating func letWin(_ wish: Wish, _ left: Duration, _ sight: Sight) -> [Effect] {
-        guard let target = wish.target, target != sight.id, sight.alive.contains(target) else { return yieldNoMore() }
+    private mutating func letWin(_ wish: Wish, _ left: Duration, _ input: SteeringInput) -> [Effect] {
+        guard let target = wish.target, target != input.id, input.alive.contains(target) else { return yieldNoMore() }
         guard yieldsFor != wish.nonce else { return [] }
         return yield(to: wish, left)
     }

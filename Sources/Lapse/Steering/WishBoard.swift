@@ -2,20 +2,20 @@ import LeaderElectionRedis
 import RESP
 package import RedisClient
 
+/// What the registers say at one look.
+package struct WishSnapshot: Sendable {
+    /// The token of the last term, by the store that votes now; 0 when there was none.
+    package var token: UInt64 = 0
+    /// The replicas that were alive within the last seconds, by their ids.
+    package var replicas: Set<String> = []
+    package var wishes: [Wish.Kind: StandingWish] = [:]
+    /// Of the newest term that said anything.
+    package var answer: SteeringAnswer?
+}
+
 /// Where an operator's command leaves wishes, and reads what became of them: the progress hashes of all registers. It is no replica,
 /// and is not seen as one.
 package struct WishBoard: Sendable {
-    /// What the registers say at one look.
-    package struct Sight: Sendable {
-        /// The token of the last term, by the store that votes now; 0 when there was none.
-        package var token: UInt64 = 0
-        /// The replicas that were alive within the last seconds, by their ids.
-        package var replicas: Set<String> = []
-        package var wishes: [Wish.Kind: StandingWish] = [:]
-        /// Of the newest term that said anything.
-        package var answer: SteeringAnswer?
-    }
-
     private let places: [ProgressKeeper.Place]
     private let channel: String
     private let client: KeyedClient
@@ -28,7 +28,7 @@ package struct WishBoard: Sendable {
     }
 
     /// A majority's word. Throws the first register's error when fewer answered.
-    package func look() async throws(RedisError) -> Sight {
+    package func look() async throws(RedisError) -> WishSnapshot {
         let answers = try await onMajority { place throws(RedisError) in
             try await place.runner.run(
                 ProgressScripts.look, keys: [place.keys.progress, place.keys.members], arguments: [],
@@ -39,14 +39,14 @@ package struct WishBoard: Sendable {
         let store = origins.max { $0.epoch < $1.epoch }?.store ?? "redis"
         let field = store == "redis" ? "token" : "token@\(store)"
         let words = answers.compactMap { RegisterWord($0, tokenField: field) }
-        var sight = Sight()
-        sight.token = words.map(\.fence).max() ?? 0
-        sight.replicas = Set(words.flatMap(\.members).map { MemberID($0).id })
+        var snapshot = WishSnapshot()
+        snapshot.token = words.map(\.fence).max() ?? 0
+        snapshot.replicas = Set(words.flatMap(\.members).map { MemberID($0).id })
         for kind in Wish.Kind.allCases {
-            sight.wishes[kind] = WishVote.outcome(words.map { $0.wishes[kind] }, of: places.count, before: nil)
+            snapshot.wishes[kind] = WishVote.outcome(words.map { $0.wishes[kind] }, of: places.count, before: nil)
         }
-        sight.answer = words.compactMap(\.answer).max { $0.token < $1.token }
-        return sight
+        snapshot.answer = words.compactMap(\.answer).max { $0.token < $1.token }
+        return snapshot
     }
 
     /// Leaves a wish in the registers, which note the time, and tells the replicas that there is one.

@@ -25,7 +25,7 @@ extension RunningProcessor {
         }
         let content = metrics.ledger.content
         let isLeader = parts.withLock { $0 }?.elector.state.isLeader ?? false
-        let progress = isLeader ? dispatcher.read { $0.progress() } : Array(keeper.latest.values)
+        let progress = isLeader ? dispatcher.inspect { $0.progress() } : Array(keeper.latest.values)
         let cursors = Dictionary(progress.map { ($0.runID, $0.cursor) }) { first, _ in first }
         let trails = dispatcher.steps(of: search.found.map { ($0.process, $0.entry.ordinal) })
         let occurrences = zip(search.found, trails).map { found, trail in
@@ -45,7 +45,7 @@ extension RunningProcessor {
                     ? "finished" : entry.ordinal <= cursor.through ? "begun" : "waiting"
             }
             return TraceAnswer.Occurrence(
-                node: process.node, runId: process.runID, ordinal: entry.ordinal, database: Int(entry.database),
+                node: process.node, runID: process.runID, ordinal: entry.ordinal, database: Int(entry.database),
                 heardAt: entry.receivedAt, isRepaired: entry.isRepaired, standing: standing,
                 steps: Array(steps.sorted { $0.at < $1.at }.suffix(TraceAnswer.stepLimit)),
                 found: content.terms.filter { $0.began >= entry.receivedAt && $0.found != nil }.map {
@@ -57,7 +57,7 @@ extension RunningProcessor {
             now: WallClock.milliseconds(), occurrences: occurrences,
             losses: content.losses.suffix(TraceAnswer.lossLimit).map {
                 .init(
-                    node: $0.node, runId: $0.runID, first: $0.first, last: $0.last, lost: $0.lost, cause: $0.cause,
+                    node: $0.node, runID: $0.runID, first: $0.first, last: $0.last, lost: $0.lost, cause: $0.cause,
                     at: $0.at)
             })
     }

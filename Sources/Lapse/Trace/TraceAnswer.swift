@@ -28,7 +28,7 @@ package struct TraceAnswer: Codable, Sendable {
 
     package struct Occurrence: Codable, Sendable {
         package var node: String
-        package var runId: String
+        package var runID: String
         package var ordinal: UInt64
         package var database: Int
         /// Milliseconds since 1970, when this replica heard it.
@@ -39,16 +39,24 @@ package struct TraceAnswer: Codable, Sendable {
         package var standing: String?
         package var steps: [Step]
         package var found: [Found]
+
+        private enum CodingKeys: String, CodingKey {
+            case node, runID = "runId", ordinal, database, heardAt, isRepaired, standing, steps, found
+        }
     }
 
     package struct Loss: Codable, Sendable {
         package var node: String
-        package var runId: String
+        package var runID: String
         package var first: UInt64
         package var last: UInt64
         package var lost: UInt64
         package var cause: String
         package var at: UInt64
+
+        private enum CodingKeys: String, CodingKey {
+            case node, runID = "runId", first, last, lost, cause, at
+        }
     }
 
     package var replica: String

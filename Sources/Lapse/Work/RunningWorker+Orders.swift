@@ -104,7 +104,7 @@ extension RunningWorker {
     }
 
     /// One attempt.
-    func handle(_ job: WorkQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
+    func handle(_ job: AttemptQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
         let (entry, content) = (job.entry, job.content.entry)
         let expiration = content.expiration(at: entry.id)
         let context = WorkContext(
@@ -133,7 +133,7 @@ extension RunningWorker {
         }
     }
 
-    private func failed(_ job: WorkQueue.Job, _ error: any Error, _ began: Int64) -> WorkMachine.Event {
+    private func failed(_ job: AttemptQueue.Job, _ error: any Error, _ began: Int64) -> WorkMachine.Event {
         metrics.handlerTook(SystemClock.glance().monotonic - began)
         let text = "\(error)".cut(toBytes: DeadLetterRecord.errorLimit)
         if !cancelled.isOpen {
@@ -160,7 +160,8 @@ extension RunningWorker {
             let record = DeadLetterRecord(
                 key: content?.key ?? [], database: UInt16(clamping: content?.database ?? 0),
                 node: content?.node ?? "", runID: content?.runID ?? "", ordinal: content?.ordinal ?? 0,
-                origin: content?.origin ?? Origin.live.rawValue, attempts: UInt64(max(0, attempts)), error: error,
+                origin: content?.origin ?? ExpirationOrigin.live.rawValue, attempts: UInt64(max(0, attempts)),
+                error: error,
                 term: content?.term ?? 0, token: content?.token ?? 0, value: content?.value,
                 deadline: content?.knownDeadline,
                 source: .init(stream: entry.partition, group: configuration.group, entry: "\(entry.id)"))
@@ -189,7 +190,8 @@ extension StreamEntry {
     func expiration(at id: StreamID) -> Expiration {
         Expiration(
             key: ExpirationKey(bytes: key), database: UInt16(clamping: database),
-            process: .bounded(runID: runID, node: node), ordinal: ordinal, origin: Origin(rawValue: origin) ?? .live,
+            process: .bounded(runID: runID, node: node), ordinal: ordinal,
+            origin: ExpirationOrigin(rawValue: origin) ?? .live,
             receivedMilliseconds: id.milliseconds, value: value, deadline: knownDeadline)
     }
 

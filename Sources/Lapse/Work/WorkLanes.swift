@@ -3,7 +3,7 @@ import Timing
 /// The places where a worker's handlers run. They live as long as it: to start a task for each entry would cost more than all else.
 struct WorkLanes: Sendable {
     let worker: RunningWorker
-    let queue: WorkQueue
+    let queue: AttemptQueue
     let mailbox: WorkMailbox
 
     /// Works until handlers are to end; what none has begun by then is reported as failed.

@@ -23,7 +23,7 @@ struct WorkLoop {
 
     private let worker: RunningWorker
     private let mailbox: WorkMailbox
-    private let queue = WorkQueue()
+    private let queue = AttemptQueue()
     private var machine: WorkMachine
     /// What is in hand; nil for what is no expiration.
     private var contents: [WorkEntry: WorkContent?] = [:]
@@ -107,7 +107,7 @@ struct WorkLoop {
     }
 
     private func start(_ actions: [WorkMachine.Action], _ group: inout DiscardingTaskGroup) {
-        var jobs: [WorkQueue.Job] = []
+        var jobs: [AttemptQueue.Job] = []
         for action in actions {
             guard case .handle(let entry, let attempt) = action else {
                 start(action, &group)

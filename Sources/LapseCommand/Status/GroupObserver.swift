@@ -38,9 +38,9 @@ struct GroupObserver: Sendable {
         let places = ElectionKeys.registers(count, name: configuration.name)
         let voters = try voters(places, client)
         async let words = store == nil ? ask(voters) : askStore()
-        async let journal = GroupRecord.read(places, client)
+        async let groupRecord = GroupRecord.read(places, client)
         async let counters = NodeCounter.read(topology.nodes, access.nodes)
-        return report(topology, await words, await journal, await counters)
+        return report(topology, await words, await groupRecord, await counters)
     }
 
     /// The registers of the lease: keys in this deployment, or independent servers.
@@ -121,7 +121,7 @@ struct GroupObserver: Sendable {
         """)
 
     private func report(
-        _ topology: Topology, _ words: [Word], _ journal: GroupRecord, _ counters: [NodeCounter]
+        _ topology: Topology, _ words: [Word], _ groupRecord: GroupRecord, _ counters: [NodeCounter]
     ) -> GroupReport {
         let majority = words.count / 2 + 1
         let holders = Dictionary(grouping: words.filter { $0.holder != nil }) { $0.holder ?? "" }
@@ -149,13 +149,13 @@ struct GroupObserver: Sendable {
             sinceSeconds: since.map { max(0, Double(WallClock.milliseconds()) - Double($0)) / 1000 },
             term: record?.term ?? 0, token: record?.token ?? 0,
             leaseRemainingSeconds: left.map { $0 / .seconds(1) },
-            registers: words.map(\.register), unreadRegisters: journal.unread,
-            replicas: journal.replicas.sorted { $0.key < $1.key }.map { id, seen in
+            registers: words.map(\.register), unreadRegisters: groupRecord.unread,
+            replicas: groupRecord.replicas.sorted { $0.key < $1.key }.map { id, seen in
                 .init(
-                    id: id, leads: id == leader, seenSecondsAgo: seen, version: journal.words[id]?.version,
-                    behind: journal.words[id]?.behind)
+                    id: id, leads: id == leader, seenSecondsAgo: seen, version: groupRecord.words[id]?.version,
+                    behind: groupRecord.words[id]?.behind)
             },
-            nodes: counters.map { $0.entry(journal) },
-            pause: journal.pause.map { .init(by: $0.wish.author, secondsLeft: Int($0.left / .seconds(1))) })
+            nodes: counters.map { $0.entry(groupRecord) },
+            pause: groupRecord.pause.map { .init(by: $0.wish.author, secondsLeft: Int($0.left / .seconds(1))) })
     }
 }

@@ -31,13 +31,13 @@ struct NodeCounter: Sendable {
     }
 
     /// Compares with how far the leader is.
-    func entry(_ journal: GroupRecord) -> GroupReport.Node {
+    func entry(_ record: GroupRecord) -> GroupReport.Node {
         var entry = GroupReport.Node(
             address: "\(node.address)", role: node.role.rawValue, runID: runID, expired: expired, error: error)
-        guard let runID, let expired, let own = journal.progress[runID] else { return entry }
+        guard let runID, let expired, let own = record.progress[runID] else { return entry }
         entry.through = own.cursor.through
         entry.pending = own.cursor.pending.count
-        entry.account = journal.accounts[runID]?.account
+        entry.account = record.accounts[runID]?.account
         let last = UInt64(max(0, Int64(expired) + own.base))
         entry.backlog = last - min(last, own.cursor.through) + UInt64(own.cursor.pending.count)
         return entry

@@ -36,16 +36,16 @@ struct SteeredGroup: Sendable {
 
     /// Looks until `found` has what it waits for; nil when the time is over before.
     func look<Found: Sendable>(
-        for limit: Duration, _ found: (WishBoard.Sight) -> Found?
+        for limit: Duration, _ found: (WishSnapshot) -> Found?
     ) async throws -> Found? {
         let deadline = ContinuousClock.now + limit
         let bell = Doorbell(on: access.loop)
         var trouble: RedisError?
         repeat {
             do throws(RedisError) {
-                let sight = try await board.look()
+                let snapshot = try await board.look()
                 trouble = nil
-                if let found = found(sight) { return found }
+                if let found = found(snapshot) { return found }
             } catch {
                 // A register may be on its way to another server.
                 if error.isPermanent { throw error }
@@ -61,8 +61,8 @@ struct SteeredGroup: Sendable {
     func answer(
         to wish: Wish, within limit: Duration, _ verdicts: Set<SteeringAnswer.Verdict>
     ) async throws -> SteeringAnswer? {
-        try await look(for: limit) { sight in
-            sight.answer.flatMap { $0.nonce == wish.nonce && verdicts.contains($0.verdict) ? $0 : nil }
+        try await look(for: limit) { snapshot in
+            snapshot.answer.flatMap { $0.nonce == wish.nonce && verdicts.contains($0.verdict) ? $0 : nil }
         }
     }
 

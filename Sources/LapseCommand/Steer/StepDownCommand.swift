@@ -21,18 +21,18 @@ struct StepDownCommand: AsyncParsableCommand {
         let target = try values(StepDown.to)
         let limit = try values(StepDown.timeout) ?? .seconds(30)
         try await SteeredGroup.with(values) { group in
-            let sight = try await group.board.look()
-            guard sight.token > 0 else {
+            let snapshot = try await group.board.look()
+            guard snapshot.token > 0 else {
                 throw Failure(.negative, "no replica has led yet: is --name right?")
             }
-            if let target, !sight.replicas.contains(target) {
-                let others = sight.replicas.sorted().map(Printable.text).joined(separator: ", ")
+            if let target, !snapshot.replicas.contains(target) {
+                let others = snapshot.replicas.sorted().map(Printable.text).joined(separator: ", ")
                 throw Failure(
                     .negative,
                     "no replica \(Printable.text(target)) is alive: there is \(others.isEmpty ? "none" : others)")
             }
             let wish = try await group.board.leave(
-                .stepDown, for: limit, token: sight.token, target: target, author: SteeredGroup.author)
+                .stepDown, for: limit, token: snapshot.token, target: target, author: SteeredGroup.author)
             // A term may have begun that has not said anything about it yet.
             let answer = try await group.answer(to: wish, within: limit, [.done, .refused])
             switch answer {

@@ -29,7 +29,7 @@ extension TraceStory {
     private static func lines(of occurrence: Occurrence) -> [String] {
         let place = "number \(occurrence.ordinal), database \(occurrence.database)"
         var lines = [
-            "announced by \(Printable.text(occurrence.node)) as \(place) (run ID \(Printable.text(occurrence.runId)))"
+            "announced by \(Printable.text(occurrence.node)) as \(place) (run ID \(Printable.text(occurrence.runID)))"
         ]
         for heard in occurrence.heard {
             let how = heard.repaired ? "told by a peer" : "heard"

@@ -22,24 +22,32 @@ struct TraceStory: Sendable {
 
     struct Occurrence: Sendable, Encodable {
         var node: String
-        var runId: String
+        var runID: String
         var ordinal: UInt64
         var database: Int
         var heard: [Heard]
         var events: [Event]
         /// By the leader's progress: `finished`, `begun` or `waiting`.
         var standing: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case node, runID = "runId", ordinal, database, heard, events, standing
+        }
     }
 
     struct Loss: Sendable, Encodable {
         var at: String
         var node: String
-        var runId: String
+        var runID: String
         var first: UInt64
         var last: UInt64
         var lost: UInt64
         var cause: String
         var toldBy: String
+
+        private enum CodingKeys: String, CodingKey {
+            case at, node, runID = "runId", first, last, lost, cause, toldBy
+        }
     }
 
     struct Witness: Sendable, Encodable {
@@ -66,26 +74,26 @@ struct TraceStory: Sendable {
             Witness(replica: $0.replica, version: $0.version, since: $0.since.map(Self.time), isCut: $0.isCut ?? false)
         }
         struct Position: Hashable {
-            var runId: String
+            var runID: String
             var ordinal: UInt64
         }
         var told: [Position: [(answer: TraceAnswer, own: TraceAnswer.Occurrence)]] = [:]
         for answer in answers {
             for own in answer.occurrences {
-                told[Position(runId: own.runId, ordinal: own.ordinal), default: []].append((answer, own))
+                told[Position(runID: own.runID, ordinal: own.ordinal), default: []].append((answer, own))
             }
         }
         let inOrder = told.values.sorted { Self.firstHeard($0) < Self.firstHeard($1) }
         occurrences = inOrder.compactMap { told in told.first.map { Self.occurrence($0.own, told) } }
-        let runs = Set(occurrences.map(\.runId))
+        let runs = Set(occurrences.map(\.runID))
         let heard = inOrder.map(Self.firstHeard)
         losses = answers.flatMap { answer in
             answer.losses.filter { loss in
                 // Of the node and about the time; all of them for a key that no replica knows.
-                heard.isEmpty || runs.contains(loss.runId) && heard.contains { Self.isNear($0, loss.at) }
+                heard.isEmpty || runs.contains(loss.runID) && heard.contains { Self.isNear($0, loss.at) }
             }.map {
                 Loss(
-                    at: Self.time($0.at), node: $0.node, runId: $0.runId, first: $0.first, last: $0.last,
+                    at: Self.time($0.at), node: $0.node, runID: $0.runID, first: $0.first, last: $0.last,
                     lost: $0.lost, cause: $0.cause, toldBy: answer.replica)
             }
         }
@@ -145,7 +153,7 @@ struct TraceStory: Sendable {
         }
         let leader = told.first { $0.answer.isLeader } ?? told.first
         return Occurrence(
-            node: first.node, runId: first.runId, ordinal: first.ordinal, database: first.database,
+            node: first.node, runID: first.runID, ordinal: first.ordinal, database: first.database,
             heard: told.map {
                 Heard(replica: $0.answer.replica, at: time($0.own.heardAt), repaired: $0.own.isRepaired)
             }.sorted { ($0.at, $0.replica) < ($1.at, $1.replica) },

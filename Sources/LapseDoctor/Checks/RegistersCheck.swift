@@ -48,7 +48,7 @@ struct RegistersCheck: Check {
         ]
     }
 
-    /// Servers on one machine fail together. Not said of loopback: there it is no refreshSoon.
+    /// Servers on one machine fail together. Not said of loopback: there it is no surprise.
     private func sharedMachine(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [DoctorFinding]? {
         let hosts = Dictionary(grouping: places, by: \.host)
         guard let (host, shared) = hosts.max(by: { $0.value.count < $1.value.count }),

@@ -7,7 +7,7 @@ struct UnsettledValuesTests {
 
     /// As if the key had been received at `time`.
     private func handOut(
-        _ values: inout UnsettledValues, _ value: String, _ origin: Origin, at time: UInt64
+        _ values: inout UnsettledValues, _ value: String, _ origin: ExpirationOrigin, at time: UInt64
     ) -> Bool {
         values.handOut(Array(value.utf8), of: timer, origin: origin, receivedAt: time)
     }
@@ -32,7 +32,7 @@ struct UnsettledValuesTests {
         #expect(handOut(&values, "a", .reconcile, at: 1))
         #expect(handOut(&values, "b", .reconcile, at: 2))
         #expect(!handOut(&values, "b", .reconcile, at: 3))
-        for origin in [Origin.live, .takeover, .repair] { #expect(handOut(&values, "b", origin, at: 4)) }
+        for origin in [ExpirationOrigin.live, .takeover, .repair] { #expect(handOut(&values, "b", origin, at: 4)) }
     }
 
     @Test func whatWasSettledOrIsOfAnotherTermIsForgotten() {

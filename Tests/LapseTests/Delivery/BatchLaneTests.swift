@@ -69,7 +69,7 @@ struct BatchLaneTests {
             return .handled
         }
         try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
-            dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 4) ? nil : "not yet"
+            dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 4) ? nil : "not yet"
         }
         #expect(batches.withLock { $0 } == [["a", "b", "a", "c"]])
         dispatcher.stopHandingOut()
@@ -91,7 +91,7 @@ struct BatchLaneTests {
         }
         try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
             _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
+            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
         }
         #expect(calls.withLock { $0 } == [["a1", "b1", "c1"], ["b2"]])
         dispatcher.stopHandingOut()
@@ -114,7 +114,7 @@ struct BatchLaneTests {
         }
         try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
             _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 2) ? nil : "not yet"
+            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 2) ? nil : "not yet"
         }
         #expect(calls.withLock { $0.sorted { $0.count > $1.count } }.first == ["a", "b"])
         #expect(Set(calls.withLock { $0.dropFirst() }) == [["a"], ["b"]])
@@ -140,7 +140,7 @@ struct BatchLaneTests {
             return .handled
         }
         try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
-            dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
+            dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
         }
         #expect(calls.withLock { $0 } == Array(repeating: ["1a1", "2b1", "3a1"], count: 4))
         dispatcher.stopHandingOut()
@@ -169,7 +169,7 @@ struct BatchLaneTests {
         }
         try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
             _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 5) ? nil : "not yet"
+            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 5) ? nil : "not yet"
         }
         #expect(calls.withLock { $0 } == [1, 2, 4, 1, 3, 5])
         dispatcher.stopHandingOut()
@@ -186,11 +186,11 @@ struct BatchLaneTests {
             return .handled
         }
         try await waitUntil("the rest is put down", within: .seconds(20), every: .milliseconds(1)) {
-            dispatcher.read { $0.readyCount == 3 ? nil : "not yet" }
+            dispatcher.inspect { $0.readyCount == 3 ? nil : "not yet" }
         }
         dispatcher.stopHandingOut()
         await serving.value
-        let rest = dispatcher.read { machine in
+        let rest = dispatcher.inspect { machine in
             machine.turns.next(nil).map { turn in machine.turns.take(turn, 10).list.map(\.ordinal) }
         }
         #expect(rest == [2, 3, 4])
@@ -213,7 +213,7 @@ struct BatchLaneTests {
             return .handled
         }
         try await waitUntil("the rest waits", within: .seconds(20), every: .milliseconds(1)) {
-            dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 3, pending: [2, 3]) ? nil : "not yet"
+            dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3, pending: [2, 3]) ? nil : "not yet"
         }
         #expect(effects.withLock { $0 } == ["a"])
         dispatcher.stopHandingOut()
@@ -253,7 +253,7 @@ struct BatchLaneTests {
             return .handled
         }
         func isHandled(_ runID: String, _ last: UInt64) -> Bool {
-            dispatcher.read { $0.progress() }.contains { $0.runID == runID && $0.cursor == Cursor(through: last) }
+            dispatcher.inspect { $0.progress() }.contains { $0.runID == runID && $0.cursor == Cursor(through: last) }
         }
         for round in 1...50 {
             other.hearMore(["{a}\(round)"])

@@ -62,7 +62,7 @@ struct DispatcherAccountTests {
     }
 
     private func account(_ dispatcher: Dispatcher) -> NodeAccount {
-        dispatcher.read { $0.accounts() }.reduce(NodeAccount()) { $0 + $1.account }
+        dispatcher.inspect { $0.accounts() }.reduce(NodeAccount()) { $0 + $1.account }
     }
 
     @Test("random losses, bounds and handlers: it balances after every step, and what is lost is what was reported")

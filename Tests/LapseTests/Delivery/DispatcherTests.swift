@@ -100,8 +100,8 @@ extension DispatcherTests {
         for expected in [[2, 3], [3], []] as [[UInt64]] {
             let index = try #require(batch.begin())
             dispatcher.finished(index, of: batch)
-            #expect(dispatcher.read { $0.progress() }.first?.cursor.pending.sorted == expected)
-            #expect(dispatcher.read { $0.accounts() }.allSatisfy { $0.account.imbalance == 0 })
+            #expect(dispatcher.inspect { $0.progress() }.first?.cursor.pending.sorted == expected)
+            #expect(dispatcher.inspect { $0.accounts() }.allSatisfy { $0.account.imbalance == 0 })
         }
         #expect(dispatcher.inFlight == 0)
     }
@@ -136,7 +136,7 @@ extension DispatcherTests {
         #expect(dispatcher.inFlight == 1)
         dispatcher.handBack { $0.finish(batch.deliveries[index]) }
         await dispatcher.drained()
-        #expect(dispatcher.read { $0.progress() }.first?.cursor.pending.sorted == [2, 3])
+        #expect(dispatcher.inspect { $0.progress() }.first?.cursor.pending.sorted == [2, 3])
     }
 }
 
@@ -204,7 +204,7 @@ extension DispatcherTests {
             _ = dispatcher.watch(now: .seconds(1))
             batch = try #require(await dispatcher.next(0, Self.fleeting))
         }
-        #expect(dispatcher.read { $0.progress() }.first?.cursor == Cursor(through: 1000))
+        #expect(dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 1000))
         dispatcher.stopHandingOut()
     }
 }

@@ -31,7 +31,7 @@ struct PausedDispatcherTests {
         try await waitUntil("every lane waits", within: .seconds(20), every: .milliseconds(1)) {
             dispatcher.idleLanes == 3 && dispatcher.inFlight == 0 ? nil : "\(dispatcher.idleLanes) do"
         }
-        #expect(dispatcher.read { $0.pendingCount } == 2)
+        #expect(dispatcher.inspect { $0.pendingCount } == 2)
         // A new term does not end it.
         dispatcher.appended()
         _ = dispatcher.watch(now: .seconds(1))

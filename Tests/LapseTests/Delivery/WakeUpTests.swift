@@ -89,7 +89,7 @@ struct WakeUpTests {
                 log.hearMore(keys)
                 dispatcher.appended()
                 if Int.random(in: 0..<4, using: &random) > 0 { await missing.none() }
-                log.trim(through: dispatcher.read { $0.progress() }.first?.cursor.settled ?? 0)
+                log.trim(through: dispatcher.inspect { $0.progress() }.first?.cursor.settled ?? 0)
             }
         }
     }

@@ -53,8 +53,8 @@ struct LogSliceTests {
         #expect(chunk.withKey(2) { [UInt8](copying: $0) } == Self.key(7))
     }
 
-    @Test(arguments: Origin.allCases)
-    func anExpirationAloneKeepsWhatItWasMadeOf(_ origin: Origin) {
+    @Test(arguments: ExpirationOrigin.allCases)
+    func anExpirationAloneKeepsWhatItWasMadeOf(_ origin: ExpirationOrigin) {
         func expiration(_ key: String = "session:1", value: [UInt8]? = nil) -> Expiration {
             Expiration(
                 key: ExpirationKey(key), database: 3, process: Self.node, ordinal: origin == .reconcile ? 0 : 9,

@@ -15,11 +15,11 @@ import Testing
         StandingWish(wish: wish, age: .seconds(age), left: .seconds(left))
     }
 
-    private func sight(
+    private func input(
         _ id: String = "a", leads: Bool = true, token: UInt64 = 5, latest: UInt64 = 5, alive: Set<String> = ["a", "b"],
         pause: StandingWish? = nil, stepDown: StandingWish? = nil, isFull: Bool = false, at seconds: Int = 0
-    ) -> SteeringMachine.Sight {
-        SteeringMachine.Sight(
+    ) -> SteeringInput {
+        SteeringInput(
             id: id, isLeader: leads, token: token, latestToken: latest, alive: alive, pause: pause, stepDown: stepDown,
             isLogNearlyFull: isFull, now: .seconds(seconds))
     }
@@ -31,10 +31,10 @@ import Testing
     @Test func aPauseIsAnsweredOnceAndEndsWhenItIsTakenBack() {
         var machine = machine
         let wish = wish(.pause)
-        let paused = machine.step(sight(pause: standing(wish, left: 20)))
+        let paused = machine.step(input(pause: standing(wish, left: 20)))
         #expect(paused == [.pause(wish, for: .seconds(20)), .answer(nonce: wish.nonce, .paused, "20")])
-        #expect(machine.step(sight(pause: standing(wish, age: 1, left: 19), at: 1)).isEmpty)
-        let resumed = machine.step(sight(at: 2))
+        #expect(machine.step(input(pause: standing(wish, age: 1, left: 19), at: 1)).isEmpty)
+        let resumed = machine.step(input(at: 2))
         #expect(resumed.count == 2 && machine.pause == nil)
         #expect(resumed.first.map { if case .goOn = $0 { true } else { false } } == true)
     }
@@ -42,46 +42,46 @@ import Testing
     @Test func itEndsByItselfAlsoWhereNoRegisterAnswersAnyMore() {
         var machine = machine
         let wish = wish(.pause)
-        _ = machine.step(sight(pause: standing(wish, left: 20)))
+        _ = machine.step(input(pause: standing(wish, left: 20)))
         // The registers' last word does not change.
-        #expect(machine.step(sight(pause: standing(wish, left: 20), at: 19)).isEmpty)
-        #expect(machine.step(sight(pause: standing(wish, left: 20), at: 20)).contains(.remove(wish)))
+        #expect(machine.step(input(pause: standing(wish, left: 20), at: 19)).isEmpty)
+        #expect(machine.step(input(pause: standing(wish, left: 20), at: 20)).contains(.remove(wish)))
         #expect(machine.pause == nil)
-        #expect(machine.step(sight(pause: standing(wish, left: 20), at: 21)).isEmpty, "it does not begin again")
+        #expect(machine.step(input(pause: standing(wish, left: 20), at: 21)).isEmpty, "it does not begin again")
     }
 
     @Test func itLastsNoLongerThanTheLogs() {
         var machine = machine
         let wish = wish(.pause)
-        let first = machine.step(sight(pause: standing(wish, age: 10, left: 5000)))
+        let first = machine.step(input(pause: standing(wish, age: 10, left: 5000)))
         #expect(first.first == .pause(wish, for: .seconds(50)))
         var late = self.machine
         #expect(
-            late.step(sight(pause: standing(wish, age: 61, left: 5000))).suffix(1) == [.remove(wish)],
+            late.step(input(pause: standing(wish, age: 61, left: 5000))).suffix(1) == [.remove(wish)],
             "a new leader counts its age")
     }
 
     @Test func aLogThatIsNearlyFullEndsIt() {
         var machine = machine
         let wish = wish(.pause)
-        _ = machine.step(sight(pause: standing(wish)))
-        let ended = machine.step(sight(pause: standing(wish), isFull: true, at: 1))
+        _ = machine.step(input(pause: standing(wish)))
+        let ended = machine.step(input(pause: standing(wish), isFull: true, at: 1))
         #expect(ended.contains(.remove(wish)) && machine.pause == nil)
-        #expect(machine.step(sight(pause: standing(wish), at: 2)).isEmpty)
+        #expect(machine.step(input(pause: standing(wish), at: 2)).isEmpty)
     }
 
     @Test func onePauseThatCannotBeginIsAnswered() {
         var machine = machine
         let wish = wish(.pause)
-        let said = machine.step(sight(pause: standing(wish), isFull: true))
+        let said = machine.step(input(pause: standing(wish), isFull: true))
         #expect(said == [.answer(nonce: wish.nonce, .resumed, "a log is nearly full"), .remove(wish)])
     }
 
     @Test func aFollowerPausesTooAndAnswersWhenItLeads() {
         var machine = machine
         let wish = wish(.pause)
-        #expect(machine.step(sight(leads: false, token: 0, pause: standing(wish))) == [.pause(wish, for: .seconds(60))])
-        let led = machine.step(sight(token: 6, latest: 6, pause: standing(wish, age: 9, left: 51), at: 9))
+        #expect(machine.step(input(leads: false, token: 0, pause: standing(wish))) == [.pause(wish, for: .seconds(60))])
+        let led = machine.step(input(token: 6, latest: 6, pause: standing(wish, age: 9, left: 51), at: 9))
         #expect(led == [.answer(nonce: wish.nonce, .paused, "51")])
         #expect(machine.pause != nil)
     }
@@ -92,15 +92,15 @@ import Testing
         var machine = machine
         let wish = wish(.stepDown, token: 5)
         #expect(
-            machine.step(sight(stepDown: standing(wish)))
+            machine.step(input(stepDown: standing(wish)))
                 == [.answer(nonce: wish.nonce, .accepted, ""), .stepDown(wish)])
-        #expect(machine.step(sight(stepDown: standing(wish))).isEmpty, "it is read each second")
+        #expect(machine.step(input(stepDown: standing(wish))).isEmpty, "it is read each second")
     }
 
     @Test func aLaterTermIsNotMovedAndSaysSo() {
         var machine = machine
         let wish = wish(.stepDown, token: 5)
-        let effects = machine.step(sight("b", token: 6, latest: 6, stepDown: standing(wish)))
+        let effects = machine.step(input("b", token: 6, latest: 6, stepDown: standing(wish)))
         #expect(effects == [.answer(nonce: wish.nonce, .done, ""), .remove(wish)])
     }
 
@@ -111,7 +111,7 @@ import Testing
     func aWishThatCannotBeFulfilledIsRefused(target: String?, alive: Set<String>) {
         var machine = machine
         let wish = wish(.stepDown, token: 5, to: target)
-        let effects = machine.step(sight(alive: alive, stepDown: standing(wish)))
+        let effects = machine.step(input(alive: alive, stepDown: standing(wish)))
         #expect(effects.count == 2 && effects.last == .remove(wish))
         guard case .answer(_, .refused, _)? = effects.first else { return #expect(Bool(false), "\(effects)") }
     }
@@ -121,16 +121,16 @@ import Testing
         let wish = wish(.stepDown, token: 5, to: "c")
         let alive: Set = ["a", "b", "c"]
         let standing = standing(wish, left: 30)
-        #expect(old.step(sight(alive: alive, stepDown: standing)).contains(.yield(.seconds(30))))
-        #expect(old.step(sight(leads: false, alive: alive, stepDown: standing)).isEmpty, "it holds back too")
+        #expect(old.step(input(alive: alive, stepDown: standing)).contains(.yield(.seconds(30))))
+        #expect(old.step(input(leads: false, alive: alive, stepDown: standing)).isEmpty, "it holds back too")
         #expect(
-            other.step(sight("b", leads: false, token: 0, alive: alive, stepDown: standing)) == [.yield(.seconds(30))])
-        #expect(other.step(sight("b", leads: false, token: 0, alive: alive, stepDown: standing)).isEmpty)
-        #expect(named.step(sight("c", leads: false, token: 0, alive: alive, stepDown: standing)).isEmpty)
+            other.step(input("b", leads: false, token: 0, alive: alive, stepDown: standing)) == [.yield(.seconds(30))])
+        #expect(other.step(input("b", leads: false, token: 0, alive: alive, stepDown: standing)).isEmpty)
+        #expect(named.step(input("c", leads: false, token: 0, alive: alive, stepDown: standing)).isEmpty)
         #expect(
-            other.step(sight("b", leads: false, token: 0, latest: 6, alive: alive, stepDown: standing)) == [
+            other.step(input("b", leads: false, token: 0, latest: 6, alive: alive, stepDown: standing)) == [
                 .yield(.zero)
             ])
-        #expect(old.step(sight(leads: false, alive: ["a", "b"], stepDown: standing)) == [.yield(.zero)], "it is gone")
+        #expect(old.step(input(leads: false, alive: ["a", "b"], stepDown: standing)) == [.yield(.zero)], "it is gone")
     }
 }

@@ -57,13 +57,15 @@ import Testing
         func answer(runID: String) -> TraceAnswer {
             let occurrences = (1...TraceAnswer.occurrenceLimit).map { number in
                 TraceAnswer.Occurrence(
-                    node: "n", runId: runID, ordinal: UInt64(number), database: 0, heardAt: 0, isRepaired: false,
+                    node: "n", runID: runID, ordinal: UInt64(number), database: 0, heardAt: 0, isRepaired: false,
                     standing: nil, steps: (1...TraceAnswer.stepLimit).map(step), found: [])
             }
             return TraceAnswer(
                 replica: "a", version: "1", isLeader: true, since: 1, now: 2, occurrences: occurrences, losses: [])
         }
-        let short = try #require(answer(runID: "run").json.flatMap { TraceAnswer(json: $0) })
+        let bytes = try #require(answer(runID: "run").json)
+        #expect(String(decoding: bytes, as: UTF8.self).contains(#""runId":"run""#), "replicas of other builds read it")
+        let short = try #require(TraceAnswer(json: bytes))
         #expect(short.occurrences.count == TraceAnswer.occurrenceLimit && short.isCut == true)
         #expect(short.occurrences.allSatisfy { $0.steps.count == TraceAnswer.stepLimit })
         // The newest stay.

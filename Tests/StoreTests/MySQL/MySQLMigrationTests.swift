@@ -12,7 +12,7 @@ struct MySQLMigrationTests {
     @Test(arguments: ["INT", "BIGINT"])
     func theArticlesHostMasterWorksAsItStands(_ type: String) async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleHostMaster.create(server)
+        let table = try await FaultyHostMaster.create(server)
         try await server.sql("ALTER TABLE \(table) MODIFY version \(type) NOT NULL")
         let configuration = server.configuration(.heartbeat, table: table)
         let log = CapturedLog()
@@ -70,7 +70,7 @@ struct MySQLMigrationTests {
 
     @Test func theArticlesLeaseTableIsToldWhatItLacks() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleLease.create(server)
+        let table = try await FaultyLeaseTable.create(server)
         let configuration = server.configuration(.lease, table: table)
         try await server.with(configuration) { replica in
             let error = await replica.error { _ = try await $0.acquire(replica.claim("a")) }

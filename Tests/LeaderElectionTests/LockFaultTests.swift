@@ -2,8 +2,8 @@ import LeaderElection
 import Simulation
 import Testing
 
-/// The faults of the programs that are usually copied, one regression test each.
-@Suite struct ArticleFaultTests {
+/// The faults of the locks that are usually copied, one regression test each.
+@Suite struct LockFaultTests {
     /// Redis: a plain EXPIRE, without looking whose lock it is, prolongs the lock of the rival.
     @Test func renewingWithoutOwnerCheckExtendsTheRivalsLock() throws {
         var world = try ElectionWorld.led(followers: 1, ttl: .seconds(2))

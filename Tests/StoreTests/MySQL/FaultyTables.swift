@@ -3,7 +3,7 @@ import Foundation
 import ThrowawayStores
 
 /// The article's election over `host_master`, with its mistakes: what a replica does every ten seconds.
-struct ArticleHostMaster {
+struct FaultyHostMaster {
     let server: ThrowawayMariaDB
     let table: String
     let host: String
@@ -47,7 +47,7 @@ struct ArticleHostMaster {
 }
 
 /// The article's lease table, with its mistakes.
-final class ArticleLease {
+final class FaultyLeaseTable {
     let server: ThrowawayMariaDB
     let table: String
     let holder: String

@@ -8,18 +8,18 @@ import ThrowawayStores
 
 /// The faults of the etcd program that is usually copied. Each check is shown to fail on the article's logic first.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayEtcd.isInstalled, "etcd is not installed"))
-struct EtcdArticleFaultTests {
+struct EtcdLeaseFaultTests {
     /// A lease (and a keep-alive stream) for every attempt, never revoked.
     @Test func aLeaseIsLeftAtEachAttempt() async throws {
         try await StoreStage.with(EtcdUnderTest()) { stage in
             let register = try await stage.register("x")
-            let article = ArticleRegister(port: stage.server.port)
+            let leaky = LeakyRegister(port: stage.server.port)
             let count = Leases(server: stage.server)
             try await stage.holding(register, stage.claim("x", "holder")) {
                 let before = try await count()
                 for index in 0..<40 { _ = try await register.acquire(stage.claim("x", "r\(index)")) }
                 #expect(try await count() == before, "ours stays flat")
-                for _ in 0..<40 { #expect(try await !article.acquire("/lapse/x/lock")) }
+                for _ in 0..<40 { #expect(try await !leaky.acquire("/lapse/x/lock")) }
                 #expect(try await count() == before + 40, "the check sees the article's leak")
             }
         }
@@ -35,11 +35,11 @@ struct EtcdArticleFaultTests {
             try await register.release(mine, wake: true)
             #expect(try await count() == 0)
             #expect(try await register.observe("x").holder == nil)
-            let article = ArticleRegister(port: stage.server.port)
-            #expect(try await article.acquire("/lapse/x/lock"))
+            let leaky = LeakyRegister(port: stage.server.port)
+            #expect(try await leaky.acquire("/lapse/x/lock"))
             // The article's program returns without a revoke.
             #expect(try await count() == 1)
-            #expect(try await register.observe("x").holder == "article")
+            #expect(try await register.observe("x").holder == "leaky")
         }
     }
 
@@ -49,13 +49,13 @@ struct EtcdArticleFaultTests {
             let register = try await stage.register("x")
             let mine = stage.claim("x", "a")
             let token = FencingToken(rawValue: try await stage.take(register, mine).counter)
-            let article = ArticleRegister(port: stage.server.port)
-            #expect(try await article.acquire("/other/lock"))
+            let leaky = LeakyRegister(port: stage.server.port)
+            #expect(try await leaky.acquire("/other/lock"))
             try await stage.server.deleteLock("x")
             #expect(try await register.renew(mine, token: token, term: 1, heal: false) == .lost(holder: nil))
-            try await article.revokeLast()
+            try await leaky.revokeLast()
             // It spins through any number of nils without a word.
-            for _ in 0..<100 { #expect(try await article.stillLeadsAfterKeepAlive()) }
+            for _ in 0..<100 { #expect(try await leaky.stillLeadsAfterKeepAlive()) }
             let chronicle = Chronicle()
             let replica = try await stage.replica("b", of: "y", chronicle)
             try await stage.electing([replica]) {
@@ -73,7 +73,7 @@ struct EtcdArticleFaultTests {
 }
 
 /// The article's logic: grant, put if absent, never revoke, and take the absence of a keep-alive for nothing.
-private actor ArticleRegister {
+private actor LeakyRegister {
     let port: Int
     private var lease: Int64 = 0
 
@@ -83,7 +83,7 @@ private actor ArticleRegister {
         lease = Int64.random(in: 1 ... .max)
         _ = try await post("lease/grant", ["ID": "\(lease)", "TTL": "60"])
         let key = Data(key.utf8).base64EncodedString()
-        let put = ["key": key, "value": Data("article".utf8).base64EncodedString(), "lease": "\(lease)"]
+        let put = ["key": key, "value": Data("leaky".utf8).base64EncodedString(), "lease": "\(lease)"]
         let reply = try await post(
             "kv/txn",
             [

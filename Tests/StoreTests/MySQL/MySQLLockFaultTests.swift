@@ -10,7 +10,7 @@ import ThrowawayStores
 
 /// The mistakes of the two MySQL articles: the same check fails on the article's logic and holds here.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayMariaDB.missing == nil))
-struct MySQLArticleTests {
+struct MySQLLockFaultTests {
     private let now = Int(Date().timeIntervalSince1970)
 
     private func heartbeat(_ server: ThrowawayMariaDB) -> MySQLConfiguration {
@@ -26,9 +26,9 @@ struct MySQLArticleTests {
     /// Liveness is the client's clock minus the database's.
     @Test func aFastClientTakesALiveLease() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleHostMaster.create(server)
-        let a = ArticleHostMaster(server: server, table: table, host: "a")
-        let b = ArticleHostMaster(server: server, table: table, host: "b")
+        let table = try await FaultyHostMaster.create(server)
+        let a = FaultyHostMaster(server: server, table: table, host: "a")
+        let b = FaultyHostMaster(server: server, table: table, host: "b")
         #expect(try await a.act(on: a.look(), clientNow: now))
         #expect(try await b.act(on: b.look(), clientNow: now + 3600), "the article: it leads beside a live leader")
 
@@ -44,9 +44,9 @@ struct MySQLArticleTests {
     /// There is no state "leader" that could be lost: nothing tells the old one.
     @Test func theOldLeaderIsNeverTold() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleHostMaster.create(server)
-        let a = ArticleHostMaster(server: server, table: table, host: "a")
-        let b = ArticleHostMaster(server: server, table: table, host: "b")
+        let table = try await FaultyHostMaster.create(server)
+        let a = FaultyHostMaster(server: server, table: table, host: "a")
+        let b = FaultyHostMaster(server: server, table: table, host: "b")
         #expect(try await a.act(on: a.look(), clientNow: now))
         let resumed = try await a.look()
         #expect(try await b.act(on: b.look(), clientNow: now + 3600))
@@ -66,9 +66,9 @@ struct MySQLArticleTests {
     /// The bare host name is the identity.
     @Test func aTwinLeadsToo() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleHostMaster.create(server)
-        let one = ArticleHostMaster(server: server, table: table, host: "web-1")
-        let twin = ArticleHostMaster(server: server, table: table, host: "web-1")
+        let table = try await FaultyHostMaster.create(server)
+        let one = FaultyHostMaster(server: server, table: table, host: "web-1")
+        let twin = FaultyHostMaster(server: server, table: table, host: "web-1")
         #expect(try await one.act(on: one.look(), clientNow: now))
         #expect(try await twin.act(on: twin.look(), clientNow: now), "the article: both lead")
 
@@ -82,8 +82,8 @@ struct MySQLArticleTests {
     /// A compare-and-set that met no row is taken for success.
     @Test func aFailedCompareAndSetCountsAsSuccess() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleHostMaster.create(server)
-        let hosts = ["a", "b"].map { ArticleHostMaster(server: server, table: table, host: $0) }
+        let table = try await FaultyHostMaster.create(server)
+        let hosts = ["a", "b"].map { FaultyHostMaster(server: server, table: table, host: $0) }
         let seen = try await hosts[0].look()
         var leaders = 0
         for host in hosts where try await host.act(on: seen, clientNow: now) { leaders += 1 }
@@ -110,30 +110,30 @@ struct MySQLArticleTests {
     /// UnLock answers nil whatever happened.
     @Test func theErrorOfUnlockingIsLost() async throws {
         try await withMariaDB { server in
-            let table = try await ArticleLease.create(server)
-            let article = ArticleLease(server, table, holder: "a")
-            #expect(try await article.lock("job", clientNow: now))
+            let table = try await FaultyLeaseTable.create(server)
+            let faulty = FaultyLeaseTable(server, table, holder: "a")
+            #expect(try await faulty.lock("job", clientNow: now))
             try await server.with(server.configuration(.lease)) { replica in
                 let mine = replica.claim("a")
                 _ = try await replica.take(mine)
                 await server.daemon.kill()
                 // It throws nothing: it cannot even be written as `try`.
-                await article.unlock("job")
+                await faulty.unlock("job")
                 let error = await replica.error { try await $0.release(mine, wake: false) }
                 #expect(error.map { $0.code == .unreachable } == true)
             }
             try await server.start()
-            #expect(try await article.isLive("job"), "the article: unlocked without an error, and still locked")
+            #expect(try await faulty.isLive("job"), "the article: unlocked without an error, and still locked")
         }
     }
 
     /// A second UnLock closes a closed channel.
     @Test func aSecondUnlockPanics() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let article = ArticleLease(server, try await ArticleLease.create(server), holder: "a")
-        #expect(try await article.lock("job", clientNow: now))
-        for _ in 0..<2 { await article.unlock("job") }
-        #expect(article.closes == 2, "the article: a panic")
+        let faulty = FaultyLeaseTable(server, try await FaultyLeaseTable.create(server), holder: "a")
+        #expect(try await faulty.lock("job", clientNow: now))
+        for _ in 0..<2 { await faulty.unlock("job") }
+        #expect(faulty.closes == 2, "the article: a panic")
 
         try await server.with(lease(server)) { replica in
             let mine = replica.claim("a")
@@ -146,11 +146,11 @@ struct MySQLArticleTests {
     /// A renewal looks neither at `expired_at` nor at the rows it met.
     @Test func aRenewalResurrectsAnExpiredRow() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let article = ArticleLease(server, try await ArticleLease.create(server), holder: "a")
-        #expect(try await article.lock("job", clientNow: now, lasts: -60))
-        #expect(try await article.isLive("job") == false)
-        try await article.refresh("job", clientNow: now)
-        #expect(try await article.isLive("job"), "the article: it lives again")
+        let faulty = FaultyLeaseTable(server, try await FaultyLeaseTable.create(server), holder: "a")
+        #expect(try await faulty.lock("job", clientNow: now, lasts: -60))
+        #expect(try await faulty.isLive("job") == false)
+        try await faulty.refresh("job", clientNow: now)
+        #expect(try await faulty.isLive("job"), "the article: it lives again")
 
         try await server.with(lease(server)) { replica in
             let mine = replica.claim("a", ttl: .milliseconds(200))
@@ -164,9 +164,9 @@ struct MySQLArticleTests {
     /// Every lock sweeps the rows of every action, by the clock of the client that locks.
     @Test func aFastClientDeletesLiveLeasesOfOthers() async throws {
         let server = try await ThrowawayMariaDB.shared
-        let table = try await ArticleLease.create(server)
-        let a = ArticleLease(server, table, holder: "a")
-        let b = ArticleLease(server, table, holder: "b")
+        let table = try await FaultyLeaseTable.create(server)
+        let a = FaultyLeaseTable(server, table, holder: "a")
+        let b = FaultyLeaseTable(server, table, holder: "b")
         #expect(try await a.lock("one", clientNow: now))
         #expect(try await b.lock("two", clientNow: now + 3600))
         #expect(try await a.isLive("one") == false, "the article: the live lease is gone")

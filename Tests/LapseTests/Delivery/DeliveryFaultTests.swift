@@ -8,7 +8,7 @@ import ThrowawayRedis
 /// What the article's program got wrong after the election: it blocked its feeds with its handler, never retried, and never
 /// subscribed again.
 @Suite(.serialized, .timeLimit(.minutes(2)))
-struct ArticleDeliveryTests {
+struct DeliveryFaultTests {
     /// What a handler saw, and a gate that holds it up.
     private final class Seen: Sendable {
         struct State {
@@ -31,7 +31,7 @@ struct ArticleDeliveryTests {
         _ body: (ThrowawayServer, ExpirationProcessor) async throws -> Void
     ) async throws {
         let server = try await ThrowawayServer.start()
-        var configuration = ProcessorConfiguration(redis: [server.url], name: "article")
+        var configuration = ProcessorConfiguration(redis: [server.url], name: "faults")
         configuration.leaseTTL = .seconds(1)
         configuration.concurrency = concurrency
         var logger = Logger(label: "test")

@@ -2,7 +2,7 @@ import DequeModule
 import Synchronization
 
 /// Attempts that are counted and wait for a lane: no more than there are lanes.
-final class WorkQueue: Sendable {
+final class AttemptQueue: Sendable {
     struct Job: Sendable {
         var entry: WorkEntry
         var content: WorkContent

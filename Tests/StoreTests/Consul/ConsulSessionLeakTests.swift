@@ -7,10 +7,10 @@ import ThrowawayStores
 /// The faults of the Consul program that is usually copied: each check passes for the register, and fails for the
 /// article's logic.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayConsul.isInstalled))
-struct ArticleConsulTests {
+struct ConsulSessionLeakTests {
     /// The article's logic: its options for the session leave the TTL out, an attempt that is lost forgets its session,
     /// and a task that is cancelled returns without a word to Consul.
-    private struct Article {
+    private struct LeakyProgram {
         let consul: ConsulOperator
         let id: String
         let key: String
@@ -42,9 +42,9 @@ struct ArticleConsulTests {
             /// Ends by itself, and then holds the lock back for the lease.
             func isBounded(_ session: ConsulOperator.Session) -> Bool { !session.ttl.isEmpty && session.ttl != "0s" }
 
-            let article = Article(consul: consul, id: "article-\(name)", key: "article/\(name)")
-            #expect(try await article.attempt())
-            let leaked = try #require(try await sessions(of: article.id, consul).first)
+            let leaky = LeakyProgram(consul: consul, id: "leaky-\(name)", key: "leaky/\(name)")
+            #expect(try await leaky.attempt())
+            let leaked = try #require(try await sessions(of: leaky.id, consul).first)
             #expect(!isBounded(leaked))
             try await consul.destroySession(leaked.id)
 
@@ -62,13 +62,13 @@ struct ArticleConsulTests {
         try await stage { stage, consul, name in
             func isFree(_ key: String) async throws -> Bool { try await consul.key(key)?.session == nil }
 
-            let article = Article(consul: consul, id: "article-\(name)", key: "article/\(name)")
-            let old = Task { try await article.leadUntilCancelled() }
-            try await eventually("the article leads") { try await !isFree(article.key) }
+            let leaky = LeakyProgram(consul: consul, id: "leaky-\(name)", key: "leaky/\(name)")
+            let old = Task { try await leaky.leadUntilCancelled() }
+            try await eventually("the article leads") { try await !isFree(leaky.key) }
             old.cancel()
             try await old.value
-            #expect(try await !isFree(article.key))
-            for session in try await sessions(of: article.id, consul) { try await consul.destroySession(session.id) }
+            #expect(try await !isFree(leaky.key))
+            for session in try await sessions(of: leaky.id, consul) { try await consul.destroySession(session.id) }
 
             let rivals = Rivals()
             let id = "own-\(name)"
@@ -90,10 +90,10 @@ struct ArticleConsulTests {
             let id = "own-\(name)"
             let register = try await stage.register(name)
             try await stage.holding(register, stage.claim(name, "holder-\(name)")) {
-                let article = Article(
-                    consul: consul, id: "article-\(name)", key: ConsulKeys(prefix: "lapse", name: name).lock)
-                for _ in 0..<attempts { #expect(try await !article.attempt()) }
-                let leaked = try await sessions(of: article.id, consul)
+                let leaky = LeakyProgram(
+                    consul: consul, id: "leaky-\(name)", key: ConsulKeys(prefix: "lapse", name: name).lock)
+                for _ in 0..<attempts { #expect(try await !leaky.attempt()) }
+                let leaked = try await sessions(of: leaky.id, consul)
                 #expect(leaked.count == attempts)
                 for session in leaked { try await consul.destroySession(session.id) }
 
