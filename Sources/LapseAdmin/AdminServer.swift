@@ -42,8 +42,8 @@ public struct AdminServer: Service {
     ///
     /// - Parameters:
     ///   - processor: whose health and status are told.
-    ///   - host: the address to listen on.
-    ///   - port: the port; 0 for a free one, which the log names.
+    ///   - host: the address or name to listen on.
+    ///   - port: 0 to 65535; 0 takes a free one, which the log names.
     ///   - registry: what `/metrics` shows.
     ///   - logger: where its lines go.
     public init(
@@ -59,8 +59,8 @@ public struct AdminServer: Service {
     ///
     /// - Parameters:
     ///   - worker: whose health and status are told.
-    ///   - host: the address to listen on.
-    ///   - port: the port; 0 for a free one, which the log names.
+    ///   - host: the address or name to listen on.
+    ///   - port: 0 to 65535; 0 takes a free one, which the log names.
     ///   - registry: what `/metrics` shows.
     ///   - logger: where its lines go.
     public init(
@@ -84,7 +84,7 @@ public struct AdminServer: Service {
         self.onListening = onListening
     }
 
-    /// Answers until graceful shutdown or until its task is cancelled.
+    /// Answers until graceful shutdown or until its task is cancelled, and returns then.
     ///
     /// - Throws: ``CannotListen`` when the port cannot be opened.
     public func run() async throws {

@@ -31,13 +31,13 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var database: String
     /// How the table holds a lease.
     public var scheme: Scheme
-    /// Letters, digits, `_` and `$`; `host_master` or `lease` unless given.
+    /// 1 to 64 letters, digits, `_` and `$`; `host_master` or `lease` unless given.
     public var table: String
-    /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row.
+    /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row, from 1.
     public var row: UInt32 = 1
     /// How to encrypt; nil: plain text. The server's certificate and its name are always checked.
     public var tls: TLSFiles?
-    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up.
+    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up, at least one.
     public var timeout: Duration = .seconds(2)
     /// Where the password is renewed; it counts before the one given.
     package var passwordFile: SecretFile?
