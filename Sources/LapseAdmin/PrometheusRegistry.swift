@@ -9,7 +9,7 @@ import Synchronization
 public final class PrometheusRegistry: MetricsFactory {
     private let families: Mutex<[String: MetricFamily]>
 
-    /// A registry of Lapse's metrics and of whatever else the program counts: hand it to `MetricsSystem.bootstrap` before anything is
+    /// A registry of Lapse's metrics and of all others that the program counts: hand it to `MetricsSystem.bootstrap` before anything is
     /// counted, and to ``AdminServer``.
     public convenience init() { self.init(LapseMetrics.all) }
 

@@ -1,4 +1,4 @@
-/// Who takes part in which election, and by which times.
+/// How a replica takes part in an election: its name and id, and the times.
 public struct ElectionConfiguration: Sendable {
     /// Replicas with the same name form one group. Not empty.
     public var name: String

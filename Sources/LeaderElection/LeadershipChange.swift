@@ -26,7 +26,7 @@ public enum LeadershipChange: Sendable, Hashable {
 public struct ElectorState: Sendable {
     /// What a replica does in the election.
     public enum Role: String, Sendable, Hashable, CaseIterable {
-        /// Neither leading nor knowing who does.
+        /// Neither leading nor knowing the leader.
         case waiting
         /// Another replica leads.
         case following

@@ -43,7 +43,7 @@ final class AgentConnection: Sendable {
         await clients.shutDown()
     }
 
-    /// Asks, and answers whatever status came but those that mean "no answer". `path` begins behind `/v1/`. `patience`
+    /// Asks, and returns the answer of any status but those that mean "no answer". `path` begins behind `/v1/`. `patience`
     /// is how long the agent may hold back its answer.
     func ask(
         _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, patience: Duration = .zero

@@ -1,7 +1,7 @@
 #if MySQL
 public import Endpoints
 
-/// Where the election's table is, and who asks for it.
+/// Where the election's table is, and how to log in.
 ///
 /// Its description never shows the password.
 public struct MySQLConfiguration: Sendable, Equatable {
@@ -25,7 +25,7 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var host: String
     /// 3306 unless given.
     public var port: Int
-    /// Who logs in.
+    /// The user that logs in.
     public var user: String
     /// The database the table is in.
     public var database: String

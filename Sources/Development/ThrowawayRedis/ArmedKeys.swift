@@ -32,7 +32,7 @@ package final class ArmedKeys: Sendable {
     let sequence = Atomic(0)
     let acknowledgements = Atomic(0)
 
-    /// `replicasToWaitFor` above zero acknowledges a key only when so many replicas have it (WAIT): only then does it
+    /// `replicasToWaitFor` above zero acknowledges a key only when that many replicas have it (WAIT): only then does it
     /// outlive the death of its master for certain.
     package init(
         nodes: @escaping @Sendable () -> [ThrowawayServer], prefix: String = ArmedKeys.defaultPrefix,

@@ -230,7 +230,7 @@ package struct DeliveryMachine {
         return list
     }
 
-    /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
+    /// How many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
     /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind that many.
     private static let stretch = 4 * Batch.limit
 

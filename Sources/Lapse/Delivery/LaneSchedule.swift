@@ -15,7 +15,7 @@ struct LaneSchedule<Sleeper> {
 
     init(lanes: Int) { held = Array(repeating: nil, count: lanes) }
 
-    // MARK: - Who sleeps
+    // MARK: - Sleeping lanes
 
     var sleeping: Int { sleepers.count }
 
@@ -41,7 +41,7 @@ struct LaneSchedule<Sleeper> {
         return sleepers
     }
 
-    // MARK: - Who works
+    // MARK: - Working lanes
 
     /// The lane looks for something to do.
     ///

@@ -73,7 +73,7 @@ package struct Numbering: Sendable, Equatable {
     /// Larger than any counter will ever be, and small enough to add to.
     private static let largest: UInt64 = 1 << 60
 
-    /// So many expirations were heard: the ordinal of the first, or while unnumbered its index in the subscription (from 1).
+    /// `count` expirations were heard. Returns the ordinal of the first, or while unnumbered its index in the subscription (from 1).
     package mutating func next(_ count: Int = 1) -> UInt64 {
         let first = heard + 1
         heard += UInt64(count)

@@ -57,7 +57,7 @@ public struct ProcessorStatus: Sendable {
 
     /// Nothing is handed out, since an operator asked for it: `lapse pause`.
     public struct Pause: Sendable, Hashable {
-        /// Who asked, in the asker's own words.
+        /// The operator who asked, in their own words; not proven.
         public var author: String
         /// What is left of it at most. Seconds in JSON.
         public var remaining: Duration

@@ -67,7 +67,7 @@ struct PunctualMachine: Sendable {
     var horizon: Int64 = 600_000
     private var hintSecond: Int64 = 0
     private var hintCount = 0
-    /// Who asks waits for no time, or for a later one: it must be woken.
+    /// The asking task waits for no time, or for a later one: it must be woken.
     private var isAwaited = false
     /// Hints were passed over: only a sweep can make up for that.
     var hasMissedHints = false
@@ -80,7 +80,7 @@ struct PunctualMachine: Sendable {
 
     /// A key's TTL may have changed.
     ///
-    /// - Returns: whether who asks must be woken: there is something to ask, or enough for a full write.
+    /// - Returns: whether the asking task must be woken: there is something to ask, or enough for a full write.
     mutating func hint(_ key: RawSpan, now: Int64) -> Bool {
         if now - hintSecond >= 1_000_000_000 {
             hintSecond = now
@@ -110,7 +110,7 @@ struct PunctualMachine: Sendable {
         return takeAwaited()
     }
 
-    /// Whether who asks must be woken: to be looked at whenever something was heard or answered.
+    /// Whether the asking task must be woken: to be looked at whenever something was heard or answered.
     mutating func takeAwaited() -> Bool {
         defer { isAwaited = false }
         return isAwaited
@@ -199,7 +199,7 @@ struct PunctualMachine: Sendable {
                 table[place].state.insert(.again)
                 return
             }
-            // What was said before the hint is no word on what is there now.
+            // An answer from before the hint says nothing about the key now.
             table[place].state.subtract([.heard, .gone])
             table[place].misses = 0
             guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return }

@@ -14,7 +14,7 @@ package struct RepairInquiry {
 
     /// How a question ends.
     package enum End: Sendable, Equatable {
-        /// Everybody has answered, or there is nothing left to ask for.
+        /// All peers have answered, or nothing is left to ask for.
         case answered
         /// A peer keeps silent.
         case unanswered
@@ -39,7 +39,7 @@ package struct RepairInquiry {
     private var hasHeard = false
     /// When it was put for the first time since the lease was valid.
     private var askedFirst: Duration = .zero
-    /// How long to wait for answers. A replica whose only feed is dead, and who hears no question, finds out within seven seconds
+    /// How long to wait for answers. A replica whose only feed is dead, and which hears no question, finds out within seven seconds
     /// (`PingWatch`, `FeedWatch`); one that has died drops out of the members.
     private static let patience = Duration.seconds(8)
     /// The longest time between two questions.

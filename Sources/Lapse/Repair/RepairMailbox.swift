@@ -33,7 +33,7 @@ package struct RepairMailbox: Sendable {
         case unread
     }
 
-    // MARK: Who asks
+    // MARK: The replica that asks
 
     /// Opens the account, or makes it last, and publishes the question.
     func ask(_ request: RepairRequest, on channel: String) async throws(RedisError) {
@@ -93,7 +93,7 @@ package struct RepairMailbox: Sendable {
         _ = try? await client.send(RESPCommand("DEL", account), key: account)
     }
 
-    // MARK: Who answers
+    // MARK: The peers that answer
 
     /// Whether the answers are read.
     func isRead(_ request: RepairRequest) async throws(RedisError) -> Bool {

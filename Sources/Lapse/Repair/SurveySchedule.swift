@@ -19,7 +19,7 @@ struct SurveySchedule {
     private var second = 0
     private var entries: [Subject: Entry] = [:]
 
-    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and who hears no question, finds out within
+    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and which hears no question, finds out within
     /// seven seconds. The log of a living process must not stand still for that.
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
 

@@ -12,7 +12,7 @@ package struct WorkMachine: Sendable {
         /// Handlers at once.
         package var lanes: Int
         package var retries: RetryPolicy
-        /// An entry whose worker was silent for this long is anybody's.
+        /// An entry whose worker was silent for this long may be claimed by any other.
         package var claimAfter: Duration
 
         package init(lanes: Int, retries: RetryPolicy, claimAfter: Duration) {

@@ -31,8 +31,8 @@ enum WorkScripts {
     /// entry is kept from being claimed, then ID and turn in pairs, the IDs ascending: a turn that was counted is not counted again.
     /// Returns the counts, 0 for what is not this consumer's.
     ///
-    /// What was deleted stays pending, as in ``keep``. Who has an entry is asked for all of them at once, and for each only where the
-    /// consumer has so many more in between that the answer does not tell.
+    /// What was deleted stays pending, as in ``keep``. The owners are asked for all entries at once, and for each
+    /// only where the consumer has too many others in between for one answer.
     static let begin = Script(
         """
         local wanted, ids, idle = (#ARGV - 4) / 2, {}, {}
@@ -101,7 +101,7 @@ enum WorkScripts {
         return {lost, gone}
         """)
 
-    /// A worker leaves. Arguments: group, consumer, and an idle time after which everybody may claim. Gives back what the consumer
+    /// A worker leaves. Arguments: group, consumer, and an idle time after which any worker may claim. Gives back what the consumer
     /// still has, and removes a consumer that has nothing; those of others too that have been away for a day. Returns how many
     /// entries were deleted from the stream, and are lost.
     static let leave = Script(

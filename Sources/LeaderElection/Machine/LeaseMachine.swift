@@ -70,7 +70,7 @@ package struct LeaseMachine: Sendable {
     var lapsed: String?
     /// Until then another replica is to win: see `yield(for:_:)`.
     var yieldsUntil: Duration?
-    /// Votes lost in a row without anyone having won, and bodies failed in a row.
+    /// Votes lost in a row without a winner, and bodies failed in a row.
     var contention = 0
     var failures = 0
     var clean = true
@@ -115,7 +115,7 @@ package struct LeaseMachine: Sendable {
         return effects
     }
 
-    /// Whatever falls due by time alone.
+    /// What falls due by time alone.
     private mutating func tick(_ now: ClockReading) {
         switch state {
         case .idle(let wait):

@@ -7,7 +7,7 @@ package protocol PushReceiver: AnyObject, Sendable {
     /// Some pushes, in order.
     func receive(_ batch: borrowing ReplyBatch)
 
-    /// This was all for now, were it only a part of a message: who is to work on it is woken once, not for each batch.
+    /// This was all for now, were it only a part of a message: its reader is woken once, not for each batch.
     func receivedAll()
 
     /// A ping is on its way.
@@ -97,7 +97,7 @@ package final class Subscription: Sendable {
             return try await withTaskCancellationHandler {
                 try await opened.futureResult.get()
             } onCancel: {
-                // On the loop: who is told of the end is asked for no receiver after it.
+                // On the loop: no receiver is asked for after the caller has heard of the end.
                 loop.execute {
                     attempt.giveUp()
                     opened.fail(RedisError(.closed, node: address, "cancelled"))
