@@ -7,12 +7,8 @@ import NIOHTTP1
 import NIOSSL
 import Synchronization
 
-/// Consul's HTTP API at the first agent that answers.
-///
-/// Requests run wholly on an event loop, cancellation and deadlines included. The client's `async` calls would cancel in
-/// tasks of their own on the cooperative pool, which handlers may block.
-///
-/// One event loop for the client and its connections: on two, the client may end the process (`EtcdGateway` says how).
+/// Consul's HTTP API at the first agent that answers. Requests and connections share one event loop, for the reasons that
+/// `EtcdGateway` gives.
 final class AgentConnection: Sendable {
     struct Answer: Sendable {
         let status: Int

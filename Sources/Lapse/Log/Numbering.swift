@@ -1,11 +1,9 @@
 import RESP
 
-/// Counts one node process's expirations exactly, from marks in its stream.
+/// Counts one node process's expirations exactly, from marks: a nonce published in the step that reads `expired_keys` arrives
+/// behind exactly that many. One mark after each subscription gives the ordinals; later marks verify.
 ///
-/// A *mark* is a nonce published in the same transaction that reads `expired_keys`; it arrives in the feed behind exactly
-/// that many expirations. One mark after each subscription gives every entry its ordinal; later marks verify.
-/// A counter that falls was reset (`CONFIG RESETSTAT`); one that lags behind what was heard met forged messages. Either way
-/// the ordinals go on without a break: ordinal = counter + `base`.
+/// A counter that falls was reset (`CONFIG RESETSTAT`), one that lags met forged messages: ordinal = counter + `base` goes on.
 package struct Numbering: Sendable, Equatable {
     /// What a mark showed.
     package enum Finding: Sendable, Equatable {

@@ -1,14 +1,12 @@
 import DequeModule
 import RESP
 
-/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges out.
+/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges out. A nudge is a
+/// question past the deadline: answering it, the server expires the key and announces it.
 ///
-/// A hint says that the TTL of a key may have changed. A question asks what it is. A nudge is the question that comes when the
-/// deadline has passed: answering it, the server expires the key and announces it. That a key is gone is no announcement, for a
-/// demoted master and one that is paused say so too and expire nothing: a deadline is forgotten when its expiration was heard, or
-/// when the key was gone twice by the word of a node whose role was confirmed behind each.
-///
-/// Pure: every time is given, in nanoseconds of the own monotonic clock; deadlines are in milliseconds of the server's clock.
+/// A key that is gone is no announcement, for demoted and paused masters say so too. A deadline is forgotten when its expiration
+/// was heard, or when the key was gone twice by the word of a node whose role was confirmed behind each. Pure: times are the own
+/// monotonic clock's, in nanoseconds; deadlines the server's, in milliseconds.
 struct PunctualMachine: Sendable {
     struct Limits: Sendable {
         /// Questions and nudges in one write.

@@ -1,9 +1,8 @@
-/// A question about a hole: when it is put, whom it still waits for, and what the hole still lacks.
+/// A question about a hole: when it is put, which peers it waits for, and what the hole still lacks.
 ///
-/// The control channel reaches the replicas that are subscribed at that moment: when a lone server has restarted, or is frozen, that may be
-/// none. So the question is put again, ever more rarely, until every peer has answered or the time is over; and the time begins
-/// when it could be put for the first time. Who is known as a peer may change meanwhile: one that comes is waited for, one that
-/// is gone is not.
+/// The control channel reaches only replicas that are subscribed at that moment, so the question is put again, ever more rarely,
+/// until every peer has answered or the time is over, which begins when it could first be put. A peer that comes is waited for, one
+/// that is gone is not.
 package struct RepairInquiry {
     package enum Step: Sendable, Equatable {
         case ask

@@ -2,11 +2,11 @@ import DequeModule
 import HeapModule
 package import RedisClient
 
-/// What a worker of a stream's consumer group does next. A pure value: answers and times come in, orders go out.
+/// What a worker of a stream's consumer group does next. A pure value: answers and times come in, orders go out, each of which can
+/// be repeated.
 ///
-/// An entry is read (or claimed from a worker that has gone silent), begun, handled and acknowledged. *Begun* is counted beside
-/// the stream, not here: it must survive this process, and what was only in hand when it died has begun nothing. While an entry
-/// is in hand, a heartbeat keeps it from being claimed. Orders that failed are given again: each of them can be repeated.
+/// An entry is read (or claimed), begun, handled and acknowledged, and kept by a heartbeat meanwhile. *Begun* is counted beside the
+/// stream, since it must survive this process: what was only in hand when it died has begun nothing.
 package struct WorkMachine: Sendable {
     package struct Settings: Sendable {
         /// Handlers at once.

@@ -8,9 +8,9 @@ package import Timing
 /// ```
 ///
 /// What it promises, whatever comes in:
-/// a term begins only after a majority of *all* registers voted and confirmed within the lease;
-/// it ends at `leadUntil` unless a renewal that was sent in time reached a majority;
-/// no release is sent, and no further term begun, before the body of the last one has returned.
+/// - a term begins only after a majority of *all* registers voted and confirmed within the lease;
+/// - it ends at `leadUntil` unless a renewal that was sent in time reached a majority;
+/// - no release is sent, and no further term begun, before the body of the last one has returned.
 package struct LeaseMachine: Sendable {
     package struct Settings: Sendable {
         package let name: String
