@@ -144,7 +144,7 @@ static void *create_array(const redisReadTask *task, int elements) {
 }
 #endif
 
-/// Not const: hiredis takes a plain pointer. Nobody writes to it.
+/// Not const: hiredis takes a plain pointer, and never writes to it.
 static redisReplyObjectFunctions functions = {
     .createString = create_string,
     .createArray = create_array,

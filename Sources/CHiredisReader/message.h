@@ -5,7 +5,7 @@
 
 /// Reads the one reply that comes by the million, `*3 message <channel> <payload>`, straight from the bytes fed.
 ///
-/// Only its plain form is read here, the one that every server writes. Whatever is not, or passes a limit, is left to
+/// Only its plain form is read here, the one that every server writes. Any other form, and what passes a limit, is left to
 /// hiredis, so that there is one judge of what is refused.
 
 enum {
@@ -37,7 +37,7 @@ typedef enum {
     lapse_rest_no_memory,
 } lapse_rest;
 
-/// Takes whole messages from the front, at most so many, onto the tape.
+/// Takes whole messages from the front onto the tape, at most `most`.
 ///
 /// Returns how many bytes they had; `rest` says what comes behind them.
 size_t lapse_messages_take(

@@ -1,6 +1,6 @@
 #include "CMariaDB.h"
 
-// Without the trait this file is empty, so that nobody needs libmariadb who does not use it.
+// Without the trait this file is empty, so that a build without MySQL needs no libmariadb.
 #ifdef LAPSE_MYSQL
 
 #if __has_include(<mariadb/mysql.h>)

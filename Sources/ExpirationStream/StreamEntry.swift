@@ -10,7 +10,7 @@ package struct StreamEntry: Sendable, Equatable {
     package var id: String
     package var key: [UInt8]
     package var database: Int
-    /// `host:port` of who announced it.
+    /// `host:port` of the node that announced it.
     package var node: String
     /// Empty, with ordinal 0, where it was not announced.
     package var runID: String

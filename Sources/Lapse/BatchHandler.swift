@@ -43,7 +43,10 @@ public struct BatchResult: Sendable {
 
     /// What was handled is all before an index; the rest failed.
     ///
-    /// - Parameter count: of the batch.
+    /// - Parameters:
+    ///   - end: the index of the first that failed, 0 or more.
+    ///   - count: how many the batch holds.
+    ///   - error: why the rest failed.
     public init(handledUpTo end: Int, of count: Int, error: any Error) {
         for index in end..<Swift.max(end, count) { failures[index] = error }
     }

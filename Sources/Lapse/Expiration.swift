@@ -111,10 +111,12 @@ extension Expiration {
 }
 
 extension Expiration: Hashable {
+    /// Whether both are the same announcement with the same value; ``deadline`` and ``lag`` are not compared.
     public static func == (left: Expiration, right: Expiration) -> Bool {
         left.identity == right.identity && left.key == right.key && left.value == right.value
     }
 
+    /// Hashes the announcement, without the value.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(identity)
         hasher.combine(key)

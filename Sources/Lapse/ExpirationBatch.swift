@@ -17,7 +17,7 @@ public struct ExpirationBatch: Sendable, RandomAccessCollection {
     /// How many there are.
     public var endIndex: Int { deliveries.endIndex }
 
-    /// One of them.
+    /// One of them; an index beyond the batch traps.
     public subscript(index: Int) -> Expiration {
         precondition(deliveries.indices.contains(index), "an expiration beyond the batch")
         let expiration = deliveries.expiration(index)
@@ -33,7 +33,7 @@ extension ExpirationBatch {
     /// What no Redis announced, for tests of a handler.
     ///
     /// - Parameters:
-    ///   - expirations: at most ``limit``. Only one alone keeps its ``Expiration/value``: so it is with companion rules.
+    ///   - expirations: at most ``limit``; more trap. Only one alone keeps its ``Expiration/value``: so it is with companion rules.
     ///   - attempt: 1 for the first.
     public init(testing expirations: [Expiration], attempt: Int = 1) {
         precondition(expirations.count <= Self.limit, "a batch holds at most \(Self.limit)")

@@ -1,10 +1,8 @@
 import Synchronization
 
-/// A server process that announces expirations, by its run ID and address.
-///
-/// An expiration carries this number instead of two strings, whose references every thread would have to count. The names are
-/// kept for the life of this process: there are as many as server processes that it ever met, at about 350 bytes each. A hundred
-/// nodes that all restart every day come to 13 MB in a year.
+/// A server process that announces expirations: a number for its run ID and address, so that no thread counts references to
+/// strings. The names stay for the life of this process, about 350 bytes each: a hundred nodes that restart every day come to
+/// 13 MB in a year.
 package struct NodeProcess: Hashable, Sendable {
     private struct Names: Hashable {
         var runID: String

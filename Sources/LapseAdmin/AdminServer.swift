@@ -22,8 +22,8 @@ import Glibc
 /// let group = ServiceGroup(services: [admin, processor], gracefulShutdownSignals: [.sigterm], logger: logger)
 /// ```
 ///
-/// It answers `GET /` (a page), `/livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and knows no authentication: listen where only
-/// those reach it who may know.
+/// It answers `GET /` (a page), `/livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and knows no authentication: listen on an
+/// address that only authorised clients reach.
 public struct AdminServer: Service {
     /// The port could not be opened; the description says what to do about it.
     public struct CannotListen: Error, Hashable, CustomStringConvertible {
@@ -42,8 +42,8 @@ public struct AdminServer: Service {
     ///
     /// - Parameters:
     ///   - processor: whose health and status are told.
-    ///   - host: the address to listen on.
-    ///   - port: the port; 0 for a free one, which the log names.
+    ///   - host: the address or name to listen on.
+    ///   - port: 0 to 65535; 0 takes a free one, which the log names.
     ///   - registry: what `/metrics` shows.
     ///   - logger: where its lines go.
     public init(
@@ -59,8 +59,8 @@ public struct AdminServer: Service {
     ///
     /// - Parameters:
     ///   - worker: whose health and status are told.
-    ///   - host: the address to listen on.
-    ///   - port: the port; 0 for a free one, which the log names.
+    ///   - host: the address or name to listen on.
+    ///   - port: 0 to 65535; 0 takes a free one, which the log names.
     ///   - registry: what `/metrics` shows.
     ///   - logger: where its lines go.
     public init(
@@ -84,7 +84,7 @@ public struct AdminServer: Service {
         self.onListening = onListening
     }
 
-    /// Answers until graceful shutdown or until its task is cancelled.
+    /// Answers until graceful shutdown or until its task is cancelled, and returns then.
     ///
     /// - Throws: ``CannotListen`` when the port cannot be opened.
     public func run() async throws {

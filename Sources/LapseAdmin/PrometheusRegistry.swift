@@ -9,7 +9,7 @@ import Synchronization
 public final class PrometheusRegistry: MetricsFactory {
     private let families: Mutex<[String: MetricFamily]>
 
-    /// A registry of Lapse's metrics and of whatever else the program counts: hand it to `MetricsSystem.bootstrap` before anything is
+    /// A registry of Lapse's metrics and of all others that the program counts: hand it to `MetricsSystem.bootstrap` before anything is
     /// counted, and to ``AdminServer``.
     public convenience init() { self.init(LapseMetrics.all) }
 
@@ -70,48 +70,57 @@ public final class PrometheusRegistry: MetricsFactory {
 
     // MARK: - MetricsFactory
 
+    /// The counter of this name and these labels, shared by all that ask for it.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         counter(label, dimensions)
     }
 
+    /// The same as ``makeCounter(label:dimensions:)``, for increments that are not whole.
     public func makeFloatingPointCounter(
         label: String, dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         counter(label, dimensions)
     }
 
+    /// The gauge of this name and these labels, shared by all that ask for it.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         gauge(label, dimensions)
     }
 
+    /// A histogram with `aggregate`, else the same gauge as ``makeMeter(label:dimensions:)``.
     public func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
         aggregate ? histogram(label, dimensions) : gauge(label, dimensions)
     }
 
-    /// Times are exported in seconds, and say so at the end of their name.
+    /// A histogram of seconds, whose name ends with `_seconds`.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(label.hasSuffix("_seconds") ? label : label + "_seconds", dimensions)
     }
 
+    /// Drops the series; a later counter of the same name and labels begins at zero.
     public func destroyCounter(_ handler: any CounterHandler) {
         if let series = handler as? CounterSeries { remove(series.place) }
     }
 
+    /// Drops the series; a later counter of the same name and labels begins at zero.
     public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {
         if let series = handler as? CounterSeries { remove(series.place) }
     }
 
+    /// Drops the series.
     public func destroyMeter(_ handler: any MeterHandler) {
         if let series = handler as? GaugeSeries { remove(series.place) }
     }
 
+    /// Drops the series.
     public func destroyRecorder(_ handler: any RecorderHandler) {
         if let series = handler as? GaugeSeries { remove(series.place) }
         if let series = handler as? HistogramSeries { remove(series.place) }
     }
 
+    /// Drops the series; a later timer of the same name and labels begins at zero.
     public func destroyTimer(_ handler: any TimerHandler) {
         if let series = handler as? HistogramSeries { remove(series.place) }
     }

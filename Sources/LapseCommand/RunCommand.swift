@@ -40,7 +40,7 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
         let handler = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
         let admin = try values(Running.admin) ?? .off
         if handler.isRemote { configuration.outlastsOutages(values) }
-        // Last: whatever throws behind it must shut it down.
+        // Last: a later throw would have to shut it down.
         let options = try StoreOptions(values)
         configuration.store = try options.open(
             election: ElectionConfiguration(

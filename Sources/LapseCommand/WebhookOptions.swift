@@ -22,7 +22,7 @@ enum Webhook: OptionGroupTable {
             standardHelp: "the system's"))
     static let batch = Setting.number(
         OptionRow(
-            name: "webhook-batch", value: "n", help: "Up to so many expirations in one request, as a JSON array.",
+            name: "webhook-batch", value: "n", help: "Most expirations in one request, as a JSON array.",
             standard: "1"), 1...WebhookBatchHandler.limit)
     static let rows = [url.row, secretFile.row, authority.row, batch.row]
 }

@@ -185,7 +185,7 @@ package final class Doctor: Sendable {
         return silent
     }
 
-    /// A replica that was killed is in the list for some seconds more: only who spoke just now counts.
+    /// A replica that was killed is in the list for some seconds more: only one that spoke just now counts.
     private func sharedIDs(_ keys: [ElectionKeys], _ client: KeyedClient) async -> [String] {
         guard let key = keys.first?.members,
             let reply = try? await client.run(Self.members, keys: [key], arguments: [], timeout: .seconds(2)),

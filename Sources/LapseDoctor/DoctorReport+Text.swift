@@ -88,7 +88,7 @@ extension DoctorReport {
             }
         }
         let told = counts.isEmpty ? "nothing found" : counts.joined(separator: ", ")
-        let lost = isHealthy ? "" : ": expirations are lost or nobody can lead until this is mended"
+        let lost = isHealthy ? "" : ": expirations are lost or no replica can lead until this is mended"
         return "\(Wording.count(facts.nodes.count, "server", "servers")), \(told)\(lost)"
     }
 }

@@ -2,12 +2,10 @@ import Glibc
 import NIOPosix
 import Synchronization
 
-/// A file descriptor that many tasks print whole lines to.
+/// A file descriptor that many tasks print whole lines to; lines never interleave.
 ///
-/// Lines never interleave. Into a pipe with room the caller writes itself; where it would wait, a thread writes in its place, so that a
-/// reader that has stopped reading does not hold up those on which handlers run. A caller that waits can be cancelled; a line that has
-/// been begun is finished all the same. Each second the descriptor is looked at: a reader that has ended is noticed without a line
-/// for it.
+/// A caller writes itself while a pipe has room; else a thread does, so that a stuck reader does not hold up the threads of handlers.
+/// A caller that waits can be cancelled; a line that has been begun is finished. Each second a reader that has ended is looked for.
 package final class LineOutput: Sendable {
     /// The other end is gone, or the disk is full.
     package struct Broken: Error, CustomStringConvertible {

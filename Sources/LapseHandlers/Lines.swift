@@ -23,7 +23,7 @@ package struct Lines: Sendable {
         ends.append(bytes.count)
     }
 
-    /// Whole lines together, as many as fit into so many bytes, or one that does not.
+    /// Whole lines together, as many as fit into `limit` bytes, or one that does not.
     func parts(upTo limit: Int) -> [(count: Int, bytes: ArraySlice<UInt8>)] {
         var parts: [(count: Int, bytes: ArraySlice<UInt8>)] = []
         var (begin, first) = (0, 0)
@@ -35,7 +35,7 @@ package struct Lines: Sendable {
         return parts
     }
 
-    /// How many whole lines so many bytes are.
+    /// How many whole lines the first `offset` bytes hold.
     func whole(in offset: Int) -> Int {
         // They are looked at from their end: nearly always all of them have been written.
         var count = ends.count
@@ -43,7 +43,7 @@ package struct Lines: Sendable {
         return count
     }
 
-    /// Where the line ends in the middle of which so many bytes end.
+    /// Where the line ends in which `offset` lies; `offset` itself where it is a line's end.
     func end(after offset: Int) -> Int {
         let whole = whole(in: offset)
         let begin = whole == 0 ? 0 : ends[whole - 1]

@@ -89,7 +89,7 @@ package final class WebhookBatchHandler: Sendable {
         return body
     }
 
-    /// So many wait for another attempt that no more can be remembered.
+    /// Too many wait for another attempt: no more can be remembered.
     private struct NoRoom: Error, CustomStringConvertible, AdvisesOnAttempts {
         let description = "too many batches wait for another attempt"
         let anotherAttempt = AnotherAttempt.whenPossible(after: .seconds(1), others: false)

@@ -1,4 +1,4 @@
-/// Who can release a claim when this process cannot any more, since it has died.
+/// Another process, which can release a claim when this one has died.
 ///
 /// Its functions are called on the elector's loop, in the order of what they tell; they must not wait.
 package protocol ClaimWitness: Sendable {

@@ -1,18 +1,19 @@
-/// Who takes part in which election, and by which times.
+/// How a replica takes part in an election: its name and id, and the times.
 public struct ElectionConfiguration: Sendable {
-    /// Replicas with the same name form one group.
+    /// Replicas with the same name form one group. Not empty.
     public var name: String
-    /// This replica. Two processes must never share one at the same time.
+    /// This replica. Not empty; two processes must never share one at the same time.
     public var id: String
     /// What the lease is for, as one word. Replicas with the same name and another purpose are refused: an election of
     /// programs and the group of a service must not exclude each other.
     public var purpose: String
-    /// How long the lease lasts without a renewal; it is renewed every third of it.
+    /// How long the lease lasts without a renewal, at least 370 ms with the other values at their defaults; it is renewed every third
+    /// of it.
     public var leaseTTL: Duration
-    /// The rate by which two clocks may differ: the part of the lease that is given away for it.
+    /// The rate by which two clocks may differ, as a fraction: 0.01 gives away 1 % of the lease. Not negative.
     public var clockDrift: Double
     /// What is kept of the lease for the body to return in once its task was cancelled; nil: a tenth of the lease,
-    /// at least 50 ms and at most 1 s.
+    /// at least 50 ms and at most 1 s. Not negative.
     public var stopBudget: Duration?
     /// How long a body may take to return after it was asked to drain; then its task is cancelled. Nil: as long as
     /// it likes.
@@ -47,7 +48,10 @@ public struct ElectionConfiguration: Sendable {
         return "\(ThisProcess.hostName)-\(ThisProcess.id)-\(random)"
     }
 
-    /// Throws if the times do not fit together.
+    /// The times that follow from the lease's length.
+    ///
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: a renewal and two retries do not fit into the lease,
+    ///   or a value is negative.
     public func timing() throws(ElectionError) -> LeaseTiming {
         try LeaseTiming(ttl: leaseTTL, clockDrift: clockDrift, stopBudget: stopBudget)
     }

@@ -1,14 +1,14 @@
 import NIOCore
 
 extension Elector {
-    /// Who holds the lease by the registers' word.
+    /// The leader, by the registers' word.
     package struct Standing: Sendable {
         package var leader: String?
         /// Until the majority is lost, unless renewed; nil where the store does not tell.
         package var left: Duration?
     }
 
-    /// Asks all registers who holds them, and changes nothing; nil when fewer than a majority answered.
+    /// Asks all registers for their holder, and changes nothing; nil when fewer than a majority answered.
     package func look() async -> Standing? {
         let seen = await withTaskGroup(of: Observation?.self) { group in
             // All at once: one that does not answer holds up no other, and has its own limit.

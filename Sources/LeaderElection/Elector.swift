@@ -43,8 +43,15 @@ public final class Elector: Sendable {
         var lease: Lease?
     }
 
-    /// Throws if the configuration makes no sense, such as an even number of registers or a lease too short.
-    /// With `eventLoop` the elector runs there instead of on a thread of its own; nothing may ever block that one.
+    /// An elector; nothing happens before ``run(_:)``.
+    ///
+    /// - Parameters:
+    ///   - store: where it votes; it stays the caller's to shut down.
+    ///   - configuration: name, id and times.
+    ///   - logger: where its lines go.
+    ///   - eventLoop: where it runs instead of on a thread of its own; nothing may ever block that one.
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: no odd number of registers, an empty name or id, or
+    ///   times that ``ElectionConfiguration/timing()`` refuses.
     public init(
         store: any LeaseStore, configuration: ElectionConfiguration, logger: Logger,
         eventLoop: (any EventLoop)? = nil
@@ -69,7 +76,10 @@ public final class Elector: Sendable {
     /// The body's task is cancelled when the term ends; no other term begins before it has returned. A body that
     /// returns or throws gives the term up, and the replica campaigns again after a pause. Cancelling the task
     /// of `run` ends the term at once: the body is cancelled and awaited, and the lease is given back if it still
-    /// holds. Throws ``ElectionError/Code/bodyOverran`` if a body went on past its lease: exit non-zero then.
+    /// holds.
+    ///
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/bodyOverran`` if a body went on past its lease: exit non-zero then.
+    ///   Of the code ``ElectionError/Code/alreadyRun`` at a second call.
     @concurrent
     public func run(_ body: @escaping @Sendable (Term) async throws -> Void) async throws(ElectionError) {
         guard !started.exchange(true, ordering: .relaxed) else { throw .alreadyRun }
@@ -99,7 +109,8 @@ public final class Elector: Sendable {
         outbox.yield(.event(.stop))
     }
 
-    /// Gives up the term gracefully, if there is one, and lets others win.
+    /// Ends the term gracefully, if there is one, and campaigns again after a pause, so that others may win. May be called at any
+    /// time, from anywhere.
     public func resign() {
         outbox.yield(.event(.resign))
     }
@@ -109,12 +120,14 @@ public final class Elector: Sendable {
         outbox.yield(.event(.yield(time)))
     }
 
-    /// Says that the lease may have become free or may have been lost: look now.
+    /// Makes the elector look now, since the lease may have become free or may have been lost. May be called at any time, from
+    /// anywhere.
     public func wakeUp() {
         outbox.yield(.event(.wakeUp))
     }
 
-    /// What happens from now on. Every call gives a sequence of its own.
+    /// What happens from now on. Every call gives a sequence of its own, which ends with ``run(_:)``. It holds 256 changes; a reader
+    /// that falls further behind misses the oldest.
     public var leadership: AsyncStream<LeadershipChange> {
         changes.listen()
     }

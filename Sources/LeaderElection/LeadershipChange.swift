@@ -26,7 +26,7 @@ public enum LeadershipChange: Sendable, Hashable {
 public struct ElectorState: Sendable {
     /// What a replica does in the election.
     public enum Role: String, Sendable, Hashable, CaseIterable {
-        /// Neither leading nor knowing who does.
+        /// Neither leading nor knowing the leader.
         case waiting
         /// Another replica leads.
         case following
@@ -50,7 +50,7 @@ public struct ElectorState: Sendable {
     public var term: UInt64 = 0
     /// The fencing token of that term; 0: none yet.
     public var token = FencingToken(rawValue: 0)
-    /// The replica that leads, as far as is known.
+    /// The replica that leads; nil while it is not known.
     public var leader: String?
     /// Why this replica does not campaign: others hold the lease under other rules. Nil while it may.
     public var refusal: String?
@@ -58,9 +58,9 @@ public struct ElectorState: Sendable {
     public var leaseRemaining: Duration = .zero
     /// What every register said last, by its label.
     public var registers: [(label: String, state: RegisterState)] = []
-    /// How long the last good renewal took.
+    /// How long the last good renewal took; nil before the first.
     public var lastRenewal: Duration?
-    /// On how many independent servers the registers sit, if known.
+    /// On how many independent servers the registers sit; nil while it is not known.
     public var failureDomains: Int?
 
     /// Handlers may be called now.

@@ -35,7 +35,8 @@ public protocol LeaseRegister: Sendable {
     /// in the same step, that the register is free (only if something was deleted).
     func release(_ claim: Claim, wake: Bool) async throws(RegisterError)
 
-    /// What the register knows of the election, without taking part in it.
+    /// What the register knows of the election, without taking part in it. A register that does not answer throws; one that has never
+    /// heard of the election answers with nils and zeros.
     func observe(_ name: String) async throws(RegisterError) -> Observation
 }
 
@@ -56,14 +57,18 @@ public protocol LeaseStore: Sendable {
     var failureDomains: Int? { get }
 
     /// Signals that the lease may have become free, or may have been lost. They may be lost, late, doubled or
-    /// wrong: they only make the elector look sooner. Called once per elector.
+    /// wrong: they only make the elector look sooner.
+    ///
+    /// Called once per elector, which reads until its run ends and then cancels the task that reads. One signal is enough to buffer,
+    /// the newest: a second says no more. After an earlier end of the stream no signal comes.
     func wakeUps() -> AsyncStream<WakeUp>
 
     /// What the store has to do all the time, such as listening. The elector runs it in a task of its own until the
     /// election is over, and cancels it then; it must return promptly.
     func run() async
 
-    /// Closes what the store has open. Called once by the program that made the store, after the elector's `run` returned.
+    /// Closes what the store has open. Called once, perhaps in a task that is cancelled, by the program that made the store, after the
+    /// elector's `run` returned; a processor calls it for the store that it was given.
     func shutDown() async
 }
 

@@ -19,9 +19,10 @@ public struct Vote: Sendable, Hashable {
 public enum AcquireReply: Sendable, Hashable {
     /// The register holds the claim now.
     case granted(Vote)
-    /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, if known.
+    /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, nil where it is not known.
     case held(by: String, ttl: Duration?)
-    /// No vote now, though the register is free: the server is younger than the lease, a lock delay runs.
+    /// No vote now, though the register is free: the server is younger than the lease, a lock delay runs. `retryAfter` is nil where it
+    /// is not known how long.
     case refused(reason: String, retryAfter: Duration?)
     /// A group with other rules is at work here: `rules` are theirs.
     case mismatch(rules: String)
@@ -31,15 +32,15 @@ public enum AcquireReply: Sendable, Hashable {
 public enum RenewReply: Sendable, Hashable {
     /// The TTL runs anew.
     case renewed
-    /// The value is gone; `holder` is the value that took its place, if any.
+    /// The value is gone; `holder` is the value that took its place, nil for none.
     case lost(holder: String?)
 }
 
 /// What a register knows of an election.
 public struct Observation: Sendable, Hashable {
-    /// The value of the claim that holds the register.
+    /// The value of the claim that holds the register; nil while it is free.
     public let holder: String?
-    /// What is left of the claim.
+    /// What is left of the claim; nil while the register is free, and where the store does not tell.
     public let ttl: Duration?
     /// The largest confirmed term, 0 if none.
     public let term: UInt64
@@ -54,6 +55,6 @@ public struct Observation: Sendable, Hashable {
         self.token = token
     }
 
-    /// The replica that holds the register.
+    /// The replica that holds the register; nil while it is free.
     public var leader: String? { holder.map(Claim.replica(of:)) }
 }

@@ -7,12 +7,8 @@ import NIOHTTP1
 import NIOSSL
 import Synchronization
 
-/// Consul's HTTP API at the first agent that answers.
-///
-/// Requests run wholly on an event loop, cancellation and deadlines included. The client's `async` calls would cancel in
-/// tasks of their own on the cooperative pool, which handlers may block.
-///
-/// One event loop for the client and its connections: on two, the client may end the process (`EtcdGateway` says how).
+/// Consul's HTTP API at the first agent that answers. Requests and connections share one event loop, for the reasons that
+/// `EtcdGateway` gives.
 final class AgentConnection: Sendable {
     struct Answer: Sendable {
         let status: Int
@@ -43,7 +39,7 @@ final class AgentConnection: Sendable {
         await clients.shutDown()
     }
 
-    /// Asks, and answers whatever status came but those that mean "no answer". `path` begins behind `/v1/`. `patience`
+    /// Asks, and returns the answer of any status but those that mean "no answer". `path` begins behind `/v1/`. `patience`
     /// is how long the agent may hold back its answer.
     func ask(
         _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, patience: Duration = .zero

@@ -19,9 +19,9 @@ public struct ConsulConfiguration: Sendable {
         }
     }
 
-    /// The agents to ask: the first that answers, until it fails.
+    /// The agents to ask, at least one: the first that answers, until it fails.
     public var agents: [Agent]
-    /// The keys of an election lie at `<prefix>/<name>/`.
+    /// The keys of an election lie at `<prefix>/<name>/`. Not empty.
     public var prefix: String
     /// An ACL token; it needs `key_prefix "<prefix>/" { policy = "write" }` and
     /// `session_prefix "" { policy = "write" }`.
@@ -31,13 +31,13 @@ public struct ConsulConfiguration: Sendable {
     public var tls: TLSFiles?
     /// Where the token is renewed; it counts before ``token``.
     package var tokenFile: SecretFile?
-    /// How long Consul keeps everybody from the lock after a session was *invalidated* while it held the lock: at most
-    /// 60 s. Nil: as long as the lease (`Claim.ttl`), the least that is safe.
+    /// How long Consul gives the lock to no session after one was *invalidated* while it held the lock: 0 to 60 s. Nil: as long as
+    /// the lease (`Claim.ttl`), the least that is safe; a lease longer than 60 s is then refused.
     ///
     /// A shorter one lets a rival lead while a leader that lost its session to an operator or to a failed health
     /// check still believes in its lease. Zero is safe only if nothing but its own TTL ever ends a session.
     public var lockDelay: Duration?
-    /// The TTL of a session whose lease is shorter. Consul accepts none below its `session_ttl_min`, 10 s unless an
+    /// The TTL of a session whose lease is shorter, at most 24 h. Consul accepts none below its `session_ttl_min`, 10 s unless an
     /// operator lowered it, and ends a session up to twice its TTL after the last renewal: so late is a crash noticed.
     public var shortestSession: Duration
     /// Health checks of the agent's node that end the session when they turn critical. `serfHealth`, the default of

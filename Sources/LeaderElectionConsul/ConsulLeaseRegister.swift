@@ -3,9 +3,8 @@ import Synchronization
 
 /// The one register of an election over Consul: two keys, locked by one session.
 ///
-/// Every grant and every renewal rests on one moment, no earlier than its request, at which the leader of Consul's servers
-/// saw the session hold both locks (see `SessionTimes` for why that is enough). What is written is written in one
-/// transaction that fails if the keys changed since they were read.
+/// Each grant and renewal rests on one moment, no earlier than its request, at which the session held both locks
+/// (`SessionTimes` says why that is enough). A write is one transaction, which fails if the keys changed since they were read.
 struct ConsulLeaseRegister: LeaseRegister {
     let keys: ConsulKeys
     let configuration: ConsulConfiguration

@@ -25,8 +25,12 @@ public final class ConsulLeaseStore: LeaseStore {
 
     /// A store for the election `name`. It connects when it is first asked; close it with ``shutDown()``.
     ///
-    /// Throws if there is no agent or no prefix, or a time is none that Consul can keep. The group's threads must never be
-    /// blocked: renewals run there.
+    /// - Parameters:
+    ///   - configuration: where Consul is, and how the election is kept there.
+    ///   - name: the election's name, the same as in the elector's configuration.
+    ///   - eventLoopGroup: where requests run, renewals among them: nothing may ever block it. Nil for the HTTP client's own.
+    ///   - logger: where the store's lines go.
+    /// - Throws: ``ConsulConfigurationError``: no agent, no prefix, or a lock delay that Consul cannot keep.
     public init(
         configuration: ConsulConfiguration, name: String,
         eventLoopGroup: (any EventLoopGroup)? = nil, logger: Logger
@@ -56,7 +60,7 @@ public final class ConsulLeaseStore: LeaseStore {
         return AsyncStream(unfolding: { await watch.next() })
     }
 
-    /// Closes the connections. Called once, after the elector's `run` returned.
+    /// Closes the connections, also in a task that is cancelled. Called once, after the elector's `run` returned.
     public func shutDown() async {
         await connection.shutDown()
     }

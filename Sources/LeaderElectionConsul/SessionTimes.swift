@@ -2,12 +2,9 @@ import LeaderElection
 
 /// The times of a claim's session.
 ///
-/// Let `t0` be the moment before a request was sent, whose answer showed that the session held both locks at some moment
-/// s ≥ t0. The elector believes in its lease until t0 + `Claim.ttl` less the drift. The locks can leave the
-/// session only by its end, so after s, and then Consul keeps everybody from them for the lock delay: no rival before
-/// s + delay. So a **lock delay no shorter than `Claim.ttl`** is what keeps rivals out, whatever ends the session
-/// and why: its TTL, an operator, a health check. The session's TTL decides only how late a crash is noticed: Consul
-/// grants no less than 10 s, and lets up to twice of it pass.
+/// A session that held both locks at `s`, no earlier than the request, loses them only by its end, and then the lock delay runs.
+/// So a delay no shorter than `Claim.ttl` keeps rivals out past the lease, however the session ended. The session's TTL only
+/// decides how late a crash is noticed: Consul grants 10 s at least, and lets up to twice of it pass.
 struct SessionTimes: Sendable, Equatable {
     let ttl: Duration
     let lockDelay: Duration

@@ -8,15 +8,11 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// etcd's HTTP/JSON gateway, at the first endpoint that answers.
+/// etcd's HTTP/JSON gateway (gRPC would need generated code), at the first endpoint that answers; every request may be
+/// repeated at another.
 ///
-/// One HTTP client for etcd and Consul, and no protobuf code generation: hence the gateway instead of gRPC. Requests
-/// run on an event loop wholly, deadlines and cancellation included: the client's `async` calls would cancel in tasks
-/// on the cooperative pool, which handlers may block. Every request may be repeated at another endpoint.
-///
-/// One event loop for the client and its connections: where a request and its connection run on two, the end of the request may
-/// come behind the whole answer, and a connection that is closed just then ends the process (AsyncHTTPClient 1.37, "A connection
-/// that we don't know was released").
+/// One event loop for requests and connections: `async` calls would cancel on the cooperative pool, which handlers may block,
+/// and on two loops AsyncHTTPClient 1.37 may end the process ("A connection that we don't know was released").
 final class EtcdGateway: Sendable {
     private enum Login {
         case none

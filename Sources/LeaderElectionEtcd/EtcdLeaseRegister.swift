@@ -2,12 +2,11 @@ import Foundation
 import LeaderElection
 import Logging
 
-/// The vote of an etcd cluster: a key under a lease of its own.
+/// The vote of an etcd cluster: a key under a lease that belongs to one claim, granted when the lock was seen free, and revoked when
+/// the claim is lost or released. The counter is the revision at which the lock was created.
 ///
-/// The lease belongs to one claim. It is granted only when the lock was seen free, and revoked when the claim is lost
-/// or released: a lost attempt leaves nothing on the server. The key is put by a transaction that demands both
-/// that the key is free (its create revision is 0) and that the lease lives: a lease that was revoked or ran out while
-/// waiting never makes a leader. The counter is the revision at which the lock was created.
+/// A transaction puts the key, and demands that it is free (its create revision is 0) and that the lease lives: a lease that ended
+/// while waiting never makes a leader.
 struct EtcdLeaseRegister: LeaseRegister {
     let name: String
     let keys: EtcdKeys
@@ -168,9 +167,8 @@ struct EtcdLeaseRegister: LeaseRegister {
 
     /// Starts the lease anew and then makes sure that the lock is still there and under this claim; nil: it is not.
     ///
-    /// A member cut off from the others may still extend leases, though a new leader of etcd's that knows nothing
-    /// of it counts already. The look needs a majority of the members. If it ran in the same term of Raft, the extension
-    /// was made by the member that led then; if not, it is repeated.
+    /// A member cut off from the others may still extend leases, which etcd's new leader does not know of. The look needs a majority: if it
+    /// ran in the same term of Raft, the extension was made by that term's leader; if not, it is repeated.
     private func prolong(_ claim: Claim) async throws(EtcdFailure) -> SeenKeys? {
         for _ in 0..<3 {
             let reply = try await keepAlive(EtcdLeaseID(of: claim.value))

@@ -19,14 +19,16 @@ public final class EtcdLeaseStore: LeaseStore {
     /// The cluster's only vote.
     public let registers: [any LeaseRegister]
 
-    /// Everything there is.
+    /// All four.
     public let capabilities: StoreCapabilities = [.fencing, .serverTime, .push, .linearizable]
 
     /// A store for one replica and one election. Nothing is contacted yet.
     ///
     /// - Parameters:
-    ///   - name: The election's name, the same as in the elector's configuration.
-    ///   - eventLoopGroup: Where requests run; nothing may ever block it.
+    ///   - configuration: where etcd is and how to log in.
+    ///   - name: the election's name, the same as in the elector's configuration.
+    ///   - eventLoopGroup: where requests run; nothing may ever block it.
+    ///   - logger: where the store's lines go.
     public init(
         configuration: EtcdConfiguration, name: String,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
@@ -46,7 +48,7 @@ public final class EtcdLeaseStore: LeaseStore {
         AsyncStream { await self.watch.next() }
     }
 
-    /// Closes the connections.
+    /// Closes the connections, also in a task that is cancelled. Called once, after the elector's `run` returned.
     public func shutDown() async {
         watch.stop()
         await gateway.shutDown()

@@ -1,7 +1,7 @@
 import Foundation
 
 // The part of etcd's API (etcdserverpb, rpc.proto) that the register uses, as its JSON gateway spells it: 64-bit
-// numbers are strings, bytes are base64 (as `Data` encodes itself), and whatever is zero or empty is left out. It reads
+// numbers are strings, bytes are base64 (as `Data` encodes itself), and zeros and empty values are left out. It reads
 // names in camel case too, and writes them with underscores.
 
 extension JSONDecoder {
@@ -161,7 +161,7 @@ struct WireWatch: Encodable, Sendable {
     struct Create: Encodable, Sendable {
         var key: Data
         var startRevision: WireNumber
-        /// Who takes the lock is of no interest, only that it is gone.
+        /// Only the end of a lock matters, not its next holder.
         var filters = ["NOPUT"]
     }
 

@@ -13,6 +13,8 @@ extension EtcdConfiguration {
     ///
     /// The password does not belong into the URL. `tls` is used with `etcd+tls` only; nil trusts the system's
     /// authorities.
+    ///
+    /// - Throws: ``EtcdURLError``: the URL cannot be read, or user and password do not come together.
     public init(url: String, password: String? = nil, tls: TLSFiles? = nil) throws(EtcdURLError) {
         guard let separator = url.firstRange(of: "://") else {
             throw EtcdURLError("it starts with etcd:// or etcd+tls://")

@@ -25,9 +25,8 @@ struct DatabaseSession {
 
     /// Looks at the row, decides, writes if the row is still the same, and answers.
     ///
-    /// Safe to do again: a claim that was granted and never heard of it finds itself in the row. So when an old
-    /// connection turns out to be dead, a new one is made and everything is done once more. A connection that
-    /// was made for this operation, and an answer that did not come in time, get no second try here.
+    /// Safe to do again: a claim that was granted without an answer finds itself in the row. So behind a dead connection everything is done
+    /// once more on a new one. A connection made for this operation, and an answer that came too late, get no second try here.
     mutating func perform<Answer>(
         ttl: Duration?, claim: Claim?, decide: (SeenRow) -> RowStep<Answer>
     ) throws(DatabaseFailure) -> Answer {

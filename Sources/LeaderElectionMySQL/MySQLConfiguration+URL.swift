@@ -35,7 +35,7 @@ extension MySQLConfiguration {
             throw MySQLURLError("the user is missing: \(Self.shape)")
         }
         guard !rest[..<at].contains(":") else {
-            throw MySQLURLError("a password in the URL is seen by everybody: put it into a file")
+            throw MySQLURLError("a password in the URL can be seen by other users: put it into a file")
         }
         let user = try Self.decoded(rest[..<at], "user")
         let (host, port) = try Self.address(rest[rest.index(after: at)...])

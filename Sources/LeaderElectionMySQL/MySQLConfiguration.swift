@@ -1,7 +1,7 @@
 #if MySQL
 public import Endpoints
 
-/// Where the election's table is, and who asks for it.
+/// Where the election's table is, and how to log in.
 ///
 /// Its description never shows the password.
 public struct MySQLConfiguration: Sendable, Equatable {
@@ -25,19 +25,19 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var host: String
     /// 3306 unless given.
     public var port: Int
-    /// Who logs in.
+    /// The user that logs in.
     public var user: String
     /// The database the table is in.
     public var database: String
     /// How the table holds a lease.
     public var scheme: Scheme
-    /// Letters, digits, `_` and `$`; `host_master` or `lease` unless given.
+    /// 1 to 64 letters, digits, `_` and `$`; `host_master` or `lease` unless given.
     public var table: String
-    /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row.
+    /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row, from 1.
     public var row: UInt32 = 1
     /// How to encrypt; nil: plain text. The server's certificate and its name are always checked.
     public var tls: TLSFiles?
-    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up.
+    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up, at least one.
     public var timeout: Duration = .seconds(2)
     /// Where the password is renewed; it counts before the one given.
     package var passwordFile: SecretFile?

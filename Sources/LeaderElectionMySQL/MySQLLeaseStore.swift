@@ -37,7 +37,8 @@ public final class MySQLLeaseStore: LeaseStore {
         registers = [register]
     }
 
-    /// Ends what waits for the server, closes the connection, and waits for the thread's end.
+    /// Ends what waits for the server, closes the connection, and waits for the thread's end. Called once, after the elector's `run`
+    /// returned. In a task that is cancelled the connection is closed with the last reference to the store.
     public func shutDown() async {
         client.interrupt()
         await register.disconnect()

@@ -39,11 +39,10 @@ package struct ElectionKeys: Sendable, Hashable {
     }
 }
 
-/// The hash tags of the lock keys, fixed by the number of registers alone.
+/// The hash tags of the lock keys, fixed by the number of registers alone: every replica must ask the same keys.
 ///
-/// Every replica must ask the same keys, so the tags never depend on the topology: tag i is the first of `lapse-0`,
-/// `lapse-1`, … whose slot is the middle of the i-th of N equal slot ranges. In an evenly cut cluster of N masters or a
-/// multiple of it they lie on different masters. The tag in the middle is the same for every odd N.
+/// Tag i is the first of `lapse-0`, `lapse-1`, … whose slot is the middle of the i-th of N equal slot ranges: on different masters in
+/// an evenly cut cluster of N masters, or a multiple of it. The tag in the middle is the same for every odd N.
 package enum LockTags {
     package static func tags(_ count: Int) -> [String] {
         let middles = (0..<count).map { UInt16((2 * $0 + 1) * 16384 / (2 * count)) }

@@ -1,11 +1,9 @@
-/// The rules that the living replicas of a group share, as a lease that many hold at once.
+/// The rules that the living replicas of a group share, as a lease that many hold at once: replicas with other registers, or another
+/// store, would else elect a leader of their own.
 ///
-/// Replicas with other registers, or with another store, vote in other places: no register could tell them apart, and each
-/// part of a group would elect a leader of its own. So each replica signs its rules in keys of the deployment whose
-/// expirations are handled, which do not depend on those rules (``ElectionKeys/rules(inCluster:name:)``), and signs again each
-/// second. A key takes no signature beside a living one with other rules. A replica campaigns only while a majority of
-/// the keys holds its signature: of two majorities one key is in both, so two rules are never in force together. The
-/// rules of a group change when its last replica has left, or, after a crash, when the last signature has run out.
+/// Each replica signs its rules, each second, in keys that do not depend on them (``ElectionKeys/rules(inCluster:name:)``). A key takes
+/// no signature beside a living one with other rules, and a replica campaigns only with a majority of the keys: so two rules are never
+/// in force together. They change when the last replica has left, or the last signature has run out.
 package enum GroupRules {
     /// What a replica signs.
     package struct Signature: Sendable, Hashable {

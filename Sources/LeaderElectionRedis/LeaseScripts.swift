@@ -1,12 +1,10 @@
 import RedisClient
 
-/// What a Redis register does, each operation one script: atomic, and safe to repeat.
+/// What a Redis register does, each operation one script: atomic, and safe to repeat. KEYS: lock, token, progress.
 ///
-/// Source: "Distributed Locks with Redis" (redis.io): random value, compare before extend and delete. Beyond it: the
-/// counter for fencing tokens, the refusal of a server younger than the lease, the rules beside the lock.
-/// The uptime is a difference of whole seconds, so it may be a second less; it is one of the server's wall clock, so a
-/// clock that was set forward after the server's start lets a young one vote.
-/// KEYS: lock, token, progress. Numbers go through `%.0f`: Lua would print large ones with an exponent.
+/// Source: "Distributed Locks with Redis" (redis.io). Beyond it: the counter for fencing tokens, the refusal of a server younger than
+/// the lease, the rules beside the lock. The uptime is in whole seconds, so it may be one less, and of the wall clock: one that was set
+/// forward lets a young server vote. Numbers go through `%.0f`: Lua would print large ones with an exponent.
 enum LeaseScripts {
     /// A counter that cannot be true counts as 0, and is written over: see `PlausibleCount`.
     private static let count = """

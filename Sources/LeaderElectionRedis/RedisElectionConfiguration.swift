@@ -4,7 +4,7 @@ package import RedisClient
 
 /// Where Redis is and how to get in, for an election of its own over Redis; see ``RedisElectionStore``.
 public struct RedisElectionConfiguration: Sendable {
-    /// `redis://`, `rediss://` or `redis+sentinel://` URLs; one suffices, more help when that one is down.
+    /// `redis://`, `rediss://` or `redis+sentinel://` URLs, at least one; more help when that one is down.
     public var redis: [String]
     /// The password, if it is not in the URL.
     public var password: String?
@@ -19,16 +19,16 @@ public struct RedisElectionConfiguration: Sendable {
     public var tlsServerName: String?
     /// Whom to trust and which certificate to show, where the URLs are `rediss://`.
     public var tls = TLSFiles()
-    /// `FROM=TO`, for nodes announced behind NAT.
+    /// `HOST:PORT=HOST:PORT` or `HOST=HOST`, for nodes announced behind NAT.
     public var addressMap: [String] = []
     /// The longest wait for one connection.
     public var connectTimeout: Duration = .seconds(2)
-    /// Lock keys, an odd number; nil for 3 in a cluster, else 1.
+    /// Lock keys, an odd number from 1 to 15; nil for 3 in a cluster, else 1.
     public var registers: Int?
-    /// URLs of independent servers that vote on the lease, for a classic Redlock; empty for lock keys in ``redis``.
+    /// URLs of independent servers that vote on the lease, for a classic Redlock: an odd number; empty for lock keys in ``redis``.
     public var lockServers: [String] = []
 
-    /// Servers to begin with; the rest has defaults.
+    /// Servers to begin with; the rest has defaults. Nothing is checked before ``RedisElectionStore/connect(_:election:logger:)``.
     public init(redis: [String] = ["redis://127.0.0.1:6379"]) {
         self.redis = redis
     }

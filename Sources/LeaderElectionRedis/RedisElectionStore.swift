@@ -25,12 +25,14 @@ public final class RedisElectionStore: LeaseStore {
     private let listener: ReleaseListener?
     private let loops: MultiThreadedEventLoopGroup
 
-    /// Finds the servers, once; to wait for them, call it again.
+    /// Finds the servers, once; to wait for them, call it again. Independent lock servers are first asked by the elector.
     ///
     /// - Parameters:
-    ///   - election: name, id and lease length, as the elector gets them.
-    /// - Throws: ``RegisterError`` when Redis cannot be reached or refuses, ``ElectionError`` when
-    ///   something makes no sense.
+    ///   - configuration: where Redis is and how to get in.
+    ///   - election: name, id and lease length, as the elector gets them. The name has no spaces, line ends, `:` or braces.
+    ///   - logger: where the store's lines go.
+    /// - Throws: ``RegisterError`` of the code `denied` when Redis refuses, or `unreachable`, also for a task that is cancelled meanwhile;
+    ///   ``ElectionError`` when something makes no sense. Nothing is left open then.
     @concurrent
     public static func connect(
         _ configuration: RedisElectionConfiguration, election: ElectionConfiguration, logger: Logger
@@ -123,13 +125,14 @@ public final class RedisElectionStore: LeaseStore {
     /// The hash tags of the lock keys.
     public var naming: String { votes.naming }
 
-    /// On how many masters the lock keys sit now.
+    /// On how many servers the lock keys sit now; nil while a slot's master is not known.
     public var failureDomains: Int? { votes.failureDomains }
 
-    /// A release, as the leader announces it.
+    /// A release, as the leader announces it, and the agreement of rules that differed. The newest signal is kept.
     public func wakeUps() -> AsyncStream<WakeUp> { store.wakeUps() }
 
-    /// Follows the topology, signs the rules, and listens for releases.
+    /// Follows the topology, signs the rules, and listens for releases until its task is cancelled; returns at once with independent
+    /// servers, which need none of it.
     public func run() async {
         guard let listener else { return }
         await withDiscardingTaskGroup { group in
@@ -139,7 +142,7 @@ public final class RedisElectionStore: LeaseStore {
         }
     }
 
-    /// Closes every connection.
+    /// Closes every connection, also in a task that is cancelled. Called once, after the elector's `run` returned.
     public func shutDown() async {
         for directory in directories { await directory.shutDown() }
         for client in lone { await client.shutDown() }

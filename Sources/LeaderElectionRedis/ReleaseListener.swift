@@ -47,7 +47,7 @@ final class ReleaseListener: Sendable {
                     heard()
                     await listen(subscription, ear, bell)
                 } catch {
-                    logger.debug("nobody hears of a release", metadata: ["node": "\(node)", "error": "\(error)"])
+                    logger.debug("releases are not heard", metadata: ["node": "\(node)", "error": "\(error)"])
                 }
             }
             if await bell.wait(upTo: backoff.next()) == .cancelled { return }

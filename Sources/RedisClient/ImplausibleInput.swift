@@ -10,7 +10,7 @@ package final class ImplausibleInput: Sendable {
 
     private let logger: Logger
     private let told = Mutex<Set<Value>>([])
-    /// So many are remembered; a flood of new ones is told no further.
+    /// How many are remembered; a flood of new ones is told no further.
     private static let limit = 256
 
     package init(_ logger: Logger) { self.logger = logger }

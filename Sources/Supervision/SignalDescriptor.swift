@@ -20,7 +20,7 @@ struct SignalDescriptor {
         ignored = Self.wanted.filter(Self.isIgnored)
         // Ignored in the parent only: a write to an output that has gone is no end.
         _ = signal(SIGPIPE, SIG_IGN)
-        // Where it was ignored by who started this process, no child's end would be told.
+        // Where the process that started this one ignored it, no child's end would be told.
         _ = signal(SIGCHLD, SIG_DFL)
         var set = sigset_t()
         unsafe sigemptyset(&set)

@@ -6,10 +6,10 @@
 /// ```
 ///
 /// What it promises, whatever comes in:
-/// a claim is released, and a worker begun, only when no process of the last worker is left;
-/// of a worker that led for less than ``Settings/shortestTerm`` nothing is released, unless it never led: if what it led over killed
-/// it, the next leader may be killed too, and the lease is what lies between;
-/// only a worker that crashed is begun again, and no more once an end was asked for.
+/// - a claim is released, and a worker begun, only when no process of the last worker is left;
+/// - of a worker that led for less than ``Settings/shortestTerm`` nothing is released, unless it never led: if what it led over
+///   killed it, the next leader may be killed too, and the lease is what lies between;
+/// - only a worker that crashed is begun again, and no more once an end was asked for.
 package struct SupervisorMachine: Sendable {
     package enum Event: Sendable, Equatable {
         case start

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Instants a period apart, the same for everybody in this process: what is due for a hundred nodes wakes it once.
+/// Instants a period apart, the same for all tasks of this process: what is due for a hundred nodes wakes it once.
 ///
 /// Each process has a phase of its own, so that a group of replicas does not ask all nodes at the same instant.
 package struct SharedTick: Sendable {

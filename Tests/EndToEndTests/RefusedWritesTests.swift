@@ -111,9 +111,10 @@ struct RefusedWritesTests {
             Date.now.timeIntervalSince1970 > last + 2 ? nil : "not yet"
         }
         await leader.kill()
-        try await waitUntilSaid("nobody can be elected: \(server.address) refuses writes: OOM", by: follower)
+        try await waitUntilSaid("no replica can be elected: \(server.address) refuses writes: OOM", by: follower)
         try await waitUntilReady(
-            false, follower, saying: "nobody can be elected: \(server.address) refuses writes: OOM command not allowed")
+            false, follower,
+            saying: "no replica can be elected: \(server.address) refuses writes: OOM command not allowed")
         _ = try await server.cli("CONFIG", "SET", "maxmemory", "0")
         try await expire(["last"], server)
         try await waitUntilHandled(["last"], by: group)
@@ -155,13 +156,13 @@ struct RefusedWritesTests {
         for server in [server, locks] { await server.shutDown() }
     }
 
-    @Test("row 56: too few replicas to write: said as the reason why nobody can be elected")
+    @Test("row 56: too few replicas to write: said as the reason why no replica can be elected")
     func tooFewReplicas() async throws {
         let server = try await ThrowawayServer.start()
         _ = try await server.cli("CONFIG", "SET", "min-replicas-to-write", "1")
         let group = try await group(1, server)
         try await waitUntilSaid(
-            "nobody can be elected: \(server.address) refuses writes: NOREPLICAS", by: group.replicas[0])
+            "no replica can be elected: \(server.address) refuses writes: NOREPLICAS", by: group.replicas[0])
         try await waitUntilReady(false, group.replicas[0], saying: "refuses writes: NOREPLICAS")
         _ = try await server.cli("CONFIG", "SET", "min-replicas-to-write", "0")
         try await expire(["after"], server)

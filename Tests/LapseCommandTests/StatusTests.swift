@@ -32,7 +32,7 @@ import ThrowawayRedis
         #expect(run.code == 77, "\(run)")
         #expect(run.output.contains("leader    unknown: 1 of 1 registers cannot be read"), "\(run.output)")
         #expect(run.output.contains("replicas unknown"), "\(run.output)")
-        #expect(run.lastLine.hasPrefix("lapse: who leads is unknown: ") && run.lastLine.contains("NOPERM"))
+        #expect(run.lastLine.hasPrefix("lapse: the leader is unknown: ") && run.lastLine.contains("NOPERM"))
         await server.shutDown()
     }
 

@@ -17,7 +17,7 @@ typedef struct {
     /// NULL for none.
     const char *password;
     const char *database;
-    /// Each of connecting, one read and one write ends after so many seconds.
+    /// Connecting, one read and one write each end after this number of seconds.
     uint32_t timeout_seconds;
     bool uses_tls;
     /// PEM files; each may be NULL. Without an authority the system's are trusted.
@@ -36,7 +36,7 @@ bool lapse_mysql_connect(lapse_mysql *client, const lapse_mysql_settings *settin
 bool lapse_mysql_is_connected(const lapse_mysql *client);
 void lapse_mysql_disconnect(lapse_mysql *client);
 
-/// From any thread: whatever waits for the server now ends with an error, and nothing connects any more.
+/// From any thread: a call that waits for the server ends with an error, and nothing connects any more.
 void lapse_mysql_interrupt(lapse_mysql *client);
 
 /// Runs one statement and keeps its result until the next one.

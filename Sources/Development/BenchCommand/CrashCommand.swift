@@ -65,7 +65,7 @@ struct CrashCommand: AsyncParsableCommand {
         await server.shutDown()
     }
 
-    /// Kills the worker of who leads, once it has led for long enough; returns how long it took until another handled something.
+    /// Kills the leader's worker, once it has led for long enough; returns how long it took until another handled something.
     private func kill(_ replicas: [ThrowawayReplica], by signal: Int32) async throws -> Duration {
         try await waitUntil("one has led for long enough", within: .seconds(90)) {
             guard let (_, term) = Self.newest(replicas), let first = Self.first(of: term, replicas) else {
@@ -85,7 +85,7 @@ struct CrashCommand: AsyncParsableCommand {
         return .milliseconds(Int64((((began ?? died) - died) * 1000).rounded()))
     }
 
-    /// Who handled something last, by the term.
+    /// The replica that handled something last, by the term.
     private static func newest(_ replicas: [ThrowawayReplica]) -> (leader: ThrowawayReplica, term: UInt64)? {
         replicas.compactMap { replica in replica.handled.last.map { (replica, $0.term) } }.max { $0.1 < $1.1 }
     }

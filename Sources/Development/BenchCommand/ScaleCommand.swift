@@ -18,7 +18,7 @@ struct ScaleCommand: AsyncParsableCommand {
             var options = ClusterOptions()
             options.masters = count / 2
             options.replicasPerMaster = 1
-            // So many processes on few cores are slow to answer one another; nothing fails here on purpose.
+            // Many processes on few cores are slow to answer one another; nothing fails here on purpose.
             options.nodeTimeout = .seconds(15)
             let cluster = try await ThrowawayCluster.start(options)
             do {
@@ -49,7 +49,7 @@ struct ScaleCommand: AsyncParsableCommand {
             for output in outputs where output.count(of: " subscribed ") < nodes {
                 return "\(output.count(of: " subscribed ")) of \(nodes): \(output.suffix(300))"
             }
-            return outputs.contains { $0.contains("became leader") } ? nil : "nobody leads"
+            return outputs.contains { $0.contains("became leader") } ? nil : "no replica leads"
         }
         // The first marks and the first looks are no rest.
         try await Task.sleep(for: .seconds(5))

@@ -2,7 +2,7 @@ import LeaderElection
 import LeaderElectionRedis
 import ThrowawayRedis
 
-/// Who listens to the burst.
+/// A listener to the burst.
 struct Subject {
     let name: String
     let command: String
@@ -10,7 +10,7 @@ struct Subject {
     /// Another replica holds the lease, so this one keeps everything in its log.
     var follows = false
     var leads = false
-    /// It hears one in so many: its handler takes its time.
+    /// It hears one of this many: its handler takes its time.
     var share = 1
     /// Reads what it prints.
     var lines: LineReader?

@@ -95,7 +95,7 @@ struct LossAudit: Sendable {
     ///
     /// - Parameters:
     ///   - blind: how many the nodes announced where the witness was deaf.
-    ///   - unannounced: how many the nodes counted and announced to no one: which positions these have no listener can know, the
+    ///   - unannounced: how many the nodes counted and did not announce: no listener can know their positions, the
     ///     witness no more than a replica. Then only the sums are compared.
     func problems(blind: Int, unannounced: Int) -> [String] {
         var problems: [String] = []

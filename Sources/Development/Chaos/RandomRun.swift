@@ -106,7 +106,7 @@ extension Stage {
         case .failOver: return try await failOver(round.master)
         case .stallMaster:
             var trace = try await stallMaster(round.master)
-            // Those who could notice may be away.
+            // The replicas that could notice may be away.
             trace.problems = []
             return trace
         case .cutFeeds: return try await cutFeedsToOneNode(round.master, for: .seconds(2))

@@ -7,7 +7,7 @@ package final class ReplicaGroup: Sendable {
     private let nodes: Int
     /// The election's name.
     package static let name = "chaos"
-    /// Whom the nodes of a stage know the replicas as; everybody else comes as the default user.
+    /// The replicas' user on the nodes of a stage; all other clients come as the default user.
     static let user = "lapse"
     static let userLine = "user lapse on >chaos ~* &* +@all"
     /// All of them: one that begins while a node is down must find the others.

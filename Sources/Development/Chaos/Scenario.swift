@@ -79,7 +79,7 @@ package enum Scenario: String, CaseIterable, Sendable {
     /// 97. What is owed is owed by the workers of a stream.
     case work
 
-    /// Every timer key has a companion: whatever is not heard must be found.
+    /// Every timer key has a companion: what is not heard must be found.
     package var hasCompanions: Bool {
         switch self {
         case .nodeCutCompanions, .allDownCompanions, .nodeRestartCompanions: true

@@ -45,7 +45,7 @@ extension Stage {
         return tags
     }
 
-    /// Every replica's feed to one master. Who may no longer listen to a channel is cut off at once, and stays away.
+    /// Every replica's feed to one master. A client that may no longer listen to a channel is cut off at once, and stays away.
     func cutFeedsToOneNode(_ index: Int = 0, for time: Duration) async throws -> Trace {
         let node = try await master(index)
         try await node.cli("ACL", "SETUSER", ReplicaGroup.user, "resetchannels")

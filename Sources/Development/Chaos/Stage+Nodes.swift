@@ -65,7 +65,9 @@ extension Stage {
         try await Task.sleep(for: cluster.options.nodeTimeout * 0.7)  // The fault itself.
         cluster.resume(master)
         var trace = Trace()
-        if group.count(of: "subscription silent") == silences { trace.problems.append("nobody noticed the silence") }
+        if group.count(of: "subscription silent") == silences {
+            trace.problems.append("no replica noticed the silence")
+        }
         return trace
     }
 

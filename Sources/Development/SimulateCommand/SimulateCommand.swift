@@ -17,7 +17,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "The first seed.")
     var from: UInt64 = 1
 
-    @Option(help: "Stop after so many minutes, whatever is left of the seeds.")
+    @Option(help: "Stop after this number of minutes, also with seeds left.")
     var minutes: Double?
 
     @Option(help: "Plant a mistake: \(Defect.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -47,7 +47,7 @@ struct SimulateCommand: ParsableCommand {
     )
     var only: String?
 
-    @Option(help: "So many timers instead of those of the seed.")
+    @Option(help: "This number of timers instead of the seed's.")
     var traffic: Int?
 
     @Flag(help: "Do not stop at the first failing seed: one line for each.")

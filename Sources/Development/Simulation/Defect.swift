@@ -1,6 +1,6 @@
 /// Deliberate mistakes, each at the simulated edge, never in the product: the simulation must find every one of them.
 package enum Defect: String, CaseIterable, Sendable {
-    /// The registers extend a lock for whoever asks.
+    /// The registers extend a lock for any replica that asks.
     case renewWithoutOwnerCheck = "renew-without-owner-check"
     /// A lease is counted from the answers instead of from the first byte sent.
     case deadlineFromResponse = "deadline-from-response"

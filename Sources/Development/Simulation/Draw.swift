@@ -1,7 +1,7 @@
 import LeaderElection
 
 extension RandomSource {
-    /// True in so many of a hundred.
+    /// True in `percent` of a hundred.
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 
     mutating func microseconds(_ range: ClosedRange<Int>) -> Duration {

@@ -13,7 +13,7 @@ package enum Fault: Sendable, Equatable {
     /// The wall clock is set, and set right again later, if at all.
     case wallClock(replica: Int, by: Duration, backAfter: Duration?)
     // The network.
-    /// So many of a hundred messages are late, lost, doubled, or cut after they were applied.
+    /// `badness` of a hundred messages are late, lost, doubled, or cut after they were applied.
     case weather(badness: Int, for: Duration)
     /// The registers whose bits are set cannot be reached by a replica.
     case partition(replica: Int, registers: Int, for: Duration)
@@ -45,7 +45,7 @@ package enum Fault: Sendable, Equatable {
     case nodeDies(node: Int)
     /// The counter rises without an event.
     case countedOnly(node: Int, count: Int)
-    /// So many messages on the event channel that the server did not count; the other servers' subscribers hear them too.
+    /// `count` messages on the event channel that the server did not count; the other servers' subscribers hear them too.
     case forge(node: Int, count: Int)
     /// Words on the control channel that no replica wrote: the how many-th of a list.
     case publish(word: Int)
@@ -63,7 +63,7 @@ package enum Fault: Sendable, Equatable {
     /// A register's replica takes its place, without its last vote, or with the vote and without its last extension.
     case registerFailover(register: Int, keepsVote: Bool)
     // Handlers.
-    /// So many of a hundred handlers fail, and all take longer.
+    /// `failing` of a hundred handlers fail, and all take longer.
     case handlers(failing: Int, slower: Duration, for: Duration)
 }
 

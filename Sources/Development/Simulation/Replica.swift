@@ -35,10 +35,10 @@ final class Replica {
     var topology: TopologyPoll?
     var looks = 0
     var lookIsPlanned = false
-    /// One look at a time: who asks meanwhile waits for the next one.
+    /// One look at a time: a caller meanwhile waits for the next one.
     var isLooking = false
     var lookers: [(TopologyPoll?) -> Void] = []
-    /// Who belongs to a single Redis, by its looks.
+    /// The servers of a single Redis, by its looks.
     var group = ReplicationGroup(seeds: (0..<2).map(SimulatedTopology.address))
     /// It has heard what the registers know, and listens to whatever the view has.
     var opensFeeds = false

@@ -107,7 +107,7 @@ final class Connection {
     let feed: Feed
     let process: NodeProcess
     var isOpen = true
-    /// Nothing comes through any more, and nobody knows.
+    /// Nothing comes through any more, and neither side knows.
     var isDeaf = false
     var lastArrival: Duration = .zero
     /// Messages on their way, and when the last one came.

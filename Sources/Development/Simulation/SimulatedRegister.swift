@@ -30,18 +30,18 @@ package struct SimulatedRegister: Sendable {
     package var clockOffset: Duration = .zero
     /// No connection is accepted.
     package var isDown = false
-    /// Whatever is sent disappears.
+    /// All that is sent disappears.
     package var isBlackHole = false
     /// The guard against a server that forgot its votes.
     package var refusesWhenYoung = true
-    /// Memory is full, or the disk is: nothing new is written, what is there may be extended and deleted.
+    /// Memory is full, or the disk is: nothing new is written; keys that exist may be extended and deleted.
     var refusesWrites = false
     /// Whether a replica may write down here that it lives. (The user's rights.)
     var mayNoteMembers = true
     /// The lock before its last change, and before it was last extended: what a replica may still have.
     private var lockBefore: Lock?
     private var untilBefore: Duration?
-    /// A planted defect: whoever asks gets the lock renewed.
+    /// A planted defect: any replica that asks gets the lock renewed.
     var renewsForAnyone = false
     /// The rules that each replica has signed.
     private var signatures: [String: (terms: String, until: Duration)] = [:]
@@ -185,7 +185,7 @@ package struct SimulatedRegister: Sendable {
         wholeness = word
     }
 
-    /// What somebody may have done to a cursor: none of it can be true, whatever else it says.
+    /// Damaged cursors: none of them can be true, whatever else they say.
     static let damages = [
         "9000000000000000 1 18446744073709551615 0 n -", "9000000000000000 1 5 9223372036854775807 n -",
         "9000000000000000 1 5 -9223372036854775808 n -", "9000000000000000 1 3 0 n 0",

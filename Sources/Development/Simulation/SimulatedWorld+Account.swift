@@ -164,7 +164,7 @@ extension SimulatedWorld {
         }
         var sums: [String: LogSum] = [:]
         for sum in body.sums.values { sums[sum.node, default: LogSum(node: sum.node)].add(sum) }
-        // After a counter reset that somebody missed, a number may stand for two expirations.
+        // After a counter reset that a replica missed, a number may stand for two expirations.
         let inexact = replica.logs.all.filter { !(ledger.processes[$0.runID]?.isExact ?? true) }.map { server($0.node) }
         for (node, sum) in sums where !inexact.contains(node) {
             let account = body.account[node] ?? NodeSum()

@@ -1,7 +1,7 @@
 import Lapse
 import LeaderElection
 
-/// Who leaves serves its peers until they need it no more.
+/// A replica that leaves serves its peers until they need it no more.
 extension SimulatedWorld {
     func leave(_ replica: Replica) {
         guard !replica.isLeaving else { return }

@@ -9,7 +9,7 @@ extension SimulatedWorld {
         // The leader's word on the numbering comes first, as in the product.
         readProgress(replica) { [unowned self] _ in
             for process in ledger.processes.values where process.resetAt != nil {
-                // Nobody in reach knew of the reset.
+                // No peer in reach knew of the reset.
                 if replica.known[process.runID] == nil { process.isExact = false }
             }
             signRules(replica)
@@ -23,7 +23,7 @@ extension SimulatedWorld {
     }
 
     func happen(_ fault: Fault) {
-        // Whoever misses something before the leader has found out about a reset cannot know the numbers any more.
+        // A replica that misses something before the leader has found out about a reset cannot know the numbers any more.
         for process in ledger.processes.values where allowances.contains(.unseenReset) && !judgesKeys {
             if let resetAt = process.resetAt, now - resetAt < .seconds(4) { process.isExact = false }
         }
@@ -179,7 +179,7 @@ extension SimulatedWorld {
             registers[index].refusesWrites = false
         }
         isHealed = true
-        // I6: the lease of whoever led, or of a young register, and two retries; a second for starting and asking. Messages
+        // I6: the lease of the last leader, or of a young register, and two retries; a second for starting and asking. Messages
         // that were sent before may be applied five seconds late.
         let patience = Self.ttl + timing.retryLimit * 2 + .seconds(1) + .seconds(5)
         after(patience) { [unowned self] in

@@ -2,7 +2,7 @@ import Lapse
 import LeaderElection
 import RedisClient
 
-/// Who the servers are: an address is only where one was last seen. Which of them belong to the deployment, and which addresses
+/// The servers' identities: an address is only where one was last seen. Which of them belong to the deployment, and which addresses
 /// lead to one process, the product's own rules tell.
 extension SimulatedWorld {
     /// What a look finds now; nil when no server of the deployment answers.

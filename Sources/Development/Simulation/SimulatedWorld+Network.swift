@@ -91,7 +91,7 @@ extension SimulatedWorld {
         let replies = Replies<Reply>(count: 1)
         if !trip.isLost {
             after(trip.there) { [unowned self] in
-                // Who asks names the server that is meant.
+                // The request names the server that is meant.
                 guard node.isUp, !node.process.isForeign || defect == .addressBelieved else { return }
                 let life = node.lives
                 let serve = { [unowned self] in

@@ -1,7 +1,7 @@
 import Lapse
 import LeaderElection
 
-/// All replicas number a process alike: who comes back asks those who heard it all the while.
+/// All replicas number a process alike: one that comes back asks those that heard it all the while.
 extension SimulatedWorld {
     /// What the registers said last.
     func inform(_ log: NodeLog, _ replica: Replica) {

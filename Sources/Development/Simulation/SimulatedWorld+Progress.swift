@@ -2,7 +2,7 @@ import Lapse
 import LeaderElection
 import Timing
 
-/// Progress beside the lock: the leader's writes, everybody's reads.
+/// Progress beside the lock: the leader's writes, all replicas' reads.
 extension SimulatedWorld {
     func readProgress(
         _ replica: Replica, fencing token: UInt64? = nil, done: @escaping (ProgressReading?) -> Void

@@ -77,7 +77,7 @@ extension SimulatedWorld {
 
     // MARK: - Catching up
 
-    /// Each second: what is missing in a replica's own logs is asked for, whoever leads.
+    /// Each second: what is missing in a replica's own logs is asked for, in every role.
     func catchUp(_ replica: Replica) {
         let peers = replica.peers.subtracting([replica.id])
         for hole in replica.catchUp.next(replica.logs, replica.known, peers: peers) {

@@ -71,7 +71,7 @@ extension SimulatedWorld {
 
     private func failOver(_ shard: Int) {
         let old = nodes[shards[shard].master]
-        // Who changes the master knows which one it is.
+        // The last change of master is known before another begins.
         guard shards[shard].named == shards[shard].master,
             let other = shards[shard].servers.map({ nodes[$0] }).first(where: { $0 !== old }), old.answers(now),
             other.answers(now)

@@ -6,9 +6,8 @@ import RedisClient
 
 /// Registers, Redis servers, replicas and the network between them, in one process with a clock of its own.
 ///
-/// The replicas decide by the product's own values: the lease machine, the logs and their numbering, the delivery machine and its cursors, progress,
-/// repair, reconciliation. Here is only what lies around them, and the account that everything is held against.
-/// All randomness comes from the seed: the same schedule is the same run, step by step.
+/// The replicas decide by the product's own values; here is only what lies around them, and the account that everything is held
+/// against. All randomness comes from the seed: the same schedule is the same run, step by step.
 package final class SimulatedWorld {
     package let schedule: Schedule
     let defect: Defect?

@@ -75,9 +75,9 @@ package struct Conditions: Sendable, Equatable {
     var lookEvery: Duration = .seconds(1)
     /// Whether a replica may write what it tells the others beside the progress.
     var mayNoteMembers = true
-    /// Handlers take batches of at most so many; nil: one expiration each.
+    /// Handlers take batches of at most this size; nil: one expiration each.
     var batchLimit: Int?
-    /// So many keys kill the process that handles them.
+    /// How many keys kill the process that handles them.
     var poisonousKeys = 0
     /// No companions and no keys that come again.
     var hasPlainKeysOnly = false

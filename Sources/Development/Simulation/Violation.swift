@@ -22,7 +22,7 @@
 /// | late | one key that expires all the time does not hold up the others |
 /// | twice | a handler is called again only for what was finished shortly before its term ended |
 /// | turn | a batch is of one log, in its order, and one of a node is on its way at a time |
-/// | poison | a key that kills its leaders is a dead letter after so many, no other one is, and the group comes to rest |
+/// | poison | a key that kills its leaders is a dead letter after three deaths, no other one is, and the group comes to rest |
 /// | companion | a companion whose timer is gone is handled, announced or not |
 ///
 /// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of the logs in bytes,

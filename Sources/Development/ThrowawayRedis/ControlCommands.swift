@@ -38,7 +38,7 @@ extension ThrowawayServer {
                 "--key", (tls.clientKey ?? tls.key).path,
             ]
         }
-        // The environment, because everybody on the machine can read a command line.
+        // The environment, because every user of the machine can read a command line.
         let environment = options.password.map { ["REDISCLI_AUTH": $0] } ?? [:]
         let run = try await CommandRun.of(
             "redis-cli", line + arguments, environment: environment, input: input, within: limit)

@@ -70,8 +70,8 @@ package final class Relay: Sendable {
     /// fast as it comes.
     package func pass(bytesPerSecond: Int?) { state.withLock { $0.bytesPerSecond = bytesPerSecond } }
 
-    /// The subscriptions that stand now bring nothing any more, and neither side is told. Whatever else stands, and all that
-    /// comes later, passes.
+    /// The subscriptions that stand now bring nothing any more, and neither side is told. All other connections, and all that
+    /// come later, pass.
     package func holdFeeds() {
         state.withLock { state in
             for connection in state.connections.values { connection.holdIfFeed() }

@@ -24,7 +24,7 @@ final class SlowReader: Sendable {
 
     func read(bytesPerSecond: Int?) { limit.withLock { $0 = bytesPerSecond } }
 
-    /// Until the other end is closed by everybody.
+    /// Until the last holder of the other end has closed it.
     private func copy(from readEnd: Int32, to file: FileHandle) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {

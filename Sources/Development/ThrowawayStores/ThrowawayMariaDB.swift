@@ -1,7 +1,7 @@
 import Foundation
 package import ThrowawayRedis
 
-/// One MariaDB server with data, port and socket of its own, a database `lapse`, and a user `lapse` who owns it.
+/// One MariaDB server with data, port and socket of its own, a database `lapse`, and a user `lapse` that owns it.
 package final class ThrowawayMariaDB: Sendable {
     package static let database = "lapse"
     package static let user = "lapse"

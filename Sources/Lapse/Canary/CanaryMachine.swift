@@ -1,10 +1,8 @@
-/// Whether one master still announces what expires: when the next key of Lapse's own is set there, when it is asked for, and whether
-/// the last one was heard of.
+/// Whether one master still announces what expires: when the next canary is set there, when it is asked for, and whether the last
+/// one was heard of. Pure: times are given, by the own monotonic clock.
 ///
-/// One that is not heard of may have gone with a connection that was cut just then: the next one follows at once, and only two in a
-/// row say that something is wrong. What a failover or a restart took is counted neither way.
-///
-/// Pure: times are given, by the own monotonic clock.
+/// One alone may have gone with a cut connection: the next follows at once, and only two in a row say that something is wrong. What
+/// a failover or a restart took is counted neither way.
 struct CanaryMachine: Sendable {
     enum Step: Sendable, Equatable {
         /// Set a key that lives for ``life``. ``armed(for:now:)`` was called.

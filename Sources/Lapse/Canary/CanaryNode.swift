@@ -40,7 +40,7 @@ final class CanaryNode: Sendable {
     private let isStopped = Atomic(false)
     /// An answer is a number or `OK`: later than this it is of no use.
     private static let timeout = Duration.seconds(2)
-    /// So many in a row are no passing trouble.
+    /// This number of failures in a row is no passing trouble.
     private static let lasting = 3
 
     init(_ address: NodeAddress, _ dependencies: Dependencies) {

@@ -119,7 +119,7 @@ package struct ReconcileMachine {
     /// A SCAN has failed: the sweep goes on at the same place a little later.
     package mutating func failed(now: Duration) { nextScan = now + limits.rest }
 
-    /// To be looked at again: no one could take them, or the look failed.
+    /// To be looked at again: they could not be taken, or the look failed.
     package mutating func putBack(_ orphans: [Orphan], now: Duration) { wait(orphans, now) }
 
     package var waitingCount: Int { waiting.count }

@@ -36,7 +36,7 @@ package final class Batch: Sendable {
     }
 
     func finish(_ index: Int) {
-        // In one order with the look at whether anybody waits for a key.
+        // In one order with the check whether a lane waits for a key.
         finished.bitwiseOr(1 << UInt64(index), ordering: .sequentiallyConsistent)
     }
 

@@ -4,8 +4,8 @@ import Timing
 /// Notes each expiration in the registers before its handler begins: leaders have died one after the other, and the next one is to
 /// know over what.
 ///
-/// Lanes that ask while a note is on its way share the next one. A register that refuses notes stops nothing, and one that does not
-/// answer holds each for two seconds at most: then nothing is learnt from this leader's death.
+/// Lanes that ask while a note is on its way share the next one. A register that refuses notes stops nothing; one that does not
+/// answer holds each for two seconds at most, and this leader's death then teaches nothing.
 package final class CarefulHandling: Sendable {
     enum Verdict: Sendable, Equatable {
         case begin, later

@@ -11,7 +11,7 @@ import Timing
 /// No lane waits for the stream: one task writes, and its failures hold up no handler. The expiration stays pending, and its key
 /// waits, until the letter is written or given up; then the log says why the stream lacks it.
 final class DeadLetters: Sendable {
-    /// A stream, and who reaches it.
+    /// A stream, and the client that reaches it.
     struct Stream: Sendable {
         var key: String
         var client: KeyedClient

@@ -3,9 +3,8 @@ package import RedisClient
 
 /// What a leader decides about the expirations in its logs: which to take up, to hand out, to pass over, to ask its peers for.
 ///
-/// One term begins with ``begin(token:progress:now:)`` and ends with ``end()``. No I/O, no clock, no waiting: the
-/// ``Dispatcher`` shares it between lanes, the simulation drives it through simulated time. Its files, by idea: reading the
-/// logs, opening them at the start of a term, the order of each key, retries, accounting, and what Redis never announced.
+/// A term lasts from ``begin(token:progress:now:)`` to ``end()``. No I/O, no clock, no waiting: the ``Dispatcher`` shares it between
+/// lanes, the simulation drives it through simulated time.
 package struct DeliveryMachine {
     package enum Phase: Sendable { case idle, running, draining }
 
@@ -230,7 +229,7 @@ package struct DeliveryMachine {
         return list
     }
 
-    /// So many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
+    /// How many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
     /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind that many.
     private static let stretch = 4 * Batch.limit
 

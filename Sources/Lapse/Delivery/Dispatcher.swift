@@ -3,7 +3,7 @@ package import RedisClient
 import Synchronization
 package import Timing
 
-/// Shares a ``DeliveryMachine`` between the lanes: one lock around the decisions, and who is woken after each of them.
+/// Shares a ``DeliveryMachine`` between the lanes: one lock around the decisions, and the lanes to wake after each of them.
 ///
 /// There is no queue besides the logs. A follower's dispatcher stands still; leading is nothing but moving its cursors.
 package final class Dispatcher: Sendable {

@@ -1,9 +1,7 @@
 /// Which lane works on what, which ones sleep, and whether one works alone. A pure value under the dispatcher's lock.
 ///
-/// To wake a lane costs more than a quick handler takes: so lanes wake each other one by one, each the next one if there is
-/// more to do than it has taken. See the page on the architecture in the manual.
-///
-/// `Sleeper` is what wakes a lane.
+/// Waking a lane costs more than a quick handler takes: so each lane wakes the next one, if there is more to do than it has taken
+/// (see the manual's page on the architecture). `Sleeper` is what wakes a lane.
 struct LaneSchedule<Sleeper> {
     private var held: [Batch?]
     /// Batches of more than one that may still have some to begin.
@@ -15,7 +13,7 @@ struct LaneSchedule<Sleeper> {
 
     init(lanes: Int) { held = Array(repeating: nil, count: lanes) }
 
-    // MARK: - Who sleeps
+    // MARK: - Sleeping lanes
 
     var sleeping: Int { sleepers.count }
 
@@ -41,7 +39,7 @@ struct LaneSchedule<Sleeper> {
         return sleepers
     }
 
-    // MARK: - Who works
+    // MARK: - Working lanes
 
     /// The lane looks for something to do.
     ///

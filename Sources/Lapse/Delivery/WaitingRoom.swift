@@ -1,13 +1,11 @@
 /// What has been taken up and cannot be handled now: it waits behind another of its key, for a retry, or for a companion out of
-/// reach. A pure value that counts them.
+/// reach. The logs are read past it, so that no key holds up another. A pure value that counts it.
 ///
-/// The logs are read past all of it, so that a key that is slow, fails or is stuck holds up no other key. Its bounds are:
-/// - Behind one key no more than ``Bounds/perKey`` wait, and no more than there is room left for all: the more keys have many waiting, the
-///   shorter each of them may be. One always may wait, as long as the bytes suffice.
-/// - All together are no more than ``Bounds/entries`` and ``Bounds/bytes``. A retry that finds no room becomes a dead letter.
-///
-/// What passes a bound is the surplus of the key itself, the oldest first. It is lost, and counted as lost. With all bounds reached
-/// they take about 40 MiB, and the progress, which names each of them, some 300 KiB.
+/// - Behind one key no more than ``Bounds/perKey`` wait, and no more than there is room left for all. One always may wait, as long as
+///   the bytes suffice.
+/// - All together are no more than ``Bounds/entries`` and ``Bounds/bytes``: about 40 MiB, and 300 KiB of progress. A retry that finds
+///   no room becomes a dead letter.
+/// - What passes a bound is the surplus of the key itself, the oldest first: lost, and counted as lost.
 package struct WaitingRoom: Sendable {
     package struct Bounds: Sendable {
         /// How many may wait behind one key. At 50 a second that is as many as a log keeps in a third of its age.

@@ -1,9 +1,7 @@
-/// Compares what a node says it has expired with what was heard, without a mark: marks travel to every node of a cluster.
+/// Compares a node's counter with what was heard, without a mark, which would travel to every node of a cluster.
 ///
-/// What the counter showed a second ago must have been heard by now, and nothing can have been heard that the counter
-/// does not show. When either fails, something was missed, forged, or the counter was reset: a mark tells exactly.
-/// A loss smaller than a second's traffic hides behind that traffic; but then the counter is ahead at every look, not only
-/// by what is on its way now and then.
+/// All that the counter showed a second ago must have been heard by now, and nothing that it does not show now; else a mark tells
+/// what was missed, forged or reset. A loss smaller than a second's traffic shows as a counter that is ahead at every look.
 struct CounterCheck: Sendable {
     private var owed: Int64?
     /// Looks in a row at which the counter was ahead of what had been heard when its answer had come.

@@ -6,7 +6,7 @@ import Timing
 
 /// One feed for every node of the deployment, replicas included: they come, go, and change roles at run time.
 ///
-/// A replica announces nothing until it is promoted, and then at once: who listens beforehand misses nothing.
+/// A replica announces nothing until it is promoted, and then at once: a feed that listens beforehand misses nothing.
 final class FeedSet: Sendable {
     private struct Member {
         let feed: NodeFeed

@@ -26,7 +26,7 @@ final class LagForecast: Sendable {
         self.address = address
         command = dependencies.commands[address]
         isPunctual = dependencies.isPunctual
-        // Who wants no CONFIG asked for may have forbidden it.
+        // With `off` CONFIG may be forbidden.
         questions = Self.questions + (dependencies.notifications == .off ? [] : [Self.effort])
         metrics = dependencies.metrics
         logger = dependencies.logger

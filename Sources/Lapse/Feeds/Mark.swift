@@ -1,11 +1,10 @@
 import RESP
 package import RedisClient
 
-/// Reads a node's count of expirations at an exact place of its stream.
+/// Reads a node's count of expirations at an exact place of its stream: INFO and PUBLISH in one step on the node.
 ///
-/// INFO and PUBLISH in one step on the node: the nonce arrives in the feed behind exactly the expirations that the counter
-/// has counted. A script, since a server whose memory is full refuses whatever is queued in MULTI, but not this; MULTI where
-/// scripts are refused. A PUBLISH travels to every node of a cluster, so marks are rare.
+/// A script, since a server whose memory is full refuses MULTI, but not this; MULTI where scripts are refused. Marks are rare,
+/// since a cluster passes each PUBLISH on to every node.
 package enum Mark {
     /// ARGV: channel, nonce. No keys, and no flags: a script declared as read-only may not publish.
     private static let script = """

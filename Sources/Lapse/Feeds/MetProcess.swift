@@ -8,7 +8,7 @@ struct MetProcess: Sendable {
     let uptime: Duration?
     let databases: Int
 
-    /// Learns who answers. Throws ``RedisError/Kind/otherServer`` when that is not the node that the topology means.
+    /// Learns which process answers. Throws ``RedisError/Kind/otherServer`` when that is not the node that the topology means.
     ///
     /// - Parameter known: the number of databases of a process met before: it cannot change while the process runs.
     static func meet(

@@ -8,9 +8,8 @@ import Timing
 
 /// Has all replicas number a process alike.
 ///
-/// A replica whose subscription broke cannot tell whether the counter was reset meanwhile, or counts less than was heard
-/// because of a forged message. Its peers can: before it numbers the new subscription it asks them, each looks at its own
-/// numbers, tells the registers what it adds to the counter if that is more than they hold, and answers.
+/// A replica whose subscription broke cannot tell a counter that was reset from forged messages; its peers can. Before it numbers
+/// the new subscription it asks them: each looks at its own numbers, tells the registers a larger `base`, and answers.
 final class NumberExchange: Sendable {
     private struct Wait {
         var waitingFor: Set<String>

@@ -1,17 +1,10 @@
 package import RedisClient
 
-/// Whether an expiration counts: what is known of it, when that is enough to count it or to ignore
-/// it, and what happens meanwhile. A pure value; looks at the topology come in by ``note(_:)``.
+/// Whether an expiration counts. A pure value; looks at the topology come in by ``note(_:)``.
 ///
-/// An expiration counts from the node that owned its slot, or was importing it, when it was
-/// announced. The view may be ahead of that moment (an announcement lies behind a burst while the
-/// slot moves on) or behind it (a promoted server announces before the others tell of it), so no
-/// single look decides. *Ignored* needs proof. Without it an entry *waits*, and its log with it,
-/// while the node is looked at again; past the log's age it is lost, and counted as lost.
-///
-/// Of an entry it is known how it came (its ``ExpirationLog/Provenance``). Of its node it is known
-/// what it owns, until when it owned what it lost (``SlotHistory``), and the last look in which it
-/// *agreed*: it answered, and its own word for its role was the view's.
+/// It counts from the node that owned its slot, or was importing it, when it was announced. The view may be ahead of that moment
+/// or behind it, so no single look decides: *ignored* needs proof, and without it an entry *waits*, and its log with it, until the
+/// log's age; then it counts as lost. A node *agreed* in a look if it answered, and its own word for its role was the view's.
 ///
 /// | | heard | known of the node | verdict |
 /// |---|---|---|---|
@@ -29,13 +22,11 @@ package import RedisClient
 /// | 12 | after a silence, then it died | lost it in a look before it spoke | ignored |
 /// | 13 | after a silence, then it died | lost it later, or owns it still | counts |
 ///
-/// `since` is how many looks had begun when the last ping was sent that was answered before the
-/// entry: its pong comes behind everything announced before, so the entry was announced later.
-/// Nothing was missed (5, 6) if the slot's owner, or the node itself, has stayed at one configuration
-/// epoch since before the entry was announced: each promotion has an epoch of its own.
-/// Row 5 is a master that goes on after its successor was seen, a forged message, or the copy of one
-/// that a cluster carries to every node. A silence that is the connection's and not the node's (it
-/// answers elsewhere all the while) casts no doubt.
+/// - `since`: how many looks had begun when the last ping was sent that was answered before the entry, which was announced later.
+/// - 5, 6: nothing was missed if the slot's owner, or the node itself, has kept its configuration epoch since before the entry:
+///   each promotion has an epoch of its own.
+/// - 5: a master that goes on after its successor was seen, a forged message, or the copy that a cluster carries to every node.
+/// - A silence of the connection alone, while the node answers elsewhere, casts no doubt.
 package struct SlotOwnership: Sendable {
     package enum Verdict: Sendable, Equatable {
         case counts

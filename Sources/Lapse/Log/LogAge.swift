@@ -4,7 +4,7 @@
 /// when the log had come so far a whole age ago, too.
 struct LogAge {
     private var marks: [(at: Duration, through: UInt64)] = []
-    /// So many marks are kept at most.
+    /// The most marks that are kept.
     private static let resolution = 64
 
     /// - Parameters:

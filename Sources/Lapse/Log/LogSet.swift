@@ -173,7 +173,7 @@ package final class LogSet: Sendable {
         }.map(\.runID)
     }
 
-    /// Forgets who was met at addresses that have left for good.
+    /// Forgets the processes met at addresses that have left for good.
     func forget(_ addresses: Set<NodeAddress>) {
         met.withLock { met in
             for address in addresses { met[address] = nil }

@@ -19,7 +19,7 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     public var lost: UInt64 = 0
     /// Passed over: not wanted, Lapse's own, or announced by a node that did not own the slot.
     public var ignored: UInt64 = 0
-    /// Counted by the node, which was set to announce all the while, and never announced: not an expiration that anybody could hear.
+    /// Counted by the node, which was set to announce all the while, and never announced: no listener could hear of it.
     public var unannounced: UInt64 = 0
 
     /// An account of nothing.
@@ -73,7 +73,7 @@ package struct Tally: Sendable, Equatable {
         inherited = UInt64(cursor.pending.count)
     }
 
-    /// So many from before the cursor turned out to be owed.
+    /// `many` from before the cursor turned out to be owed.
     package mutating func include(_ many: UInt64) { inherited += many }
 
     package mutating func count(_ outcome: Outcome, _ many: UInt64 = 1) {

@@ -79,7 +79,7 @@ package final class NodeLog: Sendable {
     let isSuccessor: Bool
 
     /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
-    ///   whether anybody heard it or not.
+    ///   whether a replica heard it or not.
     package init(
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
         budget: LogBudget? = nil, chunkBytes: Int? = nil, shed: ShedChunks? = nil
@@ -165,7 +165,7 @@ package final class NodeLog: Sendable {
     /// What the leader adds to the node's counter (see ``Numbering``).
     package var base: Int64 { state.withLock { $0.numbering.base } }
 
-    /// Where a leader without anybody's progress begins: before the first expiration heard, or with a node that has
+    /// Where a leader begins that finds no progress: before the first expiration heard, or with a node that has
     /// restarted before its first one. Nil before the first mark.
     package var baseline: UInt64? { state.withLock { $0.baseline } }
 

@@ -1,11 +1,9 @@
 import RESP
 
-/// Counts one node process's expirations exactly, from marks in its stream.
+/// Counts one node process's expirations exactly, from marks: a nonce published in the step that reads `expired_keys` arrives
+/// behind exactly that many. One mark after each subscription gives the ordinals; later marks verify.
 ///
-/// A *mark* is a nonce published in the same transaction that reads `expired_keys`; it arrives in the feed behind exactly
-/// that many expirations. One mark after each subscription gives every entry its ordinal; later marks verify.
-/// A counter that falls was reset (`CONFIG RESETSTAT`); one that lags behind what was heard met forged messages. Either way
-/// the ordinals go on without a break: ordinal = counter + `base`.
+/// A counter that falls was reset (`CONFIG RESETSTAT`), one that lags met forged messages: ordinal = counter + `base` goes on.
 package struct Numbering: Sendable, Equatable {
     /// What a mark showed.
     package enum Finding: Sendable, Equatable {
@@ -73,7 +71,7 @@ package struct Numbering: Sendable, Equatable {
     /// Larger than any counter will ever be, and small enough to add to.
     private static let largest: UInt64 = 1 << 60
 
-    /// So many expirations were heard: the ordinal of the first, or while unnumbered its index in the subscription (from 1).
+    /// `count` expirations were heard. Returns the ordinal of the first, or while unnumbered its index in the subscription (from 1).
     package mutating func next(_ count: Int = 1) -> UInt64 {
         let first = heard + 1
         heard += UInt64(count)

@@ -2,7 +2,7 @@ import LeaderElection
 import NIOCore
 package import RedisClient
 
-/// The connections of one purpose each, read from a configuration: where to begin, and who logs in.
+/// The connections of one purpose each, read from a configuration: where to begin, and how to log in.
 package struct Deployment: Sendable {
     package let seeds: RedisSeeds
     package let settings: ConnectionSettings

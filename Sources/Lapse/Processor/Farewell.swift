@@ -4,11 +4,11 @@ import NIOCore
 import RedisClient
 import Timing
 
-/// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has all that it has.
+/// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has all that it has, for its
+/// log may hold what no other replica heard.
 ///
-/// Its log may hold what no other replica heard, such as a backlog over which all others were restarted. It ends at once when its log
-/// holds nothing unfinished, or no other replica lives, or the leader says that its own logs are whole, or all leave at once and it is
-/// its turn (``LeaveReason``); and after a limit in any case.
+/// It ends when its log holds nothing unfinished, no other replica lives, the leader says that its own logs are whole, or all leave
+/// at once and it is its turn (``LeaveReason``); and after a limit in any case.
 struct Farewell: Sendable {
     let id: String
     let keeper: ProgressKeeper

@@ -245,7 +245,7 @@ struct Leadership: Sendable {
         }
     }
 
-    /// Who leaves waits for it: see `Farewell`.
+    /// A replica that leaves waits for it: see `Farewell`.
     private func sayWhetherWhole(_ term: Term) async {
         let bell = Doorbell(on: loop)
         var said: Bool?

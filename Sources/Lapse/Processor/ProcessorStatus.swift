@@ -57,9 +57,9 @@ public struct ProcessorStatus: Sendable {
 
     /// Nothing is handed out, since an operator asked for it: `lapse pause`.
     public struct Pause: Sendable, Hashable {
-        /// Who asked, in the asker's own words.
+        /// The operator who asked, in their own words; not proven.
         public var author: String
-        /// What is left of it at most.
+        /// What is left of it at most. Seconds in JSON.
         public var remaining: Duration
     }
 
@@ -77,7 +77,7 @@ public struct ProcessorStatus: Sendable {
     public var token: UInt64
     /// The replica that leads, as far as is known.
     public var leader: String?
-    /// What is left until this replica must have stopped calling handlers; 0 when it does not lead.
+    /// What is left until this replica must have stopped calling handlers; zero when it does not lead. Seconds in JSON.
     public var leaseRemaining: Duration
     /// The registers of the lease.
     public var registers: RegisterCounts
@@ -97,7 +97,7 @@ extension ProcessorStatus: Encodable {
             nodes, pause, deadLetters
     }
 
-    /// Encodes the keys that the manual lists.
+    /// Encodes the keys that the manual lists. Throws what the encoder throws, and nothing of its own.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Self.formatVersion, forKey: .formatVersion)
@@ -120,7 +120,7 @@ extension ProcessorStatus: Encodable {
 extension ProcessorStatus.Pause: Encodable {
     private enum CodingKeys: String, CodingKey { case author, remainingSeconds }
 
-    /// Encodes the keys that the manual lists.
+    /// Encodes the keys that the manual lists. Throws what the encoder throws, and nothing of its own.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(author, forKey: .author)
@@ -135,7 +135,7 @@ extension ProcessorStatus.Node: Encodable {
         case logEntries, logBytes, backlog, account
     }
 
-    /// Encodes the keys that the manual lists.
+    /// Encodes the keys that the manual lists. Throws what the encoder throws, and nothing of its own.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(address, forKey: .address)

@@ -17,7 +17,7 @@ extension RunningProcessor {
                 "bytes": .stringConvertible(bytes),
                 "limit": .stringConvertible(Subscription.messageBytes),
                 "count": .stringConvertible(count),
-                "fix": "shorter keys; or find who publishes this on the event channel",
+                "fix": "shorter keys; or find the client that publishes this on the event channel",
             ])
     }
 

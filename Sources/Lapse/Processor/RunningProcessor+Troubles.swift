@@ -30,7 +30,9 @@ extension RunningProcessor {
             if troubles.reading.isTold, let trouble = found.reading {
                 troubles.reasons.append("progress cannot be read: \(trouble.register): \(trouble.text)")
             }
-            if troubles.election.isTold, let refusal { troubles.reasons.append("nobody can be elected: \(refusal)") }
+            if troubles.election.isTold, let refusal {
+                troubles.reasons.append("no replica can be elected: \(refusal)")
+            }
             return steps
         }
         tell(reading, .warning, "progress cannot be read", found.reading, over: "progress is read again")
@@ -39,7 +41,7 @@ extension RunningProcessor {
             "this replica cannot say that it is there: its peers may not ask it for what they missed",
             found.presence, over: "this replica says again that it is there")
         switch election {
-        case .tell: logger.error("nobody can be elected: \(refusal ?? "")")
+        case .tell: logger.error("no replica can be elected: \(refusal ?? "")")
         case .over: logger.notice("an election is possible again")
         case .nothing: break
         }

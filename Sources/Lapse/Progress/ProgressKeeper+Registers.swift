@@ -45,7 +45,7 @@ extension ProgressKeeper.State {
     mutating func take(_ words: [RegisterWord], of registers: Int, _ refusal: ProgressTrouble?) {
         troubles.presence = refusal
         guard !words.isEmpty else { return }
-        // One register may have forgotten whom it saw; one that refuses to write cannot tell who is there.
+        // One register may have forgotten members; one that refuses to write does not know the latest.
         let seen = Set(words.flatMap(\.members))
         members = refusal == nil ? seen : members.union(seen)
         leaving = Set(words.flatMap(\.leaving))

@@ -4,12 +4,11 @@ import NIOCore
 import Synchronization
 import Timing
 
-/// Takes in what the leader tells over the control channel while the registers refuse to write its progress.
+/// Takes in what the leader tells over the control channel while the registers refuse to write its progress; what a silent leader
+/// has told is repeated for replicas that begin meanwhile (``ProgressRelay``).
 ///
-/// Any client may publish there, so only the holder's own token counts: the registers of the lease are asked who holds it, once for
-/// each token, and at most once a second.
-///
-/// What a leader has told that fell silent is repeated for replicas that begin meanwhile: see ``ProgressRelay``.
+/// Any client may publish there, so only the lease holder's token counts: the registers are asked for the holder once for each
+/// token, and at most once a second.
 final class ProgressListener: Sendable {
     private let id: String
     private let name: String

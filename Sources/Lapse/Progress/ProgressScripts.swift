@@ -111,7 +111,7 @@ enum ProgressScripts {
             table.concat({'v1', ARGV[2], times, ARGV[4], ARGV[5], ARGV[6]}, ' '))
         """)
 
-    /// KEYS: progress, members. What an onlooker reads, who is no replica.
+    /// KEYS: progress, members. What an onlooker reads that is no replica.
     static let look = Script(
         """
         return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES'),
@@ -148,7 +148,7 @@ enum ProgressScripts {
             return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d ', seconds) .. ARGV[2])
             """)
 
-    /// KEYS: members, progress. ARGV: this replica's id, and its fields. Who reads next drops one that was last seen so long ago.
+    /// KEYS: members, progress. ARGV: this replica's id, and its fields. The next reader drops one that was last seen so long ago.
     static let leave = Script(
         """
         redis.call('HDEL', KEYS[2], ARGV[2], ARGV[3])

@@ -24,13 +24,13 @@ package struct Suspects: Sendable {
         case later
         /// One shall be alone, this one or another: to be asked again soon, and nothing else meanwhile.
         case wait
-        /// So many leaders died over it that no other shall.
+        /// `deaths` leaders died over it: no other shall.
         case condemned(deaths: Int)
     }
 
     /// Its name in the progress hash.
     package static let field = "begun"
-    /// So many leaders may die over an expiration: the first beside whatever was begun, the second with no other suspect beside it,
+    /// How many leaders may die over an expiration: the first beside all that was begun, the second with no other suspect beside it,
     /// the last with nothing beside it.
     package static let limit = 3
     /// How long the others wait for one that shall be alone and does not come.
@@ -45,7 +45,7 @@ package struct Suspects: Sendable {
     /// Condemned, and at an end in this term. They stay named until it closes: were its leader to die before the progress that calls them
     /// finished is written, the next one would begin them again.
     private var buried: Set<Position> = []
-    /// Who shall be alone, and until when the others wait.
+    /// The expiration that shall be alone, and until when the others wait.
     private var alone: (position: Position, until: Duration)?
 
     package init(token: UInt64) { self.token = token }

@@ -1,14 +1,12 @@
 import DequeModule
 import RESP
 
-/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges out.
+/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges out. A nudge is a
+/// question past the deadline: answering it, the server expires the key and announces it.
 ///
-/// A hint says that the TTL of a key may have changed. A question asks what it is. A nudge is the question that comes when the
-/// deadline has passed: answering it, the server expires the key and announces it. That a key is gone is no announcement, for a
-/// demoted master and one that is paused say so too and expire nothing: a deadline is forgotten when its expiration was heard, or
-/// when the key was gone twice by the word of a node whose role was confirmed behind each.
-///
-/// Pure: every time is given, in nanoseconds of the own monotonic clock; deadlines are in milliseconds of the server's clock.
+/// A key that is gone is no announcement, for demoted and paused masters say so too. A deadline is forgotten when its expiration
+/// was heard, or when the key was gone twice by the word of a node whose role was confirmed behind each. Pure: times are the own
+/// monotonic clock's, in nanoseconds; deadlines the server's, in milliseconds.
 struct PunctualMachine: Sendable {
     struct Limits: Sendable {
         /// Questions and nudges in one write.
@@ -67,7 +65,7 @@ struct PunctualMachine: Sendable {
     var horizon: Int64 = 600_000
     private var hintSecond: Int64 = 0
     private var hintCount = 0
-    /// Who asks waits for no time, or for a later one: it must be woken.
+    /// The asking task waits for no time, or for a later one: it must be woken.
     private var isAwaited = false
     /// Hints were passed over: only a sweep can make up for that.
     var hasMissedHints = false
@@ -80,7 +78,7 @@ struct PunctualMachine: Sendable {
 
     /// A key's TTL may have changed.
     ///
-    /// - Returns: whether who asks must be woken: there is something to ask, or enough for a full write.
+    /// - Returns: whether the asking task must be woken: there is something to ask, or enough for a full write.
     mutating func hint(_ key: RawSpan, now: Int64) -> Bool {
         if now - hintSecond >= 1_000_000_000 {
             hintSecond = now
@@ -110,7 +108,7 @@ struct PunctualMachine: Sendable {
         return takeAwaited()
     }
 
-    /// Whether who asks must be woken: to be looked at whenever something was heard or answered.
+    /// Whether the asking task must be woken: to be looked at whenever something was heard or answered.
     mutating func takeAwaited() -> Bool {
         defer { isAwaited = false }
         return isAwaited
@@ -199,7 +197,7 @@ struct PunctualMachine: Sendable {
                 table[place].state.insert(.again)
                 return
             }
-            // What was said before the hint is no word on what is there now.
+            // An answer from before the hint says nothing about the key now.
             table[place].state.subtract([.heard, .gone])
             table[place].misses = 0
             guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return }

@@ -77,7 +77,7 @@ extension PunctualNode {
         }
     }
 
-    /// So many failures in a row, some seconds.
+    /// How many failures in a row are logged: some seconds.
     private static let worthAWord = 5
 
     private func take(_ keys: [RESPValue], _ now: Int64) {

@@ -177,7 +177,7 @@ final class PunctualNode: Sendable {
                 }
                 let refusals = replies.suffix(2).compactMap(\.error).filter { Redirection($0) == .none }
                 if let refusal = refusals.first { refused(refusal) }
-                // Who may not write cannot tell whether writes are paused: a key that is gone is believed, or it would be asked about for ever.
+                // A user that may not write cannot tell whether writes are paused: a key that is gone is believed, or it would be asked about for ever.
                 let mayNotWrite = replies.last?.error?.code == "NOPERM"
                 if replies.last?.int == 0 || mayNotWrite { machine.withLock { $0.wroteAt = asked } }
                 if let time = ServerClock.nanoseconds(replies.dropLast().last) {

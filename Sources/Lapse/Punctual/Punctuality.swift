@@ -49,9 +49,9 @@ final class Punctuality: Sendable {
         nodes.withLock { $0 = [:] }
     }
 
-    // MARK: - Who is there
+    // MARK: - The masters
 
-    /// There has been a look at the topology: who is a master by its own word and that of the others?
+    /// There has been a look at the topology: which nodes are masters by their own word and that of the others?
     func looked(_ poll: TopologyPoll) {
         let now = SystemClock.glance().monotonic
         let begun = lookedAt.withLock { last in

@@ -1,10 +1,9 @@
 import RESP
 
-/// What this replica knows of a server's clock: how far it is ahead of the own monotonic one, at least and at most.
+/// By how much a server's clock is ahead of the own monotonic one, at least and at most. Pure: times are given in nanoseconds.
 ///
-/// A server that says at `s` what time it is was asked before and heard after: its clock is ahead by `s - heard` at least and by
-/// `s - asked` at most. Answers that agree narrow that down; one that contradicts them all says that the clock was set, and
-/// counts alone. Pure: times are given in nanoseconds.
+/// A server that says `s` is ahead by `s - heard` at least and by `s - asked` at most. Answers that agree narrow that down; one
+/// that contradicts them all says that the clock was set, and counts alone.
 struct ServerClock: Sendable {
     private struct Sample: Sendable {
         var least: Int64

@@ -1,12 +1,9 @@
-/// Finds what is due among a million times at the cost of one: a hierarchical timing wheel over small integers, the places of
-/// an arena. What the caller keeps of a place lies beside its links: among a million, each piece elsewhere is a cache miss.
+/// A hierarchical timing wheel over the places of an arena: finds what is due among a million times at the cost of one.
+/// Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987). Pure: it has no clock.
 ///
-/// Six levels of 64 slots each; a slot of the lowest level is one millisecond wide, one of the next 64, and so on up to two
-/// years. A time stands at the level of the highest bits in which it differs from the wheel's own time, so the slots ahead of
-/// it on every level hold nothing but later times, and one word a level says which of them hold any. When the time reaches a
-/// slot of a higher level, what is in it moves down. An entry moves five times at most.
-///
-/// Pure: it has no clock. Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987).
+/// Six levels of 64 slots, from 1 ms to two years; a word a level says which are occupied. A time stands at the level of the
+/// highest bits in which it differs from the wheel's, and moves down when the wheel reaches its slot, five times at most. The
+/// caller's payload lies beside the links: elsewhere it would cost a cache miss.
 struct TimingWheel<Payload: Sendable>: Sendable {
     private struct Node: Sendable {
         var next: UInt32

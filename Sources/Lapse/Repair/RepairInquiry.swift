@@ -1,9 +1,8 @@
-/// A question about a hole: when it is put, whom it still waits for, and what the hole still lacks.
+/// A question about a hole: when it is put, which peers it waits for, and what the hole still lacks.
 ///
-/// The control channel reaches the replicas that are subscribed at that moment: when a lone server has restarted, or is frozen, that may be
-/// none. So the question is put again, ever more rarely, until every peer has answered or the time is over; and the time begins
-/// when it could be put for the first time. Who is known as a peer may change meanwhile: one that comes is waited for, one that
-/// is gone is not.
+/// The control channel reaches only replicas that are subscribed at that moment, so the question is put again, ever more rarely,
+/// until every peer has answered or the time is over, which begins when it could first be put. A peer that comes is waited for, one
+/// that is gone is not.
 package struct RepairInquiry {
     package enum Step: Sendable, Equatable {
         case ask
@@ -14,7 +13,7 @@ package struct RepairInquiry {
 
     /// How a question ends.
     package enum End: Sendable, Equatable {
-        /// Everybody has answered, or there is nothing left to ask for.
+        /// All peers have answered, or nothing is left to ask for.
         case answered
         /// A peer keeps silent.
         case unanswered
@@ -39,7 +38,7 @@ package struct RepairInquiry {
     private var hasHeard = false
     /// When it was put for the first time since the lease was valid.
     private var askedFirst: Duration = .zero
-    /// How long to wait for answers. A replica whose only feed is dead, and who hears no question, finds out within seven seconds
+    /// How long to wait for answers. A replica whose only feed is dead, and which hears no question, finds out within seven seconds
     /// (`PingWatch`, `FeedWatch`); one that has died drops out of the members.
     private static let patience = Duration.seconds(8)
     /// The longest time between two questions.

@@ -2,14 +2,11 @@ import NIOCore
 import RESP
 import RedisClient
 
-/// The short-lived list in which peers answer, and the account of the bytes that lie there unread.
+/// The short-lived list in which peers answer, and the account of its unread bytes, which bounds what Redis holds for a replica.
 ///
-/// Who asks opens an account of a number of bytes before it publishes its question, and closes it when no question is open. A peer
-/// draws from the account what it puts into a list, and who reads it puts that back. So one replica's questions never
-/// make Redis hold more than the account, whatever is asked and however many answer; and a question that anyone
-/// with a right to PUBLISH has forged has no account, and costs one GET.
-///
-/// Questions of a build without accounts share one account of the group, which is not refilled until it lapses.
+/// The asking replica opens an account before it publishes a question, and closes it after the last one. Peers draw on it for
+/// what they write, and reading puts that back. A forged question has no account, and costs one GET. Builds without accounts
+/// share one of the group, which is not refilled until it lapses.
 package struct RepairMailbox: Sendable {
     /// What the lists of one account hold at most.
     static let limitBytes = 16 << 20
@@ -33,7 +30,7 @@ package struct RepairMailbox: Sendable {
         case unread
     }
 
-    // MARK: Who asks
+    // MARK: The replica that asks
 
     /// Opens the account, or makes it last, and publishes the question.
     func ask(_ request: RepairRequest, on channel: String) async throws(RedisError) {
@@ -93,7 +90,7 @@ package struct RepairMailbox: Sendable {
         _ = try? await client.send(RESPCommand("DEL", account), key: account)
     }
 
-    // MARK: Who answers
+    // MARK: The peers that answer
 
     /// Whether the answers are read.
     func isRead(_ request: RepairRequest) async throws(RedisError) -> Bool {

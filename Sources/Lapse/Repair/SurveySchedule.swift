@@ -1,9 +1,8 @@
-/// When a leader asks its peers about what its own log cannot tell: what lies before it, or behind it while no feed lives.
+/// When a leader asks its peers what its own log cannot tell. At rest nothing is asked. A pure value; ``tick()`` is called each
+/// second.
 ///
-/// A log without a living feed is asked about again and again, each second while something comes and every other else,
-/// until its feed lives or the log is over: peers go on hearing. What lies before a log, and what a process that is gone
-/// left, is asked once, and again while a peer keeps silent or when a replica comes. At rest nothing is asked. A pure value;
-/// ``tick()`` is called each second.
+/// - A log without a living feed: each second while answers come, else every other, until its feed lives or the log is over.
+/// - What lies before a log, and what a process that is gone left: once, and again while a peer is silent or when a replica comes.
 struct SurveySchedule {
     private struct Entry {
         /// The second in which it may be asked; nil when it need not be asked again.
@@ -19,7 +18,7 @@ struct SurveySchedule {
     private var second = 0
     private var entries: [Subject: Entry] = [:]
 
-    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and who hears no question, finds out within
+    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and which hears no question, finds out within
     /// seven seconds. The log of a living process must not stand still for that.
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
 

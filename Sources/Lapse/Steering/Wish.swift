@@ -30,7 +30,7 @@ package struct Wish: Sendable, Equatable {
     package var token: UInt64
     /// The replica that is to lead next; nil for any.
     package var target: String?
-    /// Who asked, in the asker's own words: for the log.
+    /// The operator who asked, in their own words: for the log.
     package var author: String
 
     /// No wish lasts longer, in seconds.

@@ -3,7 +3,7 @@ package import RESP
 
 /// One call of the script that appends: what goes to a partition, and what it answers.
 package struct StreamAppend: Sendable {
-    /// Who appends: a term of one store.
+    /// The leader that appends: a term of one store.
     package struct Writer: Sendable, Equatable {
         var store: String
         var token: UInt64
@@ -35,7 +35,7 @@ package struct StreamAppend: Sendable {
         case done(Answer)
         /// A later term has appended here.
         case fenced
-        /// This server has had so many entries, fewer than this leader knows of: it was promoted without the last of them.
+        /// This server has had this number of entries, fewer than the leader knows of: it was promoted without the last of them.
         case behind(UInt64)
     }
 

@@ -1,11 +1,8 @@
 /// Which positions of one server process a partition has: what the script of ``StreamScripts`` keeps beside the stream, as a value.
 ///
-/// For each of the last ``window`` ordinals it holds the mark of the key that was appended under it, or nothing. Positions come in any
-/// order: behind a key that waits, after a retry, from the pending ones of a take-over. A bare number, "all through 42", would
-/// drop those; a list of what is still to come would be the leader's word, which has a partition's share of it nowhere.
-///
-/// What lies before the window, and a position that stands there under another key, cannot be told from a number that lies (statistics
-/// that were reset, forged messages, progress that was lost): it is appended as uncertain, and never dropped.
+/// Positions come in any order, so each of the last ``window`` ordinals has the mark of the key appended under it, or nothing. What
+/// lies before the window, or stands under another key, cannot be told from a number that lies (reset statistics, forged messages,
+/// lost progress): it is appended as uncertain, and never dropped.
 package struct StreamCursor: Sendable, Equatable {
     package enum Verdict: UInt8, Sendable {
         case append = 0x61

@@ -15,7 +15,7 @@ final class StreamPartition: Sendable {
         case trouble(RedisError?)
         /// What the groups have acknowledged cannot be taken away.
         case untrimmed(RedisError)
-        /// Its server was promoted without the last entries: so many were brought again, of so many.
+        /// Its server was promoted without the last entries: of `missing`, `again` were brought again.
         case rolledBack(missing: UInt64, again: UInt64)
     }
 

@@ -2,9 +2,9 @@ import RedisClient
 
 /// What is done with a partition on its server, each in one step: an entry and the memory of it are lost together or not at all.
 ///
-/// KEYS: the partition, what its writer keeps (a hash: `token:<store>`, `epoch:<store>`, `appended`, `length`). ARGV: the store, token, epoch,
-/// how many entries this leader knows to have been appended: a server that has had fewer was promoted without the last of them, and
-/// is brought those first.
+/// - KEYS: the partition, its writer's hash (`token:<store>`, `epoch:<store>`, `appended`, `length`).
+/// - ARGV: the store, token, epoch, how many entries this leader knows of: a server that has had fewer was promoted without the last
+///   of them, and is brought those first.
 enum StreamScripts {
     /// A leader of the past may write nothing. Its store's epoch grows where the store has forgotten its tokens.
     private static let fence = """
@@ -50,15 +50,15 @@ enum StreamScripts {
 
         """
 
-    /// KEYS 3: the cursor. ARGV from 5: the most entries of the stream or 0, for how long the cursor is kept (ms), the
-    /// ordinals in a word, the words; then for each group of entries how many it has, what stands before the ordinal in their `id`
-    /// (nothing where the template has the `id`), how many values are an entry's own and where these stand among names and values, the
-    /// ordinal first; how many names and values there are, and themselves: a template; then the marks of the keys, in one; and for
-    /// each entry its own values.
+    /// Each right is needed before the first entry is appended: what is refused leaves nothing behind.
     ///
-    /// Each right is needed before the first entry is appended: what is refused leaves nothing behind. Answers `ok`, a letter for each
-    /// entry (see `StreamCursor.Verdict`), how many entries had been appended before, how many have vanished from the stream, and how
-    /// many the bound took unread.
+    /// - KEYS 3: the cursor.
+    /// - ARGV from 5: the most entries of the stream or 0; for how long the cursor is kept (ms); the ordinals in a word; the words; for
+    ///   each group of entries their count and a template; the marks of the keys, in one; for each entry its own values.
+    /// - A template: what stands before the ordinal in the `id` (nothing where the template has the `id`); how many values are an
+    ///   entry's own, and where they stand among names and values, the ordinal first; how many names and values, and themselves.
+    /// - Answers `ok`, a letter for each entry (see `StreamCursor.Verdict`), how many entries had been appended before, how many have
+    ///   vanished from the stream, and how many the bound took unread.
     static let append = Script(
         fence + unread + """
             redis.call('HSET', KEYS[3], 'token', ARGV[2])

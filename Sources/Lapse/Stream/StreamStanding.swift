@@ -40,7 +40,7 @@ struct StreamStanding: Sendable {
     /// Whether its server lacks what is to be brought first.
     var isBehind: Bool { lacking != nil }
 
-    /// Its server has had so many entries.
+    /// Its server has had `count` entries, fewer than are known of.
     mutating func isBehind(_ count: UInt64) {
         lacking = (max(lacking?.owed ?? 0, known), min(lacking?.from ?? count, count))
         known = count

@@ -8,7 +8,7 @@ extension RunningProcessor {
     /// What all that it keeps for it takes at most, in bytes, beside the logs: with the trail and the ledger under 16 MiB.
     static let shedLimit = 11 << 20
 
-    /// Who leads now: so that it can be told later who did. The registers have just been read.
+    /// Notes the leader, so that a trace can name it later. The registers have just been read.
     func noteLeader(_ parts: Parts) {
         let state = parts.elector.state
         guard !state.isLeader, let leader = state.leader else { return }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What happens seldom and tells what became of an expiration: who led when, what failed, what was lost. Bounded in number and length.
+/// What happens seldom and tells what became of an expiration: which replica led when, what failed, what was lost. Bounded in number and length.
 package final class TraceLedger: Sendable {
     /// A leader, as far as a replica saw it.
     struct Leader: Sendable, Equatable {
@@ -17,7 +17,7 @@ package final class TraceLedger: Sendable {
         var ended: UInt64?
         /// Nil once it was let go.
         var found: [String: Progress]?
-        /// Who led before, if that was seen.
+        /// The leader before, if that was seen.
         var before: Leader?
     }
 
@@ -67,7 +67,7 @@ package final class TraceLedger: Sendable {
 
     var content: Content { state.withLock { $0 } }
 
-    /// Who leads, as often as it is looked at.
+    /// Notes the leader, at each look.
     ///
     /// Name and token come from two places, and either may be ahead. So another name for a known token counts when it is seen
     /// twice with it, and no longer once there is a larger token.

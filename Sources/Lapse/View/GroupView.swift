@@ -45,12 +45,12 @@ package struct GroupView: Sendable, Encodable {
     package var now: UInt64
 }
 
-/// What is sampled each second, whether anyone looks or not.
+/// What is sampled each second, with or without a viewer.
 package struct ViewFigures: Sendable {
     /// Since the start, by how long each took: see ``DelayCounts``.
     package var delays: [UInt64]
     package var failed: UInt64
-    /// What the leader has handled in its term, by its progress and by run ID; nil on the leader, who counts itself, and while
+    /// What the leader has handled in its term, by its progress and by run ID; nil on the leader, which counts itself, and while
     /// no progress says it.
     package var byLeader: [String: UInt64]?
 

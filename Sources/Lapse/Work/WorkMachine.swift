@@ -2,17 +2,17 @@ import DequeModule
 import HeapModule
 package import RedisClient
 
-/// What a worker of a stream's consumer group does next. A pure value: answers and times come in, orders go out.
+/// What a worker of a stream's consumer group does next. A pure value: answers and times come in, orders go out, each of which can
+/// be repeated.
 ///
-/// An entry is read (or claimed from a worker that has gone silent), begun, handled and acknowledged. *Begun* is counted beside
-/// the stream, not here: it must survive this process, and what was only in hand when it died has begun nothing. While an entry
-/// is in hand, a heartbeat keeps it from being claimed. Orders that failed are given again: each of them can be repeated.
+/// An entry is read (or claimed), begun, handled and acknowledged, and kept by a heartbeat meanwhile. *Begun* is counted beside the
+/// stream, since it must survive this process: what was only in hand when it died has begun nothing.
 package struct WorkMachine: Sendable {
     package struct Settings: Sendable {
         /// Handlers at once.
         package var lanes: Int
         package var retries: RetryPolicy
-        /// An entry whose worker was silent for this long is anybody's.
+        /// An entry whose worker was silent for this long may be claimed by any other.
         package var claimAfter: Duration
 
         package init(lanes: Int, retries: RetryPolicy, claimAfter: Duration) {

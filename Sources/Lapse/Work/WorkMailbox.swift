@@ -13,7 +13,7 @@ final class WorkMailbox: Sendable {
             reports.append(report)
             return reports.count == 1
         }
-        // Who takes one takes the others, too.
+        // The worker takes all that are there at once.
         if isFirst { bell.ring() }
     }
 

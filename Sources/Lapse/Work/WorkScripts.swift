@@ -27,12 +27,12 @@ enum WorkScripts {
         return {next, found, gone}
         """)
 
-    /// Counts an attempt for each. Arguments: group, consumer, how long the counts are kept, from which idle time on (in milliseconds) an
-    /// entry is kept from being claimed, then ID and turn in pairs, the IDs ascending: a turn that was counted is not counted again.
-    /// Returns the counts, 0 for what is not this consumer's.
+    /// Counts an attempt for each entry, a turn only once. Returns the counts, 0 for what is not this consumer's.
     ///
-    /// What was deleted stays pending, as in ``keep``. Who has an entry is asked for all of them at once, and for each only where the
-    /// consumer has so many more in between that the answer does not tell.
+    /// - Arguments: group, consumer, how long the counts are kept, from which idle time on (both in milliseconds) an entry is kept from
+    ///   being claimed, then ID and turn in pairs, the IDs ascending.
+    /// - What was deleted stays pending, as in ``keep``. One XPENDING asks for all; one for each only where the consumer has too many
+    ///   others in between.
     static let begin = Script(
         """
         local wanted, ids, idle = (#ARGV - 4) / 2, {}, {}
@@ -80,11 +80,9 @@ enum WorkScripts {
         return 1
         """)
 
-    /// The heartbeat. Arguments: group, consumer, then IDs. Returns those that are not this consumer's any more, and those that
-    /// were deleted from the stream.
-    ///
-    /// XCLAIM would drop a deleted entry (since Redis 7). It stays pending until it is acknowledged, so that a lost answer loses
-    /// nothing.
+    /// The heartbeat. Arguments: group, consumer, then IDs. Returns those that are not this consumer's any more, and those that were
+    /// deleted from the stream: XCLAIM would drop them (since Redis 7), and with a lost answer they would go untold. They stay pending
+    /// until they are acknowledged.
     static let keep = Script(
         """
         local lost, gone = {}, {}
@@ -101,7 +99,7 @@ enum WorkScripts {
         return {lost, gone}
         """)
 
-    /// A worker leaves. Arguments: group, consumer, and an idle time after which everybody may claim. Gives back what the consumer
+    /// A worker leaves. Arguments: group, consumer, and an idle time after which any worker may claim. Gives back what the consumer
     /// still has, and removes a consumer that has nothing; those of others too that have been away for a day. Returns how many
     /// entries were deleted from the stream, and are lost.
     static let leave = Script(

@@ -13,7 +13,7 @@ struct WorkTroubles {
         failing.insert(what)
         if let last = said[error], now < last + Self.pause { return false }
         if said.count >= Self.limit { said = said.filter { now < $0.value + Self.pause } }
-        // So many different ones in a minute tell no more.
+        // Past the limit, further errors in a minute tell nothing new.
         guard said.count < Self.limit else { return false }
         said[error] = now
         return true

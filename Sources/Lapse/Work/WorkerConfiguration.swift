@@ -3,13 +3,15 @@ public import LeaderElection
 
 /// How an ``ExpirationWorker`` runs. Each value is named as the option of `lapse work`.
 public struct WorkerConfiguration: Sendable {
-    /// The stream's key, as `lapse run --stream` has it.
+    /// The stream's key, as `lapse run --stream` has it: 1 to 1024 bytes; with braces only where they are a hash tag.
     public var stream: String
-    /// The consumer group: its workers share the entries. It is made where it is missing, and begins with what the stream holds.
+    /// The consumer group, 1 to 256 bytes without white space: its workers share the entries. It is made where it is missing, and begins
+    /// with what the stream holds.
     public var group: String
-    /// This worker: the name of its consumer, unique in its group.
+    /// This worker: the name of its consumer, unique in its group. Not empty; no white space.
     public var id: String
-    /// An entry whose worker has been silent for this long is claimed by another one; a worker says three times as often that it lives.
+    /// An entry whose worker has been silent for this long, 300 ms to 24 h, is claimed by another one. A worker says each third of it
+    /// that it lives.
     public var claimAfter: Duration = .seconds(15)
     /// How to reach Redis, and how to treat a handler.
     package var shared: ProcessorConfiguration
@@ -86,17 +88,17 @@ public struct WorkerConfiguration: Sendable {
         get { shared.startupTimeout }
         set { shared.startupTimeout = newValue }
     }
-    /// Handlers at once.
+    /// Handlers at once, 1 to 65536.
     public var concurrency: Int {
         get { shared.concurrency }
         set { shared.concurrency = newValue }
     }
-    /// The longest run of a handler; then its task is cancelled and the attempt has failed.
+    /// The longest run of a handler, longer than zero; then its task is cancelled and the attempt has failed.
     public var handlerTimeout: Duration {
         get { shared.handlerTimeout }
         set { shared.handlerTimeout = newValue }
     }
-    /// Attempts after the first, by all workers together: an attempt whose worker died counts.
+    /// Attempts after the first, 0 or more, by all workers together: an attempt whose worker died counts.
     public var retries: Int {
         get { shared.retries }
         set { shared.retries = newValue }
@@ -111,19 +113,21 @@ public struct WorkerConfiguration: Sendable {
         get { shared.longestRetryDelay }
         set { shared.longestRetryDelay = newValue }
     }
-    /// A stream for expirations that no attempt could handle; nil logs them. What cannot be written there stays in the group and
-    /// is tried again.
+    /// A stream for expirations that no attempt could handle, another key than ``stream``; nil logs them. What cannot be written there
+    /// stays in the group and is tried again.
     public var deadLetter: String? {
         get { shared.deadLetter }
         set { shared.deadLetter = newValue }
     }
-    /// How long handlers may take to finish at shutdown; then they are cancelled, and other workers handle what they had.
+    /// How long handlers may take to finish at shutdown, zero or more; then they are cancelled, and other workers handle what they had.
     public var drain: Duration {
         get { shared.drain }
         set { shared.drain = newValue }
     }
 
-    /// Throws a ``LapseError`` that names the property, for values that make no sense.
+    /// Checks the values alone and asks no server; ``ExpirationWorker/run()`` does it too.
+    ///
+    /// - Throws: ``LapseError`` of the code ``LapseError/Code/configuration``, which names the property.
     public func validate() throws(LapseError) {
         try shared.validate()
         if let reason = StreamName.trouble(stream) { throw .configuration("stream", reason) }

@@ -6,7 +6,7 @@ import Timing
 
 /// What the page is told each second, as server-sent events: one text, made once and shared by all viewers, and none without viewers.
 ///
-/// A viewer that does not read misses what it has not read; there are only so many.
+/// A viewer that does not read misses what it has not read; their number is bounded.
 final class PageFeed: Sendable {
     private struct State {
         var history = PageHistory()

@@ -18,7 +18,7 @@ struct GroupLook: Sendable {
         do { try configuration.validate() } catch { throw Failure(error) }
         let logger = Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() }
         let access = try RedisAccess(configuration, logger: logger)
-        // Last: whatever throws behind it must shut it down.
+        // Last: a later throw would have to shut it down.
         let store = try StoreOptions(values).open(
             election: ElectionConfiguration(name: configuration.name, id: configuration.id), logger: logger)
         do {

@@ -145,10 +145,10 @@ extension GroupReport {
         }
     }
 
-    /// Why it cannot be told who leads.
+    /// Why the leader is unknown.
     var unknownReason: String {
         let unread = registers.filter { $0.error != nil }
-        return "who leads is unknown: \(unread.count) of \(registers.count) registers cannot be read: "
+        return "the leader is unknown: \(unread.count) of \(registers.count) registers cannot be read: "
             + (unread.first?.error ?? "")
     }
 

@@ -2,7 +2,7 @@ import Lapse
 import RESP
 import RedisClient
 
-/// What one node says of itself: who it is, and how many keys it has expired.
+/// What one node says of itself: its process, and how many keys it has expired.
 struct NodeCounter: Sendable {
     let node: Topology.Node
     var runID: String?

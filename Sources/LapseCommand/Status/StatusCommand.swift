@@ -3,7 +3,7 @@ import Console
 import FoundationEssentials
 import Lapse
 
-/// `lapse status`: who leads, and how far the leader is.
+/// `lapse status`: the leader, and how far it is.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",

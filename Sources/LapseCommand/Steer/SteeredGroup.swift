@@ -66,7 +66,7 @@ struct SteeredGroup: Sendable {
         }
     }
 
-    /// Who asks, for the replicas' log: the user of this process and the machine.
+    /// The operator, for the replicas' log: the user of this process and the machine.
     static var author: String {
         let author = "\(ProcessInfo.processInfo.userName)@\(ProcessInfo.processInfo.hostName)"
         return String(String.UnicodeScalarView(author.unicodeScalars.filter(Wish.isPrintable)))

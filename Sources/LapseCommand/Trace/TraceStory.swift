@@ -16,7 +16,7 @@ struct TraceStory: Sendable {
         var what: String
         var attempt: Int?
         var error: String?
-        /// Who tells, if not the replica itself.
+        /// The replica that tells it, if not the one it is about.
         var toldBy: String?
     }
 

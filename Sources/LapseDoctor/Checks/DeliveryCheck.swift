@@ -18,7 +18,7 @@ struct DeliveryCheck: Check {
                 )
             case .scripts:
                 (
-                    "the scripts of the lease do not work", "Nobody can lead, or progress is not kept.",
+                    "the scripts of the lease do not work", "No replica can lead, or progress is not kept.",
                     "make EVAL and the commands of 'lapse doctor --acl' available on this server, and let it take writes"
                 )
             case .expiration:

@@ -53,7 +53,7 @@ struct PermissionsCheck: Check {
                 ("no right to CLUSTER NODES", "A failover or a move of slots goes unseen.", "+cluster|nodes")
             case .registers:
                 (
-                    "no right to all the lease needs", "Nobody can lead, or progress is not kept.",
+                    "no right to all the lease needs", "No replica can lead, or progress is not kept.",
                     ([AccessRights.keyPattern(facts.name), AccessRights.controlChannel(facts.name)]
                         + AccessRights.scriptCommands).joined(separator: " ")
                 )
@@ -80,7 +80,7 @@ struct PermissionsCheck: Check {
             fix: commands(rights.split(separator: " ").map(String.init), on: node, facts))
     }
 
-    /// Redis refuses a pattern to a user who has all keys or channels, and with it all else that the command grants:
+    /// Redis refuses a pattern to a user that has all keys or channels, and with it all else that the command grants:
     /// commands, keys and channels are granted apart.
     private func commands(_ rights: [String], on node: NodeFacts, _ facts: DeploymentFacts) -> String {
         let groups = [rights.filter { $0.hasPrefix("+") }] + rights.filter { !$0.hasPrefix("+") }.map { [$0] }

@@ -11,7 +11,7 @@ struct RegistersCheck: Check {
             found.append(
                 DoctorFinding(
                     .breaks, "registers", "the lease cannot be held",
-                    "\(wanted - places.count) of \(wanted) registers are in slots that nobody owns; a majority is needed.",
+                    "\(wanted - places.count) of \(wanted) registers are in slots that no node owns; a majority is needed.",
                     fix: facts.nodes.first.map { "redis-cli --cluster fix \($0.address)" }))
         }
         found += crowding(facts, places) ?? sharedMachine(facts, places) ?? []
@@ -42,13 +42,13 @@ struct RegistersCheck: Check {
                 "\(wanted) registers on \(Wording.count(domains, "server", "servers"))",
                 "This server holds \(worst.count) of the lease's \(wanted) registers."
                     + (isSole
-                        ? " While it is down, nobody can lead."
+                        ? " While it is down, no replica can lead."
                         : " Fewer failures are survived than registers promise."),
                 fix: fix)
         ]
     }
 
-    /// Servers on one machine fail together. Not said of loopback: there it is no surprise.
+    /// Servers on one machine fail together. Not said of loopback, where one machine is meant.
     private func sharedMachine(_ facts: DeploymentFacts, _ places: [NodeAddress]) -> [DoctorFinding]? {
         let hosts = Dictionary(grouping: places, by: \.host)
         guard let (host, shared) = hosts.max(by: { $0.value.count < $1.value.count }),
@@ -59,7 +59,7 @@ struct RegistersCheck: Check {
             DoctorFinding(
                 .notes, "registers", "registers share the machine \(host)",
                 "\(shared.count) of \(facts.registers.count) registers are on servers of one machine: while it is down, "
-                    + "nobody can lead.",
+                    + "no replica can lead.",
                 fix:
                     "move masters so that no machine holds a majority of the registers: redis-cli CLUSTER FAILOVER on a replica elsewhere"
             )

@@ -8,7 +8,7 @@ struct ReplicasCheck: Check {
             let isLoneServer = facts.mode == .standalone
             return DoctorFinding(
                 isLoneServer ? .notes : .warns, "replicas", at: node.address, "no replica",
-                "While this server is down nothing of it expires and nobody replaces it"
+                "While this server is down none of its keys expires and no other server replaces it"
                     + (isLoneServer ? "; the lease is held here alone." : "."),
                 fix: facts.mode == .cluster
                     ? "redis-cli --cluster add-node <new host:port> \(node.address) --cluster-slave --cluster-master-id \(node.id)"

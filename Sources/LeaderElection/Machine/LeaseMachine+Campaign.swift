@@ -29,7 +29,7 @@ extension LeaseMachine {
         }
     }
 
-    /// No majority: look who leads, or why no replica does, and when it is worth trying again.
+    /// No majority: finds the leader, or why there is none, and when it is worth trying again.
     mutating func concludeVote(_ ballot: Ballot, _ now: ClockReading) {
         let round = ballot.round
         if let rules = round.foreignRules { return refuse(ballot, rules, now) }
@@ -39,7 +39,7 @@ extension LeaseMachine {
             contention = 0
             let free = min(round.free(majority, unknown: timing.retryLimit), timing.ttl)
             let patience = settings.push ? free : min(free, timing.retryLimit)
-            // Not at once even when woken: those who were just refused would ask in step.
+            // Not at once even when woken: replicas that were just refused would ask in step.
             return giveUp(
                 ballot, wait: patience + random.duration(in: timing.followJitter),
                 orWakeUpAfter: random.duration(in: timing.followJitter), now)

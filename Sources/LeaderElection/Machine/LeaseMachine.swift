@@ -8,9 +8,9 @@ package import Timing
 /// ```
 ///
 /// What it promises, whatever comes in:
-/// a term begins only after a majority of *all* registers voted and confirmed within the lease;
-/// it ends at `leadUntil` unless a renewal that was sent in time reached a majority;
-/// no release is sent, and no further term begun, before the body of the last one has returned.
+/// - a term begins only after a majority of *all* registers voted and confirmed within the lease;
+/// - it ends at `leadUntil` unless a renewal that was sent in time reached a majority;
+/// - no release is sent, and no further term begun, before the body of the last one has returned.
 package struct LeaseMachine: Sendable {
     package struct Settings: Sendable {
         package let name: String
@@ -70,7 +70,7 @@ package struct LeaseMachine: Sendable {
     var lapsed: String?
     /// Until then another replica is to win: see `yield(for:_:)`.
     var yieldsUntil: Duration?
-    /// Votes lost in a row without anyone having won, and bodies failed in a row.
+    /// Votes lost in a row without a winner, and bodies failed in a row.
     var contention = 0
     var failures = 0
     var clean = true
@@ -115,7 +115,7 @@ package struct LeaseMachine: Sendable {
         return effects
     }
 
-    /// Whatever falls due by time alone.
+    /// What falls due by time alone.
     private mutating func tick(_ now: ClockReading) {
         switch state {
         case .idle(let wait):

@@ -2,17 +2,23 @@
 public struct LeaseTiming: Sendable, Hashable {
     /// How long a vote lasts.
     public let ttl: Duration
-    /// What clocks of different machines may disagree on over one TTL: 1 % of it and 2 ms for the registers' rounding.
+    /// By how much two clocks may differ over one TTL: the drift's fraction of it, and 2 ms for the registers' rounding.
     public let drift: Duration
-    /// What is kept of the lease for handlers to return in: between `leadUntil` and the deadline.
+    /// The end of the lease, which is kept for the body to return in once its task was cancelled.
     public let stopBudget: Duration
-    /// Renew so often.
+    /// A renewal is sent this often: each third of the TTL.
     public let renewInterval: Duration
-    /// After this long an answer is counted on no more.
+    /// An answer is not counted on after this long: a sixteenth of the TTL, 50 ms to 500 ms.
     public let operationTimeout: Duration
 
-    /// `clockDrift` is the rate by which two clocks may differ. `stopBudget` is a tenth of the TTL unless given,
-    /// at least 50 ms and at most 1 s. Throws if two retries of a renewal would not fit into the lease.
+    /// The times of a lease of this length.
+    ///
+    /// - Parameters:
+    ///   - ttl: the lease's length, at least 370 ms with the other values at their defaults.
+    ///   - clockDrift: the rate by which two clocks may differ, as a fraction: 0.01 for 1 %. Not negative.
+    ///   - stopBudget: nil for a tenth of the TTL, at least 50 ms and at most 1 s. Not negative.
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: a renewal and two retries do not fit into the lease,
+    ///   or a value is negative.
     public init(ttl: Duration, clockDrift: Double = 0.01, stopBudget: Duration? = nil) throws(ElectionError) {
         self.ttl = ttl
         self.drift = ttl * clockDrift + .milliseconds(2)

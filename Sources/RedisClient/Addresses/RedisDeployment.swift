@@ -1,6 +1,6 @@
 package import Endpoints
 
-/// Where to begin and who logs in, read from what a user wrote: URLs, a password, TLS files, address rules.
+/// Where to begin and how to log in, read from what a user wrote: URLs, a password, TLS files, address rules.
 package struct RedisDeployment: Sendable {
     /// What a user writes.
     package struct Input: Sendable {

@@ -4,9 +4,8 @@ import RESP
 
 /// Matches replies to the commands that wait for them, in order; lives on its channel's event loop.
 ///
-/// What times out fails at once, but keeps its place in the queue: the late reply is dropped there. A server
-/// that has sent nothing at all for the longest wait is taken for gone, and the connection closed: a frozen peer
-/// never closes by itself.
+/// A command that times out keeps its place, where the late reply is dropped. A server that sends nothing for the longest wait is taken
+/// for gone, and the connection closed: a frozen peer never closes by itself.
 final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -1,6 +1,6 @@
 package import Endpoints
 
-/// What every connection of one kind shares: who logs in, how, and how long to wait.
+/// What every connection of one kind shares: credentials, encryption, and how long to wait.
 package struct ConnectionSettings: Sendable {
     package var credentials: Credentials?
     package var tls: TLSSettings?

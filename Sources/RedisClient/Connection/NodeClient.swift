@@ -37,7 +37,7 @@ package final class NodeClient: Sendable {
     /// `timeout` covers the making of the connection too: what was not sent by then is not sent at all. A cancelled task
     /// waits no longer; what it sent may be applied.
     ///
-    /// - Parameter identity: who must answer. When another server does, nothing is sent to it, the connection is closed, and
+    /// - Parameter identity: the server that must answer. When another server does, nothing is sent to it, the connection is closed, and
     ///   ``RedisError/Kind/otherServer`` is thrown: the next attempt finds out anew where the address leads.
     package func send(
         _ commands: [RESPCommand], to identity: ServerIdentity? = nil, timeout: Duration? = nil
@@ -98,7 +98,7 @@ package final class NodeClient: Sendable {
         }.cascade(to: replies)
     }
 
-    /// Asks who answers on a connection, once for each connection, and closes it when that is another server.
+    /// Asks for the server's identity, once for each connection, and closes it when that is another server.
     private func verify(
         _ identity: ServerIdentity?, _ connection: RedisConnection, until deadline: NIODeadline
     ) -> EventLoopFuture<Void> {

@@ -1,8 +1,7 @@
 /// When a subscription pings, and when a node that leaves a ping unanswered counts as silent. A pure value.
 ///
-/// A pong waits behind everything in the node's output buffer, 34 MB in a burst: the bytes that arrive are the sign of life,
-/// not the pong. Bytes postpone the beginning of a silence, and never end one: a master that was frozen while another took
-/// its place announces everything again when it wakes, before it has learnt of its successor.
+/// Bytes are the sign of life: a pong waits behind the output buffer, 34 MB in a burst. They postpone the beginning of a silence, and
+/// never end one: a master frozen while another took its place announces everything again, before it has learnt of its successor.
 package struct PingWatch: Sendable {
     package enum Step: Sendable, Equatable {
         case none

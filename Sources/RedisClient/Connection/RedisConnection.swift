@@ -9,7 +9,7 @@ package final class RedisConnection: Sendable {
     let channel: any Channel
     let handler: NIOLoopBound<CommandHandler>
     private let commandTimeout: Duration
-    /// Who answers on this connection, as far as it was asked. It cannot become another process.
+    /// What the server on this connection has been found to be. It cannot become another process.
     let identities: NIOLoopBoundBox<[ServerIdentity]>
 
     private init(address: NodeAddress, channel: any Channel, handler: NIOLoopBound<CommandHandler>, timeout: Duration) {
@@ -96,7 +96,7 @@ package final class RedisConnection: Sendable {
 
     private func logIn(_ settings: ConnectionSettings) -> EventLoopFuture<Void> {
         guard settings.mayBeOpen, settings.credentials != nil else { return handshake(settings) }
-        // Asked first: a server that lets everybody in is told no password.
+        // Asked first: a server that needs no password is told none.
         let questions = [RESPCommand("PING"), RESPCommand("SENTINEL", "MASTER", "")]
         return handler.value.send(questions, timeout: settings.connectTimeout).flatMap { replies in
             var settings = settings

@@ -1,13 +1,13 @@
 import RESP
 
-/// Who a server is. An address is only where it was last seen: names move, and addresses are used again.
+/// Which server it is. An address is only where it was last seen: names move, and addresses are used again.
 package enum ServerIdentity: Sendable, Hashable {
     /// A server process, by the run ID that INFO server tells.
     case process(String)
     /// A cluster node, by the ID that CLUSTER NODES tells of the one that answers.
     case clusterNode(String)
 
-    /// What is asked to find out who answers.
+    /// The question that tells it.
     var question: RESPCommand {
         switch self {
         case .process: RESPCommand("INFO", "server")

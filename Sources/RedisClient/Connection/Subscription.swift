@@ -7,7 +7,7 @@ package protocol PushReceiver: AnyObject, Sendable {
     /// Some pushes, in order.
     func receive(_ batch: borrowing ReplyBatch)
 
-    /// This was all for now, were it only a part of a message: who is to work on it is woken once, not for each batch.
+    /// This was all for now, were it only a part of a message: its reader is woken once, not for each batch.
     func receivedAll()
 
     /// A ping is on its way.
@@ -28,12 +28,10 @@ extension PushReceiver {
     package func pingAnswered() {}
 }
 
-/// A connection that listens on channels of one node.
+/// A connection that listens on channels of one node. RESP2: once subscribed it can only (un)subscribe and ping.
 ///
-/// RESP2: once subscribed it can only (un)subscribe and ping. It pings every second; the socket of a frozen node looks
-/// alive to keepalive and TCP_USER_TIMEOUT, only an unanswered ping without another byte tells (see ``PingWatch``). A silent
-/// subscription is reported, not closed: when the node wakes, everything it has to say is still heard. Its owner closes
-/// it on learning that the node answers elsewhere.
+/// It pings each second: a frozen node's socket looks alive to keepalive and TCP_USER_TIMEOUT (see ``PingWatch``). A silent one is
+/// reported, not closed: when the node wakes, all that it has to say is still heard. Its owner closes it once the node answers elsewhere.
 package final class Subscription: Sendable {
     /// A longer key, or other message, is passed over: it is reported with its size, and never held.
     package static let messageBytes = 1 << 20
@@ -99,7 +97,7 @@ package final class Subscription: Sendable {
             return try await withTaskCancellationHandler {
                 try await opened.futureResult.get()
             } onCancel: {
-                // On the loop: who is told of the end is asked for no receiver after it.
+                // On the loop: no receiver is asked for after the caller has heard of the end.
                 loop.execute {
                     attempt.giveUp()
                     opened.fail(RedisError(.closed, node: address, "cancelled"))

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Looks at a cluster by asking a few masters for `CLUSTER NODES`, in turn; the cost grows with the cluster, not its square.
 final class ClusterDiscovery: Discovery {
-    /// What all who were asked last agreed upon: while they go on saying it, there is nothing to be read.
+    /// The answer that all masters asked last agreed upon: while it stays the same, nothing has to be read.
     private struct Agreed {
         let table: ClusterTable
         let topology: Topology
@@ -55,7 +55,7 @@ final class ClusterDiscovery: Discovery {
         }
     }
 
-    /// Who answers at addresses that have left the view.
+    /// The nodes that answer at addresses that have left the view.
     private func askFormer() async -> [(address: NodeAddress, id: String)] {
         let addresses = former.withLock { $0.addresses }
         guard !addresses.isEmpty,

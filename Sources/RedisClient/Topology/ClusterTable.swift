@@ -1,11 +1,9 @@
 internal import NIOCore
 import RESP
 
-/// A node's answer to `CLUSTER NODES` without what differs from second to second, or from node to node when all agree:
-/// the times of pings, the state of links, the order of lines, and who was asked.
-///
-/// Two equal tables say the same about nodes, roles and slots, so that an answer need not be read again. With a hundred
-/// nodes it is 15 KB, each second, of several nodes.
+/// A node's answer to `CLUSTER NODES` without what differs from second to second, or between nodes that agree: the times of pings, the
+/// state of links, the order of lines, the node asked. Equal tables say the same about nodes, roles and slots, and are not read again:
+/// with a hundred nodes they have 15 KB, and several come each second.
 struct ClusterTable: Sendable {
     private let lines: [ArraySlice<UInt8>]
     /// The role in which the node that answered sees itself.

@@ -41,9 +41,9 @@ package struct TopologyPoll: Sendable {
 /// A server that answered at an address of the deployment and does not belong to it: nothing that it says counts.
 package struct Outsider: Sendable, Hashable {
     package var address: NodeAddress
-    /// Who it says that it is: its node ID in a cluster, else its run ID.
+    /// What it calls itself: its node ID in a cluster, else its run ID.
     package var id: String
-    /// Who was to answer there, where that is known.
+    /// The server that was to answer there, where that is known.
     package var expected: String?
     package var reason: String
 

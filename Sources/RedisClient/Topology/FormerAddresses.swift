@@ -1,4 +1,4 @@
-/// Addresses that have left the view of a cluster, and which node was there: they are asked for some looks who is there now.
+/// Addresses that have left the view of a cluster, and which node was there: they are asked again for some looks.
 ///
 /// The others know a node without an address (`noaddr`) as soon as another one answers at it, so a stranger there might never be met
 /// otherwise, and nothing would be said of it.

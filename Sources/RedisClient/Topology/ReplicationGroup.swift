@@ -1,4 +1,4 @@
-/// Who belongs to a single Redis, and which of them is the master, by what the servers say of themselves.
+/// Which servers belong to a single Redis, and which of them is the master, by what the servers say of themselves.
 ///
 /// Nothing stands above the servers: a replica that is taken out (`REPLICAOF NO ONE`) calls itself a master like a promoted
 /// one. Therefore the present master stays as long as it calls itself one, and for some looks after it has fallen silent.
@@ -68,7 +68,7 @@ package struct ReplicationGroup: Sendable {
         _ servers: [NodeAddress: ReplicationWord], _ main: (NodeAddress) -> NodeAddress
     ) -> NodeAddress? {
         guard let master else { return best(of: servers.filter { $0.value.role == .master }, servers, main) }
-        // The process first, wherever it answers; then whatever answers at its address: it has restarted, or the name moved.
+        // The process first, wherever it answers; then the one that answers at its address: it has restarted, or the name moved.
         let same = servers.first { $0.value.runID != nil && $0.value.runID == master.runID }?.key
         if let same, servers[same]?.role == .master {
             silentLooks = 0

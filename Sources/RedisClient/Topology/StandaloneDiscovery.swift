@@ -46,7 +46,7 @@ package struct ReplicationWord: Sendable {
     var role: Topology.Role
     /// Whom it replicates.
     var master: NodeAddress?
-    /// Who replicates it.
+    /// Its replicas.
     var replicas: [NodeAddress] = []
     /// The replication history that it continues.
     var history: String?

@@ -1,4 +1,4 @@
-/// One view of the servers: who is there, in which role, and who owns which slot. Immutable; a new view replaces it.
+/// One view of the servers: which there are, in which role, and the owner of each slot. Immutable; a new view replaces it.
 package struct Topology: Sendable {
     package enum Mode: String, Sendable { case standalone, cluster, sentinel }
     package enum Role: String, Sendable { case master, replica }
@@ -86,7 +86,7 @@ package struct Topology: Sendable {
         return index == Self.noOwner ? nil : nodes[Int(index)]
     }
 
-    /// Who owns each slot, by index in `nodes`.
+    /// The owner of each slot, by index in `nodes`.
     package var slots: SlotOwners { SlotOwners(owners: owners, sole: soleMaster) }
 
     package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
@@ -101,7 +101,7 @@ package struct Topology: Sendable {
         [node.address] + aliases.filter { $0.value == node.address }.keys.sorted()
     }
 
-    /// Who must answer at an address, as far as that is known.
+    /// The server that must answer at an address, as far as that is known.
     package func identity(at address: NodeAddress) -> ServerIdentity? {
         guard let node = node(at: address) else { return nil }
         return mode == .cluster ? .clusterNode(node.id) : node.runID.map { .process($0) }

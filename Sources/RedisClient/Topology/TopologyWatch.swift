@@ -4,7 +4,7 @@ import RESP
 import Synchronization
 import Timing
 
-/// Keeps the view of the servers fresh: it looks about every second, and at once when ``refreshSoon()`` is called.
+/// Keeps the view of the servers fresh: it looks about every second, and at once after ``refreshSoon()``.
 ///
 /// A demoted master keeps its subscribers' sockets open and falls silent, so the topology is polled, not inferred
 /// from errors.
@@ -76,7 +76,7 @@ package final class TopologyWatch: Sendable {
             } catch {
                 logger.debug("topology unknown", metadata: ["error": "\(error)"])
             }
-            // However often it is asked, it looks no more than once in 20 ms.
+            // A storm of surprises costs one look each 20 ms, no more.
             if await Doorbell(on: bell.loop).wait(upTo: .milliseconds(20)) == .cancelled { break }
         }
         let left = state.withLock { state in
@@ -99,7 +99,7 @@ package final class TopologyWatch: Sendable {
         }
     }
 
-    /// The first look, which also finds out what is there when the mode is `auto`.
+    /// The first look, which also finds the mode when it is `auto`.
     @discardableResult
     package func discover() async throws(RedisError) -> Topology {
         let mode = try await findMode()
