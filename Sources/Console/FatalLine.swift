@@ -37,7 +37,13 @@ package enum FatalLine {
     package static func use(_ format: LogFormat) { self.format.withLock { $0 = format } }
 
     package static func write(_ text: String, level: Weight = .critical) {
-        StandardStream.errors.write(bytes(text, level, format.withLock { $0 }, at: WallClock.milliseconds()))
+        LogOutput.errors.put(self.text(text, level))
+        // Mostly it is the last line. Its thread may hold what must not wait for a reader.
+        LogOutput.errors.flush(for: 250)
+    }
+
+    static func text(_ text: String, _ level: Weight) -> [UInt8] {
+        bytes(text, level, format.withLock { $0 }, at: WallClock.milliseconds())
     }
 
     static func bytes(_ text: String, _ level: Weight, _ format: LogFormat, at now: UInt64) -> [UInt8] {

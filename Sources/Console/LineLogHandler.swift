@@ -11,7 +11,7 @@ package struct LineLogHandler: LogHandler {
 
     package init(
         format: LogFormat, level: Logger.Level,
-        put: @escaping @Sendable ([UInt8]) -> Void = { StandardStream.errors.write($0) }
+        put: @escaping @Sendable ([UInt8]) -> Void = { LogOutput.errors.put($0) }
     ) {
         self.format = format
         self.logLevel = level

@@ -4,6 +4,7 @@ import Lapse
 import LapseHandlers
 import LapseWebhook
 import Processes
+import Supervision
 
 /// What `lapse run` does with an expiration.
 enum HandlerChoice: Sendable {
@@ -67,6 +68,12 @@ enum HandlerChoice: Sendable {
     private static func words(_ program: CommandWords, _ row: OptionRow) throws -> [String] {
         guard Executable.search(program.words[0]) != nil else {
             throw Failure.usage("\(row.flag): there is no program '\(program.words[0])' that can be run; give its path")
+        }
+        // A parent ends what its worker has left.
+        if Executable.search("setpriv") == nil, Role.own.role == nil {
+            FatalLine.write(
+                "\(row.flag): there is no setpriv (util-linux): a program goes on when lapse is killed; install it, or give --supervise on",
+                level: .warning)
         }
         return program.words
     }

@@ -41,7 +41,9 @@ struct LapseCommand: AsyncParsableCommand {
         if arguments.count > 2, arguments[1] == ProgramGuard.word { ProgramGuard.serve(Array(arguments.dropFirst(2))) }
         // A reader that has gone away is an error of the write, not the end of the process.
         _ = signal(SIGPIPE, SIG_IGN)
-        Glibc.exit(await end(of: own))
+        let code = await end(of: own)
+        LogOutput.errors.flush(for: 1_000)
+        Glibc.exit(code)
     }
 
     /// Runs a command line to its end; returns the exit code. Off the main actor, which has nothing to do with it.

@@ -84,7 +84,7 @@ struct RunningService {
             .init(
                 replica: configuration.id, logger: logger, keys: configuration.logKeys,
                 log: logger.logLevel <= .info ? HandledLines(format, keys: configuration.logKeys) : nil,
-                putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) },
+                putLog: { await LogOutput.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) },
                 followsCrash: Role.own.role == .workerAfterCrash))
         let processor = ExpirationProcessor(
             configuration: configuration, logger: logger, handling: handling)

@@ -14,8 +14,8 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
         package var keys: KeyDisclosure
         /// How the log's lines look; nil for those of the logger.
         package var log: (any HandledLineFormat)?
-        /// Where they go.
-        package var putLog: @Sendable (ArraySlice<UInt8>) -> Void
+        /// Where they go, see ``LoggingHandler``.
+        package var putLog: LoggingHandler.Put
         /// Called once, when the output of a handler is gone: the process has nothing to live for.
         package var onBroken: @Sendable (LineOutput.Broken) -> Void
         /// The process before this one on the same output has crashed.
@@ -23,7 +23,7 @@ package enum BuiltInHandler: String, CaseIterable, Sendable {
 
         package init(
             replica: String, logger: Logger, keys: KeyDisclosure = .full, log: (any HandledLineFormat)? = nil,
-            putLog: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in },
+            putLog: @escaping LoggingHandler.Put = { _ in nil },
             onBroken: @escaping @Sendable (LineOutput.Broken) -> Void, followsCrash: Bool = false
         ) {
             self.replica = replica

@@ -36,10 +36,15 @@ package final class LineOutput: Sendable {
         let offset = Atomic(0)
         let isCancelled = Atomic(false)
         private let waiter = Mutex<CheckedContinuation<Void, Never>?>(nil)
+        private let onEnd: @Sendable () -> Void
 
-        init(_ lines: Lines, _ mayGoOn: @escaping @Sendable () -> Bool) {
+        init(
+            _ lines: Lines, _ mayGoOn: @escaping @Sendable () -> Bool = { true },
+            onEnd: @escaping @Sendable () -> Void = {}
+        ) {
             self.lines = lines
             self.mayGoOn = mayGoOn
+            self.onEnd = onEnd
         }
 
         func await(_ continuation: CheckedContinuation<Void, Never>) { waiter.withLock { $0 = continuation } }
@@ -50,6 +55,7 @@ package final class LineOutput: Sendable {
                 return waiter
             }
             waiter?.resume()
+            onEnd()
         }
     }
 
@@ -73,10 +79,12 @@ package final class LineOutput: Sendable {
     /// - Parameters:
     ///   - endsBrokenLine: another process may have stopped in the middle of a line: before the first one comes a newline, unless the
     ///     descriptor's file ends with one. A pipe cannot be asked, so there an empty line may come.
+    ///   - isWatched: whether it is looked at each second; without, an end of its reader is noticed by the next line.
     ///   - onBroken: called once, when nothing more can be written.
     ///   - onStalled: called after five seconds in which what is being written was not read, and again each minute.
     package init(
         _ descriptor: Int32 = STDOUT_FILENO, name: String = "stdout", endsBrokenLine: Bool = false,
+        isWatched: Bool = true,
         onBroken: @escaping @Sendable (Broken) -> Void = { _ in },
         onStalled: @escaping @Sendable (Stall) -> Void = { _ in }
     ) {
@@ -86,8 +94,9 @@ package final class LineOutput: Sendable {
         self.onStalled = onStalled
         writer.start()
         if endsBrokenLine, !self.descriptor.endsWithNewline {
-            enqueue(Job(Lines([UInt8(ascii: "\n")]), { true }))
+            enqueue(Job(Lines([UInt8(ascii: "\n")])))
         }
+        guard isWatched else { return }
         let watching = Task { [weak self] in
             while !Task.isCancelled {
                 guard self?.look() != nil else { return }
@@ -115,7 +124,7 @@ package final class LineOutput: Sendable {
     /// - Parameter mayGoOn: asked before each write; false ends it with the line that has been begun.
     package func write(_ lines: Lines, while mayGoOn: @escaping @Sendable () -> Bool = { true }) async -> Outcome {
         let job = Job(lines, mayGoOn)
-        let beginning = begin(job)
+        let beginning = begin(job, mayWrite: descriptor.isPatient)
         if beginning != .over {
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
@@ -131,6 +140,18 @@ package final class LineOutput: Sendable {
         return Outcome(lines: written, error: state.withLock { $0.failure } ?? CancellationError())
     }
 
+    /// Writes a line and waits for nothing: what does not fit now is written by the thread, in its turn.
+    ///
+    /// - Parameter onEnd: called once, when the line has been written or never will be.
+    package func post(_ line: [UInt8], onEnd: @escaping @Sendable () -> Void) {
+        let job = Job(Lines(line), onEnd: onEnd)
+        switch begin(job, mayWrite: descriptor.isPatient || descriptor.hasRoom) {
+        case .over: job.end()
+        case .begun: hand(job)
+        case .waits: enqueue(job)
+        }
+    }
+
     private enum Beginning {
         case over
         /// It has its turn, and the thread is to go on with it.
@@ -139,14 +160,14 @@ package final class LineOutput: Sendable {
     }
 
     /// Writes what fits, if no other writes.
-    private func begin(_ job: Job) -> Beginning {
-        guard descriptor.isPatient else { return .waits }
-        let mayWrite = state.withLock { state in
+    private func begin(_ job: Job, mayWrite: Bool) -> Beginning {
+        guard mayWrite else { return .waits }
+        let hasTurn = state.withLock { state in
             guard state.failure == nil, !state.isWriting, state.waiting.isEmpty else { return false }
             state.isWriting = true
             return true
         }
-        guard mayWrite else { return .waits }
+        guard hasTurn else { return .waits }
         guard advance(job) else { return .begun }
         let hasMore = state.withLock { state in
             state.isWriting = !state.waiting.isEmpty

@@ -14,13 +14,15 @@ package struct LoggingHandler: Sendable {
     /// How the lines look, and where they go; nil for the context's logger.
     private let log: (any HandledLineFormat)?
     private let keys: KeyDisclosure
-    private let put: @Sendable (ArraySlice<UInt8>) -> Void
+    private let put: Put
 
-    /// - Parameter put: writes some lines at once, where other lines of the log go. A log that cannot be written fails no expiration:
-    ///   that could not be told anywhere.
+    /// Writes some lines at once, where other lines of the log go, and returns why they were not taken.
+    package typealias Put = @Sendable (ArraySlice<UInt8>) async -> (any Error)?
+
+    /// - Parameter put: returns nil where the log cannot be written at all: that fails no expiration, for it could not be told anywhere.
     package init(
         _ log: (any HandledLineFormat)? = nil, keys: KeyDisclosure = .full,
-        put: @escaping @Sendable (ArraySlice<UInt8>) -> Void = { _ in }
+        put: @escaping Put = { _ in nil }
     ) {
         self.keys = keys
         self.log = log
@@ -37,7 +39,7 @@ package struct LoggingHandler: Sendable {
             guard context.isLeading else {
                 return BatchResult(handledUpTo: written, of: batch.count, error: LeaseLapsed())
             }
-            put(part)
+            if let error = await put(part) { return BatchResult(handledUpTo: written, of: batch.count, error: error) }
             written += count
         }
         return .handled

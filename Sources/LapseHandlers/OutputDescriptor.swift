@@ -68,9 +68,14 @@ struct OutputDescriptor: Sendable {
     }
 
     /// Waits until something fits, for at most a tenth of a second.
-    func awaitRoom() {
+    func awaitRoom() { _ = polled(for: 100) }
+
+    /// Whether something fits, so that a short write does not wait.
+    var hasRoom: Bool { polled(for: 0) }
+
+    private func polled(for milliseconds: Int32) -> Bool {
         var interest = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        _ = unsafe poll(&interest, 1, 100)
+        return unsafe poll(&interest, 1, milliseconds) > 0
     }
 
     /// Why nothing more can be written, as far as can be told without writing.

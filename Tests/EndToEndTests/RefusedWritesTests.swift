@@ -111,10 +111,10 @@ struct RefusedWritesTests {
             Date.now.timeIntervalSince1970 > last + 2 ? nil : "not yet"
         }
         await leader.kill()
-        try await waitUntilSaid("no replica can be elected: \(server.address) refuses writes: OOM", by: follower)
+        try await waitUntilSaid("nobody can be elected: \(server.address) refuses writes: OOM", by: follower)
         try await waitUntilReady(
             false, follower,
-            saying: "no replica can be elected: \(server.address) refuses writes: OOM command not allowed")
+            saying: "nobody can be elected: \(server.address) refuses writes: OOM command not allowed")
         _ = try await server.cli("CONFIG", "SET", "maxmemory", "0")
         try await expire(["last"], server)
         try await waitUntilHandled(["last"], by: group)
@@ -156,13 +156,13 @@ struct RefusedWritesTests {
         for server in [server, locks] { await server.shutDown() }
     }
 
-    @Test("row 56: too few replicas to write: said as the reason why no replica can be elected")
+    @Test("row 56: too few replicas to write: said as the reason why nobody can be elected")
     func tooFewReplicas() async throws {
         let server = try await ThrowawayServer.start()
         _ = try await server.cli("CONFIG", "SET", "min-replicas-to-write", "1")
         let group = try await group(1, server)
         try await waitUntilSaid(
-            "no replica can be elected: \(server.address) refuses writes: NOREPLICAS", by: group.replicas[0])
+            "nobody can be elected: \(server.address) refuses writes: NOREPLICAS", by: group.replicas[0])
         try await waitUntilReady(false, group.replicas[0], saying: "refuses writes: NOREPLICAS")
         _ = try await server.cli("CONFIG", "SET", "min-replicas-to-write", "0")
         try await expire(["after"], server)
@@ -170,5 +170,19 @@ struct RefusedWritesTests {
         try await waitUntilReady(true, group.replicas[0], saying: "ok")
         await group.shutDown()
         await server.shutDown()
+    }
+    @Test("row 56: lock servers that are gone while Redis is there are told, and in the readiness")
+    func electionOutOfReach() async throws {
+        let (server, locks) = (try await ThrowawayServer.start(), try await ThrowawayServer.start())
+        let group = try await group(1, server, extra: ["--lock-servers", locks.url])
+        let replica = try await group.leader()
+        await locks.kill()
+        try await waitUntilSaid("the election is out of reach: \(locks.address)", by: replica)
+        try await waitUntilReady(false, replica, saying: "the election is out of reach: \(locks.address)")
+        try await locks.start()
+        try await waitUntilSaid("the election is in reach again", by: replica)
+        try await waitUntilReady(true, replica, saying: "ok")
+        await group.shutDown()
+        for server in [server, locks] { await server.shutDown() }
     }
 }

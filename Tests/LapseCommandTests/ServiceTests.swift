@@ -177,6 +177,17 @@ import ThrowawayRedis
         #expect(run.code == 64 && run.lastLine.contains(text), "\(run)")
     }
 
+    @Test("without setpriv a program outlives a lapse that is killed: it is said at the start")
+    func withoutSetpriv() async throws {
+        let run = try await LapseBinary.run(
+            [
+                "run", "--exec", "/bin/true", "--admin", "off", "--redis", "redis://127.0.0.1:1", "--startup-timeout",
+                "1s",
+            ],
+            environment: ["PATH": "/nonexistent"])
+        #expect(run.errors.contains("--exec: there is no setpriv (util-linux)"), "\(run)")
+    }
+
     @Test(
         "a stream beside another handler, its options without it, or a key that cannot be spread is a usage error",
         arguments: [

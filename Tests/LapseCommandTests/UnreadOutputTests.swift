@@ -82,6 +82,41 @@ import ThrowawayRedis
         }
         await server.shutDown()
     }
+
+    /// The thread that logs may be the one that renews, drains or ends the process.
+    @Test func aLogThatIsNotReadHoldsUpNoEnd() async throws {
+        let server = try await ThrowawayServer.start()
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let pipe = folder.appending(path: "errors").path
+        let made = unsafe mkfifo(pipe, 0o600)
+        try #require(made == 0)
+        let reader = unsafe open(pipe, O_RDWR | O_NONBLOCK)
+        defer { close(reader) }
+        let child = try LapseBinary.start(
+            [
+                "run", "--redis", server.url, "--lease-ttl", "1s", "--drain", "1s", "--admin", "off", "--log-level",
+                "debug",
+            ], redirected: "2> \(pipe)")
+        let isFull = { () -> Bool in
+            var interest = pollfd(fd: reader, events: Int16(POLLOUT), revents: 0)
+            return unsafe poll(&interest, 1, 0) == 0
+        }
+        try await waitUntil("it leads", within: .seconds(15)) {
+            let holder = try await server.cli("KEYS", "*:lock")
+            return holder.isEmpty ? "no lock" : nil
+        }
+        let key = String(repeating: "k", count: 1000)
+        try await waitUntil("the pipe is full", within: .seconds(30)) {
+            try await server.script((0..<100).map { "SET \(key)\($0) v PX 20" })
+            return isFull() ? nil : "there is room"
+        }
+        child.signal(SIGTERM)
+        #expect(try await child.end().code == 0)
+        #expect(try await server.cli("KEYS", "*:lock").isEmpty, "the lease was given back")
+        await server.shutDown()
+    }
 }
 
 @Suite struct EndRequestsTests {

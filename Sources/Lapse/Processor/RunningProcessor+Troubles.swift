@@ -8,6 +8,8 @@ struct GroupTroubles {
     var reading = LastingTrouble()
     var presence = LastingTrouble()
     var election = LastingTrouble()
+    /// A server that restarts, or fails over, is away for some seconds.
+    var outage = LastingTrouble(patience: .seconds(10))
     /// Expirations that wait for longer than half of what the logs keep.
     var age = LastingTrouble(patience: .zero)
     /// What readiness says meanwhile.
@@ -19,19 +21,24 @@ extension RunningProcessor {
     func tellTroubles(_ parts: Parts) {
         let now = SystemClock.read().monotonic
         let (found, state) = (parts.keeper.troubles, parts.elector.state)
-        let refusal = state.isLeader ? nil : state.refusedWrites
-        let (reading, presence, election) = troubles.withLock { troubles in
+        let refusal = state.isLeader ? nil : state.lacksMajority { $0.code == .refusesWrites }
+        let outage = state.isLeader || refusal != nil ? nil : state.lacksMajority { _ in true }
+        let (reading, presence, election, absence) = troubles.withLock { troubles in
             let steps = (
                 troubles.reading.look(found.reading != nil, isRefusal: found.reading?.isRefusal ?? false, now: now),
                 troubles.presence.look(found.presence != nil, now: now),
-                troubles.election.look(refusal != nil, now: now)
+                troubles.election.look(refusal != nil, now: now),
+                troubles.outage.look(outage != nil, now: now)
             )
             troubles.reasons = []
             if troubles.reading.isTold, let trouble = found.reading {
                 troubles.reasons.append("progress cannot be read: \(trouble.register): \(trouble.text)")
             }
             if troubles.election.isTold, let refusal {
-                troubles.reasons.append("no replica can be elected: \(refusal)")
+                troubles.reasons.append("nobody can be elected: \(refusal)")
+            }
+            if troubles.outage.isTold, let outage {
+                troubles.reasons.append("the election is out of reach: \(outage)")
             }
             return steps
         }
@@ -41,8 +48,13 @@ extension RunningProcessor {
             "this replica cannot say that it is there: its peers may not ask it for what they missed",
             found.presence, over: "this replica says again that it is there")
         switch election {
-        case .tell: logger.error("no replica can be elected: \(refusal ?? "")")
+        case .tell: logger.error("nobody can be elected: \(refusal ?? "")")
         case .over: logger.notice("an election is possible again")
+        case .nothing: break
+        }
+        switch absence {
+        case .tell: logger.error("the election is out of reach: \(outage ?? "")")
+        case .over: logger.notice("the election is in reach again")
         case .nothing: break
         }
         watchAge(parts)
@@ -67,11 +79,11 @@ extension RunningProcessor {
 }
 
 extension ElectorState {
-    /// Why no majority can be had: the registers that do not refuse to write are no majority. Nil when that is not the reason.
-    var refusedWrites: String? {
+    /// Why no majority can be had: the registers without an error of this kind are no majority. Nil when that is not the reason.
+    func lacksMajority(_ counts: (RegisterError) -> Bool) -> String? {
         let words = registers.compactMap { register -> String? in
-            guard case .unreachable(let error) = register.state, error.code == .refusesWrites else { return nil }
-            return error.detail
+            guard case .unreachable(let error) = register.state, counts(error) else { return nil }
+            return error.detail.isEmpty ? "\(register.label): \(error)" : error.detail
         }
         guard words.count > registers.count - (registers.count / 2 + 1) else { return nil }
         return words.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: "; ")

@@ -55,7 +55,7 @@ struct WorkCommand: AsyncParsableCommand {
             .init(
                 replica: configuration.id, logger: logger, keys: configuration.logKeys,
                 log: logger.logLevel <= .info ? HandledLines(format, keys: configuration.logKeys) : nil,
-                putLog: { StandardStream.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
+                putLog: { await LogOutput.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
         let worker = ExpirationWorker(configuration: configuration, logger: logger, handling: handling)
         ending.attach { worker.stop() }
         let trap = SignalTrap { _ in worker.stop() }
