@@ -37,6 +37,7 @@ package struct NDJSONFormat {
     private var last: (expiration: Expiration, receivedAt: UInt64, attempt: Int)?
     private var beforeOrdinal: [UInt8] = []
     private var afterOrdinal: [UInt8] = []
+    private var template = LineTemplate()
 
     /// - Parameter handledAt: milliseconds since 1970.
     package init(replica: String, term: UInt64, token: UInt64, handledAt: Int64) {
@@ -58,20 +59,35 @@ package struct NDJSONFormat {
             }
             prepare(expiration, attempt)
             number.set(expiration.ordinal)
+            guard expiration.knownDeadline != nil || !append(expiration, to: &lines) else { continue }
             lines.append { bytes in
+                let begin = bytes.count
                 bytes.append(contentsOf: beforeKey)
                 expiration.withKey { bytes.append(copying: $0) }
+                let key = begin + beforeKey.count..<bytes.count
                 bytes.append(contentsOf: beforeOrdinal)
+                let ordinal = bytes.count
                 bytes.append(contentsOf: number.digits)
+                let digits = ordinal..<bytes.count
                 bytes.append(contentsOf: afterOrdinal)
                 if let deadline = expiration.knownDeadline {
                     JSONLine.append(moreTo: &bytes) { $0.add(deadline) }
                 }
                 bytes.append(UInt8(ascii: "}"))
                 bytes.append(UInt8(ascii: "\n"))
+                if expiration.knownDeadline == nil { template.take(bytes[begin...], key: key, digits: digits) }
             }
         }
         return lines
+    }
+
+    /// Writes the line before once more, with another key and another ordinal; false when they do not fit.
+    private func append(_ expiration: Expiration, to lines: inout Lines) -> Bool {
+        expiration.withKey { key in
+            guard template.fits(key: key.byteCount, digits: number.digits.count) else { return false }
+            lines.append { template.append(to: &$0, key, number.digits) }
+            return true
+        }
     }
 
     /// The line of one alone.
@@ -87,6 +103,7 @@ package struct NDJSONFormat {
             return
         }
         last = (expiration, received, attempt)
+        template.clear()
         let before = JSONLine.fields { addPlace(expiration, &$0) }
         let after = JSONLine.fields { addRest(expiration, attempt, &$0) }
         beforeOrdinal = Array("\",".utf8) + before + Array(",\"ordinal\":".utf8)
@@ -129,12 +146,17 @@ private struct DecimalText {
     private var number: UInt64 = 0
 
     mutating func set(_ new: UInt64) {
-        guard new == number &+ 1, digits[digits.count - 1] < UInt8(ascii: "9") else {
-            number = new
+        let isNext = new == number &+ 1
+        number = new
+        guard isNext else {
             digits = Array(String(new).utf8)
             return
         }
-        number = new
-        digits[digits.count - 1] += 1
+        var place = digits.count - 1
+        while place >= 0, digits[place] == UInt8(ascii: "9") {
+            digits[place] = UInt8(ascii: "0")
+            place -= 1
+        }
+        if place >= 0 { digits[place] += 1 } else { digits.insert(UInt8(ascii: "1"), at: 0) }
     }
 }

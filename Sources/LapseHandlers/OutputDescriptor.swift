@@ -16,6 +16,8 @@ struct OutputDescriptor: Sendable {
     private let isSocket: Bool
     /// Whether a write never waits.
     let isPatient: Bool
+    /// What a pipe holds, in bytes; 0 of anything else.
+    private let capacity: Int
 
     /// A pipe is opened anew: whether writes wait belongs to the open file, which other processes may share.
     init(_ original: Int32) {
@@ -28,8 +30,11 @@ struct OutputDescriptor: Sendable {
             ? unsafe open("/proc/self/fd/\(original)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1
         descriptor = anew >= 0 ? anew : original
         isPatient = isSocket || anew >= 0
+        capacity = anew >= 0 ? Int(max(0, fcntl(anew, Self.getPipeSize))) : 0
     }
 
+    /// `F_GETPIPE_SZ`, which Glibc's module does not show.
+    private static let getPipeSize: Int32 = 1032
     private static let sendFlags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
 
     func close() { if descriptor != original { _ = Glibc.close(descriptor) } }
@@ -67,8 +72,21 @@ struct OutputDescriptor: Sendable {
         return unsafe pread(reader, &last, 1, facts.st_size - 1) == 1 && last == UInt8(ascii: "\n")
     }
 
-    /// Waits until something fits, for at most a tenth of a second.
-    func awaitRoom() { _ = polled(for: 100) }
+    /// Waits until something fits, for at most a tenth of a second. Into a full pipe the next page fits as soon as its reader has taken
+    /// one, and each would wake the writer: until half of the pipe is free the reader gets another millisecond.
+    func awaitRoom() {
+        guard polled(for: 100) else { return }
+        for _ in 0..<Self.naps where unread > capacity / 2 { usleep(Self.nap) }
+    }
+
+    private static let naps = 10
+    private static let nap: UInt32 = 100
+
+    private var unread: Int {
+        guard capacity > 0 else { return 0 }
+        var count: Int32 = 0
+        return unsafe ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
 
     /// Whether something fits, so that a short write does not wait.
     var hasRoom: Bool { polled(for: 0) }
