@@ -177,9 +177,14 @@ final class StreamWriter: Sendable {
         let found = try await layout("\(count)")
         guard found != count else { return isLaidOut.store(true, ordering: .relaxed) }
         let old = try StreamKeys(destination.keys.key, partitions: found)
-        var left: Int64 = 0
+        var lengths: [RESPValue] = []
         for partition in old.partitions {
-            left += try await client.send(RESPCommand("XLEN", partition), key: partition).int ?? 0
+            lengths.append(try await client.send(RESPCommand("XLEN", partition), key: partition))
+        }
+        guard let left = Self.total(lengths) else {
+            throw RedisError(
+                .protocolViolation, node: client.node(for: old.key),
+                "the answers to XLEN of the partitions of \(old.key) make no sense")
         }
         guard left == 0 else {
             throw LapseError.configuration(
@@ -193,6 +198,16 @@ final class StreamWriter: Sendable {
             "partitions changed",
             metadata: ["stream": "\(destination.keys.key)", "from": "\(found)", "to": "\(count)"])
         isLaidOut.store(true, ordering: .relaxed)
+    }
+
+    /// The sum of what servers say; nil where that cannot be true. Of as many as a stream can have the sum fits.
+    static func total(_ lengths: [RESPValue]) -> UInt64? {
+        var total: UInt64 = 0
+        for length in lengths {
+            guard let length = PlausibleCount.read(length) else { return nil }
+            total += length
+        }
+        return total
     }
 
     private func layout(_ count: String) async throws -> Int {
