@@ -19,6 +19,7 @@ extension RunningWorker {
                 return .init(event: .readFailed(name))
             }
         case .claim(let name, let from, let limit): return await claim(name, from, limit)
+        case .reclaim(let name, let from, let limit, let held): return await claim(name, from, limit, held: held)
         case .begin(let name, let begins):
             do throws(RedisError) {
                 let counts = try await stream.begin(name, begins)
@@ -60,9 +61,11 @@ extension RunningWorker {
         }
     }
 
-    private func claim(_ name: String, _ from: StreamID, _ limit: Int) async -> WorkLoop.Report {
+    private func claim(
+        _ name: String, _ from: StreamID, _ limit: Int, held: [StreamID]? = nil
+    ) async -> WorkLoop.Report {
         do throws(RedisError) {
-            let claimed = try await stream.claim(name, from: from, limit: limit)
+            let claimed = try await stream.claim(name, from: from, limit: limit, held: held)
             worked("claim", name)
             metrics.claimed(claimed.found.count)
             sayDeleted(claimed.gone, name)

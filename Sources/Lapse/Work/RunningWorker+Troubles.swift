@@ -44,6 +44,9 @@ extension RunningWorker {
 
     private func fix(_ error: RedisError, _ partition: String) -> String {
         if error.kind == .denied { return "give this user the rights of a worker, which the manual lists" }
+        if error.kind == .protocolViolation {
+            return "nothing, if the answer was too large: what it held is asked for in parts"
+        }
         guard case .reply(let reply) = error.kind else { return "see that this server can be reached" }
         return switch reply.code {
         case "WRONGTYPE": "delete \(partition), or name another stream"

@@ -206,7 +206,7 @@ final class RunningWorker: Sendable {
 
     // MARK: - Reading
 
-    func read(_ partition: String, limit: Int) async throws(RedisError) -> WorkStream.Found {
+    func read(_ partition: String, limit: Int) async throws(RedisError) -> [WorkStream.Found] {
         let nodes = readers.withLock { readers in
             if let nodes = readers[partition] { return nodes }
             let nodes = NodeDirectory(

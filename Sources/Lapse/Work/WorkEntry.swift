@@ -20,6 +20,19 @@ final class WorkContent: Sendable {
     init(_ entry: StreamEntry) { self.entry = entry }
 }
 
+/// Why an entry has no content for a handler.
+enum NoExpiration: Error, CustomStringConvertible {
+    case foreign
+    case tooLarge(bytes: Int64)
+
+    var description: String {
+        switch self {
+        case .foreign: "it is no expiration: its fields are not those that lapse writes"
+        case .tooLarge(let bytes): "it is too large to be taken in: \(bytes) bytes"
+        }
+    }
+}
+
 /// Where an entry is on its way through a worker.
 enum WorkPhase: Sendable, Equatable {
     /// In hand; no attempt has begun.

@@ -16,6 +16,10 @@ extension WorkMachine {
         return all - busy - ready.count + partitions.values.reduce(0) { $0 + max(0, $1.queued - most) }
     }
 
+    private func held(of name: String) -> [StreamID] {
+        entries.keys.lazy.filter { $0.partition == name }.map(\.id).sorted()
+    }
+
     /// What is to be asked of one partition now.
     mutating func plan(_ name: String, _ now: Duration, _ actions: inout [Action]) {
         guard var partition = partitions[name] else { return }
@@ -28,7 +32,7 @@ extension WorkMachine {
         }
         if !partition.isKeeping, partition.keepAt <= now, !partition.hasLeft {
             partition.keepAt = now + settings.claimAfter / 3
-            let ids = entries.keys.lazy.filter { $0.partition == name }.map(\.id).sorted()
+            let ids = held(of: name)
             if !ids.isEmpty {
                 partition.isKeeping = true
                 actions.append(.keep(name, ids))
@@ -47,7 +51,13 @@ extension WorkMachine {
         if !partition.isClaiming, partition.claimAt <= now, claimed > 0 {
             partition.claiming = claimed
             claiming += claimed
-            actions.append(.claim(name, from: partition.claimFrom, limit: claimed))
+            if let from = partition.reclaimFrom {
+                partition.reclaimFrom = nil
+                partition.isReclaiming = true
+                actions.append(.reclaim(name, from: from, limit: claimed, held: held(of: name)))
+            } else {
+                actions.append(.claim(name, from: partition.claimFrom, limit: claimed))
+            }
         }
         if !partition.isReading, partition.readAt <= now {
             partition.isReading = true

@@ -77,6 +77,8 @@ package struct WorkMachine: Sendable {
     package enum Action: Sendable, Equatable {
         case read(String, limit: Int)
         case claim(String, from: StreamID, limit: Int)
+        /// What the group has as this worker's beside `held`: answered as a claim.
+        case reclaim(String, from: StreamID, limit: Int, held: [StreamID])
         /// Each with a number of its own: an order that is repeated counts once.
         case begin(String, [Begin])
         case handle(WorkEntry, attempt: Int)
@@ -114,10 +116,14 @@ package struct WorkMachine: Sendable {
         var readAt: Duration
         var claimAt: Duration
         var claimFrom = StreamID.zero
+        /// An answer did not come: where to look next for what it held, before anything of others is claimed.
+        var reclaimFrom: StreamID?
+        /// What is being claimed is that.
+        var isReclaiming = false
         var keepAt: Duration
         var acknowledgeAt: Duration
         var beginAt: Duration
-        /// Entries asked for at once: an answer that cannot be taken in is asked for in parts.
+        /// Entries asked for at once: less after an answer that did not come, which may have been too large to be taken in.
         var limit = 256
         var failures = 0
         var done: [StreamID] = []
@@ -196,18 +202,12 @@ package struct WorkMachine: Sendable {
         case .partitions(let names): for name in names where partitions[name] == nil { add(name, now) }
         case .read(let name, let ids):
             partitions[name]?.isReading = false
-            arrived(name, ids, now)
-        case .readFailed(let name):
-            partitions[name]?.isReading = false
-            put(off: name, \.readAt, now, asksForLess: true)
+            arrived(name, ids)
+        case .readFailed(let name): readFailed(name, now)
         case .claimed(let name, let ids, let next):
-            claimEnded(name)
-            partitions[name]?.claimFrom = next
-            partitions[name]?.claimAt = next == .zero ? now + settings.claimPause : now
-            arrived(name, ids, now)
-        case .claimFailed(let name):
-            claimEnded(name)
-            put(off: name, \.claimAt, now, asksForLess: true)
+            claimed(name, next: next, now)
+            arrived(name, ids)
+        case .claimFailed(let name): claimFailed(name, now)
         case .begun(let name, let counts):
             partitions[name]?.isBeginning = false
             // In order, so that one history has one outcome.
@@ -261,38 +261,5 @@ package struct WorkMachine: Sendable {
         partitions[name] = Partition(
             readAt: now, claimAt: now, keepAt: now + settings.claimAfter / 3, acknowledgeAt: now, beginAt: now)
         order.append(name)
-    }
-
-    /// An order has failed: it is given again later, after failures in a row after a second.
-    private mutating func put(
-        off name: String, _ time: WritableKeyPath<Partition, Duration>, _ now: Duration, asksForLess: Bool = false
-    ) {
-        guard var partition = partitions[name] else { return }
-        partition[keyPath: time] = now + min(.milliseconds(50) * (1 << partition.failures), .seconds(1))
-        partition.failures = min(partition.failures + 1, 8)
-        if asksForLess { partition.limit = max(1, partition.limit / 2) }
-        partitions[name] = partition
-    }
-
-    private mutating func claimEnded(_ name: String) {
-        claiming -= partitions[name]?.claiming ?? 0
-        partitions[name]?.claiming = 0
-    }
-
-    private mutating func arrived(_ name: String, _ ids: [StreamID], _ now: Duration) {
-        guard var partition = partitions[name] else { return }
-        partition.failures = 0
-        partition.limit = min(256, partition.limit * 2)
-        partitions[name] = partition
-        // The group has them as this worker's; leaving gives them back.
-        guard !isLeaving else { return }
-        for id in ids {
-            let entry = WorkEntry(name, id)
-            // Known: its heartbeat came late, and it was claimed by this worker itself.
-            guard entries[entry] == nil else { continue }
-            entries[entry] = InHand()
-            ready.append(entry)
-            partitions[name]?.queued += 1
-        }
     }
 }

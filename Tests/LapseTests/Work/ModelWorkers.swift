@@ -160,6 +160,10 @@ struct ModelWorkers {
             guard !requestIsLost else { return answer(worker, .claimFailed(name)) }
             let found = group.claim(name, from, limit, by: worker, idle: Self.claimAfter, now: now)
             answer(worker, answerIsLost ? .claimFailed(name) : .claimed(name, found.ids, next: found.next))
+        case .reclaim(let name, let from, let limit, let held):
+            guard !requestIsLost else { return answer(worker, .claimFailed(name)) }
+            let found = group.claim(name, from, limit, by: worker, held: held, idle: Self.claimAfter, now: now)
+            answer(worker, answerIsLost ? .claimFailed(name) : .claimed(name, found.ids, next: found.next))
         case .begin(let name, let begins):
             guard !requestIsLost else { return answer(worker, .beginFailed(name, begins.map(\.id))) }
             var counts: [StreamID: Int?] = [:]
