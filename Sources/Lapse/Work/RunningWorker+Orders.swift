@@ -13,7 +13,9 @@ extension RunningWorker {
             do throws(RedisError) {
                 let found = try await read(name, limit: limit)
                 worked("read", name)
-                return .init(event: .read(name, found.map(\.id)), partition: name, found: found)
+                return .init(
+                    event: .read(name, found.map(\.id), bytes: found.map(\.content.bytes)), partition: name,
+                    found: found)
             } catch {
                 if !stopped.isOpen { failed("read", name, error) }
                 return .init(event: .readFailed(name))
@@ -73,8 +75,9 @@ extension RunningWorker {
                 logger.info(
                     "claimed", metadata: ["stream": "\(name)", "count": .stringConvertible(claimed.found.count)])
             }
-            let ids = claimed.found.map(\.id)
-            return .init(event: .claimed(name, ids, next: claimed.next), partition: name, found: claimed.found)
+            let (ids, bytes) = (claimed.found.map(\.id), claimed.found.map(\.content.bytes))
+            return .init(
+                event: .claimed(name, ids, bytes: bytes, next: claimed.next), partition: name, found: claimed.found)
         } catch {
             // The read makes it.
             if !Self.lacksGroup(error) { failed("claim", name, error) }

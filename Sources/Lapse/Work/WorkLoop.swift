@@ -27,6 +27,8 @@ struct WorkLoop {
     private var machine: WorkMachine
     /// What is in hand.
     private var contents: [WorkEntry: Result<WorkContent, NoExpiration>] = [:]
+    /// About what these take in memory.
+    private var bytes = 0
 
     init(_ worker: RunningWorker) {
         self.worker = worker
@@ -80,14 +82,19 @@ struct WorkLoop {
     private mutating func take(_ report: Report) {
         for found in report.found {
             let name = WorkEntry(report.partition, found.id)
-            if contents[name] == nil { contents[name] = found.content }
+            guard contents[name] == nil else { continue }
+            contents[name] = found.content
+            bytes += found.content.bytes
         }
     }
 
-    /// Drops what is in hand no more, once that has become as much as what is.
+    /// Drops what is in hand no more, once that has become as much as what is, or as an answer.
     private mutating func forget() {
-        guard contents.count > 2 * machine.inHand + 64 else { return }
+        guard contents.count > 2 * machine.inHand + 64 || bytes > machine.bytes + WorkMachine.answerBytes else {
+            return
+        }
         contents = contents.filter { machine.holds($0.key) }
+        bytes = contents.values.reduce(0) { $0 + $1.bytes }
     }
 
     private func lookLater(_ group: inout DiscardingTaskGroup) {

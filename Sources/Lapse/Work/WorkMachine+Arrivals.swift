@@ -52,21 +52,38 @@ extension WorkMachine {
         partitions[name]?.isReclaiming = false
     }
 
-    mutating func arrived(_ name: String, _ ids: [StreamID]) {
+    mutating func arrived(_ name: String, _ ids: [StreamID], _ bytes: [Int]) {
         guard var partition = partitions[name] else { return }
         partition.failures = 0
-        // Fewer say nothing about how many one answer can bring.
-        if ids.count >= partition.limit { partition.limit = min(256, partition.limit * 2) }
+        partition.limit = limit(after: ids.count, bytes.reduce(0, +), partition.limit)
         partitions[name] = partition
         // The group has them as this worker's; leaving gives them back.
         guard !isLeaving else { return }
-        for id in ids {
+        for (index, id) in ids.enumerated() {
             let entry = WorkEntry(name, id)
             // Known: its heartbeat came late, and it was claimed by this worker itself.
             guard entries[entry] == nil else { continue }
-            entries[entry] = InHand()
+            let size = index < bytes.count ? bytes[index] : 0
+            entries[entry] = InHand(bytes: size)
             ready.append(entry)
             partitions[name]?.queued += 1
+            partitions[name]?.bytes += size
         }
+    }
+
+    /// About what one answer is to bring, in bytes: it is read, and lies in memory, as a whole.
+    static let answerBytes = 8 << 20
+
+    /// How many are to be asked for after an answer with `count` entries.
+    private func limit(after count: Int, _ bytes: Int, _ limit: Int) -> Int {
+        if bytes > Self.answerBytes / 2 { return min(limit, max(1, count * Self.answerBytes / bytes)) }
+        // Fewer say nothing about how many one answer can bring.
+        return count >= limit ? min(256, limit * 2) : limit
+    }
+
+    /// It is in hand no more.
+    mutating func drop(_ entry: WorkEntry) {
+        guard let inHand = entries.removeValue(forKey: entry) else { return }
+        partitions[entry.partition]?.bytes -= inHand.bytes
     }
 }

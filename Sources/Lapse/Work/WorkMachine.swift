@@ -46,10 +46,11 @@ package struct WorkMachine: Sendable {
     package enum Event: Sendable {
         /// The partitions of the stream, as its layout says now. None is ever left: it may still hold entries.
         case partitions([String])
-        case read(String, [StreamID])
+        /// With about what each takes in memory; what has no size has none to speak of.
+        case read(String, [StreamID], bytes: [Int] = [])
         case readFailed(String)
         /// From silent workers, or from an answer of this one that was lost; the next look begins at `next`.
-        case claimed(String, [StreamID], next: StreamID)
+        case claimed(String, [StreamID], bytes: [Int] = [], next: StreamID)
         case claimFailed(String)
         /// For each: the number of attempts begun, or nil: another worker has it.
         case begun(String, [StreamID: Int?])
@@ -123,16 +124,19 @@ package struct WorkMachine: Sendable {
         var keepAt: Duration
         var acknowledgeAt: Duration
         var beginAt: Duration
-        /// Entries asked for at once: less after an answer that did not come, which may have been too large to be taken in.
+        /// Entries asked for at once: less after a large answer, or one that did not come, which may have been too large to be taken in.
         var limit = 256
         var failures = 0
         var done: [StreamID] = []
         /// Entries in hand that no handler has had yet, or has to have again.
         var queued = 0
+        /// About what all in hand take in memory.
+        var bytes = 0
     }
 
     struct InHand: Sendable {
         var phase = WorkPhase.ready
+        var bytes = 0
         /// Of the attempt that is begun next, or was begun last.
         var turn: UInt64 = 0
         /// How many were begun, by all workers.
@@ -175,6 +179,8 @@ package struct WorkMachine: Sendable {
     /// All is done that leaving asks for.
     package var isFinished: Bool { isLeaving && order.allSatisfy { partitions[$0]?.hasLeft == true } }
     package var inHand: Int { entries.count }
+    /// About what that takes in memory.
+    var bytes: Int { partitions.values.reduce(0) { $0 + $1.bytes } }
     package func holds(_ entry: WorkEntry) -> Bool { entries[entry] != nil }
     /// The partitions of which nothing is in hand.
     var emptyHanded: [String] {
@@ -200,13 +206,13 @@ package struct WorkMachine: Sendable {
     private mutating func take(_ event: Event, _ now: Duration, _ actions: inout [Action]) {
         switch event {
         case .partitions(let names): for name in names where partitions[name] == nil { add(name, now) }
-        case .read(let name, let ids):
+        case .read(let name, let ids, let bytes):
             partitions[name]?.isReading = false
-            arrived(name, ids)
+            arrived(name, ids, bytes)
         case .readFailed(let name): readFailed(name, now)
-        case .claimed(let name, let ids, let next):
+        case .claimed(let name, let ids, let bytes, let next):
             claimed(name, next: next, now)
-            arrived(name, ids)
+            arrived(name, ids, bytes)
         case .claimFailed(let name): claimFailed(name, now)
         case .begun(let name, let counts):
             partitions[name]?.isBeginning = false
@@ -227,13 +233,13 @@ package struct WorkMachine: Sendable {
             if entries[entry] != nil { waiting.insert(Due(at: now + .seconds(1), entry: entry)) }
         case .acknowledged(let name, let ids):
             partitions[name]?.isAcknowledging = false
-            for id in ids { entries[WorkEntry(name, id)] = nil }
+            for id in ids { drop(WorkEntry(name, id)) }
         case .acknowledgeFailed(let name, let ids):
             partitions[name]?.isAcknowledging = false
             put(off: name, \.acknowledgeAt, now)
             // Past the drain it is tried no more: the worker that claims it handles it again.
             if isDrainOver {
-                for id in ids { entries[WorkEntry(name, id)] = nil }
+                for id in ids { drop(WorkEntry(name, id)) }
             } else {
                 partitions[name]?.done += ids
             }

@@ -19,8 +19,6 @@ struct WorkStream: Sendable {
     /// How long the attempts begun of a stream are kept on which nothing is begun any more.
     private static let countsLast = Duration.seconds(7 * 86_400)
 
-    /// The answer to a claim ends before the entry that would make it larger, in bytes: it is read, and lies in memory, as a whole.
-    private static let answerBytes = 8 << 20
     /// A larger entry cannot be taken in: its answer would end the connection.
     private static let entryBytes = 60 << 20
 
@@ -75,7 +73,7 @@ struct WorkStream: Sendable {
         let reply = try await client.run(
             WorkScripts.claim, keys: try keys(partition),
             arguments: words(
-                group, consumer, "\(idle)", "\(from)", "\(limit)", "\(Self.answerBytes)", "\(Self.entryBytes)",
+                group, consumer, "\(idle)", "\(from)", "\(limit)", "\(WorkMachine.answerBytes)", "\(Self.entryBytes)",
                 "\(StreamEntry.wordLimit)") + words(held ?? []),
             // Once: run again it finds nothing idle any more, and what it had claimed would be in no hand.
             timeout: Self.block + .seconds(2), isPatient: false)
