@@ -173,11 +173,13 @@ enum StreamScripts {
             return {'ok', '', string.format('%.0f', number(held[3])), vanished, 0}
             """)
 
-    /// KEYS: the layout. ARGV: the partitions. Answers how many the stream has: those that stand there already, else these.
+    /// KEYS: the layout. ARGV: the partitions. Answers the format, how many the stream has (those that stand there already, else
+    /// these), and 1 where none stood there.
     static let layout = Script(
         """
         redis.call('HSETNX', KEYS[1], 'format', '1')
-        redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1])
-        return redis.call('HMGET', KEYS[1], 'format', 'partitions')
+        local isNew = redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1])
+        local found = redis.call('HMGET', KEYS[1], 'format', 'partitions')
+        return {found[1], found[2], isNew}
         """)
 }

@@ -129,14 +129,16 @@ final class StreamWriter: Sendable {
     func run() async {
         let bell = Doorbell(on: loop)
         await unlessCancelled { await self.look() }
+        var term: UInt64?
         var turn = 0
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
             guard let context = current.withLock({ $0 }), context.isLeading else { continue }
-            // Partitions that are not this stream's are none to be looked after. What is wrong is said by the next batch.
-            if !isLaidOut.load(ordering: .relaxed) { try? await checkLayout() }
+            if context.term != term { (term, turn) = (context.term, 0) }
+            let isTrimming = turn % 5 == 0
+            if isTrimming || !isLaidOut.load(ordering: .relaxed) { await lookAtLayout() }
+            // Partitions that are not this stream's are none to be looked after.
             guard isLaidOut.load(ordering: .relaxed) else { continue }
             turn += 1
-            let isTrimming = turn % 5 == 1
             for partition in partitions {
                 await partition.keepUp(as: writer(context), isTrimming: isTrimming, context)
             }
@@ -169,17 +171,37 @@ final class StreamWriter: Sendable {
         return nil
     }
 
+    /// Writes it again where it was lost, by DEL, FLUSHALL or a failover: a worker that starts then takes the stream for one partition.
+    private func lookAtLayout() async {
+        do { try await checkLayout() } catch is LapseError {
+            // The next batch says what is wrong, and appends nothing.
+            isLaidOut.store(false, ordering: .relaxed)
+        } catch {
+            // It cannot be told now, and is as it was for all that is known.
+        }
+    }
+
     /// Workers read how many partitions there are where it was first written: another number is refused until the stream is empty.
     ///
     /// - Throws: ``LapseError`` for another number, `RedisError` where it cannot be told.
     private func checkLayout() async throws {
         let count = partitions.count
-        let found = try await layout("\(count)")
+        let (found, isNew) = try await layout("\(count)")
+        if isNew, isLaidOut.load(ordering: .relaxed) {
+            logger.warning(
+                "the stream's number of partitions was lost: it is written again",
+                metadata: ["stream": "\(destination.keys.key)", "partitions": .stringConvertible(count)])
+        }
         guard found != count else { return isLaidOut.store(true, ordering: .relaxed) }
         let old = try StreamKeys(destination.keys.key, partitions: found)
-        var left: Int64 = 0
+        var lengths: [RESPValue] = []
         for partition in old.partitions {
-            left += try await client.send(RESPCommand("XLEN", partition), key: partition).int ?? 0
+            lengths.append(try await client.send(RESPCommand("XLEN", partition), key: partition))
+        }
+        guard let left = Self.total(lengths) else {
+            throw RedisError(
+                .protocolViolation, node: client.node(for: old.key),
+                "the answers to XLEN of the partitions of \(old.key) make no sense")
         }
         guard left == 0 else {
             throw LapseError.configuration(
@@ -195,10 +217,20 @@ final class StreamWriter: Sendable {
         isLaidOut.store(true, ordering: .relaxed)
     }
 
-    private func layout(_ count: String) async throws -> Int {
+    /// The sum of what servers say; nil where that cannot be true. Of as many as a stream can have the sum fits.
+    static func total(_ lengths: [RESPValue]) -> UInt64? {
+        var total: UInt64 = 0
+        for length in lengths {
+            guard let length = PlausibleCount.read(length) else { return nil }
+            total += length
+        }
+        return total
+    }
+
+    private func layout(_ count: String) async throws -> (count: Int, isNew: Bool) {
         let reply = try await client.run(
             StreamScripts.layout, keys: [destination.keys.layout], arguments: [Array(count.utf8)])
-        guard let words = reply.array, words.count == 2, words[0].string == "1",
+        guard let words = reply.array, words.count == 3, words[0].string == "1",
             let count = words[1].int, (1...Int64(StreamKeys.limit)).contains(count)
         else {
             throw LapseError.configuration(
@@ -206,7 +238,7 @@ final class StreamWriter: Sendable {
                 "\(destination.keys.layout) is not of this version: use the newer build, or another stream, or delete that key"
             )
         }
-        return Int(count)
+        return (Int(count), words[2].int == 1)
     }
 }
 

@@ -13,12 +13,15 @@ extension RunningWorker {
             do throws(RedisError) {
                 let found = try await read(name, limit: limit)
                 worked("read", name)
-                return .init(event: .read(name, found.map(\.id)), partition: name, found: found)
+                return .init(
+                    event: .read(name, found.map(\.id), bytes: found.map(\.content.bytes)), partition: name,
+                    found: found)
             } catch {
                 if !stopped.isOpen { failed("read", name, error) }
                 return .init(event: .readFailed(name))
             }
         case .claim(let name, let from, let limit): return await claim(name, from, limit)
+        case .reclaim(let name, let from, let limit, let held): return await claim(name, from, limit, held: held)
         case .begin(let name, let begins):
             do throws(RedisError) {
                 let counts = try await stream.begin(name, begins)
@@ -60,9 +63,11 @@ extension RunningWorker {
         }
     }
 
-    private func claim(_ name: String, _ from: StreamID, _ limit: Int) async -> WorkLoop.Report {
+    private func claim(
+        _ name: String, _ from: StreamID, _ limit: Int, held: [StreamID]? = nil
+    ) async -> WorkLoop.Report {
         do throws(RedisError) {
-            let claimed = try await stream.claim(name, from: from, limit: limit)
+            let claimed = try await stream.claim(name, from: from, limit: limit, held: held)
             worked("claim", name)
             metrics.claimed(claimed.found.count)
             sayDeleted(claimed.gone, name)
@@ -70,8 +75,9 @@ extension RunningWorker {
                 logger.info(
                     "claimed", metadata: ["stream": "\(name)", "count": .stringConvertible(claimed.found.count)])
             }
-            let ids = claimed.found.map(\.id)
-            return .init(event: .claimed(name, ids, next: claimed.next), partition: name, found: claimed.found)
+            let (ids, bytes) = (claimed.found.map(\.id), claimed.found.map(\.content.bytes))
+            return .init(
+                event: .claimed(name, ids, bytes: bytes, next: claimed.next), partition: name, found: claimed.found)
         } catch {
             // The read makes it.
             if !Self.lacksGroup(error) { failed("claim", name, error) }

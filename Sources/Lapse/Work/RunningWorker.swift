@@ -29,7 +29,7 @@ final class RunningWorker: Sendable {
     private let watch: TopologyWatch
     /// A blocked connection serves nothing else, so each partition has one of its own.
     private let readers = Mutex<[String: NodeDirectory]>([:])
-    private let troubles = Mutex(WorkTroubles())
+    let troubles = Mutex(WorkTroubles())
     private let isReady = Atomic(false)
     private let standing: Mutex<WorkerStatus>
     private let letters: LetterCount
@@ -122,7 +122,7 @@ final class RunningWorker: Sendable {
 
     // MARK: - The start
 
-    /// Finds Redis, the partitions and the group. Returns nil when asked to end before that.
+    /// Finds Redis and the partitions, and a group in one of them at least. Returns nil when asked to end before that.
     private func begin() async throws(LapseError) -> [String]? {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
@@ -132,7 +132,7 @@ final class RunningWorker: Sendable {
             do throws(RedisError) {
                 if watch.current == nil { try await watch.discover() }
                 let partitions = try await stream.partitions(of: configuration.stream)
-                for partition in partitions { try await prepare(partition) }
+                try await prepare(partitions)
                 return partitions
             } catch {
                 if let impossible = ImpossibleSettings.explain(error) { throw impossible }
@@ -168,6 +168,36 @@ final class RunningWorker: Sendable {
 
     func bell() -> Doorbell { Doorbell(on: loops.any()) }
 
+    /// Makes the groups. A partition that cannot be asked keeps the worker from no other: it is told, and its reads try again.
+    ///
+    /// - Throws: where none can be asked.
+    private func prepare(_ partitions: [String]) async throws(RedisError) {
+        let failures = await withTaskGroup(
+            of: (String, RedisError?).self, returning: [String: RedisError].self
+        ) { group in
+            for partition in partitions {
+                // Beside each other: one that is silent takes its time.
+                group.addTask { (partition, await self.failure(preparing: partition)) }
+            }
+            var failures: [String: RedisError] = [:]
+            for await (partition, failure) in group { failures[partition] = failure }
+            return failures
+        }
+        if failures.count == partitions.count, let first = partitions.first, let failure = failures[first] {
+            throw failure
+        }
+        for partition in partitions {
+            if let failure = failures[partition] { failed("read", partition, failure) }
+        }
+    }
+
+    private func failure(preparing partition: String) async -> RedisError? {
+        do throws(RedisError) {
+            try await prepare(partition)
+            return nil
+        } catch { return error }
+    }
+
     /// Makes the group, and says so, where it is missing.
     func prepare(_ partition: String) async throws(RedisError) {
         guard try await stream.prepare(partition) else { return }
@@ -176,7 +206,7 @@ final class RunningWorker: Sendable {
 
     // MARK: - Reading
 
-    func read(_ partition: String, limit: Int) async throws(RedisError) -> WorkStream.Found {
+    func read(_ partition: String, limit: Int) async throws(RedisError) -> [WorkStream.Found] {
         let nodes = readers.withLock { readers in
             if let nodes = readers[partition] { return nodes }
             let nodes = NodeDirectory(
@@ -210,51 +240,6 @@ final class RunningWorker: Sendable {
         await withDiscardingTaskGroup { group in
             // At once: a frozen node takes its time.
             for directory in nodes { group.addTask { await directory.shutDown() } }
-        }
-    }
-
-    // MARK: - What is said
-
-    func worked(_ what: String, _ partition: String) {
-        if troubles.withLock({ $0.succeeded("\(partition): \(what)") }) { answersAgain() }
-    }
-
-    private func answersAgain() {
-        logger.notice("the stream answers again", metadata: ["stream": "\(configuration.stream)"])
-    }
-
-    /// The end waits for handlers that do not end though they were cancelled.
-    func waitsForHandlers(_ count: Int) {
-        guard count > 0 else { return }
-        logger.error(
-            "handlers do not end though they were cancelled",
-            metadata: [
-                "count": .stringConvertible(count),
-                "fix": "let the handler end when its task is cancelled: others handle what it has",
-            ])
-    }
-
-    func failed(_ what: String, _ partition: String, _ error: RedisError) {
-        // Cut short by the end.
-        if Task.isCancelled { return }
-        let now = SystemClock.read().monotonic
-        guard troubles.withLock({ $0.failed("\(partition): \(what)", error.description, now: now) }) else { return }
-        logger.error(
-            "the stream cannot be worked on",
-            metadata: [
-                "stream": "\(partition)", "group": "\(configuration.group)", "command": "\(what)", "error": "\(error)",
-                "fix": "\(fix(error, partition))",
-            ])
-    }
-
-    private func fix(_ error: RedisError, _ partition: String) -> String {
-        if error.kind == .denied { return "give this user the rights of a worker, which the manual lists" }
-        guard case .reply(let reply) = error.kind else { return "see that this server can be reached" }
-        return switch reply.code {
-        case "WRONGTYPE": "delete \(partition), or name another stream"
-        case "NOGROUP": "make it: XGROUP CREATE \(partition) \(configuration.group) 0 MKSTREAM"
-        case "OOM": "raise maxmemory, or free memory on this server"
-        default: "see what this server says about XREADGROUP of \(partition)"
         }
     }
 }

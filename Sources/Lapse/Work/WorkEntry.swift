@@ -18,6 +18,27 @@ final class WorkContent: Sendable {
     let entry: StreamEntry
 
     init(_ entry: StreamEntry) { self.entry = entry }
+
+    /// About what it takes in memory.
+    var bytes: Int { 512 + entry.id.utf8.count + entry.key.count + (entry.value?.count ?? 0) }
+}
+
+/// Why an entry has no content for a handler.
+enum NoExpiration: Error, CustomStringConvertible {
+    case foreign
+    case tooLarge(bytes: Int64)
+
+    var description: String {
+        switch self {
+        case .foreign: "it is no expiration: its fields are not those that lapse writes"
+        case .tooLarge(let bytes): "it is too large to be taken in: \(bytes) bytes"
+        }
+    }
+}
+
+extension Result<WorkContent, NoExpiration> {
+    /// About what it takes in memory.
+    var bytes: Int { if case .success(let content) = self { content.bytes } else { 0 } }
 }
 
 /// Where an entry is on its way through a worker.

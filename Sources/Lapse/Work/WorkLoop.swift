@@ -11,7 +11,7 @@ struct WorkLoop {
         /// Nil when it says nothing to the machine.
         var event: WorkMachine.Event?
         var partition = ""
-        var found: WorkStream.Found = []
+        var found: [WorkStream.Found] = []
         /// The layout was looked at; it is looked at again later.
         var hasLooked = false
     }
@@ -25,8 +25,10 @@ struct WorkLoop {
     private let mailbox: WorkMailbox
     private let queue = AttemptQueue()
     private var machine: WorkMachine
-    /// What is in hand; nil for what is no expiration.
-    private var contents: [WorkEntry: WorkContent?] = [:]
+    /// What is in hand.
+    private var contents: [WorkEntry: Result<WorkContent, NoExpiration>] = [:]
+    /// About what these take in memory.
+    private var bytes = 0
 
     init(_ worker: RunningWorker) {
         self.worker = worker
@@ -78,16 +80,21 @@ struct WorkLoop {
     private var now: Duration { SystemClock.read().monotonic }
 
     private mutating func take(_ report: Report) {
-        for (id, entry) in report.found {
-            let name = WorkEntry(report.partition, id)
-            if contents[name] == nil { contents[name] = .some(entry.map(WorkContent.init)) }
+        for found in report.found {
+            let name = WorkEntry(report.partition, found.id)
+            guard contents[name] == nil else { continue }
+            contents[name] = found.content
+            bytes += found.content.bytes
         }
     }
 
-    /// Drops what is in hand no more, once that has become as much as what is.
+    /// Drops what is in hand no more, once that has become as much as what is, or as an answer.
     private mutating func forget() {
-        guard contents.count > 2 * machine.inHand + 64 else { return }
+        guard contents.count > 2 * machine.inHand + 64 || bytes > machine.bytes + WorkMachine.answerBytes else {
+            return
+        }
         contents = contents.filter { machine.holds($0.key) }
+        bytes = contents.values.reduce(0) { $0 + $1.bytes }
     }
 
     private func lookLater(_ group: inout DiscardingTaskGroup) {
@@ -113,11 +120,10 @@ struct WorkLoop {
                 start(action, &group)
                 continue
             }
-            if let content = contents[entry] ?? nil {
-                jobs.append(.init(entry: entry, content: content, attempt: attempt))
-            } else {
-                let failure = WorkMachine.AttemptFailure(
-                    text: "it is no expiration: its fields are not those that lapse writes", advice: .pointless)
+            switch contents[entry] ?? .failure(.foreign) {
+            case .success(let content): jobs.append(.init(entry: entry, content: content, attempt: attempt))
+            case .failure(let reason):
+                let failure = WorkMachine.AttemptFailure(text: "\(reason)", advice: .pointless)
                 // The answer comes as all others do.
                 mailbox.put(Report(event: .failed(entry, failure)))
             }
@@ -135,7 +141,7 @@ struct WorkLoop {
                 mailbox.put(Report(event: .tick))
             }
         case .bury(let entry, let attempts, let error):
-            let content = (contents[entry] ?? nil)?.entry
+            let content = try? contents[entry]?.get().entry
             // As all that asks Redis, beside the loop.
             group.addTask { [worker, mailbox] in
                 mailbox.put(Report(event: await worker.bury(entry, content, attempts: attempts, error)))

@@ -11,7 +11,7 @@ extension WorkMachine {
             // Nowhere but here: the group has dropped it.
             if inHand.isGone { return bury(entry, attempts: inHand.attempts, Self.deleted, &actions) }
             // Another worker's; or too late, as if this worker had died.
-            entries[entry] = nil
+            drop(entry)
             return
         }
         guard attempt - 1 <= settings.retries.retries else {
@@ -35,7 +35,7 @@ extension WorkMachine {
         busy -= 1
         // At the end nothing is begun any more: it is given back.
         guard !isLeaving else {
-            entries[entry] = nil
+            drop(entry)
             partitions[entry.partition]?.queued -= 1
             return
         }
@@ -63,7 +63,7 @@ extension WorkMachine {
         if inHand.isGone { return bury(entry, attempts: attempt, "\(Self.deleted): \(failure.text)", &actions) }
         // Another worker's; or cut short by the end.
         if inHand.isLost || isDrainOver {
-            entries[entry] = nil
+            drop(entry)
             return
         }
         guard failure.advice != .pointless,
@@ -71,7 +71,7 @@ extension WorkMachine {
         else { return bury(entry, attempts: attempt, failure.text, &actions) }
         // At the end it is for another worker to try again.
         guard !isLeaving else {
-            entries[entry] = nil
+            drop(entry)
             return
         }
         if case .notBefore(let least) = failure.advice { wait = max(wait, least) }
@@ -93,11 +93,11 @@ extension WorkMachine {
             switch entries[entry]?.phase {
             case .ready:
                 partitions[entry.partition]?.queued -= 1
-                entries[entry] = nil
+                drop(entry)
             case .waiting:
                 waits -= 1
                 waited.insert(entry)
-                entries[entry] = nil
+                drop(entry)
             case .running: entries[entry]?.isLost = true
             // Of these the next answer tells.
             case .beginning, .burying, .done, nil: break
@@ -141,7 +141,7 @@ extension WorkMachine {
             guard case .running = inHand.phase else { continue }
             busy -= 1
             count += 1
-            entries[entry] = nil
+            drop(entry)
         }
         return count
     }

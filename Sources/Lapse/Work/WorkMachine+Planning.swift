@@ -6,14 +6,27 @@ extension WorkMachine {
     /// In one order: a script keeps the server from all others while it runs.
     private static let mostAcknowledged = 1_000
 
+    /// In hand, of all partitions. With more nothing is asked for, and what is on its way comes on top.
+    private static let mostBytes = 64 << 20
+
     /// So much of what all partitions share one may have for itself: when it falls silent with all of that, the others go on.
     func mostOfOne(of all: Int) -> Int { order.count > 1 ? max(1, all - max(1, all / order.count)) : all }
 
-    /// What may still be read and claimed. What a partition has beyond its part, by retries, takes no room from the others.
+    /// What may still be read and claimed. What a partition has beyond its part, by retries or of large entries, takes no room from
+    /// the others.
     var room: Int {
         let all = settings.lanes + settings.prefetch
-        let most = mostOfOne(of: all)
-        return all - busy - ready.count + partitions.values.reduce(0) { $0 + max(0, $1.queued - most) }
+        let (most, mostBytes) = (mostOfOne(of: all), mostOfOne(of: Self.mostBytes))
+        var (room, bytes) = (all - busy - ready.count, 0)
+        for partition in partitions.values {
+            room += max(0, partition.queued - most)
+            bytes += min(partition.bytes, mostBytes)
+        }
+        return bytes < Self.mostBytes ? room : 0
+    }
+
+    private func held(of name: String) -> [StreamID] {
+        entries.keys.lazy.filter { $0.partition == name }.map(\.id).sorted()
     }
 
     /// What is to be asked of one partition now.
@@ -28,7 +41,7 @@ extension WorkMachine {
         }
         if !partition.isKeeping, partition.keepAt <= now, !partition.hasLeft {
             partition.keepAt = now + settings.claimAfter / 3
-            let ids = entries.keys.lazy.filter { $0.partition == name }.map(\.id).sorted()
+            let ids = held(of: name)
             if !ids.isEmpty {
                 partition.isKeeping = true
                 actions.append(.keep(name, ids))
@@ -39,7 +52,7 @@ extension WorkMachine {
         guard partition.done.count < 4 * Self.mostAcknowledged else { return }
         let room = room
         let own = mostOfOne(of: settings.lanes + settings.prefetch) - partition.queued
-        guard room > 0, own > 0 else { return }
+        guard room > 0, own > 0, partition.bytes < mostOfOne(of: Self.mostBytes) else { return }
         // What a partition may bring at once, so that several do not bring too much.
         let share = max(1, min(room, own, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
         // A claim is answered at once: with little room they go one after the other. Reads wait, each for its own partition.
@@ -47,7 +60,13 @@ extension WorkMachine {
         if !partition.isClaiming, partition.claimAt <= now, claimed > 0 {
             partition.claiming = claimed
             claiming += claimed
-            actions.append(.claim(name, from: partition.claimFrom, limit: claimed))
+            if let from = partition.reclaimFrom {
+                partition.reclaimFrom = nil
+                partition.isReclaiming = true
+                actions.append(.reclaim(name, from: from, limit: claimed, held: held(of: name)))
+            } else {
+                actions.append(.claim(name, from: partition.claimFrom, limit: claimed))
+            }
         }
         if !partition.isReading, partition.readAt <= now {
             partition.isReading = true
@@ -92,7 +111,7 @@ extension WorkMachine {
         isLeaving = true
         for (entry, inHand) in entries where inHand.phase == .ready || inHand.phase == .waiting {
             if inHand.phase == .waiting { waits -= 1 } else { partitions[entry.partition]?.queued -= 1 }
-            entries[entry] = nil
+            drop(entry)
         }
         ready.removeAll()
         actions.append(.stopReading)
@@ -107,7 +126,7 @@ extension WorkMachine {
             for (entry, inHand) in entries {
                 if case .burying = inHand.phase, waiting.unordered.contains(where: { $0.entry == entry }) {
                     waits -= 1
-                    entries[entry] = nil
+                    drop(entry)
                 }
             }
         }

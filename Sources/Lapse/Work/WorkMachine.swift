@@ -46,10 +46,11 @@ package struct WorkMachine: Sendable {
     package enum Event: Sendable {
         /// The partitions of the stream, as its layout says now. None is ever left: it may still hold entries.
         case partitions([String])
-        case read(String, [StreamID])
+        /// With about what each takes in memory; what has no size has none to speak of.
+        case read(String, [StreamID], bytes: [Int] = [])
         case readFailed(String)
         /// From silent workers, or from an answer of this one that was lost; the next look begins at `next`.
-        case claimed(String, [StreamID], next: StreamID)
+        case claimed(String, [StreamID], bytes: [Int] = [], next: StreamID)
         case claimFailed(String)
         /// For each: the number of attempts begun, or nil: another worker has it.
         case begun(String, [StreamID: Int?])
@@ -77,6 +78,8 @@ package struct WorkMachine: Sendable {
     package enum Action: Sendable, Equatable {
         case read(String, limit: Int)
         case claim(String, from: StreamID, limit: Int)
+        /// What the group has as this worker's beside `held`: answered as a claim.
+        case reclaim(String, from: StreamID, limit: Int, held: [StreamID])
         /// Each with a number of its own: an order that is repeated counts once.
         case begin(String, [Begin])
         case handle(WorkEntry, attempt: Int)
@@ -114,19 +117,26 @@ package struct WorkMachine: Sendable {
         var readAt: Duration
         var claimAt: Duration
         var claimFrom = StreamID.zero
+        /// An answer did not come: where to look next for what it held, before anything of others is claimed.
+        var reclaimFrom: StreamID?
+        /// What is being claimed is that.
+        var isReclaiming = false
         var keepAt: Duration
         var acknowledgeAt: Duration
         var beginAt: Duration
-        /// Entries asked for at once: an answer that cannot be taken in is asked for in parts.
+        /// Entries asked for at once: less after a large answer, or one that did not come, which may have been too large to be taken in.
         var limit = 256
         var failures = 0
         var done: [StreamID] = []
         /// Entries in hand that no handler has had yet, or has to have again.
         var queued = 0
+        /// About what all in hand take in memory.
+        var bytes = 0
     }
 
     struct InHand: Sendable {
         var phase = WorkPhase.ready
+        var bytes = 0
         /// Of the attempt that is begun next, or was begun last.
         var turn: UInt64 = 0
         /// How many were begun, by all workers.
@@ -169,6 +179,8 @@ package struct WorkMachine: Sendable {
     /// All is done that leaving asks for.
     package var isFinished: Bool { isLeaving && order.allSatisfy { partitions[$0]?.hasLeft == true } }
     package var inHand: Int { entries.count }
+    /// About what that takes in memory.
+    var bytes: Int { partitions.values.reduce(0) { $0 + $1.bytes } }
     package func holds(_ entry: WorkEntry) -> Bool { entries[entry] != nil }
     /// The partitions of which nothing is in hand.
     var emptyHanded: [String] {
@@ -194,20 +206,14 @@ package struct WorkMachine: Sendable {
     private mutating func take(_ event: Event, _ now: Duration, _ actions: inout [Action]) {
         switch event {
         case .partitions(let names): for name in names where partitions[name] == nil { add(name, now) }
-        case .read(let name, let ids):
+        case .read(let name, let ids, let bytes):
             partitions[name]?.isReading = false
-            arrived(name, ids, now)
-        case .readFailed(let name):
-            partitions[name]?.isReading = false
-            put(off: name, \.readAt, now, asksForLess: true)
-        case .claimed(let name, let ids, let next):
-            claimEnded(name)
-            partitions[name]?.claimFrom = next
-            partitions[name]?.claimAt = next == .zero ? now + settings.claimPause : now
-            arrived(name, ids, now)
-        case .claimFailed(let name):
-            claimEnded(name)
-            put(off: name, \.claimAt, now, asksForLess: true)
+            arrived(name, ids, bytes)
+        case .readFailed(let name): readFailed(name, now)
+        case .claimed(let name, let ids, let bytes, let next):
+            claimed(name, next: next, now)
+            arrived(name, ids, bytes)
+        case .claimFailed(let name): claimFailed(name, now)
         case .begun(let name, let counts):
             partitions[name]?.isBeginning = false
             // In order, so that one history has one outcome.
@@ -227,13 +233,13 @@ package struct WorkMachine: Sendable {
             if entries[entry] != nil { waiting.insert(Due(at: now + .seconds(1), entry: entry)) }
         case .acknowledged(let name, let ids):
             partitions[name]?.isAcknowledging = false
-            for id in ids { entries[WorkEntry(name, id)] = nil }
+            for id in ids { drop(WorkEntry(name, id)) }
         case .acknowledgeFailed(let name, let ids):
             partitions[name]?.isAcknowledging = false
             put(off: name, \.acknowledgeAt, now)
             // Past the drain it is tried no more: the worker that claims it handles it again.
             if isDrainOver {
-                for id in ids { entries[WorkEntry(name, id)] = nil }
+                for id in ids { drop(WorkEntry(name, id)) }
             } else {
                 partitions[name]?.done += ids
             }
@@ -261,38 +267,5 @@ package struct WorkMachine: Sendable {
         partitions[name] = Partition(
             readAt: now, claimAt: now, keepAt: now + settings.claimAfter / 3, acknowledgeAt: now, beginAt: now)
         order.append(name)
-    }
-
-    /// An order has failed: it is given again later, after failures in a row after a second.
-    private mutating func put(
-        off name: String, _ time: WritableKeyPath<Partition, Duration>, _ now: Duration, asksForLess: Bool = false
-    ) {
-        guard var partition = partitions[name] else { return }
-        partition[keyPath: time] = now + min(.milliseconds(50) * (1 << partition.failures), .seconds(1))
-        partition.failures = min(partition.failures + 1, 8)
-        if asksForLess { partition.limit = max(1, partition.limit / 2) }
-        partitions[name] = partition
-    }
-
-    private mutating func claimEnded(_ name: String) {
-        claiming -= partitions[name]?.claiming ?? 0
-        partitions[name]?.claiming = 0
-    }
-
-    private mutating func arrived(_ name: String, _ ids: [StreamID], _ now: Duration) {
-        guard var partition = partitions[name] else { return }
-        partition.failures = 0
-        partition.limit = min(256, partition.limit * 2)
-        partitions[name] = partition
-        // The group has them as this worker's; leaving gives them back.
-        guard !isLeaving else { return }
-        for id in ids {
-            let entry = WorkEntry(name, id)
-            // Known: its heartbeat came late, and it was claimed by this worker itself.
-            guard entries[entry] == nil else { continue }
-            entries[entry] = InHand()
-            ready.append(entry)
-            partitions[name]?.queued += 1
-        }
     }
 }

@@ -2,29 +2,46 @@ import RedisClient
 
 /// What a worker does to a stream in one step. The keys are the stream and, in its slot, the hash of the attempts begun.
 enum WorkScripts {
-    /// Takes what silent workers left. Arguments: group, consumer, milliseconds, from, limit. Returns where to go on, the entries, and
-    /// how many are no longer in the stream.
+    /// Takes what silent workers left; with 0 milliseconds, what this consumer has as the group knows it. Returns where to go on, the
+    /// entries, and how many are no longer in the stream.
     ///
-    /// Not by XAUTOCLAIM, which (since Redis 7) drops what was deleted also while its worker lives and handles it.
+    /// - Arguments: group, consumer, milliseconds, from, limit; how many bytes of entries an answer may have (one entry always), of
+    ///   how many bytes an entry is answered by its size alone, of how many names and values by none; IDs to be passed over.
+    /// - Not by XAUTOCLAIM, which (since Redis 7) drops what was deleted also while its worker lives and handles it.
     static let claim = Script(
         """
-        local silent = redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], ARGV[4], '+', ARGV[5])
-        local next, found, gone = '0-0', {}, 0
+        local limit, left, held = tonumber(ARGV[5]), tonumber(ARGV[6]), {}
+        for i = 9, #ARGV do held[ARGV[i]] = true end
+        local most = limit + #ARGV - 8
+        local query = {'XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], ARGV[4], '+', most}
+        if ARGV[3] == '0' then query[#query + 1] = ARGV[2] end
+        local silent = redis.call(unpack(query))
+        local found, gone = {}, 0
         for _, pending in ipairs(silent) do
           local id = pending[1]
-          local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
-          if entry then
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id, 'JUSTID')
-            found[#found + 1] = entry
-          else
-            gone = gone + 1
-            redis.call('XACK', KEYS[1], ARGV[1], id)
-            redis.call('HDEL', KEYS[2], id)
+          if not held[id] then
+            if #found == limit then return {id, found, gone} end
+            local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+            if entry then
+              local size = 0
+              for _, word in ipairs(entry[2]) do size = size + #word end
+              if size > tonumber(ARGV[7]) then
+                entry, size = {id, size}, 0
+              elseif #entry[2] > tonumber(ARGV[8]) then
+                entry, size = {id, {}}, 0
+              end
+              if size > left and #found > 0 then return {id, found, gone} end
+              left = left - size
+              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id, 'JUSTID')
+              found[#found + 1] = entry
+            else
+              gone = gone + 1
+              redis.call('XACK', KEYS[1], ARGV[1], id)
+              redis.call('HDEL', KEYS[2], id)
+            end
           end
         end
-        -- The last one is idle no more.
-        if #silent == tonumber(ARGV[5]) then next = silent[#silent][1] end
-        return {next, found, gone}
+        return {#silent == most and silent[most][1] or '0-0', found, gone}
         """)
 
     /// Counts an attempt for each entry, a turn only once. Returns the counts, 0 for what is not this consumer's.

@@ -19,8 +19,14 @@ struct WorkStream: Sendable {
     /// How long the attempts begun of a stream are kept on which nothing is begun any more.
     private static let countsLast = Duration.seconds(7 * 86_400)
 
-    /// What a read or a claim has brought: nil for an entry that is no expiration.
-    typealias Found = [(id: StreamID, entry: StreamEntry?)]
+    /// A larger entry cannot be taken in: its answer would end the connection.
+    private static let entryBytes = 60 << 20
+
+    /// An entry that a read or a claim has brought.
+    struct Found: Sendable {
+        var id: StreamID
+        var content: Result<WorkContent, NoExpiration>
+    }
 
     private func keys(_ partition: String) throws(RedisError) -> [String] {
         guard let keys = try? StreamKeys(partition) else {
@@ -43,7 +49,7 @@ struct WorkStream: Sendable {
     }
 
     /// - Parameter reader: over a connection that nothing else uses, for it is blocked meanwhile.
-    func read(_ partition: String, limit: Int, over reader: KeyedClient) async throws(RedisError) -> Found {
+    func read(_ partition: String, limit: Int, over reader: KeyedClient) async throws(RedisError) -> [Found] {
         let command = RESPCommand(
             "XREADGROUP", "GROUP", group, consumer, "COUNT", "\(limit)", "BLOCK", "\(Self.block.inMilliseconds)",
             "STREAMS", partition, ">")
@@ -53,16 +59,24 @@ struct WorkStream: Sendable {
     }
 
     struct Claimed {
-        var found: Found
+        var found: [Found]
         var next: StreamID
         /// Deleted from the stream before they were handled.
         var gone: Int
     }
 
-    func claim(_ partition: String, from: StreamID, limit: Int) async throws(RedisError) -> Claimed {
+    /// - Parameter held: nil for what silent workers have; else for what this one has, as the group knows it, beside these.
+    func claim(
+        _ partition: String, from: StreamID, limit: Int, held: [StreamID]?
+    ) async throws(RedisError) -> Claimed {
+        let idle = held == nil ? claimAfter.inMilliseconds : 0
         let reply = try await client.run(
             WorkScripts.claim, keys: try keys(partition),
-            arguments: words(group, consumer, "\(claimAfter.inMilliseconds)", "\(from)", "\(limit)"))
+            arguments: words(
+                group, consumer, "\(idle)", "\(from)", "\(limit)", "\(WorkMachine.answerBytes)", "\(Self.entryBytes)",
+                "\(StreamEntry.wordLimit)") + words(held ?? []),
+            // Once: run again it finds nothing idle any more, and what it had claimed would be in no hand.
+            timeout: Self.block + .seconds(2), isPatient: false)
         guard let parts = reply.array, parts.count == 3 else { throw implausible("the script that claims", partition) }
         return Claimed(
             found: found(parts[1]), next: parts[0].string.flatMap { StreamID($0) } ?? .zero,
@@ -133,15 +147,18 @@ struct WorkStream: Sendable {
         try await StreamLayout.read(stream, over: client).partitions
     }
 
-    private func found(_ entries: RESPValue?) -> Found {
+    private func found(_ entries: RESPValue?) -> [Found] {
         var previous: StreamEntry?
         return (entries?.array ?? []).compactMap { entry in
             guard let parts = entry.array, parts.count == 2, let id = parts[0].bytes.flatMap({ StreamID($0) }) else {
                 return nil
             }
-            let content = StreamEntry(fields: parts[1], after: previous)
-            previous = content ?? previous
-            return (id, content)
+            if case .integer(let bytes) = parts[1] { return Found(id: id, content: .failure(.tooLarge(bytes: bytes))) }
+            guard let entry = StreamEntry(fields: parts[1], after: previous) else {
+                return Found(id: id, content: .failure(.foreign))
+            }
+            previous = entry
+            return Found(id: id, content: .success(WorkContent(entry)))
         }
     }
 

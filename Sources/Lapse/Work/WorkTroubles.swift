@@ -1,6 +1,7 @@
 /// What of a stream does not work, and what has been said of it: at once, and then once a minute. A pure value.
 struct WorkTroubles {
-    private var failing: Set<String> = []
+    /// The last error of each.
+    private var failing: [String: String] = [:]
     private var said: [String: Duration] = [:]
     private static let pause = Duration.seconds(60)
     private static let limit = 64
@@ -8,20 +9,22 @@ struct WorkTroubles {
     /// - Parameters:
     ///   - what: a command of a partition.
     ///   - error: as it would be said.
+    ///   - news: what the error tells, said once for all that tell the same; nil for its own words.
     /// - Returns: whether it is to be said now.
-    mutating func failed(_ what: String, _ error: String, now: Duration) -> Bool {
-        failing.insert(what)
-        if let last = said[error], now < last + Self.pause { return false }
+    mutating func failed(_ what: String, _ error: String, as news: String? = nil, now: Duration) -> Bool {
+        failing[what] = error.cut(toBytes: 300)
+        let news = news ?? error
+        if let last = said[news], now < last + Self.pause { return false }
         if said.count >= Self.limit { said = said.filter { now < $0.value + Self.pause } }
         // Past the limit, further errors in a minute tell nothing new.
         guard said.count < Self.limit else { return false }
-        said[error] = now
+        said[news] = now
         return true
     }
 
     /// Returns whether nothing is in trouble any more, and something was.
     mutating func succeeded(_ what: String) -> Bool {
-        guard failing.remove(what) != nil, failing.isEmpty else { return false }
+        guard failing.removeValue(forKey: what) != nil, failing.isEmpty else { return false }
         said = [:]
         return true
     }
@@ -37,5 +40,6 @@ struct WorkTroubles {
     }
 
     var isEmpty: Bool { failing.isEmpty }
-    var reasons: [String] { failing.sorted() }
+    /// What fails and why.
+    var reasons: [String] { failing.map { "\($0.key): \($0.value)" }.sorted() }
 }

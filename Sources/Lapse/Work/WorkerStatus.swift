@@ -18,6 +18,6 @@ public struct WorkerStatus: Sendable, Hashable, Encodable {
     public internal(set) var waiting = 0
     /// Dead letters in the stream of ``WorkerConfiguration/deadLetter``; nil (and no key in JSON) without one, or while it cannot be asked.
     public internal(set) var deadLetters: Int?
-    /// What does not work now: empty, or the partition and the command.
+    /// What does not work now: empty, or each partition and command with its last error.
     public internal(set) var troubles: [String] = []
 }

@@ -32,9 +32,11 @@ package final class KeyedClient: Sendable {
 
     /// Runs a script whose keys share one slot, within `timeout` all told.
     package func run(
-        _ script: Script, keys: [String], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2)
+        _ script: Script, keys: [String], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2),
+        isPatient: Bool = true
     ) async throws(RedisError) -> RESPValue {
-        try await run(script, keys: keys.map { Array($0.utf8) }, arguments: arguments, timeout: timeout)
+        try await run(
+            script, keys: keys.map { Array($0.utf8) }, arguments: arguments, timeout: timeout, isPatient: isPatient)
     }
 
     /// The same for keys of any bytes.
@@ -126,8 +128,8 @@ package final class KeyedClient: Sendable {
                 pause = backoff.next()
             }
             if let pause {
-                guard isPatient else { throw last }
                 watch.refreshSoon()
+                guard isPatient else { throw last }
                 if case .cancelled = await Doorbell(on: loop).wait(upTo: min(pause, left)) { break }
                 target = watch.current?.owner(of: slot)?.address
                 asking = false

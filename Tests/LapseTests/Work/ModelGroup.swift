@@ -33,10 +33,16 @@ struct ModelGroup {
         return ids
     }
 
+    /// - Parameter held: nil for what silent consumers have; else for what this one has beside these.
     mutating func claim(
-        _ partition: String, _ from: StreamID, _ limit: Int, by consumer: Int, idle: Duration, now: Duration
+        _ partition: String, _ from: StreamID, _ limit: Int, by consumer: Int, held: [StreamID]? = nil,
+        idle: Duration, now: Duration
     ) -> (ids: [StreamID], next: StreamID) {
-        let candidates = pending.keys.filter { $0.partition == partition && $0.id >= from }.map(\.id).sorted()
+        let candidates = pending.filter { entry, found in
+            entry.partition == partition && entry.id >= from
+                && (held.map { found.consumer == consumer && !$0.contains(entry.id) } ?? true)
+        }.map(\.key.id).sorted()
+        let idle = held == nil ? idle : .zero
         var ids: [StreamID] = []
         for id in candidates {
             guard ids.count < limit else { return (ids, id) }

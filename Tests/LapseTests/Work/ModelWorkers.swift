@@ -27,7 +27,7 @@ struct ModelWorkers {
     /// The attempts with which handlers were called.
     private(set) var attempts: [WorkEntry: [Int]] = [:]
     private(set) var mostBusy = 0
-    /// Steps after which a partition's count of its queue was wrong.
+    /// Steps after which a partition's count of its queue, or of its bytes, was wrong.
     private(set) var miscounts = 0
     private(set) var now = Duration.zero
     private var workers: [Worker] = []
@@ -109,9 +109,11 @@ struct ModelWorkers {
         let machine = workers[worker].machine
         mostBusy = max(mostBusy, machine.running)
         let queued = machine.entries.filter { $0.value.phase == .ready || $0.value.phase == .beginning }
-        for (name, partition) in machine.partitions
-        where partition.queued != queued.count(where: { $0.key.partition == name }) {
-            miscounts += 1
+        for (name, partition) in machine.partitions {
+            let bytes = machine.entries.reduce(0) { $0 + ($1.key.partition == name ? $1.value.bytes : 0) }
+            if partition.queued != queued.count(where: { $0.key.partition == name }) || partition.bytes != bytes {
+                miscounts += 1
+            }
         }
         for action in actions {
             let wait: Duration
@@ -129,6 +131,8 @@ struct ModelWorkers {
     private mutating func answer(_ worker: Int, _ event: WorkMachine.Event) {
         schedule(.milliseconds(draw(15)), worker, .event(event))
     }
+
+    private func sizes(_ ids: [StreamID]) -> [Int] { ids.map { Int($0.milliseconds % 7) << 20 } }
 
     /// Carries an order out. A request is lost before, an answer after.
     private mutating func perform(_ action: WorkMachine.Action, _ worker: Int) {
@@ -155,11 +159,18 @@ struct ModelWorkers {
             // As if it blocked until then.
             let wait: Duration = ids.isEmpty ? .milliseconds(150) : .zero
             schedule(
-                wait, worker, .event(requestIsLost || answerIsLost ? .readFailed(name) : .read(name, ids)))
+                wait, worker,
+                .event(requestIsLost || answerIsLost ? .readFailed(name) : .read(name, ids, bytes: sizes(ids))))
         case .claim(let name, let from, let limit):
             guard !requestIsLost else { return answer(worker, .claimFailed(name)) }
             let found = group.claim(name, from, limit, by: worker, idle: Self.claimAfter, now: now)
-            answer(worker, answerIsLost ? .claimFailed(name) : .claimed(name, found.ids, next: found.next))
+            let claimed = WorkMachine.Event.claimed(name, found.ids, bytes: sizes(found.ids), next: found.next)
+            answer(worker, answerIsLost ? .claimFailed(name) : claimed)
+        case .reclaim(let name, let from, let limit, let held):
+            guard !requestIsLost else { return answer(worker, .claimFailed(name)) }
+            let found = group.claim(name, from, limit, by: worker, held: held, idle: Self.claimAfter, now: now)
+            let claimed = WorkMachine.Event.claimed(name, found.ids, bytes: sizes(found.ids), next: found.next)
+            answer(worker, answerIsLost ? .claimFailed(name) : claimed)
         case .begin(let name, let begins):
             guard !requestIsLost else { return answer(worker, .beginFailed(name, begins.map(\.id))) }
             var counts: [StreamID: Int?] = [:]

@@ -128,7 +128,7 @@ import Testing
         var troubles = WorkTroubles()
         for what in ["s: keep", "t: keep", "t: begin", "t: read"] { _ = troubles.failed(what, "no", now: .zero) }
         let isOver = troubles.emptyHanded(machine.emptyHanded)
-        #expect(!isOver && troubles.reasons == ["s: keep", "t: read"])
+        #expect(!isOver && troubles.reasons == ["s: keep: no", "t: read: no"])
         _ = troubles.succeeded("t: read")
         _ = machine.step(.kept("s", lost: [id(1)]), now: .zero)
         _ = machine.step(.failed(entry(1), .init(text: "no")), now: .zero)
