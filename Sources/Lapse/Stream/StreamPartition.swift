@@ -71,7 +71,8 @@ final class StreamPartition: Sendable {
     ///
     /// - Parameter isTrimming: whether to do the latter even if nothing was appended lately.
     func keepUp(as writer: StreamAppend.Writer, isTrimming: Bool, _ context: BatchContext) async {
-        await turnstile.pass {
+        // Cancelled before its turn there is nothing left to look after.
+        try? await turnstile.pass {
             guard context.isLeading else { return }
             let now = SystemClock.read().monotonic
             let isDue = state.withLock { state in
