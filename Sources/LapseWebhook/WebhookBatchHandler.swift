@@ -18,10 +18,11 @@ package final class WebhookBatchHandler: Sendable {
     /// - Parameters:
     ///   - size: the most in one request.
     ///   - retries: what the processor is configured with.
-    package init(_ handler: WebhookHandler, size: Int, retries: Int) {
+    ///   - memory: the most bytes of what waits for another attempt.
+    package init(_ handler: WebhookHandler, size: Int, retries: Int, memory: Int = 64 << 20) {
         self.handler = handler
         self.size = size
-        posted = Mutex(PostedBatches(retries: retries))
+        posted = Mutex(PostedBatches(retries: retries, limit: memory))
     }
 
     package func shutDown() async { await handler.shutDown() }
@@ -43,8 +44,9 @@ package final class WebhookBatchHandler: Sendable {
         }
         switch step {
         case .full:
-            // The first one alone, so that something goes on; the others come back alone.
-            var result = try await post(batch.prefix(1), of: batch, context)
+            // The first one alone, so that something goes on. What becomes of it says nothing about the others: they were not posted.
+            var result = BatchResult.handled
+            do { result = try await post(batch.prefix(1), of: batch, context) } catch { result.fail(0, error) }
             for index in 1..<batch.count { result.fail(index, NoRoom()) }
             return result
         case .answered(nil): return .handled

@@ -30,8 +30,10 @@ final class ReleaseListener: Sendable {
 
     /// Listens until cancelled.
     func run() async {
-        let bell = Doorbell(on: loop)
-        var backoff = Backoff()
+        // No connection rings it: one that has ended must not cut the wait short.
+        let pause = Doorbell(on: loop)
+        var reconnection = Reconnection()
+        var isTold = false
         var turn = 0
         while !Task.isCancelled {
             let masters = watch.current?.masters ?? []
@@ -39,28 +41,42 @@ final class ReleaseListener: Sendable {
                 let node = masters[turn % masters.count].address
                 turn += 1
                 do throws(RedisError) {
-                    let ear = Ear(heard: heard, bell: bell)
+                    let ear = Ear(heard: heard, bell: Doorbell(on: loop))
                     let subscription = try await Subscription.open(
                         to: node, settings: settings, channels: [channel], on: loop, receiver: { _ in .success(ear) })
-                    backoff.reset()
+                    reconnection.begins(now: SystemClock.read().monotonic)
                     // What was said before the subscription stood was not heard.
                     heard()
-                    await listen(subscription, ear, bell)
+                    await listen(subscription, ear, &reconnection, &isTold)
+                    if reconnection.ends(now: SystemClock.read().monotonic), !Task.isCancelled {
+                        isTold = true
+                        logger.warning(
+                            "releases are not heard",
+                            metadata: [
+                                "node": "\(node)", "reason": "the connection ends soon after it was opened",
+                            ])
+                    }
                 } catch {
                     logger.debug("releases are not heard", metadata: ["node": "\(node)", "error": "\(error)"])
                 }
             }
-            if await bell.wait(upTo: backoff.next()) == .cancelled { return }
+            if await pause.wait(upTo: reconnection.next()) == .cancelled { return }
         }
     }
 
     /// Returns when the connection has ended, the node is silent or no longer a master, or the task is cancelled.
-    private func listen(_ subscription: Subscription, _ ear: Ear, _ bell: Doorbell) async {
-        subscription.closed.whenComplete { _ in bell.ring() }
+    private func listen(
+        _ subscription: Subscription, _ ear: Ear, _ reconnection: inout Reconnection, _ isTold: inout Bool
+    ) async {
+        subscription.closed.whenComplete { _ in ear.bell.ring() }
         while subscription.isActive, !ear.isSilent,
             watch.current?.node(at: subscription.address)?.role != .replica
         {
-            if await bell.wait(upTo: .seconds(1)) == .cancelled { break }
+            if await ear.bell.wait(upTo: .seconds(1)) == .cancelled { break }
+            if reconnection.lives(now: SystemClock.read().monotonic), isTold {
+                isTold = false
+                logger.notice("releases are heard again", metadata: ["node": "\(subscription.address)"])
+            }
         }
         subscription.close()
         try? await subscription.closed.get()
@@ -70,7 +86,7 @@ final class ReleaseListener: Sendable {
     private final class Ear: PushReceiver {
         private static let released = Array("released".utf8)
         private let heard: @Sendable () -> Void
-        private let bell: Doorbell
+        let bell: Doorbell
         private let silence = Mutex(false)
 
         init(heard: @escaping @Sendable () -> Void, bell: Doorbell) {

@@ -120,6 +120,23 @@ struct WebhookReceiverTests {
         }
     }
 
+    @Test("with no room to remember a batch, what the first of it is answered fails that one alone")
+    func withoutRoom() async throws {
+        try await receive([Response(status: .serviceUnavailable), Response(status: .badRequest)]) { single, received in
+            let handler = WebhookBatchHandler(single, size: 3, retries: 5, memory: 1)
+            let context = BatchContext.testing(token: FencingToken(rawValue: 9), term: 2)
+            // It is remembered, and leaves no room.
+            await #expect(throws: WebhookFailed.self) {
+                try await handler(ExpirationBatch(testing: (1...2).map { expiration($0) }), context)
+            }
+            let result = try await handler(ExpirationBatch(testing: (5...7).map { expiration($0) }), context)
+            #expect(received().count == 2 && received().last?.id == "run-5")
+            let advice = (0..<3).map { (result.failures[$0] as? any AdvisesOnAttempts)?.anotherAttempt }
+            let noAttempt = AnotherAttempt.whenPossible(after: .seconds(1), others: false)
+            #expect(advice == [.pointless, noAttempt, noAttempt])
+        }
+    }
+
     @Test("a redirect is not followed, and a large body is not read to its end")
     func redirected() async throws {
         let large = ResponseBody { writer in

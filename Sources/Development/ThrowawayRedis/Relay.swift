@@ -13,6 +13,7 @@ package final class Relay: Sendable {
         var bytesPerSecond: Int?
         var requestTaps: [Tap] = []
         var answerTaps: [Tap] = []
+        var lastWords: [[UInt8]] = []
         var connections: [Int: RelayedConnection] = [:]
         var accepted = 0
         /// How often all were ended.
@@ -89,6 +90,9 @@ package final class Relay: Sendable {
     package func onRequests(_ tap: @escaping Tap) { state.withLock { $0.requestTaps.append(tap) } }
     package func onAnswers(_ tap: @escaping Tap) { state.withLock { $0.answerTaps.append(tap) } }
 
+    /// A connection over which the server says this, in one read, ends right behind it, from now on.
+    package func end(behind word: String) { state.withLock { $0.lastWords.append(Array(word.utf8)) } }
+
     /// Nothing is relayed any more.
     package func shutDown() {
         _ = shutdown(listener, Int32(SHUT_RDWR))
@@ -125,7 +129,10 @@ package final class Relay: Sendable {
         }
         Self.onThread { [self] in
             connection.copyAnswers(rate: { state.withLock { $0.bytesPerSecond } }) { bytes in
-                for tap in state.withLock({ $0.answerTaps }) { tap(number, &bytes) }
+                let (taps, lastWords) = state.withLock { ($0.answerTaps, $0.lastWords) }
+                for tap in taps { tap(number, &bytes) }
+                for word in lastWords where bytes.firstRange(of: word) != nil { return true }
+                return false
             }
             leave(number, connection)
         }

@@ -32,22 +32,24 @@ final class RelayedConnection: Sendable {
         copy(from: client, to: server, rate: { nil }) { bytes in
             if bytes.firstRange(of: "SUBSCRIBE".utf8) != nil { isFeed.store(true, ordering: .relaxed) }
             tap(&bytes)
+            return false
         }
         _ = shutdown(server, Int32(SHUT_WR))
     }
 
-    /// Until one end is closed. A limited rate comes in fifty sips a second.
-    func copyAnswers(rate: () -> Int?, _ tap: (inout [UInt8]) -> Void) {
+    /// Until one end is closed, or behind what the tap says is the last. A limited rate comes in fifty sips a second.
+    func copyAnswers(rate: () -> Int?, _ tap: (inout [UInt8]) -> Bool) {
         copy(from: server, to: client, rate: rate) { bytes in
-            tap(&bytes)
+            let isLast = tap(&bytes)
             while isHeld.load(ordering: .relaxed), left.load(ordering: .relaxed) == 2 {
                 Thread.sleep(forTimeInterval: 0.05)
             }
+            return isLast
         }
         end()
     }
 
-    private func copy(from source: Int32, to sink: Int32, rate: () -> Int?, _ tap: (inout [UInt8]) -> Void) {
+    private func copy(from source: Int32, to sink: Int32, rate: () -> Int?, _ tap: (inout [UInt8]) -> Bool) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         copying: while true {
             let limit = rate()
@@ -56,7 +58,7 @@ final class RelayedConnection: Sendable {
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
             var bytes = Array(chunk[..<count])
-            tap(&bytes)
+            let isLast = tap(&bytes)
             var sent = 0
             while sent < bytes.count {
                 let more = unsafe bytes.withUnsafeBytes {
@@ -66,6 +68,7 @@ final class RelayedConnection: Sendable {
                 guard more > 0 else { break copying }
                 sent += more
             }
+            if isLast { break }
             if limit != nil { Thread.sleep(forTimeInterval: Double(count) / Double(size) / 50) }
         }
     }

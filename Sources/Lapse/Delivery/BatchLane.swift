@@ -79,7 +79,7 @@ package struct BatchLane: Sendable {
         for range in handled { dependencies.metrics.handled(list.part(range), in: took) }
         // What was handled counts first: it holds up none of its key.
         dependencies.dispatcher.finished(handled, of: batch)
-        await fail(failed.map { (list[$0.key], $0.value) }, overran: overran)
+        await fail(failed.map { (list[$0.key], $0.value) }, of: list.count, overran: overran)
         return NodeBatch.Done(batch: batch, handled: [])
     }
 
@@ -138,12 +138,15 @@ package struct BatchLane: Sendable {
         return NodeBatch.Done(batch: batch, handled: [])
     }
 
-    private func fail(_ failures: [(delivery: Delivery, error: any Error)], overran: Bool) async {
+    private func fail(_ failures: [(delivery: Delivery, error: any Error)], of count: Int, overran: Bool) async {
         guard !isCutShort(failures.map(\.error), overran: overran) else {
             return dependencies.dispatcher.handBack { $0.giveBack(failures.map(\.delivery)) }
         }
         var suspended = Suspended()
-        for (delivery, error) in failures where overran || !suspended.take(delivery, error) {
+        // What was not begun may wait, also where another of its batch took too long. A handler that is late each time and has tried
+        // none would be called for ever.
+        let isNoneTried = failures.count == count && failures.allSatisfy { Suspended.takes($0.error) }
+        for (delivery, error) in failures where overran && isNoneTried || !suspended.take(delivery, error) {
             dependencies.failed(delivery, error, overran: overran)
         }
         await dependencies.suspend(suspended)

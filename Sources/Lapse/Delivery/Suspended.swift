@@ -9,6 +9,11 @@ struct Suspended: Sendable {
     /// Nothing else can be handled either.
     private(set) var isAll = false
 
+    /// Whether this error says that it was no attempt.
+    static func takes(_ error: any Error) -> Bool {
+        if case .whenPossible? = (error as? any AdvisesOnAttempts)?.anotherAttempt { true } else { false }
+    }
+
     /// - Returns: whether it is one of those.
     mutating func take(_ delivery: Delivery, _ error: any Error) -> Bool {
         guard case .whenPossible(let wait, let others)? = (error as? any AdvisesOnAttempts)?.anotherAttempt else {

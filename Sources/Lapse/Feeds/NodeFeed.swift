@@ -97,15 +97,17 @@ final class NodeFeed: Sendable {
     }
 
     func run() async {
-        var backoff = Backoff()
+        // A feed that is cut is to be back at once. One that lives for a second cannot be opened more than once in it.
+        var reconnection = Reconnection(enough: .seconds(1))
         var told: String?
         var toldAt = ContinuousClock.now
         while !isOver {
             do throws(RedisError) {
                 let (subscription, sink) = try await subscribe()
-                backoff.reset()
+                reconnection.begins(now: monotonic)
                 told = nil
                 let reason = await listen(subscription, sink)
+                reconnection.ends(now: monotonic)
                 subscription.close()
                 try? await subscription.closed.get()
                 ended(sink, reason)
@@ -123,7 +125,9 @@ final class NodeFeed: Sendable {
                 }
             }
             if isOver { break }
-            if await bell.wait(upTo: backoff.next()) == .cancelled { break }
+            let due = monotonic + reconnection.next()
+            // The bell may still ring for the connection that is gone: then the next one is opened at once, unless that one was cut soon.
+            while await bell.wait(upTo: due - monotonic) == .rung, reconnection.isShortLived, !isOver {}
         }
     }
 

@@ -12,7 +12,7 @@ extension PunctualNode {
     private static let gathering = Duration.milliseconds(4)
 
     func listen() async {
-        var backoff = Backoff(first: .milliseconds(50), cap: .seconds(5))
+        var reconnection = Reconnection(Backoff(first: .milliseconds(50), cap: .seconds(5)))
         var told: String?
         while !isOver {
             do throws(RedisError) {
@@ -23,35 +23,48 @@ extension PunctualNode {
                     .success(HintSink(self) { self.hintBell.ring() })
                 }
                 subscription.closed.whenComplete { [hintBell] _ in hintBell.ring() }
-                told = nil
-                backoff.reset()
-                await follow(subscription)
+                reconnection.begins(now: monotonic)
+                await follow(subscription, &reconnection, &told)
                 subscription.close()
                 hints(false)
+                if reconnection.ends(now: monotonic), !isOver {
+                    complain("the connection ends soon after it was opened", &told)
+                }
             } catch {
                 // Given up with the term.
                 if isOver { return }
-                if told != error.text {
-                    told = error.text
-                    dependencies.logger.warning(
-                        "no hints: sweeping instead",
-                        metadata: ["node": "\(address)", "reason": "\(error.text)"])
-                }
+                complain(error.text, &told)
             }
-            if isOver { return }
-            if await hintBell.wait(upTo: backoff.next()) == .cancelled { return }
+            let due = monotonic + reconnection.next()
+            // The bell may still ring for the connection that is gone.
+            while !isOver, await hintBell.wait(upTo: due - monotonic) == .rung {}
         }
     }
 
+    private var monotonic: Duration { .nanoseconds(now) }
+
+    private func complain(_ reason: String, _ told: inout String?) {
+        guard told != reason else { return }
+        told = reason
+        dependencies.logger.warning(
+            "no hints: sweeping instead", metadata: ["node": "\(address)", "reason": "\(reason)"])
+    }
+
     /// Until the connection is gone or silent.
-    private func follow(_ subscription: Subscription) async {
+    private func follow(
+        _ subscription: Subscription, _ reconnection: inout Reconnection, _ told: inout String?
+    ) async {
         // What was set while no connection heard hints.
         pace.withLock { $0.want() }
         repeat {
             hints(dependencies.notifications(address).map { Notifications.suffice($0, withHints: true) } ?? true)
             switch await hintBell.wait(upTo: .seconds(1)) {
-            case .timeout: continue
+            case .timeout: break
             case .rung, .cancelled: return
+            }
+            if reconnection.lives(now: monotonic), told != nil {
+                told = nil
+                dependencies.logger.notice("hints are heard again", metadata: ["node": "\(address)"])
             }
         } while !isOver && subscription.isActive
     }

@@ -5,11 +5,17 @@ package import RESP
 
 /// What one call appends to a partition, as its words: they are kept for a while, for a server that fails over without them.
 package struct StreamEntries: Sendable {
-    package let count: Int
+    package private(set) var count: Int
     /// As ``StreamScripts/append`` takes them.
-    package let words: RESPCommand
+    package private(set) var words: RESPCommand
 
     package var bytes: Int { words.byteCount }
+
+    /// More of the same server process, in one call with these.
+    package mutating func append(_ others: StreamEntries) {
+        count += others.count
+        words.append(contentsOf: others.words)
+    }
 }
 
 /// Writes expirations as the script takes them. Those that differ in ordinal, key, deadline and lag alone are a group and

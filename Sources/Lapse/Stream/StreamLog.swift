@@ -67,6 +67,10 @@ final class StreamLog: Sendable {
                     "stream": "\(partition.key)", "error": "\(error)",
                     "fix": "\(error.fix(forStream: partition.key))",
                 ])
+        case .behind(let missing):
+            logger.warning(
+                "a promoted server lacks the last entries: they are appended first",
+                metadata: ["stream": "\(partition.key)", "missing": .stringConvertible(missing)])
         case .rolledBack(let missing, let again):
             let lost = missing - min(missing, again)
             metrics.streamRolledBack(again: again, lost: lost)

@@ -15,7 +15,9 @@ final class StreamPartition: Sendable {
         case trouble(RedisError?)
         /// What the groups have acknowledged cannot be taken away.
         case untrimmed(RedisError)
-        /// Its server was promoted without the last entries: of `missing`, `again` were brought again.
+        /// Its server was promoted without the last entries: these are brought before anything newer.
+        case behind(missing: UInt64)
+        /// That is done: of `missing`, `again` were brought again.
         case rolledBack(missing: UInt64, again: UInt64)
     }
 
@@ -71,12 +73,13 @@ final class StreamPartition: Sendable {
     ///
     /// - Parameter isTrimming: whether to do the latter even if nothing was appended lately.
     func keepUp(as writer: StreamAppend.Writer, isTrimming: Bool, _ context: BatchContext) async {
-        await turnstile.pass {
+        // Cancelled before its turn there is nothing left to look after.
+        try? await turnstile.pass {
             guard context.isLeading else { return }
             let now = SystemClock.read().monotonic
             let isDue = state.withLock { state in
                 state.begin(writer)
-                return (isTrimming || !state.recent.isEmpty) && state.pause(now: now) == .zero
+                return (isTrimming || state.isToBeAsked) && state.pause(now: now) == .zero
             }
             guard isDue else { return }
             do {
@@ -100,7 +103,7 @@ final class StreamPartition: Sendable {
             took(answer)
             state.withLock { $0.hasAll(asked: now) }
         case .behind(let count):
-            state.withLock { $0.isBehind(count) }
+            isBehind(count)
             _ = try await bringBack(context)
         case .fenced: break
         case nil: throw senseless()
@@ -123,9 +126,11 @@ final class StreamPartition: Sendable {
     private func send(_ entries: StreamEntries, of runID: String, _ context: BatchContext) async throws {
         // A server that is behind is brought what it lacks first; one that is promoted meanwhile, once more.
         for _ in 0..<3 {
-            guard try await bringBack(context), try await answer(entries, of: runID, context) != nil else { continue }
-            let now = SystemClock.read().monotonic
-            return state.withLock { $0.isIn(.init(runID: runID, entries: entries), now: now) }
+            guard try await bringBack(context), let answer = try await answer(entries, of: runID, context) else {
+                continue
+            }
+            let part = RecentAppends.Part(runID: runID, entries: entries, appended: answer.appended)
+            return state.withLock { $0.isIn(part, now: SystemClock.read().monotonic) }
         }
         throw RedisError(.noNode, node: client.node(for: key), "its server is replaced again and again")
     }
@@ -133,8 +138,9 @@ final class StreamPartition: Sendable {
     /// False where the server is behind still.
     private func bringBack(_ context: BatchContext) async throws -> Bool {
         guard state.withLock({ $0.isBehind }) else { return true }
-        for part in state.withLock({ $0.recent.all }) {
-            guard try await answer(part.entries, of: part.runID, context) != nil else { return false }
+        while let part = state.withLock({ $0.toBring }) {
+            guard let answer = try await answer(part.entries, of: part.runID, context) else { return false }
+            state.withLock { $0.brought(answer, now: SystemClock.read().monotonic) }
         }
         if let (missing, again) = state.withLock({ $0.wasBrought() }) {
             tell(self, .rolledBack(missing: missing, again: again))
@@ -160,11 +166,15 @@ final class StreamPartition: Sendable {
             took(answer)
             return answer
         case .behind(let count):
-            state.withLock { $0.isBehind(count) }
+            isBehind(count)
             return nil
         case .fenced: throw FencedOut()
         case nil: throw senseless()
         }
+    }
+
+    private func isBehind(_ count: UInt64) {
+        if let missing = state.withLock({ $0.isBehind(count) }) { tell(self, .behind(missing: missing)) }
     }
 
     private func senseless() -> RedisError {

@@ -1,11 +1,22 @@
+import DequeModule
+
 /// How a partition stands with its only writer here: what was appended, and whether its server answers. A pure value.
 struct StreamStanding: Sendable {
     private(set) var writer: StreamAppend.Writer?
     /// Entries that this term knows to have been appended.
     private(set) var known: UInt64 = 0
     private(set) var recent: RecentAppends
-    /// A promoted server lacks the last entries: how many had been appended, and how many it had at the least.
-    private var lacking: (owed: UInt64, from: UInt64)?
+    /// A promoted server lacks the last entries.
+    private struct Lack {
+        /// How many had been appended.
+        var owed: UInt64
+        /// How many it had at the least.
+        var from: UInt64
+        /// Those that are kept and not brought yet, in this order.
+        var calls: Deque<RecentAppends.Part> = []
+    }
+
+    private var lack: Lack?
     private var failures = 0
     private var notBefore: Duration?
 
@@ -30,6 +41,9 @@ struct StreamStanding: Sendable {
 
     mutating func isIn(_ part: RecentAppends.Part, now: Duration) { recent.add(part, now: now) }
 
+    /// Whether its server may lack something that could be brought.
+    var isToBeAsked: Bool { isBehind || !recent.isEmpty }
+
     /// Its server has all that was appended. Only then is any of it forgotten: one that does not answer may be replaced by one without it.
     ///
     /// - Parameter asked: when it was asked.
@@ -38,20 +52,41 @@ struct StreamStanding: Sendable {
     }
 
     /// Whether its server lacks what is to be brought first.
-    var isBehind: Bool { lacking != nil }
+    var isBehind: Bool { lack != nil }
 
     /// Its server has had `count` entries, fewer than are known of.
-    mutating func isBehind(_ count: UInt64) {
-        lacking = (max(lacking?.owed ?? 0, known), min(lacking?.from ?? count, count))
+    ///
+    /// - Returns: how many it lacks; nil where it was behind already.
+    @discardableResult
+    mutating func isBehind(_ count: UInt64) -> UInt64? {
+        let missing = known - min(known, count)
+        let isNews = lack == nil
+        var longer = lack ?? Lack(owed: known, from: count)
+        longer.owed = max(longer.owed, known)
+        longer.from = min(longer.from, count)
+        // Replaced once more, it may lack what it was just brought: before what it was not.
+        longer.calls.prepend(contentsOf: recent.take(last: missing))
+        lack = longer
         known = count
+        return isNews ? missing : nil
+    }
+
+    /// What its server is to be brought next.
+    var toBring: RecentAppends.Part? { lack?.calls.first }
+
+    /// It has been brought that. An attempt that is interrupted goes on behind it.
+    mutating func brought(_ answer: StreamAppend.Answer, now: Duration) {
+        guard var part = lack?.calls.popFirst() else { return }
+        part.appended = answer.appended
+        recent.add(part, now: now)
     }
 
     /// All that is kept was brought. Also what an earlier attempt had brought before it was interrupted is not lost.
     mutating func wasBrought() -> (missing: UInt64, again: UInt64)? {
-        guard let (owed, from) = lacking else { return nil }
-        lacking = nil
-        let missing = owed - min(owed, from)
-        let lost = owed - min(owed, known)
+        guard let lack else { return nil }
+        self.lack = nil
+        let missing = lack.owed - min(lack.owed, lack.from)
+        let lost = lack.owed - min(lack.owed, known)
         return (missing, missing - min(missing, lost))
     }
 

@@ -35,12 +35,12 @@ struct BatchLaneTests {
     }
 
     private func serve(
-        _ dispatcher: Dispatcher, lanes: Int = 1, retries: Int = 0,
+        _ dispatcher: Dispatcher, lanes: Int = 1, retries: Int = 0, timeout: Duration = .seconds(30),
         lease: Lease = Lease(until: SystemClock.read().advanced(by: .seconds(60))), isCareful: Bool = false,
         _ handler: @escaping BatchHandler
     ) -> Task<Void, Never> {
         var dependencies = Lane.Dependencies(
-            dispatcher: dispatcher, timeout: .seconds(30),
+            dispatcher: dispatcher, timeout: timeout,
             logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() },
             clock: Self.loops.next(), handler: { _, _ in })
         dependencies.retries = RetryPolicy(retries: retries, first: .milliseconds(1), cap: .milliseconds(1))
@@ -143,6 +143,35 @@ struct BatchLaneTests {
             dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
         }
         #expect(calls.withLock { $0 } == Array(repeating: ["1a1", "2b1", "3a1"], count: 4))
+        dispatcher.stopHandingOut()
+        await serving.value
+    }
+
+    @Test(
+        "a batch that takes too long costs those an attempt that were tried; all of them only where none was",
+        arguments: [true, false])
+    func overrunInPart(isOneTried: Bool) async throws {
+        logs.log(of: "run", at: nodes[0]).hear(["a", "b", "c"])
+        let dispatcher = dispatcher()
+        let calls = Mutex<[String]>([])
+        let serving = serve(dispatcher, retries: 3, timeout: .milliseconds(50)) { batch, _ in
+            let isFirst = calls.withLock { calls in
+                defer { calls += batch.indices.map { "\(batch[$0].key)\(batch.attempt(at: $0))" } }
+                return calls.isEmpty
+            }
+            guard isFirst else { return .handled }
+            // Until it is cancelled.
+            await Gate().wait()
+            var result = BatchResult(handledUpTo: 0, of: batch.count, error: Away())
+            if isOneTried { result.fail(0, CancellationError()) }
+            return result
+        }
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            _ = dispatcher.watch(now: SystemClock.read().monotonic)
+            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
+        }
+        #expect(calls.withLock { $0.prefix(3) } == ["a1", "b1", "c1"])
+        #expect(calls.withLock { $0.dropFirst(3).sorted() } == (isOneTried ? ["a2", "b1", "c1"] : ["a2", "b2", "c2"]))
         dispatcher.stopHandingOut()
         await serving.value
     }

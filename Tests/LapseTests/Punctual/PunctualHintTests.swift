@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import ThrowawayRedis
 
@@ -43,6 +44,39 @@ struct PunctualHintTests {
             #expect(handler.keys.count == 200)
             let told = handler.log.lines("no hints: sweeping instead")
             #expect(told.count == 1 && told[0].contains("NOPERM"), "\(told)")
+            untouched(handler)
+        }
+    }
+
+    @Test(
+        "row 47: hints whose connection is closed right after it has subscribed are asked for ever more rarely: it says so once and sweeps"
+    )
+    func closedAtOnce() async throws {
+        try await PunctualServer.with(.track) { server, configuration in
+            let relay = try Relay(to: server)
+            defer { relay.shutDown() }
+            // The last of their channels.
+            relay.end(behind: ":move_to\r\n")
+            let opened = Mutex<[ContinuousClock.Instant]>([])
+            relay.onRequests { _, bytes in
+                if bytes.firstRange(of: ":move_to".utf8) != nil { opened.withLock { $0.append(.now) } }
+            }
+            var relayed = configuration
+            relayed.redis = configuration.redis.map { $0.replacing(server.address, with: relay.address) }
+            let handler = RunningHandler()
+            try await handler.run(relayed) {
+                try await server.script(PunctualServer.arm(0..<100, milliseconds: 200...1_500))
+                try await handler.waitFor((0..<100).map { "timer:\($0)" })
+                try await waitUntil("they are asked for the eighth time", within: .seconds(60)) {
+                    let count = opened.withLock { $0.count }
+                    return count >= 8 ? nil : "\(count) times"
+                }
+            }
+            let times = opened.withLock { $0 }
+            // Between them lie 25, 50, 100, 200, 400, 800 and 1 600 ms at the least.
+            #expect(times[7] - times[0] > .seconds(3))
+            let told = handler.log.lines("no hints: sweeping instead")
+            #expect(told.count == 1 && told[0].contains("ends soon"), "\(told)")
             untouched(handler)
         }
     }

@@ -21,14 +21,39 @@ extension StreamEntries {
 
     /// Read back from the words of a call.
     var ordinals: [UInt64] {
+        let texts = words.texts
         var (found, at): ([UInt64], Int) = ([], 0)
-        func number(_ index: Int) -> UInt64? { words[index].flatMap { UInt64(String(buffer: $0)) } }
+        func number(_ index: Int) -> UInt64? { texts.indices.contains(index) ? UInt64(texts[index]) : nil }
         while let entries = number(at), let own = number(at + 2).map({ Int($0) }), let fields = number(at + 3 + own) {
             at += 5 + own + Int(fields)
             found += (0..<Int(entries)).compactMap { number(at + $0 * own) }
             at += Int(entries) * own
         }
         return found
+    }
+}
+
+extension RESPCommand {
+    /// All words: one by one each is looked for from the beginning.
+    fileprivate var texts: [String] {
+        var buffer = ByteBuffer()
+        encode(into: &buffer)
+        func length() -> Int {
+            buffer.moveReaderIndex(forwardBy: 1)
+            var length = 0
+            while let digit: UInt8 = buffer.readInteger(), digit != UInt8(ascii: "\r") {
+                length = length * 10 + Int(digit - UInt8(ascii: "0"))
+            }
+            buffer.moveReaderIndex(forwardBy: 1)
+            return length
+        }
+        var texts: [String] = []
+        for _ in 0..<length() {
+            let bytes = length()
+            texts.append(buffer.readString(length: bytes) ?? "")
+            buffer.moveReaderIndex(forwardBy: 2)
+        }
+        return texts
     }
 }
 

@@ -236,6 +236,8 @@ struct StreamServerTests {
                 Int($0.split(separator: " ")[0].split(separator: "-")[1])
             }
             #expect(ordinals.count == 80 && ordinals == ordinals.sorted() && Set(ordinals).count == 80)
+            let begun = stream.log.lines("a promoted server lacks the last entries: they are appended first")
+            #expect(begun.count == 1 && begun[0].contains("missing=20"))
             let told = stream.log.lines("a promoted server lacked the last entries")
             #expect(told.count == 1 && told[0].contains("missing=20") && told[0].contains("appendedAgain=20"))
         }
