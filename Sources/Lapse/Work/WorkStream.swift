@@ -71,7 +71,7 @@ struct WorkStream: Sendable {
     ) async throws(RedisError) -> Claimed {
         let idle = held == nil ? claimAfter.inMilliseconds : 0
         let reply = try await client.run(
-            WorkScripts.claim, keys: try keys(partition),
+            WorkScripts.claim, keys: try keys(partition).map { Array($0.utf8) },
             arguments: words(
                 group, consumer, "\(idle)", "\(from)", "\(limit)", "\(WorkMachine.answerBytes)", "\(Self.entryBytes)",
                 "\(StreamEntry.wordLimit)") + words(held ?? []),

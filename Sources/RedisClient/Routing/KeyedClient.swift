@@ -32,11 +32,9 @@ package final class KeyedClient: Sendable {
 
     /// Runs a script whose keys share one slot, within `timeout` all told.
     package func run(
-        _ script: Script, keys: [String], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2),
-        isPatient: Bool = true
+        _ script: Script, keys: [String], arguments: [[UInt8]] = [], timeout: Duration = .seconds(2)
     ) async throws(RedisError) -> RESPValue {
-        try await run(
-            script, keys: keys.map { Array($0.utf8) }, arguments: arguments, timeout: timeout, isPatient: isPatient)
+        try await run(script, keys: keys.map { Array($0.utf8) }, arguments: arguments, timeout: timeout)
     }
 
     /// The same for keys of any bytes.

@@ -11,7 +11,7 @@ struct TurnstileTests {
     func cancelled() async throws {
         let turnstile = Turnstile()
         let (inside, end) = (Gate(), Gate())
-        let passed = Mutex<[Int]>([])
+        let passed = Passed()
         let first = Task {
             try await turnstile.pass {
                 inside.open()
@@ -21,7 +21,7 @@ struct TurnstileTests {
         await inside.wait()
         var tasks: [Task<Void, any Error>] = []
         for number in 1...3 {
-            tasks.append(Task { try await turnstile.pass { passed.withLock { $0.append(number) } } })
+            tasks.append(Task { try await turnstile.pass { passed.add(number) } })
             try await waitUntil("it waits", within: .seconds(20), every: .milliseconds(1)) {
                 turnstile.waiting == number ? nil : "\(turnstile.waiting) wait"
             }
@@ -32,24 +32,33 @@ struct TurnstileTests {
         #expect(turnstile.waiting == 2)
         end.open()
         for task in [first, tasks[0], tasks[2]] { try await task.value }
-        try await turnstile.pass { passed.withLock { $0.append(4) } }
-        #expect(passed.withLock { $0 } == [1, 3, 4])
+        try await turnstile.pass { passed.add(4) }
+        #expect(passed.numbers == [1, 3, 4])
     }
 
     @Test("one that is cancelled before does not enter, and leaves the way free")
     func cancelledBefore() async throws {
         let turnstile = Turnstile()
         let begin = Gate()
-        let passed = Mutex<[Int]>([])
+        let passed = Passed()
         let task = Task {
             // Open to a task that is cancelled.
             await begin.wait()
-            try await turnstile.pass { passed.withLock { $0.append(1) } }
+            try await turnstile.pass { passed.add(1) }
         }
         task.cancel()
         let result = await task.result
         #expect(throws: CancellationError.self) { try result.get() }
-        try await turnstile.pass { passed.withLock { $0.append(2) } }
-        #expect(passed.withLock { $0 } == [2])
+        try await turnstile.pass { passed.add(2) }
+        #expect(passed.numbers == [2])
     }
+}
+
+/// The numbers of the tasks that passed, in order.
+private final class Passed: Sendable {
+    private let all = Mutex<[Int]>([])
+
+    var numbers: [Int] { all.withLock { $0 } }
+
+    func add(_ number: Int) { all.withLock { $0.append(number) } }
 }

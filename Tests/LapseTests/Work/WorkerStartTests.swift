@@ -13,7 +13,7 @@ import ThrowawayRedis
     private func add(_ server: ThrowawayServer, _ stream: String, _ number: Int) async throws {
         _ = try await server.cli(
             "-c", "XADD", stream, "*", "id", "run-\(number)", "key", "k:\(number)", "database", "0", "node", "n:1",
-            "runId", "run", "ordinal", "\(number)", "origin", "live", "term", "1", "token", "5")
+            "runId", "run", "ordinal", "\(number + 1)", "origin", "live", "term", "1", "token", "5")
     }
 
     private func laidOut(_ server: ThrowawayServer, _ partitions: Int) async throws -> StreamKeys {
