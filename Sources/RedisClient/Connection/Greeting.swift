@@ -17,7 +17,7 @@ enum Greeting {
                 try attempt.adopt(channel)
                 try channel.pipeline.syncOperations.addHandler(Listener(line))
             }
-        }.connect(host: address.host, port: address.port)
+        }.connect(to: address)
         channel.whenFailure { _ in line.succeed(nil) }
         return line.futureResult.map { bytes in
             timer.cancel()

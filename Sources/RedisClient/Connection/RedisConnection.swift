@@ -57,7 +57,7 @@ package final class RedisConnection: Sendable {
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
-        return bootstrap.connect(host: address.host, port: address.port)
+        return bootstrap.connect(to: address)
             .flatMapErrorThrowing { error in throw unreachable(address, error) }
             .flatMap { channel in
                 do {
