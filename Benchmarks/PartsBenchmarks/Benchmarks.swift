@@ -1,8 +1,8 @@
 import Benchmark
 import CAllocationCount
 
-/// The parts of the hot path, each alone, and at last all together. Their names have no spaces: the tool would not find
-/// their limits again.
+/// The parts of the hot path, each alone, and at last all together. Their names have no spaces: the
+/// tool would not find their limits again.
 @main
 struct PartsBenchmarks: BenchmarkRunnerHooks {
     static func registerBenchmarks() {
@@ -15,11 +15,12 @@ struct PartsBenchmarks: BenchmarkRunnerHooks {
     }
 }
 
-/// Only what can be counted is compared with the committed limits: times depend on the machine, and on who else uses it.
+/// Only what can be counted is compared with the committed limits: times depend on the machine, and on
+/// who else uses it.
 ///
-/// The tool itself counts objects and mallocs, with Swift 6.3 on Linux, only by two more packages that are preloaded: without
-/// them the one clobbers registers, and the other reads 0. So the count is this package's, of whatever is asked of malloc:
-/// every object, and what C allocates too.
+/// The tool itself counts objects and mallocs, with Swift 6.3 on Linux, only by two more packages that
+/// are preloaded: without them the one clobbers registers, and the other reads 0. So the count is this
+/// package's, of whatever is asked of malloc: every object, and what C allocates too.
 private let allocations = BenchmarkMetric.custom("allocations", polarity: .prefersSmaller, useScalingFactor: false)
 
 extension Benchmark.Configuration {

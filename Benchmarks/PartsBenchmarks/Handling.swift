@@ -8,10 +8,12 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// The whole way, over the product's own lanes: from bytes into the log, and from there to a handler that only counts.
+/// The whole way, over the product's own lanes: from bytes into the log, and from there to a handler
+/// that only counts.
 func handling() {
     for lanes in [1, 64] {
-        // Who waits when a read comes is the scheduler's choice, and to wait takes memory. One for each expiration would be 10 000.
+        // Who waits when a read comes is the scheduler's choice, and to wait takes memory. One for each
+        // expiration would be 10 000.
         Benchmark("handle_10000_expirations_\(lanes)_at_once", configuration: .counting(within: 50)) { benchmark in
             let leader = try Leader(lanes: lanes)
             await leader.lead {

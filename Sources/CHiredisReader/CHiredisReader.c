@@ -211,7 +211,8 @@ static void check_awaited(lapse_reader *reader) {
     }
 }
 
-/// Right behind a complete reply hiredis holds nothing but the bytes that follow it; the new one gets `kept` of them.
+/// Right behind a complete reply hiredis holds nothing but the bytes that follow it; the new one gets
+/// `kept` of them.
 static bool renew_redis_reader(lapse_reader *reader, size_t kept) {
     redisReader *old = reader->redis, *new = create_redis_reader(reader);
     if (!new) return false;

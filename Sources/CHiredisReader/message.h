@@ -3,10 +3,11 @@
 
 #include "tape.h"
 
-/// Reads the one reply that comes by the million, `*3 message <channel> <payload>`, straight from the bytes fed.
+/// Reads the one reply that comes by the million, `*3 message <channel> <payload>`, straight from the
+/// bytes fed.
 ///
-/// Only its plain form is read here, the one that every server writes. Any other form, and what passes a limit, is left to
-/// hiredis, so that there is one judge of what is refused.
+/// Only its plain form is read here, the one that every server writes. Any other form, and what passes
+/// a limit, is left to hiredis, so that there is one judge of what is refused.
 
 enum {
     /// The longest header, up to and with the channel, that is remembered.
@@ -47,7 +48,8 @@ size_t lapse_messages_take(
 /// Puts the message on the tape whose payload was passed over.
 bool lapse_message_append_large(lapse_channel *channel, lapse_tape *tape, const char *begin);
 
-/// Whether the bytes, as far as they go, begin with a message or something that only differs from it later.
+/// Whether the bytes, as far as they go, begin with a message or something that only differs from it
+/// later.
 bool lapse_message_begins(const char *bytes, size_t count);
 
 #endif

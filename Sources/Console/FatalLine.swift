@@ -3,8 +3,8 @@ import Logging
 import Synchronization
 import Timing
 
-/// Lines on stderr beside the log: how the command ends, and what cannot wait for a logger. Where log lines are JSON these are too, so
-/// that a reader of JSON finds nothing else.
+/// Lines on stderr beside the log: how the command ends, and what cannot wait for a logger. Where log
+/// lines are JSON these are too, so that a reader of JSON finds nothing else.
 package enum FatalLine {
     package enum Weight: Sendable {
         case warning, error, critical

@@ -5,7 +5,8 @@ import RESP
 import Synchronization
 import Timing
 
-/// The log's lines for the expirations of a batch, as ``LogLine`` would print each: what they have in common is written once and copied.
+/// The log's lines for the expirations of a batch, as ``LogLine`` would print each: what they have in
+/// common is written once and copied.
 package final class HandledLines: HandledLineFormat {
     /// What stands around a key.
     private struct Frame {

@@ -1,7 +1,8 @@
 package import Logging
 import Timing
 
-/// Prints log lines on stderr, each in one write, so that lines of many threads and processes never mix.
+/// Prints log lines on stderr, each in one write, so that lines of many threads and processes never
+/// mix.
 package struct LineLogHandler: LogHandler {
     package let format: LogFormat
     package var logLevel: Logger.Level

@@ -2,8 +2,9 @@ import Glibc
 import LapseHandlers
 import Synchronization
 
-/// Standard error for the log. Writing a line never waits for the reader: the thread that logs may hold the lease, a feed or the end of
-/// the process. What the reader has not taken is kept up to a bound; lines beyond it are dropped and counted.
+/// Standard error for the log. Writing a line never waits for the reader: the thread that logs may hold
+/// the lease, a feed or the end of the process. What the reader has not taken is kept up to a bound;
+/// lines beyond it are dropped and counted.
 package final class LogOutput: Sendable {
     package static let errors = LogOutput()
 
@@ -33,7 +34,8 @@ package final class LogOutput: Sendable {
         output.post(line) { [self] in waiting.subtract(line.count, ordering: .releasing) }
     }
 
-    /// Returns when the lines have been written. What cannot be written there cannot be told anywhere: that is no error.
+    /// Returns when the lines have been written. What cannot be written there cannot be told anywhere: that
+    /// is no error.
     ///
     /// - Returns: `CancellationError` when cancelled before they were read.
     package func write(_ lines: ArraySlice<UInt8>) async -> (any Error)? {

@@ -1,9 +1,10 @@
-/// Text from anywhere, made safe for a line on a terminal: nothing in it can end the line or steer the screen.
+/// Text from anywhere, made safe for a line on a terminal: nothing in it can end the line or steer the
+/// screen.
 package enum Printable {
     package static func text(_ text: String) -> String { escaped(text, quote: nil) }
 
-    /// In quotation marks when a reader could not tell where the text ends, and then escaped as JSON escapes: so that readers of
-    /// logfmt get back what was logged.
+    /// In quotation marks when a reader could not tell where the text ends, and then escaped as JSON
+    /// escapes: so that readers of logfmt get back what was logged.
     package static func quoted(_ text: String) -> String {
         let isPlain =
             !text.isEmpty

@@ -28,7 +28,8 @@ package struct EndRequests: Sendable {
     }
 }
 
-/// SIGTERM, SIGINT and SIGHUP: the first one asks for an end; another one more than a second later ends the process at once.
+/// SIGTERM, SIGINT and SIGHUP: the first one asks for an end; another one more than a second later ends
+/// the process at once.
 package final class SignalTrap {
     private struct State {
         var requests = EndRequests()
@@ -45,13 +46,15 @@ package final class SignalTrap {
     /// The signal that asked, if any.
     package var signal: Int32? { shared.state.withLock { $0.number } }
 
-    /// Returns when it is in force: a signal that comes any time after counts. One that came before ended the process.
+    /// Returns when it is in force: a signal that comes any time after counts. One that came before ended
+    /// the process.
     ///
     /// - Parameter onFirst: called once, on a thread that nothing else the process does can keep busy.
     package init(onFirst: @escaping @Sendable (_ number: Int32) -> Void) {
         let queue = DispatchQueue(label: "lapse.signals", qos: .userInteractive)
         let shared = shared
-        // Dispatch takes a signal over on another thread, and a signal that is ignored until then would be lost.
+        // Dispatch takes a signal over on another thread, and a signal that is ignored until then would be
+        // lost.
         let takenOver = DispatchGroup()
         sources = [SIGTERM, SIGINT, SIGHUP].compactMap { number in
             // Started by nohup, it is to outlive its terminal.

@@ -1,7 +1,8 @@
 import Glibc
 package import LapseHandlers
 
-/// Standard output and standard error, for short texts: each is one write, so that lines of many threads stay whole.
+/// Standard output and standard error, for short texts: each is one write, so that lines of many
+/// threads stay whole.
 package enum StandardStream: Int32, Sendable {
     /// Results.
     case output = 1
@@ -29,7 +30,8 @@ package enum StandardStream: Int32, Sendable {
 
     /// Writes a result and a newline.
     ///
-    /// - Throws: ``LineOutput/Broken`` when stdout is closed or full: a result that is not delivered is no success.
+    /// - Throws: ``LineOutput/Broken`` when stdout is closed or full: a result that is not delivered is no
+    ///   success.
     package static func print(_ text: String) async throws {
         try await results().write(Array(text.utf8) + [UInt8(ascii: "\n")])
     }
@@ -41,7 +43,8 @@ package enum StandardStream: Int32, Sendable {
         })
     }
 
-    /// Occupies standard streams that are closed: the first socket would be opened in their place, and a result written to Redis.
+    /// Occupies standard streams that are closed: the first socket would be opened in their place, and a
+    /// result written to Redis.
     ///
     /// Closed output becomes `/dev/null` opened for reading, so that writing to it goes on being refused.
     package static func occupyClosed() {

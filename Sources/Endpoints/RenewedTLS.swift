@@ -20,7 +20,8 @@ package final class RenewedTLS<Product: Sendable>: Sendable {
         state = Mutex(State(stamps: stamps, product: try make(try files.configuration())))
     }
 
-    /// The product of the files as they are now. While they cannot be read, or a certificate waits for its key, the last one.
+    /// The product of the files as they are now. While they cannot be read, or a certificate waits for its
+    /// key, the last one.
     ///
     /// - Parameter replaced: gets the one before, when it was replaced.
     package func current(replaced: (Product) -> Void = { _ in }) -> Product {

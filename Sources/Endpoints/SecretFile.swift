@@ -6,8 +6,8 @@ import Musl
 import Glibc
 #endif
 
-/// What tells one version of a file from the next, without reading it: a file that is replaced has another inode, one that is
-/// written anew another time.
+/// What tells one version of a file from the next, without reading it: a file that is replaced has
+/// another inode, one that is written anew another time.
 package struct FileStamp: Sendable, Equatable {
     private let device: UInt64
     private let inode: UInt64
@@ -15,8 +15,8 @@ package struct FileStamp: Sendable, Equatable {
     private let seconds: Int
     private let nanoseconds: Int
 
-    /// Nil for a file that is not there or may not be looked at. Symbolic links are followed: secrets of Kubernetes are renewed by
-    /// changing one.
+    /// Nil for a file that is not there or may not be looked at. Symbolic links are followed: secrets of
+    /// Kubernetes are renewed by changing one.
     package init?(_ path: String) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { return nil }

@@ -1,6 +1,7 @@
 package import NIOSSL
 
-/// The PEM files that tell a client whom to trust, and which certificate to show (mutual TLS): of Redis and of every store.
+/// The PEM files that tell a client whom to trust, and which certificate to show (mutual TLS): of Redis
+/// and of every store.
 ///
 /// Paths of files, which are read again for a connection that is made after one of them has changed.
 public struct TLSFiles: Sendable, Hashable {
@@ -16,7 +17,8 @@ public struct TLSFiles: Sendable, Hashable {
     /// The key of ``certificate``.
     public var key: String?
 
-    /// Encryption with these PEM files; without any, trust in the system's authorities and no certificate of this client.
+    /// Encryption with these PEM files; without any, trust in the system's authorities and no certificate
+    /// of this client.
     public init(authority: String? = nil, certificate: String? = nil, key: String? = nil) {
         self.authority = authority
         self.certificate = certificate
@@ -31,7 +33,8 @@ public struct TLSFiles: Sendable, Hashable {
 
     /// Reads the files.
     ///
-    /// - Parameter option: how the names of the options begin that gave the files, for errors: `--tls` for `--tls-ca` and so on.
+    /// - Parameter option: how the names of the options begin that gave the files, for errors: `--tls` for
+    ///   `--tls-ca` and so on.
     package func configuration(named option: String = "--tls") throws(Unusable) -> TLSConfiguration {
         var configuration = Self.systemTrusting
         if let authority {

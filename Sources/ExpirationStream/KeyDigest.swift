@@ -1,8 +1,10 @@
 import RESP
 
-/// A key's hash that is the same in each process and build: it decides the partition, and tells whether a position is of this key.
+/// A key's hash that is the same in each process and build: it decides the partition, and tells whether
+/// a position is of this key.
 ///
-/// FNV-1a with 64 bits over the database and the key, stirred as in MurmurHash3 so that all bits depend on all bytes.
+/// FNV-1a with 64 bits over the database and the key, stirred as in MurmurHash3 so that all bits depend
+/// on all bytes.
 package struct KeyDigest: Sendable, Hashable {
     package let rawValue: UInt64
 

@@ -48,7 +48,8 @@ package struct StreamEntry: Sendable, Equatable {
         self.isUncertain = isUncertain
     }
 
-    /// Names and values in turn, for `XADD`. Bytes that are no UTF-8 go as base64, under a name of their own.
+    /// Names and values in turn, for `XADD`. Bytes that are no UTF-8 go as base64, under a name of their
+    /// own.
     package var fields: RESPCommand {
         var fields = RESPCommand()
         func add(_ name: String, _ value: String) {
@@ -143,10 +144,12 @@ package struct StreamEntry: Sendable, Equatable {
         }
     }
 
-    /// Reads the list of names and values that `XREADGROUP`, `XRANGE` and `XAUTOCLAIM` answer with. Any client may have added it.
+    /// Reads the list of names and values that `XREADGROUP`, `XRANGE` and `XAUTOCLAIM` answer with. Any
+    /// client may have added it.
     ///
     /// - Parameter previous: of the same answer, as most of them say the same of the node.
-    /// - Returns: nil for what is no expiration. Nil stands there, too, for an entry that was deleted meanwhile.
+    /// - Returns: nil for what is no expiration. Nil stands there, too, for an entry that was deleted
+    ///   meanwhile.
     package init?(fields reply: RESPValue, after previous: StreamEntry? = nil) {
         guard let words = reply.array, words.count <= Self.wordLimit, words.count.isMultiple(of: 2),
             let found = Found(words)

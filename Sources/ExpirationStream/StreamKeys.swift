@@ -2,8 +2,9 @@ import RESP
 
 /// The keys of a stream of expirations: its partitions, and what stands beside each, in its slot.
 ///
-/// One partition is the key itself. Several are `KEY:{p<i>-<j>}`: `j` is the smallest number whose slot lies in the i-th N-th of
-/// all slots, so each writer and each worker computes the same keys without looking at the topology.
+/// One partition is the key itself. Several are `KEY:{p<i>-<j>}`: `j` is the smallest number whose slot
+/// lies in the i-th N-th of all slots, so each writer and each worker computes the same keys without
+/// looking at the topology.
 package struct StreamKeys: Sendable, Equatable {
     package struct Unusable: Error, Equatable, CustomStringConvertible {
         package let description: String
@@ -69,7 +70,8 @@ package struct StreamKeys: Sendable, Equatable {
     private static func partition(_ key: String, _ index: Int, of count: Int) -> String {
         let all = Int(HashSlot.count)
         let slots = index * all / count..<(index + 1) * all / count
-        // Each number falls into the N-th with a chance of 1 in N, so some hundred are enough; all are distinct in the end.
+        // Each number falls into the N-th with a chance of 1 in N, so some hundred are enough; all are
+        // distinct in the end.
         var number = 0
         while true {
             let name = "\(key):{p\(index)-\(number)}"

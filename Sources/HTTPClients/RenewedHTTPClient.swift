@@ -50,7 +50,8 @@ package final class RenewedHTTPClient: Sendable {
         older?.shutdown { _ in }
     }
 
-    /// For an owner that ends without ``shutDown()``: a client traps when it is forgotten, and a second shut-down does nothing.
+    /// For an owner that ends without ``shutDown()``: a client traps when it is forgotten, and a second
+    /// shut-down does nothing.
     package func shutDownLater() {
         current.shutdown { _ in }
         previous.withLock { $0?.shutdown { _ in } }

@@ -17,8 +17,8 @@ public struct BatchContext: Sendable {
     /// Until when this replica may act as the leader, unless the lease is renewed meanwhile.
     public var leadUntil: ContinuousClock.Instant { current.lease.leadUntil }
 
-    /// Whether this replica may still act as the leader. To be asked before each effect, and not once for a batch: a process that was
-    /// stopped in the middle of one must not go on with it.
+    /// Whether this replica may still act as the leader. To be asked before each effect, and not once for a
+    /// batch: a process that was stopped in the middle of one must not go on with it.
     public var isLeading: Bool { current.lease.isValid }
 
     private let current: Term
@@ -35,7 +35,8 @@ public struct BatchResult: Sendable {
     /// All of it is handled.
     public static let handled = BatchResult()
 
-    /// Why some of it is not, by their index. Each is tried again alone, like a handler for one that throws.
+    /// Why some of it is not, by their index. Each is tried again alone, like a handler for one that
+    /// throws.
     public private(set) var failures: [Int: any Error] = [:]
 
     /// All of it is handled so far.
@@ -51,14 +52,16 @@ public struct BatchResult: Sendable {
         for index in end..<Swift.max(end, count) { failures[index] = error }
     }
 
-    /// One of it is not handled. An index that the batch does not have fails all of it: which one was meant cannot be told.
+    /// One of it is not handled. An index that the batch does not have fails all of it: which one was meant
+    /// cannot be told.
     public mutating func fail(_ index: Int, _ error: any Error) { failures[index] = error }
 }
 
-/// Handles a batch of one node, and no other batch of that node meanwhile. A throw fails all of it; the task is cancelled at the timeout and when
-/// the term ends.
+/// Handles a batch of one node, and no other batch of that node meanwhile. A throw fails all of it; the
+/// task is cancelled at the timeout and when the term ends.
 ///
-/// A handler for one expiration gets many at once, in lanes, and only those of one key in their order. A batch handler gets those of
-/// a node in its order, one call after the other: for sinks that are cheaper for many at once, such as a write, a pipeline or a
-/// transaction. A batch is never waited for: it holds what there is.
+/// A handler for one expiration gets many at once, in lanes, and only those of one key in their order.
+/// A batch handler gets those of a node in its order, one call after the other: for sinks that are
+/// cheaper for many at once, such as a write, a pipeline or a transaction. A batch is never waited for:
+/// it holds what there is.
 public typealias BatchHandler = @Sendable (ExpirationBatch, BatchContext) async throws -> BatchResult

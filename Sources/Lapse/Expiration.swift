@@ -3,13 +3,13 @@ import RESP
 
 /// One key that Redis expired.
 ///
-/// It shares memory with those that were announced beside it, up to some kilobytes. A program that keeps few of
-/// many for long keeps their keys and positions instead.
+/// It shares memory with those that were announced beside it, up to some kilobytes. A program that
+/// keeps few of many for long keeps their keys and positions instead.
 public struct Expiration: Sendable {
     let slice: LogSlice
     let index: Int
-    /// The companion's value; nil without a companion rule, and when there was no companion any more: then this
-    /// expiration has probably been handled before.
+    /// The companion's value; nil without a companion rule, and when there was no companion any more: then
+    /// this expiration has probably been handled before.
     public let value: [UInt8]?
 
     init(_ slice: LogSlice, _ index: Int, value: [UInt8]? = nil) {
@@ -21,7 +21,8 @@ public struct Expiration: Sendable {
     /// Reads the key without a copy.
     package func withKey<Result>(_ body: (RawSpan) -> Result) -> Result { slice.withKey(index, body) }
 
-    /// Whether it shares node, process, database and ``origin`` with another one, as far as can be told at a glance.
+    /// Whether it shares node, process, database and ``origin`` with another one, as far as can be told at
+    /// a glance.
     package func isBeside(_ other: Expiration) -> Bool { slice === other.slice && origin == other.origin }
 
     /// The ordinal of ``position``.
@@ -46,20 +47,23 @@ public struct Expiration: Sendable {
     /// The address of the node that announced it, `host:port`.
     public var node: String { slice.process.node }
 
-    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One that was found by
-    /// its companion (``ExpirationOrigin/reconcile``) was never announced: its run ID is empty and its ordinal 0.
+    /// Its exact number on that node: the same in every replica, so it serves as an idempotency key. One
+    /// that was found by its companion (``ExpirationOrigin/reconcile``) was never announced: its run ID is
+    /// empty and its ordinal 0.
     public var position: Position { Position(runID: slice.process.runID, ordinal: slice.ordinal(index)) }
 
     /// When this replica heard of it, by the wall clock, to the millisecond.
     public var receivedAt: Date { Date(timeIntervalSince1970: Double(slice.received(index)) / 1000) }
 
-    /// When the key was to expire, by the clock of its server, to the millisecond: known of the keys whose deadline the leader
-    /// kept (``ProcessorConfiguration/Punctual/track``); nil of all others, and of what was heard before this replica led.
+    /// When the key was to expire, by the clock of its server, to the millisecond: known of the keys whose
+    /// deadline the leader kept (``ProcessorConfiguration/Punctual/track``); nil of all others, and of what
+    /// was heard before this replica led.
     public var deadline: Date? {
         slice.deadline(index).map { Date(timeIntervalSince1970: Double($0.milliseconds) / 1000) }
     }
 
-    /// How long after the ``deadline`` the leader heard of it, to the millisecond, by the clock of the server; nil where that is nil.
+    /// How long after the ``deadline`` the leader heard of it, to the millisecond, by the clock of the
+    /// server; nil where that is nil.
     public var lag: Duration? { slice.deadline(index).map { .milliseconds($0.lagMilliseconds) } }
 }
 
@@ -111,7 +115,8 @@ extension Expiration {
 }
 
 extension Expiration: Hashable {
-    /// Whether both are the same announcement with the same value; ``deadline`` and ``lag`` are not compared.
+    /// Whether both are the same announcement with the same value; ``deadline`` and ``lag`` are not
+    /// compared.
     public static func == (left: Expiration, right: Expiration) -> Bool {
         left.identity == right.identity && left.key == right.key && left.value == right.value
     }
@@ -159,9 +164,11 @@ public struct ExpirationKey: Sendable, Hashable, CustomStringConvertible {
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// The exact number of an expiration on its node: the node's run ID and how many it had expired by then.
+/// The exact number of an expiration on its node: the node's run ID and how many it had expired by
+/// then.
 ///
-/// Redis publishes the event in the step that raises `expired_keys`, so every subscriber counts the same.
+/// Redis publishes the event in the step that raises `expired_keys`, so every subscriber counts the
+/// same.
 public struct Position: Sendable, Hashable, CustomStringConvertible {
     /// Identifies the server process; a restart begins a new count.
     public let runID: String

@@ -33,7 +33,8 @@ extension ExpirationBatch {
     /// What no Redis announced, for tests of a handler.
     ///
     /// - Parameters:
-    ///   - expirations: at most ``limit``; more trap. Only one alone keeps its ``Expiration/value``: so it is with companion rules.
+    ///   - expirations: at most ``limit``; more trap. Only one alone keeps its ``Expiration/value``: so it
+    ///     is with companion rules.
     ///   - attempt: 1 for the first.
     public init(testing expirations: [Expiration], attempt: Int = 1) {
         precondition(expirations.count <= Self.limit, "a batch holds at most \(Self.limit)")

@@ -14,7 +14,8 @@ public struct HandlerContext: Sendable {
 
     private var delivery: Delivery { round.batch.deliveries[index] }
 
-    /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log nothing.
+    /// For the handler's own lines; carries key, node and term. Made when asked for: most handlers log
+    /// nothing.
     public var logger: Logger {
         var logger = round.logger
         logger[metadataKey: "key"] = "\(round.keys.text(delivery.key))"
@@ -30,8 +31,8 @@ public struct HandlerContext: Sendable {
     public var isLeading: Bool { round.term.lease.isValid }
 }
 
-/// What the contexts of the handlers that a lane calls for one batch share: one reference to count for each, and no other
-/// thread counts it.
+/// What the contexts of the handlers that a lane calls for one batch share: one reference to count for
+/// each, and no other thread counts it.
 final class LaneRound: Sendable {
     let term: Term
     let logger: Logger
@@ -46,5 +47,6 @@ final class LaneRound: Sendable {
     }
 }
 
-/// Handles one expiration. A throw is retried; the task is cancelled at the timeout and when the term ends.
+/// Handles one expiration. A throw is retried; the task is cancelled at the timeout and when the term
+/// ends.
 public typealias ExpirationHandler = @Sendable (Expiration, HandlerContext) async throws -> Void

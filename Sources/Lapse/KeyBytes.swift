@@ -1,6 +1,7 @@
 import RESP
 
-/// A key's bytes where they are cheapest to pass on: most keys are short, and then there is nothing to allocate or to count.
+/// A key's bytes where they are cheapest to pass on: most keys are short, and then there is nothing to
+/// allocate or to count.
 struct KeyBytes: Sendable, Hashable {
     private enum Storage: Sendable {
         case short(ShortKey)

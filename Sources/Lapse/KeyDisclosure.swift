@@ -1,9 +1,10 @@
-/// What of a key stands in log lines, on the page of the admin port and in status. Handlers, dead letters and sinks get the whole key
-/// in any case.
+/// What of a key stands in log lines, on the page of the admin port and in status. Handlers, dead
+/// letters and sinks get the whole key in any case.
 public enum KeyDisclosure: String, Sendable, Hashable, CaseIterable {
     /// The key, cut after 1 KiB with its length behind it.
     case full
-    /// The first 16 digits of its SHA-256: one key can be found again, and is not told. A guess of the key can be checked.
+    /// The first 16 digits of its SHA-256: one key can be found again, and is not told. A guess of the key
+    /// can be checked.
     case hash
     /// Nothing.
     case off

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// A server process that announces expirations: a number for its run ID and address, so that no thread counts references to
-/// strings. The names stay for the life of this process, about 350 bytes each: a hundred nodes that restart every day come to
-/// 13 MB in a year.
+/// A server process that announces expirations: a number for its run ID and address, so that no thread
+/// counts references to strings. The names stay for the life of this process, about 350 bytes each: a
+/// hundred nodes that restart every day come to 13 MB in a year.
 package struct NodeProcess: Hashable, Sendable {
     private struct Names: Hashable {
         var runID: String
@@ -29,8 +29,8 @@ package struct NodeProcess: Hashable, Sendable {
         }
     }
 
-    /// For names out of a stream, which any client may have written: past a number that no deployment reaches all further ones
-    /// are one process without names.
+    /// For names out of a stream, which any client may have written: past a number that no deployment
+    /// reaches all further ones are one process without names.
     static func bounded(runID: String, node: String) -> NodeProcess {
         let isFull = register.withLock {
             $0.names.count >= 100_000 && $0.numbers[Names(runID: runID, node: node)] == nil

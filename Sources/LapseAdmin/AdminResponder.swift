@@ -66,7 +66,8 @@ struct AdminResponder: HTTPResponder {
 
     private struct BodyRefused: Error {}
 
-    /// Ends the connection behind the response: else the server would read the body to its end, however long.
+    /// Ends the connection behind the response: else the server would read the body to its end, however
+    /// long.
     private static func closing(_ response: Response) -> Response {
         var response = response
         let body = response.body

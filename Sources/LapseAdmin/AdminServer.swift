@@ -22,8 +22,8 @@ import Glibc
 /// let group = ServiceGroup(services: [admin, processor], gracefulShutdownSignals: [.sigterm], logger: logger)
 /// ```
 ///
-/// It answers `GET /` (a page), `/livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and knows no authentication: listen on an
-/// address that only authorised clients reach.
+/// It answers `GET /` (a page), `/livez`, `/readyz`, `/metrics` and `/status`, changes nothing, and
+/// knows no authentication: listen on an address that only authorised clients reach.
 public struct AdminServer: Service {
     /// The port could not be opened; the description says what to do about it.
     public struct CannotListen: Error, Hashable, CustomStringConvertible {

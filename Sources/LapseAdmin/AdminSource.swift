@@ -1,6 +1,7 @@
 package import Lapse
 
-/// What the admin port asks of the service it speaks for. Called on every request, so answers must be at hand.
+/// What the admin port asks of the service it speaks for. Called on every request, so answers must be
+/// at hand.
 package protocol AdminSource: Sendable {
     /// Nil while the process works, else why it should be restarted: a leader that failed to renew past its
     /// lease. Losing Redis is no reason, for a restart would not bring it back.
@@ -23,6 +24,7 @@ package protocol AdminSource: Sendable {
     /// - Parameter samples: how many of the next expirations are to be noted.
     func view(samples: Int) async -> GroupView?
 
-    /// Called before the metrics are rendered, for gauges that change by themselves, such as a lease running out.
+    /// Called before the metrics are rendered, for gauges that change by themselves, such as a lease
+    /// running out.
     func refreshGauges()
 }

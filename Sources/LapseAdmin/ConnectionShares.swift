@@ -1,4 +1,5 @@
-/// How many connections the admin port keeps, and for which address: no peer takes the port from the others.
+/// How many connections the admin port keeps, and for which address: no peer takes the port from the
+/// others.
 ///
 /// The surplus is closed, not left in the backlog, where it would stand before the probes of others.
 package struct ConnectionShares: Sendable {

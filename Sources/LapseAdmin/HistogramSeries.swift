@@ -3,7 +3,8 @@ import Synchronization
 
 /// A histogram: an observation is two atomic additions, to its bucket and to the sum.
 ///
-/// The count is the sum of the buckets, so that a page rendered during an observation still agrees with itself.
+/// The count is the sum of the buckets, so that a page rendered during an observation still agrees with
+/// itself.
 final class HistogramSeries: RecorderHandler, TimerHandler {
     let place: SeriesID
     private let bounds: [Double]

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import Lapse
 
-/// What the kernel tells of this process, under the names that Prometheus' own clients use. Read when asked for.
+/// What the kernel tells of this process, under the names that Prometheus' own clients use. Read when
+/// asked for.
 struct ProcessFigures: Equatable {
     var cpuSeconds: Double
     var threads: UInt64

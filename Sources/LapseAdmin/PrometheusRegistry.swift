@@ -4,13 +4,13 @@ import Synchronization
 
 /// The metrics backend: keeps every series in memory and renders them as Prometheus text.
 ///
-/// Making a series takes a lock, once; writing to it is atomic and takes none. Two makers that name the same
-/// metric and labels, in whatever order, get the same series.
+/// Making a series takes a lock, once; writing to it is atomic and takes none. Two makers that name the
+/// same metric and labels, in whatever order, get the same series.
 public final class PrometheusRegistry: MetricsFactory {
     private let families: Mutex<[String: MetricFamily]>
 
-    /// A registry of Lapse's metrics and of all others that the program counts: hand it to `MetricsSystem.bootstrap` before anything is
-    /// counted, and to ``AdminServer``.
+    /// A registry of Lapse's metrics and of all others that the program counts: hand it to
+    /// `MetricsSystem.bootstrap` before anything is counted, and to ``AdminServer``.
     public convenience init() { self.init(LapseMetrics.all) }
 
     package init(_ declarations: [MetricDeclaration]) {

@@ -4,9 +4,11 @@ struct SeriesID: Sendable, Hashable {
     let labels: LabelSet
 }
 
-/// The labels of a series in their one canonical form, which is also how they are printed: `a="1",b="2"`.
+/// The labels of a series in their one canonical form, which is also how they are printed:
+/// `a="1",b="2"`.
 ///
-/// Order does not matter, an empty value is the same as no label, and of a name given twice the last one counts.
+/// Order does not matter, an empty value is the same as no label, and of a name given twice the last
+/// one counts.
 struct LabelSet: Sendable, Hashable, Comparable {
     private(set) var text: String
 

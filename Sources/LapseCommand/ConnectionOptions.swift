@@ -2,7 +2,8 @@ import Endpoints
 import Lapse
 import RedisClient
 
-/// The options that say where Redis is and how to get in; every subcommand that talks to Redis has them.
+/// The options that say where Redis is and how to get in; every subcommand that talks to Redis has
+/// them.
 ///
 /// ```swift
 /// @OptionGroup var connection: ConnectionOptions

@@ -6,7 +6,8 @@ import LapseDoctor
 import LapseHandlers
 import RedisClient
 
-/// The options of `lapse doctor` that no other subcommand has, and what it must know of how `lapse run` is started.
+/// The options of `lapse doctor` that no other subcommand has, and what it must know of how `lapse run`
+/// is started.
 enum Examination: OptionGroupTable {
     static let fix = Setting.flag(
         "fix", "Add missing notify-keyspace-events flags by CONFIG SET, and look again. Nothing is ever taken away.")

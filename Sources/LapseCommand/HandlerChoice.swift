@@ -141,7 +141,8 @@ enum HandlerChoice: Sendable {
 }
 
 extension ProcessorConfiguration {
-    /// A receiver may be away for a quarter of an hour: so long the logs keep, within their bytes, and so long is tried again.
+    /// A receiver may be away for a quarter of an hour: so long the logs keep, within their bytes, and so
+    /// long is tried again.
     fileprivate static let outage = Duration.seconds(15 * 60)
 
     mutating func outlastsOutages(_ values: OptionValues) {

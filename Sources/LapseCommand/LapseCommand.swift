@@ -46,7 +46,8 @@ struct LapseCommand: AsyncParsableCommand {
         Glibc.exit(code)
     }
 
-    /// Runs a command line to its end; returns the exit code. Off the main actor, which has nothing to do with it.
+    /// Runs a command line to its end; returns the exit code. Off the main actor, which has nothing to do
+    /// with it.
     @concurrent
     private static func end(of arguments: [String]) async -> Int32 {
         do {

@@ -7,15 +7,15 @@ package import RedisClient
 
 /// The smallest ACL user that can do all that Lapse does, as the lines that create it.
 ///
-/// Since Redis 7.0 a new user has no channels, and the commands inside scripts are checked one by one. `client|setinfo` is never
-/// sent: on 7.0 its mere mention would refuse the whole line.
+/// Since Redis 7.0 a new user has no channels, and the commands inside scripts are checked one by one.
+/// `client|setinfo` is never sent: on 7.0 its mere mention would refuse the whole line.
 package struct AccessRights: Sendable {
     package var user: String
     package var name: String
     /// Standalone and Sentinel need no cluster commands; nil grants them.
     package var mode: Topology.Mode?
-    /// Lapse may set `notify-keyspace-events` (`--notifications set`, `doctor --fix`). CONFIG SET cannot be granted for
-    /// one setting alone: such a user can change them all.
+    /// Lapse may set `notify-keyspace-events` (`--notifications set`, `doctor --fix`). CONFIG SET cannot be
+    /// granted for one setting alone: such a user can change them all.
     package var setsNotifications = false
     /// The stream for dead letters, if there is one.
     package var deadLetter: String?
@@ -23,7 +23,8 @@ package struct AccessRights: Sendable {
     package var stream: StreamKeys?
     /// With companion rules Lapse reads and deletes companions, and asks whether their timers exist.
     package var companions: CompanionRules?
-    /// Lapse makes the servers announce on time: it asks for the keys in ``wanted``, and listens to what sets TTLs.
+    /// Lapse makes the servers announce on time: it asks for the keys in ``wanted``, and listens to what
+    /// sets TTLs.
     package var punctual = ProcessorConfiguration.Punctual.off
     /// The keys whose expirations are wanted, as globs; empty for all.
     package var wanted: [String] = []
@@ -36,7 +37,8 @@ package struct AccessRights: Sendable {
         self.mode = mode
     }
 
-    /// What `lapse run` needs with this configuration. Throws ``LapseError`` for a companion rule that is none.
+    /// What `lapse run` needs with this configuration. Throws ``LapseError`` for a companion rule that is
+    /// none.
     package init(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, mode: Topology.Mode?
     ) throws(LapseError) {

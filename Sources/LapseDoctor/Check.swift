@@ -1,4 +1,5 @@
-/// One rule about a deployment: facts in, findings out, no I/O. What is not known is not found fault with.
+/// One rule about a deployment: facts in, findings out, no I/O. What is not known is not found fault
+/// with.
 package protocol Check: Sendable {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding]
 }

@@ -7,10 +7,11 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Does on one master what `lapse run` does there, and lets a key of its own expire, which must be heard.
+/// Does on one master what `lapse run` does there, and lets a key of its own expire, which must be
+/// heard.
 ///
-/// Rights can be asked for. Whether a server can do what it permits, only the deed shows. What it writes is gone at the end,
-/// or expires within a second.
+/// Rights can be asked for. Whether a server can do what it permits, only the deed shows. What it
+/// writes is gone at the end, or expires within a second.
 struct DeliveryTrial {
     let client: NodeClient
     let name: String

@@ -50,7 +50,8 @@ package struct DeploymentFacts: Sendable {
         return answering.filter { places.contains($0.address) }
     }
 
-    /// The server that holds a majority of the registers by itself, if one does: losing it is losing the lease.
+    /// The server that holds a majority of the registers by itself, if one does: losing it is losing the
+    /// lease.
     package var soleDomain: NodeFacts? {
         nodes.first { facts in registers.count { $0.node == facts.address } > registers.count / 2 }
     }

@@ -9,7 +9,8 @@ import RESP
 import RedisClient
 import Timing
 
-/// Looks at every server of a deployment the way Lapse would use it, and tells what is wrong and how to mend it.
+/// Looks at every server of a deployment the way Lapse would use it, and tells what is wrong and how to
+/// mend it.
 package final class Doctor: Sendable {
     private let configuration: ProcessorConfiguration
     private let deployment: Deployment
@@ -55,8 +56,8 @@ package final class Doctor: Sendable {
         lockServers = servers
     }
 
-    /// Looks once. Throws ``LapseError`` when no server can be reached within the startup timeout (none: at once), or
-    /// none lets us in.
+    /// Looks once. Throws ``LapseError`` when no server can be reached within the startup timeout (none: at
+    /// once), or none lets us in.
     @concurrent
     package func examine() async throws(LapseError) -> DoctorReport {
         let topology = try await discover()
@@ -101,8 +102,8 @@ package final class Doctor: Sendable {
         return DoctorReport(facts)
     }
 
-    /// Applies what CONFIG SET can mend without taking anything away: missing flags of `notify-keyspace-events` are
-    /// added. Examine again afterwards.
+    /// Applies what CONFIG SET can mend without taking anything away: missing flags of
+    /// `notify-keyspace-events` are added. Examine again afterwards.
     @concurrent
     package func mend(_ report: DoctorReport) async -> [DoctorRepair] {
         var repairs: [DoctorRepair] = []

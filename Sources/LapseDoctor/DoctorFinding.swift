@@ -38,7 +38,8 @@ package struct DoctorFinding: Sendable, Equatable {
         self.fix = fix.map(Self.line)
     }
 
-    /// Words of servers, replicas and users are in it: nothing of them may end the line or steer a terminal.
+    /// Words of servers, replicas and users are in it: nothing of them may end the line or steer a
+    /// terminal.
     private static func line(_ text: String) -> String {
         String(
             String.UnicodeScalarView(

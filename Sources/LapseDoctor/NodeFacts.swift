@@ -80,7 +80,8 @@ package struct NodeFacts: Sendable {
     /// Announces expirations now: a master that is part of the deployment.
     package var isDataMaster: Bool { !isLockServer && role == .master }
 
-    /// A dead master whose slots have another owner: it announces nothing, and the cluster goes on without it.
+    /// A dead master whose slots have another owner: it announces nothing, and the cluster goes on without
+    /// it.
     package var isLeftBehind: Bool { !isLockServer && role == .master && isFailing && slotCount == 0 }
 
     package func setting(_ name: String) -> String? {

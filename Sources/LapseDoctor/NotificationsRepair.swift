@@ -2,8 +2,8 @@ import Lapse
 import RESP
 import RedisClient
 
-/// Adds what is missing in `notify-keyspace-events`. The value is read again first: nothing that another client has set
-/// meanwhile is taken away.
+/// Adds what is missing in `notify-keyspace-events`. The value is read again first: nothing that
+/// another client has set meanwhile is taken away.
 struct NotificationsRepair {
     let client: NodeClient
 

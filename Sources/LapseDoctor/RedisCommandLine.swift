@@ -1,7 +1,8 @@
 package import Endpoints
 import RedisClient
 
-/// How `redis-cli` gets in where Lapse does. The password is no word of it: redis-cli takes that from REDISCLI_AUTH.
+/// How `redis-cli` gets in where Lapse does. The password is no word of it: redis-cli takes that from
+/// REDISCLI_AUTH.
 package struct RedisLogin: Sendable {
     /// Nil for the default user.
     package var user: String?
@@ -32,7 +33,8 @@ struct RedisCommandLine {
         return (start + words).map(Self.quoted).joined(separator: " ")
     }
 
-    /// The same command on every node of a cluster that answers. `del-node` does not know a node that is gone.
+    /// The same command on every node of a cluster that answers. `del-node` does not know a node that is
+    /// gone.
     static func clusterCall(_ node: NodeAddress, _ login: RedisLogin, _ words: [String]) -> String {
         (["redis-cli"] + login.words + ["--cluster", "call", "\(node)"] + words).map(quoted).joined(separator: " ")
     }

@@ -42,7 +42,8 @@ struct RightsTrial {
         return found
     }
 
-    /// INFO, and a mark that is given up at its end: a PUBLISH without its message makes EXEC refuse all of it.
+    /// INFO, and a mark that is given up at its end: a PUBLISH without its message makes EXEC refuse all of
+    /// it.
     private func stream() async -> Refusal? {
         let channel = ElectionKeys.channel(name)
         let words = [
@@ -141,7 +142,8 @@ private final class DeafReceiver: PushReceiver {
 
 /// Asks which of the commands in Lapse's scripts this user may not run. It runs none of them.
 private enum RightsScript {
-    /// KEYS: lock, token, progress, members. ARGV: channel. Before Redis 7.0 a script cannot ask; there the reads are tried.
+    /// KEYS: lock, token, progress, members. ARGV: channel. Before Redis 7.0 a script cannot ask; there the
+    /// reads are tried.
     static let registers = Script(
         """
         if not redis.acl_check_cmd then
@@ -170,7 +172,8 @@ private enum RightsScript {
         return missing
         """)
 
-    /// Names each command that is refused once, whichever arguments it was refused with. Before Redis 7.0 a script cannot ask.
+    /// Names each command that is refused once, whichever arguments it was refused with. Before Redis 7.0 a
+    /// script cannot ask.
     private static let eachOnce = """
         local missing, seen = {}, {}
         if not redis.acl_check_cmd then return missing end
@@ -181,8 +184,8 @@ private enum RightsScript {
 
         """
 
-    /// ARGV: whether databases are selected, then a timer and its companion of each rule. No KEYS: the names need not be of one
-    /// slot, and nothing is read.
+    /// ARGV: whether databases are selected, then a timer and its companion of each rule. No KEYS: the
+    /// names need not be of one slot, and nothing is read.
     static let companions = Script(
         eachOnce + """
             need('SCAN', '0')

@@ -2,10 +2,11 @@ package import Lapse
 import RESP
 package import Timing
 
-/// One JSON object on one line, written field by field: an encoder would cost more than everything else about an
-/// expiration.
+/// One JSON object on one line, written field by field: an encoder would cost more than everything else
+/// about an expiration.
 package struct JSONLine {
-    /// Of the lines for expirations. It changes when a field goes or changes its meaning, not when one is added.
+    /// Of the lines for expirations. It changes when a field goes or changes its meaning, not when one is
+    /// added.
     package static let formatVersion = 1
 
     private var bytes: [UInt8]

@@ -4,8 +4,9 @@ import Synchronization
 
 /// A file descriptor that many tasks print whole lines to; lines never interleave.
 ///
-/// A caller writes itself while a pipe has room; else a thread does, so that a stuck reader does not hold up the threads of handlers.
-/// A caller that waits can be cancelled; a line that has been begun is finished. Each second a reader that has ended is looked for.
+/// A caller writes itself while a pipe has room; else a thread does, so that a stuck reader does not
+/// hold up the threads of handlers. A caller that waits can be cancelled; a line that has been begun is
+/// finished. Each second a reader that has ended is looked for.
 package final class LineOutput: Sendable {
     /// The other end is gone, or the disk is full.
     package struct Broken: Error, CustomStringConvertible {
@@ -77,11 +78,14 @@ package final class LineOutput: Sendable {
     private let watch = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameters:
-    ///   - endsBrokenLine: another process may have stopped in the middle of a line: before the first one comes a newline, unless the
-    ///     descriptor's file ends with one. A pipe cannot be asked, so there an empty line may come.
-    ///   - isWatched: whether it is looked at each second; without, an end of its reader is noticed by the next line.
+    ///   - endsBrokenLine: another process may have stopped in the middle of a line: before the first one
+    ///     comes a newline, unless the descriptor's file ends with one. A pipe cannot be asked, so there an
+    ///     empty line may come.
+    ///   - isWatched: whether it is looked at each second; without, an end of its reader is noticed by the
+    ///     next line.
     ///   - onBroken: called once, when nothing more can be written.
-    ///   - onStalled: called after five seconds in which what is being written was not read, and again each minute.
+    ///   - onStalled: called after five seconds in which what is being written was not read, and again each
+    ///     minute.
     package init(
         _ descriptor: Int32 = STDOUT_FILENO, name: String = "stdout", endsBrokenLine: Bool = false,
         isWatched: Bool = true,
@@ -177,7 +181,8 @@ package final class LineOutput: Sendable {
         return .over
     }
 
-    /// The thread goes on with what has been begun, before anything else: a line in the middle of which another begins is none.
+    /// The thread goes on with what has been begun, before anything else: a line in the middle of which
+    /// another begins is none.
     private func hand(_ job: Job) {
         state.withLock { $0.waiting.insert(job, at: 0) }
         writer.submit { [self] _ in writeAll() }

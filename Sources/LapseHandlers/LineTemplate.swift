@@ -1,8 +1,10 @@
 import RESP
 
-/// A line with places for a key and a number: the next line that differs in nothing else is a copy in which these are written over.
+/// A line with places for a key and a number: the next line that differs in nothing else is a copy in
+/// which these are written over.
 ///
-/// Beside each other stand hundreds of such lines, and one copy costs less than putting a line together.
+/// Beside each other stand hundreds of such lines, and one copy costs less than putting a line
+/// together.
 struct LineTemplate {
     private var bytes: [UInt8] = []
     private var key = 0..<0

@@ -19,7 +19,8 @@ package struct LoggingHandler: Sendable {
     /// Writes some lines at once, where other lines of the log go, and returns why they were not taken.
     package typealias Put = @Sendable (ArraySlice<UInt8>) async -> (any Error)?
 
-    /// - Parameter put: returns nil where the log cannot be written at all: that fails no expiration, for it could not be told anywhere.
+    /// - Parameter put: returns nil where the log cannot be written at all: that fails no expiration, for
+    ///   it could not be told anywhere.
     package init(
         _ log: (any HandledLineFormat)? = nil, keys: KeyDisclosure = .full,
         put: @escaping Put = { _ in nil }
@@ -45,7 +46,8 @@ package struct LoggingHandler: Sendable {
         return .handled
     }
 
-    /// What a pipe takes whole, so that lines of others never stand in the middle of one: `PIPE_BUF`, pipe(7).
+    /// What a pipe takes whole, so that lines of others never stand in the middle of one: `PIPE_BUF`,
+    /// pipe(7).
     private static let atOnce = 4096
 
     private func logOneByOne(_ batch: ExpirationBatch, _ context: BatchContext) -> BatchResult {

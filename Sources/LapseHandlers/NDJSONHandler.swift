@@ -3,7 +3,8 @@ import LeaderElection
 import RESP
 import Timing
 
-/// Prints every expiration as one line of JSON, for a program that reads them from a pipe: those of a batch in one write.
+/// Prints every expiration as one line of JSON, for a program that reads them from a pipe: those of a
+/// batch in one write.
 package struct NDJSONHandler: Sendable {
     private let replica: String
     private let output: LineOutput
@@ -26,14 +27,16 @@ package struct NDJSONHandler: Sendable {
     }
 }
 
-/// The lines of one batch. What an expiration has in common with the one before is written once and copied.
+/// The lines of one batch. What an expiration has in common with the one before is written once and
+/// copied.
 package struct NDJSONFormat {
     private let replica: String
     private let term: UInt64
     private let token: UInt64
     private let handledAt: UTCTime
     private var number = DecimalText()
-    /// The expiration before, and what it has in common with the next one: from the key's end to the ordinal, and from there on.
+    /// The expiration before, and what it has in common with the next one: from the key's end to the
+    /// ordinal, and from there on.
     private var last: (expiration: Expiration, receivedAt: UInt64, attempt: Int)?
     private var beforeOrdinal: [UInt8] = []
     private var afterOrdinal: [UInt8] = []

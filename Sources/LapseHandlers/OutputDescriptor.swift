@@ -19,7 +19,8 @@ struct OutputDescriptor: Sendable {
     /// What a pipe holds, in bytes; 0 of anything else.
     private let capacity: Int
 
-    /// A pipe is opened anew: whether writes wait belongs to the open file, which other processes may share.
+    /// A pipe is opened anew: whether writes wait belongs to the open file, which other processes may
+    /// share.
     init(_ original: Int32) {
         self.original = original
         var facts = stat()
@@ -72,8 +73,9 @@ struct OutputDescriptor: Sendable {
         return unsafe pread(reader, &last, 1, facts.st_size - 1) == 1 && last == UInt8(ascii: "\n")
     }
 
-    /// Waits until something fits, for at most a tenth of a second. Into a full pipe the next page fits as soon as its reader has taken
-    /// one, and each would wake the writer: until half of the pipe is free the reader gets another millisecond.
+    /// Waits until something fits, for at most a tenth of a second. Into a full pipe the next page fits as
+    /// soon as its reader has taken one, and each would wake the writer: until half of the pipe is free the
+    /// reader gets another millisecond.
     func awaitRoom() {
         guard polled(for: 100) else { return }
         for _ in 0..<Self.naps where unread > capacity / 2 { usleep(Self.nap) }

@@ -1,9 +1,11 @@
 import Lapse
 
-/// Batches that the receiver has not taken, so that each attempt is the same request once more. A pure value.
+/// Batches that the receiver has not taken, so that each attempt is the same request once more. A pure
+/// value.
 ///
-/// What of a batch is tried again comes back alone, each at its own time. The first one whose turn it is has the whole batch posted
-/// again; to the others what was answered to that attempt is told when they come.
+/// What of a batch is tried again comes back alone, each at its own time. The first one whose turn it
+/// is has the whole batch posted again; to the others what was answered to that attempt is told when
+/// they come.
 struct PostedBatches: Sendable {
     struct Request: Sendable, Equatable {
         var id: String
@@ -66,8 +68,8 @@ struct PostedBatches: Sendable {
         if ids.count == 1, let place = places[ids[0]], var batch = batches[place] {
             batch.touched = now
             batches[place] = batch
-            // What an earlier attempt brought answers none but the same one: a second expiration of a key comes when the first one has
-            // had its attempts. What was taken is taken.
+            // What an earlier attempt brought answers none but the same one: a second expiration of a key comes
+            // when the first one has had its attempts. What was taken is taken.
             guard batch.attempts == attempt || batch.isTaken else { return .post(batch.request) }
             tell([ids[0]], of: place, attempt: attempt)
             return .answered(batch.failure)

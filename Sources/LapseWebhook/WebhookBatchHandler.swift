@@ -5,7 +5,8 @@ import Timing
 
 /// Posts several expirations of a node in one request, as an array of what ``WebhookHandler`` posts.
 ///
-/// An attempt again is the same request: the same `webhook-id`, the same body. The answer is about all of it.
+/// An attempt again is the same request: the same `webhook-id`, the same body. The answer is about all
+/// of it.
 package final class WebhookBatchHandler: Sendable {
     /// The most in one request.
     package static let limit = ExpirationBatch.limit
@@ -44,7 +45,8 @@ package final class WebhookBatchHandler: Sendable {
         }
         switch step {
         case .full:
-            // The first one alone, so that something goes on. What becomes of it says nothing about the others: they were not posted.
+            // The first one alone, so that something goes on. What becomes of it says nothing about the others:
+            // they were not posted.
             var result = BatchResult.handled
             do { result = try await post(batch.prefix(1), of: batch, context) } catch { result.fail(0, error) }
             for index in 1..<batch.count { result.fail(index, NoRoom()) }

@@ -10,17 +10,19 @@ import NIOHTTP1
 import NIOPosix
 import Timing
 
-/// Posts each expiration to an URL, after Standard Webhooks: the same `webhook-id` at each attempt, and a signature.
+/// Posts each expiration to an URL, after Standard Webhooks: the same `webhook-id` at each attempt, and
+/// a signature.
 ///
-/// 2xx says that it is handled. 408, 425, 429, 5xx, a connection that fails and a timeout are tried again; everything else is a dead
-/// letter at once.
+/// 2xx says that it is handled. 408, 425, 429, 5xx, a connection that fails and a timeout are tried
+/// again; everything else is a dead letter at once.
 package final class WebhookHandler: Sendable {
     private let url: WebhookURL
     private let secrets: WebhookSecrets
     private let replica: String
     private let client: HTTPClient
-    /// A request and its connection run on one loop: on two, the end of a request may come behind its whole answer, and a connection
-    /// that is closed just then ends the process (AsyncHTTPClient 1.37, "A connection that we don't know was released").
+    /// A request and its connection run on one loop: on two, the end of a request may come behind its whole
+    /// answer, and a connection that is closed just then ends the process (AsyncHTTPClient 1.37, "A
+    /// connection that we don't know was released").
     private let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     /// - Parameters:
@@ -126,7 +128,8 @@ package final class WebhookHandler: Sendable {
         return bytes
     }
 
-    /// The position, or for what was found by its companion, and has none, what is the same at each attempt.
+    /// The position, or for what was found by its companion, and has none, what is the same at each
+    /// attempt.
     static func id(_ expiration: Expiration) -> String {
         guard expiration.ordinal == 0 else { return "\(expiration.runID)-\(expiration.ordinal)" }
         var hash = SHA256()

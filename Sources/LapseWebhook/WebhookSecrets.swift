@@ -3,8 +3,8 @@ package import Endpoints
 import FoundationEssentials
 import Synchronization
 
-/// Signs webhooks as Standard Webhooks asks for: HMAC-SHA256 over `id.timestamp.body`, one signature for each secret, so that a secret
-/// can be replaced without a pause.
+/// Signs webhooks as Standard Webhooks asks for: HMAC-SHA256 over `id.timestamp.body`, one signature
+/// for each secret, so that a secret can be replaced without a pause.
 ///
 /// Source: the specification of Standard Webhooks, section "Signature scheme".
 package final class WebhookSecrets: Sendable {
@@ -18,8 +18,9 @@ package final class WebhookSecrets: Sendable {
     private let onUnusable: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - files: each with `whsec_` and the secret in base64, 24 to 64 bytes of it; the newest first. They are read again when they have
-    ///     changed; while one holds no secret, the last one that it held is used.
+    ///   - files: each with `whsec_` and the secret in base64, 24 to 64 bytes of it; the newest first. They
+    ///     are read again when they have changed; while one holds no secret, the last one that it held is
+    ///     used.
     ///   - onUnusable: told once when a file holds no secret any more.
     package init(_ files: [SecretFile], onUnusable: @escaping @Sendable (String) -> Void = { _ in }) throws(Unusable) {
         var keys: [(key: SymmetricKey, isTold: Bool)] = []

@@ -1,4 +1,5 @@
-/// What a candidate asks every register to vote for: one claim is one attempt to lead, and, once it won, one term.
+/// What a candidate asks every register to vote for: one claim is one attempt to lead, and, once it
+/// won, one term.
 public struct Claim: Sendable, Hashable {
     /// The election: replicas with the same name form one group.
     public let name: String
@@ -12,8 +13,9 @@ public struct Claim: Sendable, Hashable {
     /// What all replicas of a group must agree on (lease length, number of registers, naming of the keys).
     /// A register that holds a live claim under other rules answers ``AcquireReply/mismatch(rules:)``.
     public let rules: String
-    /// What the lease is for: `elect`, or `run` with the deployment whose expirations are handled. Kept beside the rules
-    /// and compared like them; empty when it is not known, which agrees with every purpose.
+    /// What the lease is for: `elect`, or `run` with the deployment whose expirations are handled. Kept
+    /// beside the rules and compared like them; empty when it is not known, which agrees with every
+    /// purpose.
     public let purpose: String
 
     /// A claim as the elector makes it; a store only reads claims.
@@ -31,8 +33,8 @@ public struct Claim: Sendable, Hashable {
         Claim(name: name, id: id, value: value, ttl: ttl, rules: rules, purpose: purpose)
     }
 
-    /// What the holder of a register goes by, if that is not what this claim goes by; nil if the two agree. What a
-    /// register does not know (an older version wrote it) agrees.
+    /// What the holder of a register goes by, if that is not what this claim goes by; nil if the two agree.
+    /// What a register does not know (an older version wrote it) agrees.
     package func mismatch(rules theirs: String?, purpose other: String?) -> String? {
         let purpose = LeasePurpose(purpose)
         let otherPurpose = LeasePurpose(other ?? "")

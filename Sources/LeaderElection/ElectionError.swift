@@ -18,7 +18,8 @@ public struct ElectionError: Error, Sendable, Hashable, CustomStringConvertible 
 
     /// What kind of error it is.
     public let code: Code
-    /// The property of the configuration that is to be changed, such as `registers`; nil where it is none or several.
+    /// The property of the configuration that is to be changed, such as `registers`; nil where it is none
+    /// or several.
     public let property: String?
     /// The term whose body overran.
     public let term: UInt64?

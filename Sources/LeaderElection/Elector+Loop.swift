@@ -152,8 +152,8 @@ extension Elector {
         _ active: Active, _ logLines: AsyncStream<ElectorLogLine>.Continuation,
         _ body: @escaping @Sendable (Term) async throws -> Void
     ) async -> LeaseMachine.BodyOutcome {
-        // Not a child: children inherit the preference for the event loop, or one for another executor, and a task that has one
-        // looks it up at each `await`.
+        // Not a child: children inherit the preference for the event loop, or one for another executor, and a
+        // task that has one looks it up at each `await`.
         let work = Task<LeaseMachine.BodyOutcome, Never> {
             do {
                 try await body(active.term)

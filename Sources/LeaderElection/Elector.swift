@@ -13,8 +13,8 @@ import Timing
 /// }
 /// ```
 ///
-/// The elector has a thread of its own: renewals, the timer that ends a lapsed lease and stepping down go on when
-/// the body blocks every thread of Swift's cooperative pool. An elector runs once.
+/// The elector has a thread of its own: renewals, the timer that ends a lapsed lease and stepping down
+/// go on when the body blocks every thread of Swift's cooperative pool. An elector runs once.
 public final class Elector: Sendable {
     let store: any LeaseStore
     let registers: [any LeaseRegister]
@@ -50,8 +50,8 @@ public final class Elector: Sendable {
     ///   - configuration: name, id and times.
     ///   - logger: where its lines go.
     ///   - eventLoop: where it runs instead of on a thread of its own; nothing may ever block that one.
-    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: no odd number of registers, an empty name or id, or
-    ///   times that ``ElectionConfiguration/timing()`` refuses.
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: no odd number of
+    ///   registers, an empty name or id, or times that ``ElectionConfiguration/timing()`` refuses.
     public init(
         store: any LeaseStore, configuration: ElectionConfiguration, logger: Logger,
         eventLoop: (any EventLoop)? = nil
@@ -73,13 +73,13 @@ public final class Elector: Sendable {
 
     /// Campaigns, runs `body` as often as this replica is elected, and returns after ``stop()``.
     ///
-    /// The body's task is cancelled when the term ends; no other term begins before it has returned. A body that
-    /// returns or throws gives the term up, and the replica campaigns again after a pause. Cancelling the task
-    /// of `run` ends the term at once: the body is cancelled and awaited, and the lease is given back if it still
-    /// holds.
+    /// The body's task is cancelled when the term ends; no other term begins before it has returned. A body
+    /// that returns or throws gives the term up, and the replica campaigns again after a pause. Cancelling
+    /// the task of `run` ends the term at once: the body is cancelled and awaited, and the lease is given
+    /// back if it still holds.
     ///
-    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/bodyOverran`` if a body went on past its lease: exit non-zero then.
-    ///   Of the code ``ElectionError/Code/alreadyRun`` at a second call.
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/bodyOverran`` if a body went on past
+    ///   its lease: exit non-zero then. Of the code ``ElectionError/Code/alreadyRun`` at a second call.
     @concurrent
     public func run(_ body: @escaping @Sendable (Term) async throws -> Void) async throws(ElectionError) {
         guard !started.exchange(true, ordering: .relaxed) else { throw .alreadyRun }
@@ -88,7 +88,8 @@ public final class Elector: Sendable {
         if eventLoop == nil { group = MultiThreadedEventLoopGroup(numberOfThreads: 1) }
         guard let eventLoop = eventLoop ?? group?.next() else { return }
 
-        // A task that knows no cancellation: when the caller's is cancelled, the lease must still be given back.
+        // A task that knows no cancellation: when the caller's is cancelled, the lease must still be given
+        // back.
         let work = Task(executorPreference: EventLoopTaskExecutor(eventLoop)) {
             await self.operate(on: eventLoop, body)
         }
@@ -103,14 +104,14 @@ public final class Elector: Sendable {
         if let overran { throw .bodyOverran(term: overran) }
     }
 
-    /// Ends gracefully: asks the body to drain, awaits it, gives the lease back, and lets `run` return. May be
-    /// called at any time, from anywhere, also from the body, and more than once.
+    /// Ends gracefully: asks the body to drain, awaits it, gives the lease back, and lets `run` return. May
+    /// be called at any time, from anywhere, also from the body, and more than once.
     public func stop() {
         outbox.yield(.event(.stop))
     }
 
-    /// Ends the term gracefully, if there is one, and campaigns again after a pause, so that others may win. May be called at any
-    /// time, from anywhere.
+    /// Ends the term gracefully, if there is one, and campaigns again after a pause, so that others may
+    /// win. May be called at any time, from anywhere.
     public func resign() {
         outbox.yield(.event(.resign))
     }
@@ -120,14 +121,14 @@ public final class Elector: Sendable {
         outbox.yield(.event(.yield(time)))
     }
 
-    /// Makes the elector look now, since the lease may have become free or may have been lost. May be called at any time, from
-    /// anywhere.
+    /// Makes the elector look now, since the lease may have become free or may have been lost. May be
+    /// called at any time, from anywhere.
     public func wakeUp() {
         outbox.yield(.event(.wakeUp))
     }
 
-    /// What happens from now on. Every call gives a sequence of its own, which ends with ``run(_:)``. It holds 256 changes; a reader
-    /// that falls further behind misses the oldest.
+    /// What happens from now on. Every call gives a sequence of its own, which ends with ``run(_:)``. It
+    /// holds 256 changes; a reader that falls further behind misses the oldest.
     public var leadership: AsyncStream<LeadershipChange> {
         changes.listen()
     }

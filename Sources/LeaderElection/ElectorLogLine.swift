@@ -1,7 +1,7 @@
 import Logging
 
-/// What the elector writes to the log. Writing happens on the cooperative pool, never on the elector's own thread:
-/// a log that is read slowly must not cost the lease.
+/// What the elector writes to the log. Writing happens on the cooperative pool, never on the elector's
+/// own thread: a log that is read slowly must not cost the lease.
 enum ElectorLogLine: Sendable {
     case becameLeader(LeaseMachine.TermInfo)
     case renewed(took: Duration)

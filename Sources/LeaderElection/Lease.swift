@@ -1,12 +1,13 @@
 import Synchronization
 package import Timing
 
-/// The right to act as the leader until a time. Any thread may ask at any moment: the answer is two clocks
-/// and a memory, never the network and never a lock.
+/// The right to act as the leader until a time. Any thread may ask at any moment: the answer is two
+/// clocks and a memory, never the network and never a lock.
 public final class Lease: Sendable {
-    // Nanoseconds until which handlers may be called. The wall clock's limit is written first and read last: beside a new monotonic
-    // limit a reader sees that window's or a later one. The reverse, an old monotonic limit beside a new one of the wall clock,
-    // allows nothing that the new window does not: by the monotonic clock no window ends before its predecessor.
+    // Nanoseconds until which handlers may be called. The wall clock's limit is written first and read
+    // last: beside a new monotonic limit a reader sees that window's or a later one. The reverse, an old
+    // monotonic limit beside a new one of the wall clock, allows nothing that the new window does not: by
+    // the monotonic clock no window ends before its predecessor.
     private let monotonicLimit: Atomic<Int64>
     private let wallLimit: Atomic<Int64>
     private let ended = Atomic(false)

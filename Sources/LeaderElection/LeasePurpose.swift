@@ -1,7 +1,8 @@
-/// What a lease is for, as it stands beside a claim: `elect`, `run`, or `run <deployment> at <address>`.
+/// What a lease is for, as it stands beside a claim: `elect`, `run`, or
+/// `run <deployment> at <address>`.
 ///
-/// Two groups that share a name and a store would exclude each other without a word: one would never lead. The purpose
-/// tells them apart. The address is only for people; a deployment is known by its ID.
+/// Two groups that share a name and a store would exclude each other without a word: one would never
+/// lead. The purpose tells them apart. The address is only for people; a deployment is known by its ID.
 package struct LeasePurpose: Sendable, Hashable, CustomStringConvertible {
     package var kind: String
     /// Drawn once for each deployment, and kept in it.

@@ -1,5 +1,5 @@
-/// Which registers a leader has to tell of: one that has not held the vote at two renewals, and the same one once it holds it again.
-/// A pure value; one of a term.
+/// Which registers a leader has to tell of: one that has not held the vote at two renewals, and the
+/// same one once it holds it again. A pure value; one of a term.
 struct RegisterAlarms: Sendable {
     enum Step: Sendable, Equatable {
         case lost(index: Int, reason: String)

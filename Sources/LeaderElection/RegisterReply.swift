@@ -8,7 +8,8 @@ public struct Vote: Sendable, Hashable {
     /// Some registers count with doubles, which are exact up to here.
     private static let limit: UInt64 = 1 << 53
 
-    /// A vote, as a register grants it. A term from 2^53 on cannot be true and counts as 2^53: the next one can be counted still.
+    /// A vote, as a register grants it. A term from 2^53 on cannot be true and counts as 2^53: the next one
+    /// can be counted still.
     public init(counter: UInt64, term: UInt64) {
         self.counter = counter
         self.term = min(term, Self.limit)
@@ -19,10 +20,11 @@ public struct Vote: Sendable, Hashable {
 public enum AcquireReply: Sendable, Hashable {
     /// The register holds the claim now.
     case granted(Vote)
-    /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, nil where it is not known.
+    /// `by` is the value of the claim that holds the register; `ttl` is what is left of it, nil where it is
+    /// not known.
     case held(by: String, ttl: Duration?)
-    /// No vote now, though the register is free: the server is younger than the lease, a lock delay runs. `retryAfter` is nil where it
-    /// is not known how long.
+    /// No vote now, though the register is free: the server is younger than the lease, a lock delay runs.
+    /// `retryAfter` is nil where it is not known how long.
     case refused(reason: String, retryAfter: Duration?)
     /// A group with other rules is at work here: `rules` are theirs.
     case mismatch(rules: String)

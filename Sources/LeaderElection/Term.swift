@@ -2,9 +2,9 @@ import Timing
 
 /// One uninterrupted leadership, as its body sees it.
 ///
-/// The body's task is cancelled when the term must end at once. Before a graceful end it is asked to drain: it
-/// then finishes what it has begun, and returns; the lease is kept until it has. A body that knows
-/// nothing of draining may simply run until it is cancelled at the drain limit.
+/// The body's task is cancelled when the term must end at once. Before a graceful end it is asked to
+/// drain: it then finishes what it has begun, and returns; the lease is kept until it has. A body that
+/// knows nothing of draining may simply run until it is cancelled at the drain limit.
 public struct Term: Sendable {
     /// Grows from term to term.
     public let number: UInt64
@@ -12,7 +12,8 @@ public struct Term: Sendable {
     public let token: FencingToken
     /// Ask it before every effect.
     public let lease: Lease
-    /// The claim that the registers hold, for code that writes beside the lock and must prove to be its owner.
+    /// The claim that the registers hold, for code that writes beside the lock and must prove to be its
+    /// owner.
     package let claim: Claim
 
     let drain = Gate()

@@ -7,8 +7,8 @@ import NIOHTTP1
 import NIOSSL
 import Synchronization
 
-/// Consul's HTTP API at the first agent that answers. Requests and connections share one event loop, for the reasons that
-/// `EtcdGateway` gives.
+/// Consul's HTTP API at the first agent that answers. Requests and connections share one event loop,
+/// for the reasons that `EtcdGateway` gives.
 final class AgentConnection: Sendable {
     struct Answer: Sendable {
         let status: Int
@@ -39,8 +39,8 @@ final class AgentConnection: Sendable {
         await clients.shutDown()
     }
 
-    /// Asks, and returns the answer of any status but those that mean "no answer". `path` begins behind `/v1/`. `patience`
-    /// is how long the agent may hold back its answer.
+    /// Asks, and returns the answer of any status but those that mean "no answer". `path` begins behind
+    /// `/v1/`. `patience` is how long the agent may hold back its answer.
     func ask(
         _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, patience: Duration = .zero
     ) async throws(RegisterError) -> Answer {

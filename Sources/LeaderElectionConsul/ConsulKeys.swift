@@ -1,7 +1,8 @@
 /// The two keys of an election. A session that leads holds the locks of both.
 ///
-/// One would do, if no operator ever deleted a key by hand: Consul gives no lock delay to the lock of a deleted key. With
-/// two, the other one still keeps rivals out until the old leader's session is gone, and Consul's delay after it.
+/// One would do, if no operator ever deleted a key by hand: Consul gives no lock delay to the lock of a
+/// deleted key. With two, the other one still keeps rivals out until the old leader's session is gone,
+/// and Consul's delay after it.
 struct ConsulKeys: Sendable, Hashable {
     let folder: String
 

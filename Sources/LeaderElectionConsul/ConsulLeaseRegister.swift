@@ -3,8 +3,9 @@ import Synchronization
 
 /// The one register of an election over Consul: two keys, locked by one session.
 ///
-/// Each grant and renewal rests on one moment, no earlier than its request, at which the session held both locks
-/// (`SessionTimes` says why that is enough). A write is one transaction, which fails if the keys changed since they were read.
+/// Each grant and renewal rests on one moment, no earlier than its request, at which the session held
+/// both locks (`SessionTimes` says why that is enough). A write is one transaction, which fails if the
+/// keys changed since they were read.
 struct ConsulLeaseRegister: LeaseRegister {
     let keys: ConsulKeys
     let configuration: ConsulConfiguration
@@ -132,7 +133,8 @@ struct ConsulLeaseRegister: LeaseRegister {
 
     // MARK: Release
 
-    /// First the locks, then the session: the end of a session that holds a lock would start the lock delay.
+    /// First the locks, then the session: the end of a session that holds a lock would start the lock
+    /// delay.
     func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
         for _ in 0..<Self.attempts {
             let view = try await connection.view(keys)
@@ -199,7 +201,8 @@ struct ConsulLeaseRegister: LeaseRegister {
         return try await sessionAskedFor(claim)
     }
 
-    /// Ends the session of a claim that got no vote, so that attempts leave none behind. Should that fail, its TTL ends it.
+    /// Ends the session of a claim that got no vote, so that attempts leave none behind. Should that fail,
+    /// its TTL ends it.
     private func dropSession(of claim: Claim) async {
         if let session = try? await ownSession(of: claim) { try? await connection.destroySession(session) }
         remember(nil, for: claim)

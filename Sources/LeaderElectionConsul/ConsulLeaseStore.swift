@@ -5,12 +5,13 @@ public import NIOCore
 
 /// The lease over Consul: a session with a TTL that holds the locks of two keys.
 ///
-/// Source: "Application leader elections with sessions" (developer.hashicorp.com). Beyond it: a lock delay no shorter
-/// than the lease, the second key, `ModifyIndex` as the token.
+/// Source: "Application leader elections with sessions" (developer.hashicorp.com). Beyond it: a lock
+/// delay no shorter than the lease, the second key, `ModifyIndex` as the token.
 ///
-/// Consul's sessions last 10 s at least and are ended up to twice their TTL after the last renewal; then the lock delay
-/// runs. So with a lease of 8 s a follower leads up to 28 s after a crash (some seconds after a dead *host* is
-/// noticed by `serfHealth`, plus the delay), and in a round trip after a graceful release.
+/// Consul's sessions last 10 s at least and are ended up to twice their TTL after the last renewal;
+/// then the lock delay runs. So with a lease of 8 s a follower leads up to 28 s after a crash (some
+/// seconds after a dead *host* is noticed by `serfHealth`, plus the delay), and in a round trip after a
+/// graceful release.
 public final class ConsulLeaseStore: LeaseStore {
     /// The one register: Consul's servers replicate it.
     public let registers: [any LeaseRegister]
@@ -28,9 +29,11 @@ public final class ConsulLeaseStore: LeaseStore {
     /// - Parameters:
     ///   - configuration: where Consul is, and how the election is kept there.
     ///   - name: the election's name, the same as in the elector's configuration.
-    ///   - eventLoopGroup: where requests run, renewals among them: nothing may ever block it. Nil for the HTTP client's own.
+    ///   - eventLoopGroup: where requests run, renewals among them: nothing may ever block it. Nil for the
+    ///     HTTP client's own.
     ///   - logger: where the store's lines go.
-    /// - Throws: ``ConsulConfigurationError``: no agent, no prefix, or a lock delay that Consul cannot keep.
+    /// - Throws: ``ConsulConfigurationError``: no agent, no prefix, or a lock delay that Consul cannot
+    ///   keep.
     public init(
         configuration: ConsulConfiguration, name: String,
         eventLoopGroup: (any EventLoopGroup)? = nil, logger: Logger
@@ -60,7 +63,8 @@ public final class ConsulLeaseStore: LeaseStore {
         return AsyncStream(unfolding: { await watch.next() })
     }
 
-    /// Closes the connections, also in a task that is cancelled. Called once, after the elector's `run` returned.
+    /// Closes the connections, also in a task that is cancelled. Called once, after the elector's `run`
+    /// returned.
     public func shutDown() async {
         await connection.shutDown()
     }

@@ -1,7 +1,8 @@
 package import Endpoints
 
 extension ConsulConfiguration {
-    /// Reads `consul://host:8500[,host:8500…]/prefix`, or `consul+tls://` for TLS. `password` is an ACL token. The error repeats nothing of the URL: one with a mistake has its secret anywhere.
+    /// Reads `consul://host:8500[,host:8500…]/prefix`, or `consul+tls://` for TLS. `password` is an ACL
+    /// token. The error repeats nothing of the URL: one with a mistake has its secret anywhere.
     package init(
         url: String, password: String? = nil, tls files: TLSFiles = TLSFiles()
     ) throws(ConsulConfigurationError) {

@@ -1,5 +1,5 @@
-/// Guesses when Consul's lock delay will be over. Consul does not tell: one has to try again. It only paces the
-/// tries: whether the delay is over, Consul decides.
+/// Guesses when Consul's lock delay will be over. Consul does not tell: one has to try again. It only
+/// paces the tries: whether the delay is over, Consul decides.
 struct DelayEstimate: Sendable {
     private var index: UInt64?
     private var since: ContinuousClock.Instant?
@@ -11,7 +11,8 @@ struct DelayEstimate: Sendable {
         since = now
     }
 
-    /// When to try again. Not later than every two seconds: the lock may be free for longer than it was seen.
+    /// When to try again. Not later than every two seconds: the lock may be free for longer than it was
+    /// seen.
     func retryAfter(_ delay: Duration, at now: ContinuousClock.Instant) -> Duration {
         let left = since.map { delay - ($0.duration(to: now)) } ?? delay
         return min(max(left, .milliseconds(100)), .seconds(2))

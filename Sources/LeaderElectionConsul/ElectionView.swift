@@ -69,7 +69,8 @@ struct ElectionView: Sendable, Equatable {
         case mine(session: String)
         case held(by: String)
         case mismatch(rules: String)
-        /// The lock's key was deleted or unlocked by hand; the session of its holder lives and keeps the other one.
+        /// The lock's key was deleted or unlocked by hand; the session of its holder lives and keeps the other
+        /// one.
         case halfHeld
         case free
     }
@@ -88,8 +89,9 @@ struct ElectionView: Sendable, Equatable {
 
     // MARK: Transactions
 
-    /// Locks both keys, if nothing happened to them since this view. Consul checks the lock delay *before* the step that
-    /// takes the lock; that the key is still as it was when seen free closes the gap between the two.
+    /// Locks both keys, if nothing happened to them since this view. Consul checks the lock delay *before*
+    /// the step that takes the lock; that the key is still as it was when seen free closes the gap between
+    /// the two.
     func taking(_ claim: Claim, session: String) -> [KeyOperation] {
         let holding = Holding(claim: claim.value, rules: claim.rules, purpose: claim.purpose)
         let value = (try? JSONEncoder().encode(holding)) ?? Data()

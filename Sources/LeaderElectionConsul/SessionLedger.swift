@@ -6,7 +6,8 @@ struct SessionLedger: Sendable {
         case open(String)
     }
 
-    /// Claims that were left to lapse stay in the book until newer ones displace them: their sessions end by themselves.
+    /// Claims that were left to lapse stay in the book until newer ones displace them: their sessions end
+    /// by themselves.
     private static let limit = 32
     private var entries: [String: Entry] = [:]
     private var order: [String] = []

@@ -2,9 +2,10 @@ import LeaderElection
 
 /// The times of a claim's session.
 ///
-/// A session that held both locks at `s`, no earlier than the request, loses them only by its end, and then the lock delay runs.
-/// So a delay no shorter than `Claim.ttl` keeps rivals out past the lease, however the session ended. The session's TTL only
-/// decides how late a crash is noticed: Consul grants 10 s at least, and lets up to twice of it pass.
+/// A session that held both locks at `s`, no earlier than the request, loses them only by its end, and
+/// then the lock delay runs. So a delay no shorter than `Claim.ttl` keeps rivals out past the lease,
+/// however the session ended. The session's TTL only decides how late a crash is noticed: Consul grants
+/// 10 s at least, and lets up to twice of it pass.
 struct SessionTimes: Sendable, Equatable {
     let ttl: Duration
     let lockDelay: Duration

@@ -2,7 +2,8 @@ public import Endpoints
 
 /// Where etcd is and how to log in.
 public struct EtcdConfiguration: Sendable {
-    /// One member of the cluster, or a proxy before it. All are equal; the next is asked when one does not answer.
+    /// One member of the cluster, or a proxy before it. All are equal; the next is asked when one does not
+    /// answer.
     public struct Endpoint: Sendable, Hashable {
         /// A name or an address; IPv6 without brackets.
         public var host: String
@@ -26,7 +27,8 @@ public struct EtcdConfiguration: Sendable {
     public var user: String?
     /// Its password. It is never printed.
     public var password: String?
-    /// How to encrypt; nil: plain text. While a file cannot be read, only the system's authorities are trusted.
+    /// How to encrypt; nil: plain text. While a file cannot be read, only the system's authorities are
+    /// trusted.
     public var tls: TLSFiles?
     /// How long making a connection may take.
     public var connectTimeout: Duration

@@ -8,11 +8,12 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// etcd's HTTP/JSON gateway (gRPC would need generated code), at the first endpoint that answers; every request may be
-/// repeated at another.
+/// etcd's HTTP/JSON gateway (gRPC would need generated code), at the first endpoint that answers; every
+/// request may be repeated at another.
 ///
-/// One event loop for requests and connections: `async` calls would cancel on the cooperative pool, which handlers may block,
-/// and on two loops AsyncHTTPClient 1.37 may end the process ("A connection that we don't know was released").
+/// One event loop for requests and connections: `async` calls would cancel on the cooperative pool,
+/// which handlers may block, and on two loops AsyncHTTPClient 1.37 may end the process ("A connection
+/// that we don't know was released").
 final class EtcdGateway: Sendable {
     private enum Login {
         case none
@@ -140,7 +141,8 @@ final class EtcdGateway: Sendable {
 
     // MARK: One exchange
 
-    /// Old versions have the gateway under another path: the one that answered is remembered for each endpoint.
+    /// Old versions have the gateway under another path: the one that answered is remembered for each
+    /// endpoint.
     private func exchange(
         _ index: Int, _ method: EtcdMethod, _ body: ByteBuffer, _ limit: Duration, token: String?,
         _ enough: @escaping @Sendable (ByteBuffer) -> Bool

@@ -1,6 +1,7 @@
 import Foundation
 
-/// The keys of one election. Two names never share one: only the last part differs between the keys of a name.
+/// The keys of one election. Two names never share one: only the last part differs between the keys of
+/// a name.
 struct EtcdKeys: Sendable {
     /// Holds the claim's value, under the claim's lease.
     let lock: Data
@@ -19,12 +20,13 @@ struct EtcdKeys: Sendable {
     }
 }
 
-/// The lease of a claim: its number follows from the claim's random value, so that a retry, another connection and a
-/// release find it again without any memory of the client's.
+/// The lease of a claim: its number follows from the claim's random value, so that a retry, another
+/// connection and a release find it again without any memory of the client's.
 struct EtcdLeaseID: Sendable, Hashable {
     let number: Int64
 
-    /// FNV-1a over 64 bits, then the finalizer of MurmurHash3 so that every bit counts; etcd's lease numbers are positive.
+    /// FNV-1a over 64 bits, then the finalizer of MurmurHash3 so that every bit counts; etcd's lease
+    /// numbers are positive.
     init(of value: String) {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in value.utf8 {
@@ -38,8 +40,8 @@ struct EtcdLeaseID: Sendable, Hashable {
     }
 }
 
-/// A confirmed term and its token, written so that the order of the bytes is the order of the terms: etcd compares
-/// values as bytes only.
+/// A confirmed term and its token, written so that the order of the bytes is the order of the terms:
+/// etcd compares values as bytes only.
 struct EtcdTerm: Sendable, Hashable {
     var term: UInt64 = 0
     var token: UInt64 = 0

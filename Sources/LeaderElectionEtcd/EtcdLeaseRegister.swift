@@ -2,11 +2,12 @@ import Foundation
 import LeaderElection
 import Logging
 
-/// The vote of an etcd cluster: a key under a lease that belongs to one claim, granted when the lock was seen free, and revoked when
-/// the claim is lost or released. The counter is the revision at which the lock was created.
+/// The vote of an etcd cluster: a key under a lease that belongs to one claim, granted when the lock
+/// was seen free, and revoked when the claim is lost or released. The counter is the revision at which
+/// the lock was created.
 ///
-/// A transaction puts the key, and demands that it is free (its create revision is 0) and that the lease lives: a lease that ended
-/// while waiting never makes a leader.
+/// A transaction puts the key, and demands that it is free (its create revision is 0) and that the
+/// lease lives: a lease that ended while waiting never makes a leader.
 struct EtcdLeaseRegister: LeaseRegister {
     let name: String
     let keys: EtcdKeys
@@ -67,7 +68,8 @@ struct EtcdLeaseRegister: LeaseRegister {
         return .renewed
     }
 
-    /// Revoking the claim's lease deletes what is under it, in one step: the lock and the rules, if they are its own.
+    /// Revoking the claim's lease deletes what is under it, in one step: the lock and the rules, if they
+    /// are its own.
     func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
         do throws(EtcdFailure) { try await revoke(EtcdLeaseID(of: claim.value)) } catch { throw RegisterError(error) }
     }
@@ -116,8 +118,8 @@ struct EtcdLeaseRegister: LeaseRegister {
         return .held(by: seen.holder ?? "", ttl: try await timeLeft(seen.lease))
     }
 
-    /// What is left of a lease. etcd tells whole seconds, rounded down; one that ran out is revoked within about a
-    /// second.
+    /// What is left of a lease. etcd tells whole seconds, rounded down; one that ran out is revoked within
+    /// about a second.
     private func timeLeft(_ lease: Int64) async throws(EtcdFailure) -> Duration? {
         guard lease != 0 else { return nil }
         let reply = try await gateway.call(
@@ -125,7 +127,8 @@ struct EtcdLeaseRegister: LeaseRegister {
         return .seconds(min(max(reply.ttl?.value ?? 0, 1), 86_400))
     }
 
-    /// etcd counts in seconds, and no lease shorter than its election timeout: never shorter than the claim's.
+    /// etcd counts in seconds, and no lease shorter than its election timeout: never shorter than the
+    /// claim's.
     private func grant(_ lease: EtcdLeaseID, _ ttl: Duration) async throws(EtcdFailure) {
         let (seconds, fraction) = ttl.components
         let whole = seconds + (fraction > 0 ? 1 : 0)
@@ -165,10 +168,12 @@ struct EtcdLeaseRegister: LeaseRegister {
         return try await occupied(seen, claim)
     }
 
-    /// Starts the lease anew and then makes sure that the lock is still there and under this claim; nil: it is not.
+    /// Starts the lease anew and then makes sure that the lock is still there and under this claim; nil: it
+    /// is not.
     ///
-    /// A member cut off from the others may still extend leases, which etcd's new leader does not know of. The look needs a majority: if it
-    /// ran in the same term of Raft, the extension was made by that term's leader; if not, it is repeated.
+    /// A member cut off from the others may still extend leases, which etcd's new leader does not know of.
+    /// The look needs a majority: if it ran in the same term of Raft, the extension was made by that term's
+    /// leader; if not, it is repeated.
     private func prolong(_ claim: Claim) async throws(EtcdFailure) -> SeenKeys? {
         for _ in 0..<3 {
             let reply = try await keepAlive(EtcdLeaseID(of: claim.value))

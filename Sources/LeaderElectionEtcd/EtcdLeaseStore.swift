@@ -3,14 +3,15 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 
-/// The lease in an etcd cluster (3.3 or later): one register, since etcd is replicated and linearizable itself.
+/// The lease in an etcd cluster (3.3 or later): one register, since etcd is replicated and linearizable
+/// itself.
 ///
-/// A claim is a key under a lease of etcd's; its fencing token is the revision at which the key was created, which
-/// grows with every write to the cluster. etcd counts leases in whole seconds, and none shorter than one and a half
-/// of its election timeouts (2 s by default): a lease of 1.5 s is one of 2 s there, so a follower takes over
-/// up to a second later after a crash, never earlier. After a change of etcd's own leader all leases start anew.
-/// Restoring a backup of etcd turns its revision back, and with it the token: raise it then
-/// (`etcdutl snapshot restore --bump-revision`).
+/// A claim is a key under a lease of etcd's; its fencing token is the revision at which the key was
+/// created, which grows with every write to the cluster. etcd counts leases in whole seconds, and none
+/// shorter than one and a half of its election timeouts (2 s by default): a lease of 1.5 s is one of 2
+/// s there, so a follower takes over up to a second later after a crash, never earlier. After a change
+/// of etcd's own leader all leases start anew. Restoring a backup of etcd turns its revision back, and
+/// with it the token: raise it then (`etcdutl snapshot restore --bump-revision`).
 public final class EtcdLeaseStore: LeaseStore {
     private let gateway: EtcdGateway
     private let watch: EtcdWatch
@@ -48,7 +49,8 @@ public final class EtcdLeaseStore: LeaseStore {
         AsyncStream { await self.watch.next() }
     }
 
-    /// Closes the connections, also in a task that is cancelled. Called once, after the elector's `run` returned.
+    /// Closes the connections, also in a task that is cancelled. Called once, after the elector's `run`
+    /// returned.
     public func shutDown() async {
         watch.stop()
         await gateway.shutDown()

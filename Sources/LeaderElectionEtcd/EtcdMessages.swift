@@ -1,8 +1,8 @@
 import Foundation
 
-// The part of etcd's API (etcdserverpb, rpc.proto) that the register uses, as its JSON gateway spells it: 64-bit
-// numbers are strings, bytes are base64 (as `Data` encodes itself), and zeros and empty values are left out. It reads
-// names in camel case too, and writes them with underscores.
+// The part of etcd's API (etcdserverpb, rpc.proto) that the register uses, as its JSON gateway spells
+// it: 64-bit numbers are strings, bytes are base64 (as `Data` encodes itself), and zeros and empty
+// values are left out. It reads names in camel case too, and writes them with underscores.
 
 extension JSONDecoder {
     static var etcd: JSONDecoder {
@@ -189,7 +189,8 @@ struct WireLoginReply: Decodable, Sendable {
     var token: String?
 }
 
-/// How the gateway tells of an error: flat for a call, nested for a stream; `error` is text in old versions.
+/// How the gateway tells of an error: flat for a call, nested for a stream; `error` is text in old
+/// versions.
 struct WireError: Decodable, Sendable {
     private struct Nested: Decodable {
         var grpcCode: Int?

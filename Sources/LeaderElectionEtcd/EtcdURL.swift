@@ -1,6 +1,7 @@
 public import Endpoints
 
-/// What is wrong with a store's URL, and what to write instead. It repeats nothing of the URL's user or password.
+/// What is wrong with a store's URL, and what to write instead. It repeats nothing of the URL's user or
+/// password.
 public struct EtcdURLError: Error, Sendable, Hashable, CustomStringConvertible {
     /// One line for the user.
     public let description: String
@@ -11,8 +12,8 @@ public struct EtcdURLError: Error, Sendable, Hashable, CustomStringConvertible {
 extension EtcdConfiguration {
     /// Reads `etcd://[user@]host[:port][,host[:port]…][/prefix]`, or `etcd+tls://…`.
     ///
-    /// The password does not belong into the URL. `tls` is used with `etcd+tls` only; nil trusts the system's
-    /// authorities.
+    /// The password does not belong into the URL. `tls` is used with `etcd+tls` only; nil trusts the
+    /// system's authorities.
     ///
     /// - Throws: ``EtcdURLError``: the URL cannot be read, or user and password do not come together.
     public init(url: String, password: String? = nil, tls: TLSFiles? = nil) throws(EtcdURLError) {

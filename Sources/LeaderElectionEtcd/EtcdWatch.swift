@@ -5,8 +5,8 @@ import NIOCore
 import Synchronization
 import Timing
 
-/// Waits for the end of the lock. Every wait continues at the revision where the last one ended, so that nothing
-/// that happened in between, or while no connection was there, is missed.
+/// Waits for the end of the lock. Every wait continues at the revision where the last one ended, so
+/// that nothing that happened in between, or while no connection was there, is missed.
 final class EtcdWatch: Sendable {
     /// A connection that broke without a word is noticed after this long.
     private static let patience = Duration.seconds(30)

@@ -3,7 +3,8 @@ import Endpoints
 import CMariaDB
 
 /// One client of the C library. Everything but `interrupt` belongs to the database's thread.
-// The C client guards what `interrupt` reads by a lock of its own; the rest is only called on one thread.
+// The C client guards what `interrupt` reads by a lock of its own; the rest is only called on one
+// thread.
 @safe final class DatabaseClient: @unchecked Sendable {
     private let client: OpaquePointer?
 

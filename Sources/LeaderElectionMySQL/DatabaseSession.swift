@@ -4,7 +4,8 @@ import Logging
 
 /// The connection, what it knows of the server and the table, and how an operation is done on it.
 ///
-/// Lives on the database's thread: every call here may block, for as long as the configuration's timeout.
+/// Lives on the database's thread: every call here may block, for as long as the configuration's
+/// timeout.
 struct DatabaseSession {
     let client: DatabaseClient
     let configuration: MySQLConfiguration
@@ -25,8 +26,9 @@ struct DatabaseSession {
 
     /// Looks at the row, decides, writes if the row is still the same, and answers.
     ///
-    /// Safe to do again: a claim that was granted without an answer finds itself in the row. So behind a dead connection everything is done
-    /// once more on a new one. A connection made for this operation, and an answer that came too late, get no second try here.
+    /// Safe to do again: a claim that was granted without an answer finds itself in the row. So behind a
+    /// dead connection everything is done once more on a new one. A connection made for this operation, and
+    /// an answer that came too late, get no second try here.
     mutating func perform<Answer>(
         ttl: Duration?, claim: Claim?, decide: (SeenRow) -> RowStep<Answer>
     ) throws(DatabaseFailure) -> Answer {
@@ -139,8 +141,9 @@ struct DatabaseSession {
         }
     }
 
-    /// Nothing is left to what the server or its administrator presets. A client that dies cannot hold a lock, since
-    /// every statement is a transaction of its own. Not READ COMMITTED: statement-based replication refuses that.
+    /// Nothing is left to what the server or its administrator presets. A client that dies cannot hold a
+    /// lock, since every statement is a transaction of its own. Not READ COMMITTED: statement-based
+    /// replication refuses that.
     private func settle() throws(DatabaseFailure) {
         let limit = configuration.timeoutSeconds
         try client.write(

@@ -9,9 +9,10 @@ final class DatabaseThread: Sendable {
 
     init() { pool.start() }
 
-    /// Runs `work` and answers where the caller runs. A cancelled caller gets its answer at once; work that has begun is
-    /// then still done to its end, so that the connection stays in step, and work that has not is dropped. So is work that
-    /// waited longer than `patience` behind a server that does not answer: it would hold up what is asked now.
+    /// Runs `work` and answers where the caller runs. A cancelled caller gets its answer at once; work that
+    /// has begun is then still done to its end, so that the connection stays in step, and work that has not
+    /// is dropped. So is work that waited longer than `patience` behind a server that does not answer: it
+    /// would hold up what is asked now.
     func run<Answer: Sendable>(
         patience: Duration? = nil, _ work: @escaping @Sendable () -> Result<Answer, RegisterError>
     ) async throws(RegisterError) -> Answer {

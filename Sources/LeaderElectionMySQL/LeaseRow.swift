@@ -3,8 +3,9 @@ import LeaderElection
 
 /// A row as the server showed it, and what is to be done with it. Pure: all times are the server's.
 ///
-/// What is decided on a row is written under the condition that the row is still as it was read, in one statement:
-/// a compare-and-set. When the condition fails, another replica wrote, and the row is read again.
+/// What is decided on a row is written under the condition that the row is still as it was read, in one
+/// statement: a compare-and-set. When the condition fails, another replica wrote, and the row is read
+/// again.
 struct LeaseRow: Sendable, Equatable {
     /// The claim in the row; empty when it is free.
     var holder: String
@@ -18,7 +19,8 @@ struct LeaseRow: Sendable, Equatable {
     var rules: String?
     /// What the holder's lease is for.
     var purpose: String?
-    /// Microseconds until the lease ends, negative after it; nil where the length of the holder's is unknown.
+    /// Microseconds until the lease ends, negative after it; nil where the length of the holder's is
+    /// unknown.
     var left: Int64?
 
     /// Rules and purpose share a column: a table of an older version has no other.

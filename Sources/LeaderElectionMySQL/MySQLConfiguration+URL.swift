@@ -4,8 +4,9 @@ package import Endpoints
 extension MySQLConfiguration {
     private static let shape = "mysql://user@host:3306/database?scheme=heartbeat"
 
-    /// Reads `mysql://user@host:3306/database?scheme=heartbeat`, or `?scheme=lease`, or `mysql+tls://…`; further
-    /// `&table=NAME` and, for a `host_master` that was there before, `&row=ID`. The paths name PEM files.
+    /// Reads `mysql://user@host:3306/database?scheme=heartbeat`, or `?scheme=lease`, or `mysql+tls://…`;
+    /// further `&table=NAME` and, for a `host_master` that was there before, `&row=ID`. The paths name PEM
+    /// files.
     package init(
         url: String, password: String? = nil, passwordFile: SecretFile? = nil,
         tls files: TLSFiles = TLSFiles()

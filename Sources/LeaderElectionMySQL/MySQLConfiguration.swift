@@ -7,8 +7,8 @@ public import Endpoints
 public struct MySQLConfiguration: Sendable, Equatable {
     /// How a table holds a lease.
     public enum Scheme: String, Sendable, CaseIterable {
-        /// `host_master`: one row per election, with a version that is compared and set, and the time of the last
-        /// heartbeat.
+        /// `host_master`: one row per election, with a version that is compared and set, and the time of the
+        /// last heartbeat.
         case heartbeat
         /// The lease table: one row per action, with its holder and the time at which the lease ends.
         case lease
@@ -33,11 +33,13 @@ public struct MySQLConfiguration: Sendable, Equatable {
     public var scheme: Scheme
     /// 1 to 64 letters, digits, `_` and `$`; `host_master` or `lease` unless given.
     public var table: String
-    /// With a `host_master` that was there before, which has no column for names: the `id` of this election's row, from 1.
+    /// With a `host_master` that was there before, which has no column for names: the `id` of this
+    /// election's row, from 1.
     public var row: UInt32 = 1
     /// How to encrypt; nil: plain text. The server's certificate and its name are always checked.
     public var tls: TLSFiles?
-    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up, at least one.
+    /// Connecting, one read and one write each end after this long, in whole seconds, rounded up, at least
+    /// one.
     public var timeout: Duration = .seconds(2)
     /// Where the password is renewed; it counts before the one given.
     package var passwordFile: SecretFile?

@@ -4,8 +4,9 @@ public import Logging
 
 /// The lease in one row of a table of MySQL or MariaDB.
 ///
-/// The row is the only vote: while its server is away no replica is elected. Leases end by the server's clock alone.
-/// There is no push: followers poll. Calls block a thread that belongs to the store, never an event loop.
+/// The row is the only vote: while its server is away no replica is elected. Leases end by the server's
+/// clock alone. There is no push: followers poll. Calls block a thread that belongs to the store, never
+/// an event loop.
 public final class MySQLLeaseStore: LeaseStore {
     /// One: the election's row.
     public let registers: [any LeaseRegister]
@@ -15,8 +16,9 @@ public final class MySQLLeaseStore: LeaseStore {
     private let client: DatabaseClient
     private let thread: DatabaseThread
 
-    /// Tokens that grow, and the server's time. Not replicated by itself: a replica that is promoted without the last
-    /// commits has forgotten the lease, and only the token tells the old leader from the new one.
+    /// Tokens that grow, and the server's time. Not replicated by itself: a replica that is promoted
+    /// without the last commits has forgotten the lease, and only the token tells the old leader from the
+    /// new one.
     public let capabilities: StoreCapabilities = [.fencing, .serverTime]
 
     /// One server.
@@ -37,8 +39,9 @@ public final class MySQLLeaseStore: LeaseStore {
         registers = [register]
     }
 
-    /// Ends what waits for the server, closes the connection, and waits for the thread's end. Called once, after the elector's `run`
-    /// returned. In a task that is cancelled the connection is closed with the last reference to the store.
+    /// Ends what waits for the server, closes the connection, and waits for the thread's end. Called once,
+    /// after the elector's `run` returned. In a task that is cancelled the connection is closed with the
+    /// last reference to the store.
     public func shutDown() async {
         client.interrupt()
         await register.disconnect()

@@ -20,8 +20,8 @@ struct Identifier: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension String {
-    /// The string's bytes as a hexadecimal literal: whatever it holds, and whatever the server's `sql_mode` and
-    /// character sets are, nothing in it is read as SQL.
+    /// The string's bytes as a hexadecimal literal: whatever it holds, and whatever the server's `sql_mode`
+    /// and character sets are, nothing in it is read as SQL.
     var sqlLiteral: String {
         let digits = Array("0123456789abcdef".utf8)
         var text = Array("X'".utf8)

@@ -3,8 +3,9 @@ import LeaderElection
 
 /// The statements of one election in one table. All times in them are the server's.
 ///
-/// UTC throughout: no time zone, and no change to summer time, moves a lease. `UTC_TIMESTAMP` is the time at which the
-/// statement began, and it is replicated with it, so that statement-based replication writes the same.
+/// UTC throughout: no time zone, and no change to summer time, moves a lease. `UTC_TIMESTAMP` is the
+/// time at which the statement began, and it is replicated with it, so that statement-based replication
+/// writes the same.
 struct TableLayout: Sendable, Equatable {
     enum Form: Sendable, Equatable {
         /// `host_master` with a row for each election.
@@ -35,8 +36,8 @@ struct TableLayout: Sendable, Equatable {
         }
     }
 
-    /// When the lease ends. The article's table does not say how long its holder's is: as long as the asker's. Its
-    /// whole seconds may be up to one too early.
+    /// When the lease ends. The article's table does not say how long its holder's is: as long as the
+    /// asker's. Its whole seconds may be up to one too early.
     private func end(_ ttl: Duration?) -> String {
         switch form {
         case .heartbeat: return "(update_time + INTERVAL ttl_us MICROSECOND)"
@@ -47,9 +48,10 @@ struct TableLayout: Sendable, Equatable {
         }
     }
 
-    /// One line, also when there is no row: holder, version, token, term, rules, microseconds left, clock, whether the
-    /// server only reads, whether it flushes each commit. The clock is in milliseconds, or in seconds where the version
-    /// is a narrow number: then a deleted row's token is outgrown only if it was written less than once a second.
+    /// One line, also when there is no row: holder, version, token, term, rules, microseconds left, clock,
+    /// whether the server only reads, whether it flushes each commit. The clock is in milliseconds, or in
+    /// seconds where the version is a narrow number: then a deleted row's token is outgrown only if it was
+    /// written less than once a second.
     func look(ttl: Duration?) -> String {
         let counters =
             switch form {

@@ -133,8 +133,8 @@ struct TableSchema: Sendable {
             fix: "SET time_zone = '+00:00'; ALTER TABLE \(table) MODIFY \(column) DATETIME(6) NOT NULL")
     }
 
-    /// Run while no replica is: a row per election, with the article's row as this election's. The version never
-    /// falls, so neither does the token.
+    /// Run while no replica is: a row per election, with the article's row as this election's. The version
+    /// never falls, so neither does the token.
     private func migration(_ extra: [(name: String, definition: String)]) -> String {
         """
         SET time_zone = '+00:00'; ALTER TABLE \(table) \(Self.definitions(extra, "ADD COLUMN ")), \

@@ -1,7 +1,8 @@
-/// Which deployment a lease in another store is for: a random ID that the deployment keeps itself, so that it survives failovers and
-/// the exchange of every node.
+/// Which deployment a lease in another store is for: a random ID that the deployment keeps itself, so
+/// that it survives failovers and the exchange of every node.
 ///
-/// The first replica draws it, after a wait: Redis may have forgotten it, and replicas that know it put it back.
+/// The first replica draws it, after a wait: Redis may have forgotten it, and replicas that know it put
+/// it back.
 package struct DeploymentIdentity: Sendable {
     package private(set) var id: String?
     private let candidate: String

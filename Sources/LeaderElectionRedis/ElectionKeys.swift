@@ -32,17 +32,19 @@ package struct ElectionKeys: Sendable, Hashable {
         LockTags.tags(count).map { ElectionKeys(tag: $0, name: name) }
     }
 
-    /// Where the replicas of a group agree on their rules: the same keys whatever their rules are, so that a replica with
-    /// another number of registers, or another store, meets the others here.
+    /// Where the replicas of a group agree on their rules: the same keys whatever their rules are, so that
+    /// a replica with another number of registers, or another store, meets the others here.
     package static func rules(inCluster: Bool, name: String) -> [ElectionKeys] {
         registers(inCluster ? 3 : 1, name: name)
     }
 }
 
-/// The hash tags of the lock keys, fixed by the number of registers alone: every replica must ask the same keys.
+/// The hash tags of the lock keys, fixed by the number of registers alone: every replica must ask the
+/// same keys.
 ///
-/// Tag i is the first of `lapse-0`, `lapse-1`, … whose slot is the middle of the i-th of N equal slot ranges: on different masters in
-/// an evenly cut cluster of N masters, or a multiple of it. The tag in the middle is the same for every odd N.
+/// Tag i is the first of `lapse-0`, `lapse-1`, … whose slot is the middle of the i-th of N equal slot
+/// ranges: on different masters in an evenly cut cluster of N masters, or a multiple of it. The tag in
+/// the middle is the same for every odd N.
 package enum LockTags {
     package static func tags(_ count: Int) -> [String] {
         let middles = (0..<count).map { UInt16((2 * $0 + 1) * 16384 / (2 * count)) }

@@ -1,15 +1,17 @@
-/// The rules that the living replicas of a group share, as a lease that many hold at once: replicas with other registers, or another
-/// store, would else elect a leader of their own.
+/// The rules that the living replicas of a group share, as a lease that many hold at once: replicas
+/// with other registers, or another store, would else elect a leader of their own.
 ///
-/// Each replica signs its rules, each second, in keys that do not depend on them (``ElectionKeys/rules(inCluster:name:)``). A key takes
-/// no signature beside a living one with other rules, and a replica campaigns only with a majority of the keys: so two rules are never
-/// in force together. They change when the last replica has left, or the last signature has run out.
+/// Each replica signs its rules, each second, in keys that do not depend on them
+/// (``ElectionKeys/rules(inCluster:name:)``). A key takes no signature beside a living one with other
+/// rules, and a replica campaigns only with a majority of the keys: so two rules are never in force
+/// together. They change when the last replica has left, or the last signature has run out.
 package enum GroupRules {
     /// What a replica signs.
     package struct Signature: Sendable, Hashable {
         /// The replica and its process: two processes with one ID are two signatures.
         package var member: MemberID
-        /// What all must agree on: length of the lease, registers, names of the keys, and what the lease is for.
+        /// What all must agree on: length of the lease, registers, names of the keys, and what the lease is
+        /// for.
         package var terms: String
         /// What all should agree on: which keys the handler wants. Different ones are told, not refused.
         package var settings: String
@@ -26,7 +28,8 @@ package enum GroupRules {
         }
     }
 
-    /// Another living replica with the same terms that should be told about: it has this one's ID, or other settings.
+    /// Another living replica with the same terms that should be told about: it has this one's ID, or other
+    /// settings.
     package struct Other: Sendable, Hashable {
         package var member: MemberID
         package var settings: String

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The largest counter that this replica has seen on any register of one election.
 ///
-/// A register that was promoted without its counter, with a clock behind that of the lost server, would give out a
-/// smaller one. What a replica has seen while it followed keeps its own next token above.
+/// A register that was promoted without its counter, with a clock behind that of the lost server, would
+/// give out a smaller one. What a replica has seen while it followed keeps its own next token above.
 final class LargestToken: Sendable {
     private let largest = Mutex<UInt64>(0)
     /// Scripts count with doubles. What is larger was written by no register.

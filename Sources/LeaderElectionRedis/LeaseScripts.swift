@@ -1,10 +1,12 @@
 import RedisClient
 
-/// What a Redis register does, each operation one script: atomic, and safe to repeat. KEYS: lock, token, progress.
+/// What a Redis register does, each operation one script: atomic, and safe to repeat. KEYS: lock,
+/// token, progress.
 ///
-/// Source: "Distributed Locks with Redis" (redis.io). Beyond it: the counter for fencing tokens, the refusal of a server younger than
-/// the lease, the rules beside the lock. The uptime is in whole seconds, so it may be one less, and of the wall clock: one that was set
-/// forward lets a young server vote. Numbers go through `%.0f`: Lua would print large ones with an exponent.
+/// Source: "Distributed Locks with Redis" (redis.io). Beyond it: the counter for fencing tokens, the
+/// refusal of a server younger than the lease, the rules beside the lock. The uptime is in whole
+/// seconds, so it may be one less, and of the wall clock: one that was set forward lets a young server
+/// vote. Numbers go through `%.0f`: Lua would print large ones with an exponent.
 enum LeaseScripts {
     /// A counter that cannot be true counts as 0, and is written over: see `PlausibleCount`.
     private static let count = """
@@ -27,10 +29,11 @@ enum LeaseScripts {
             end
             """
 
-    /// ARGV: value, TTL in ms, rules, purpose, the largest token that this replica has seen on any register.
-    /// Answers granted (counter, term), held (value, ms, counter, rules, purpose), refused (ms).
+    /// ARGV: value, TTL in ms, rules, purpose, the largest token that this replica has seen on any
+    /// register. Answers granted (counter, term), held (value, ms, counter, rules, purpose), refused (ms).
     ///
-    /// The token seen keeps the next one larger where this register has forgotten its counter and its clock is behind.
+    /// The token seen keeps the next one larger where this register has forgotten its counter and its clock
+    /// is behind.
     static let acquire = Script(
         count + """
             local holder = redis.call('GET', KEYS[1])
@@ -55,10 +58,12 @@ enum LeaseScripts {
             return {'granted', counter, term}
             """)
 
-    /// ARGV: value, token, term, TTL in ms. Answers 1 if the value still holds the register, whose time then starts anew:
-    /// a replica that was promoted meanwhile may hold the vote with the time of an earlier request.
+    /// ARGV: value, token, term, TTL in ms. Answers 1 if the value still holds the register, whose time
+    /// then starts anew: a replica that was promoted meanwhile may hold the vote with the time of an
+    /// earlier request.
     ///
-    /// A counter only grows, so it is raised whichever replica holds the register: more registers must then forget it.
+    /// A counter only grows, so it is raised whichever replica holds the register: more registers must then
+    /// forget it.
     static let confirm = Script(
         raise + """
 
@@ -88,8 +93,9 @@ enum LeaseScripts {
             return {1}
             """)
 
-    /// ARGV: value, channel to wake (empty for none). Answers the number of locks deleted. With the claim goes the note that its term
-    /// has left beside the lock, by which a successor knows a lock that ran out; a user without that right releases all the same.
+    /// ARGV: value, channel to wake (empty for none). Answers the number of locks deleted. With the claim
+    /// goes the note that its term has left beside the lock, by which a successor knows a lock that ran
+    /// out; a user without that right releases all the same.
     static let release = Script(
         """
         if redis.pcall('HGET', KEYS[3], 'led') == ARGV[1] then redis.pcall('HDEL', KEYS[3], 'led') end

@@ -13,8 +13,9 @@ extension GroupRules {
 
     /// Which of the others live.
     ///
-    /// The signature of a process that died stands until it runs out. Its successor has the same ID and would take it for a
-    /// duplicate. So another counts only when it has signed again since it was first seen, which the living do each second.
+    /// The signature of a process that died stands until it runs out. Its successor has the same ID and
+    /// would take it for a duplicate. So another counts only when it has signed again since it was first
+    /// seen, which the living do each second.
     package struct LivingOthers: Sendable {
         /// By key: when each signature ran out at the last look.
         private var ends: [Int: [Other: Int64]] = [:]

@@ -8,8 +8,8 @@ public struct RedisElectionConfiguration: Sendable {
     public var redis: [String]
     /// The password, if it is not in the URL.
     public var password: String?
-    /// Path of a file that holds the password and nothing else. It is read again for a connection that is made after it has
-    /// changed, and counts before ``password``.
+    /// Path of a file that holds the password and nothing else. It is read again for a connection that is
+    /// made after it has changed, and counts before ``password``.
     public var passwordFile: String?
     /// Credentials of the Sentinels themselves.
     package var sentinel = SentinelAccess()
@@ -25,10 +25,12 @@ public struct RedisElectionConfiguration: Sendable {
     public var connectTimeout: Duration = .seconds(2)
     /// Lock keys, an odd number from 1 to 15; nil for 3 in a cluster, else 1.
     public var registers: Int?
-    /// URLs of independent servers that vote on the lease, for a classic Redlock: an odd number; empty for lock keys in ``redis``.
+    /// URLs of independent servers that vote on the lease, for a classic Redlock: an odd number; empty for
+    /// lock keys in ``redis``.
     public var lockServers: [String] = []
 
-    /// Servers to begin with; the rest has defaults. Nothing is checked before ``RedisElectionStore/connect(_:election:logger:)``.
+    /// Servers to begin with; the rest has defaults. Nothing is checked before
+    /// ``RedisElectionStore/connect(_:election:logger:)``.
     public init(redis: [String] = ["redis://127.0.0.1:6379"]) {
         self.redis = redis
     }

@@ -4,7 +4,8 @@ import NIOCore
 import NIOPosix
 import RedisClient
 
-/// An election over Redis with connections of its own, for a program that needs nothing but the election.
+/// An election over Redis with connections of its own, for a program that needs nothing but the
+/// election.
 ///
 /// ```swift
 /// let store = try await RedisElectionStore.connect(
@@ -13,11 +14,12 @@ import RedisClient
 /// await store.shutDown()
 /// ```
 ///
-/// Three lock keys in a cluster, one on a single Redis or behind Sentinels, or one on each of several independent
-/// servers. Source: "Distributed Locks with Redis" (the Redlock algorithm).
+/// Three lock keys in a cluster, one on a single Redis or behind Sentinels, or one on each of several
+/// independent servers. Source: "Distributed Locks with Redis" (the Redlock algorithm).
 public final class RedisElectionStore: LeaseStore {
     private let votes: RedisLeaseStore
-    /// What the elector sees: the votes, under the rules that the group signed, where there is a deployment to sign in.
+    /// What the elector sees: the votes, under the rules that the group signed, where there is a deployment
+    /// to sign in.
     private let store: any LeaseStore
     private let watch: TopologyWatch
     private let directories: [NodeDirectory]
@@ -25,14 +27,17 @@ public final class RedisElectionStore: LeaseStore {
     private let listener: ReleaseListener?
     private let loops: MultiThreadedEventLoopGroup
 
-    /// Finds the servers, once; to wait for them, call it again. Independent lock servers are first asked by the elector.
+    /// Finds the servers, once; to wait for them, call it again. Independent lock servers are first asked
+    /// by the elector.
     ///
     /// - Parameters:
     ///   - configuration: where Redis is and how to get in.
-    ///   - election: name, id and lease length, as the elector gets them. The name has no spaces, line ends, `:` or braces.
+    ///   - election: name, id and lease length, as the elector gets them. The name has no spaces, line
+    ///     ends, `:` or braces.
     ///   - logger: where the store's lines go.
-    /// - Throws: ``RegisterError`` of the code `denied` when Redis refuses, or `unreachable`, also for a task that is cancelled meanwhile;
-    ///   ``ElectionError`` when something makes no sense. Nothing is left open then.
+    /// - Throws: ``RegisterError`` of the code `denied` when Redis refuses, or `unreachable`, also for a
+    ///   task that is cancelled meanwhile; ``ElectionError`` when something makes no sense. Nothing is left
+    ///   open then.
     @concurrent
     public static func connect(
         _ configuration: RedisElectionConfiguration, election: ElectionConfiguration, logger: Logger
@@ -46,7 +51,8 @@ public final class RedisElectionStore: LeaseStore {
         let sentinels = NodeDirectory(settings: deployment.sentinelSettings, on: loops)
         let watch = TopologyWatch(
             seeds: deployment.seeds, nodes: nodes, sentinels: sentinels, on: loops.any(), logger: logger)
-        // The elector stops counting on an operation after its timeout; the connection may know a little longer.
+        // The elector stops counting on an operation after its timeout; the connection may know a little
+        // longer.
         let timeout = timing.operationTimeout * 2
         do {
             guard configuration.lockServers.isEmpty else {
@@ -128,11 +134,12 @@ public final class RedisElectionStore: LeaseStore {
     /// On how many servers the lock keys sit now; nil while a slot's master is not known.
     public var failureDomains: Int? { votes.failureDomains }
 
-    /// A release, as the leader announces it, and the agreement of rules that differed. The newest signal is kept.
+    /// A release, as the leader announces it, and the agreement of rules that differed. The newest signal
+    /// is kept.
     public func wakeUps() -> AsyncStream<WakeUp> { store.wakeUps() }
 
-    /// Follows the topology, signs the rules, and listens for releases until its task is cancelled; returns at once with independent
-    /// servers, which need none of it.
+    /// Follows the topology, signs the rules, and listens for releases until its task is cancelled; returns
+    /// at once with independent servers, which need none of it.
     public func run() async {
         guard let listener else { return }
         await withDiscardingTaskGroup { group in
@@ -142,7 +149,8 @@ public final class RedisElectionStore: LeaseStore {
         }
     }
 
-    /// Closes every connection, also in a task that is cancelled. Called once, after the elector's `run` returned.
+    /// Closes every connection, also in a task that is cancelled. Called once, after the elector's `run`
+    /// returned.
     public func shutDown() async {
         for directory in directories { await directory.shutDown() }
         for client in lone { await client.shutDown() }

@@ -2,7 +2,8 @@ package import LeaderElection
 import RedisClient
 import Synchronization
 
-/// The lease over Redis: N lock keys with fixed tags in one deployment, or one lock key on each of N servers.
+/// The lease over Redis: N lock keys with fixed tags in one deployment, or one lock key on each of N
+/// servers.
 ///
 /// Source: "Distributed Locks with Redis" (the Redlock algorithm).
 package final class RedisLeaseStore: LeaseStore {
@@ -30,7 +31,8 @@ package final class RedisLeaseStore: LeaseStore {
         capabilities = [.fencing, .serverTime]
     }
 
-    /// Independent servers announce their releases to themselves, where no feed listens: followers have to look.
+    /// Independent servers announce their releases to themselves, where no feed listens: followers have to
+    /// look.
     package let capabilities: StoreCapabilities
 
     package var naming: String { keys.map(\.tag).joined(separator: ",") }

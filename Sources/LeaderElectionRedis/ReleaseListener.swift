@@ -7,7 +7,8 @@ import Timing
 
 /// Hears on one node that the lease was given back. A cluster passes every PUBLISH on to all its nodes.
 ///
-/// A follower without it takes over a TTL later, so it is tried again and again, on another node each time.
+/// A follower without it takes over a TTL later, so it is tried again and again, on another node each
+/// time.
 final class ReleaseListener: Sendable {
     private let channel: String
     private let settings: ConnectionSettings
@@ -64,7 +65,8 @@ final class ReleaseListener: Sendable {
         }
     }
 
-    /// Returns when the connection has ended, the node is silent or no longer a master, or the task is cancelled.
+    /// Returns when the connection has ended, the node is silent or no longer a master, or the task is
+    /// cancelled.
     private func listen(
         _ subscription: Subscription, _ ear: Ear, _ reconnection: inout Reconnection, _ isTold: inout Bool
     ) async {

@@ -2,7 +2,8 @@ package import LeaderElection
 import Synchronization
 import Timing
 
-/// A store whose registers vote for this replica only while it shares the rules of its group; see ``GroupRules``.
+/// A store whose registers vote for this replica only while it shares the rules of its group; see
+/// ``GroupRules``.
 package final class RuledStore: LeaseStore {
     private let base: any LeaseStore
     private let keeper: RulesKeeper

@@ -46,7 +46,8 @@ package final class RulesKeeper: Sendable {
     /// - Parameters:
     ///   - purpose: its address is what a refusal names this deployment by.
     ///   - leaseTTL: a signature lasts as long, but no less than 3 s.
-    ///   - needsIdentity: the registers are not in this deployment: their claims must say which one they are for.
+    ///   - needsIdentity: the registers are not in this deployment: their claims must say which one they
+    ///     are for.
     ///   - met: called when other living replicas share this one's ID or have other settings.
     package init(
         places: [Place], signature: GroupRules.Signature, purpose: LeasePurpose, leaseTTL: Duration, timeout: Duration,
@@ -75,7 +76,8 @@ package final class RulesKeeper: Sendable {
             await look()
             firstLook.open()
         } while await bell.wait(upTo: pause) != .cancelled
-        // The election is over and its task cancelled; this one knows no cancellation, and ends by its timeout.
+        // The election is over and its task cancelled; this one knows no cancellation, and ends by its
+        // timeout.
         await Task(executorPreference: EventLoopTaskExecutor(loop)) { await self.withdraw() }.value
     }
 
@@ -189,11 +191,11 @@ package final class RulesKeeper: Sendable {
     }
 }
 
-/// KEYS: the hash of signatures. A field is a member, its text `1 until` (milliseconds since 1970), and on a line each
-/// its terms and its settings.
+/// KEYS: the hash of signatures. A field is a member, its text `1 until` (milliseconds since 1970), and
+/// on a line each its terms and its settings.
 private enum RulesScripts {
-    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn member, settings
-    /// and end of those that share the ID or have other settings.
+    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn
+    /// member, settings and end of those that share the ID or have other settings.
     ///
     /// A server that takes no writes has at least been looked at: no newcomer can sign there either.
     static let sign = Script(

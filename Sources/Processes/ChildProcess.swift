@@ -6,7 +6,8 @@ import Synchronization
 /// A child process that dies with this one, even when this one is killed.
 package final class ChildProcess: Sendable {
     package let pid: Int32
-    /// Set once the child was reaped. From then on its pid may belong to a stranger: no signal is sent any more.
+    /// Set once the child was reaped. From then on its pid may belong to a stranger: no signal is sent any
+    /// more.
     private let exit = Mutex<Int32?>(nil)
 
     private init(pid: Int32) { self.pid = pid }
@@ -46,7 +47,8 @@ package final class ChildProcess: Sendable {
         return [setpriv, "--pdeathsig", "KILL", "--"] + line
     }
 
-    /// Starts a command from this thread, with this environment and no other; returns its pid. The caller reaps it.
+    /// Starts a command from this thread, with this environment and no other; returns its pid. The caller
+    /// reaps it.
     package static func start(
         _ words: [String], environment: [String: String], input: Int32? = nil, output: Int32? = nil,
         errors: Int32? = nil, control: Int32? = nil
@@ -119,8 +121,8 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Stops the child (SIGSTOP), and returns when none of its threads runs any more: the signal takes its time, and one
-    /// more answer may slip out meanwhile.
+    /// Stops the child (SIGSTOP), and returns when none of its threads runs any more: the signal takes its
+    /// time, and one more answer may slip out meanwhile.
     package func freeze() {
         signal(SIGSTOP)
         while isRunning, threadStates.contains(where: { $0 != "T" && $0 != "t" }) { usleep(200) }

@@ -3,7 +3,8 @@ import Glibc
 
 /// All that this process's children have started, as far down as it goes.
 package enum Descendants {
-    /// Takes in every child that ends, and writes the wait status of `child` to a descriptor when it is that one.
+    /// Takes in every child that ends, and writes the wait status of `child` to a descriptor when it is
+    /// that one.
     package static func reap(until child: Int32, telling descriptor: Int32) {
         let thread = Thread {
             while true {
@@ -17,9 +18,11 @@ package enum Descendants {
         thread.start()
     }
 
-    /// Kills a process group, and then all descendants, until the last one is reaped. One that forks meanwhile is found by the next look.
+    /// Kills a process group, and then all descendants, until the last one is reaped. One that forks
+    /// meanwhile is found by the next look.
     ///
-    /// Where one cannot be killed within ten seconds, this process ends by a signal: its own end would say that none is left.
+    /// Where one cannot be killed within ten seconds, this process ends by a signal: its own end would say
+    /// that none is left.
     package static func killAll(group: Int32) {
         if group > 0 { _ = kill(-group, SIGKILL) }
         for _ in 0..<10_000 {

@@ -4,8 +4,9 @@ import Synchronization
 
 /// The one thread that starts children.
 ///
-/// PR_SET_PDEATHSIG fires when the *thread* that started the child ends, and threads of a pool come and go:
-/// a child started from one would be killed in the middle of a test. This thread lives as long as the process.
+/// PR_SET_PDEATHSIG fires when the *thread* that started the child ends, and threads of a pool come and
+/// go: a child started from one would be killed in the middle of a test. This thread lives as long as
+/// the process.
 final class SpawningThread: Sendable {
     static let shared = SpawningThread()
 

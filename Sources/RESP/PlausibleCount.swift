@@ -1,8 +1,9 @@
 package import NIOCore
 
-/// Reads the counts, ordinals, tokens, terms and times that come over a socket, and refuses them from 2^53 on, so that no arithmetic
-/// behind a parser can trap. None can truly be so large: a million expirations a second would take 285 years. Lua counts exactly up to
-/// there, and sums and differences of a thousand such numbers fit into 64 bits.
+/// Reads the counts, ordinals, tokens, terms and times that come over a socket, and refuses them from
+/// 2^53 on, so that no arithmetic behind a parser can trap. None can truly be so large: a million
+/// expirations a second would take 285 years. Lua counts exactly up to there, and sums and differences
+/// of a thousand such numbers fit into 64 bits.
 package enum PlausibleCount {
     /// Every count is smaller.
     package static let limit: UInt64 = 1 << 53

@@ -3,7 +3,8 @@ internal import CHiredisReader
 /// What a subscriber connection says.
 package enum PushKind: Sendable, Equatable {
     case message
-    /// A message of this many bytes that was passed over, see ``ReplyLimits/messageBytes``; the payload is its beginning.
+    /// A message of this many bytes that was passed over, see ``ReplyLimits/messageBytes``; the payload is
+    /// its beginning.
     case largeMessage(bytes: Int)
     /// A message that came through a pattern; the channel is the real one.
     case patternMessage
@@ -19,8 +20,8 @@ package enum PushKind: Sendable, Equatable {
 extension ReplyBatch {
     /// Calls one of the bodies for each reply of a subscriber connection, in order, allocating nothing.
     ///
-    /// Messages come in runs, everything else by itself. The views are valid inside the bodies. What a kind does not
-    /// have is empty.
+    /// Messages come in runs, everything else by itself. The views are valid inside the bodies. What a kind
+    /// does not have is empty.
     package func forEachPush(
         messages: (borrowing MessageRun) -> Void,
         other: (_ kind: PushKind, _ channel: RawSpan, _ payload: RawSpan) -> Void

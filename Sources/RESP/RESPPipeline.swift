@@ -16,7 +16,8 @@ package struct PipelinedCommand: Sendable {
     package static let asking = PipelinedCommand("ASKING", takesKey: false)
 }
 
-/// Many short commands as one write, encoded as they are added: a command of its own for each would cost more than the question.
+/// Many short commands as one write, encoded as they are added: a command of its own for each would
+/// cost more than the question.
 package struct RESPPipeline: Sendable {
     package private(set) var bytes: ByteBuffer
     /// How many replies will come.

@@ -1,5 +1,5 @@
-/// Words of a command in the making, as they go over the wire, where there are many and they are short: an array takes a byte for a
-/// fraction of what a `ByteBuffer` does.
+/// Words of a command in the making, as they go over the wire, where there are many and they are short:
+/// an array takes a byte for a fraction of what a `ByteBuffer` does.
 package struct RESPWords: Sendable, Equatable {
     package private(set) var bytes: [UInt8] = []
     package private(set) var count = 0

@@ -27,7 +27,8 @@ extension RawSpan {
         return true
     }
 
-    /// The bytes as text, with a replacement character where they are not UTF-8. Allocates: not for the hot path.
+    /// The bytes as text, with a replacement character where they are not UTF-8. Allocates: not for the hot
+    /// path.
     package var text: String { String(decoding: [UInt8](copying: self), as: UTF8.self) }
 }
 
@@ -46,7 +47,8 @@ extension [UInt8] {
 }
 
 extension RawSpan {
-    /// Eight bytes from an index below `byteCount` on, the first of them lowest; those behind the end count as zero.
+    /// Eight bytes from an index below `byteCount` on, the first of them lowest; those behind the end count
+    /// as zero.
     @inlinable
     package func word(at index: Int) -> UInt64 {
         precondition(index >= 0 && index < byteCount, "a word beyond the span")

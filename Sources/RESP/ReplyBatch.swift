@@ -8,10 +8,11 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// The replies that one slice of bytes completed: a view into the reader, valid inside the closure that received it.
+/// The replies that one slice of bytes completed: a view into the reader, valid inside the closure that
+/// received it.
 ///
-/// Unsafe inside: it reads C memory. The reader lends it to one closure and forgets the memory only after that closure has returned;
-/// not being copyable, the view cannot stay behind.
+/// Unsafe inside: it reads C memory. The reader lends it to one closure and forgets the memory only
+/// after that closure has returned; not being copyable, the view cannot stay behind.
 @safe
 package struct ReplyBatch: ~Copyable {
     private let tape: lapse_batch

@@ -8,8 +8,8 @@ package struct ReplyLimits: Sendable, Equatable {
     package var values: Int
     /// All strings of one reply together.
     package var replyBytes: Int
-    /// A longer payload of a subscription's message is passed over, byte by byte as it comes, and reported by its size; nil for none.
-    /// The connection stays, and so does the count of messages.
+    /// A longer payload of a subscription's message is passed over, byte by byte as it comes, and reported
+    /// by its size; nil for none. The connection stays, and so does the count of messages.
     package var messageBytes: Int?
 
     package init(

@@ -1,8 +1,8 @@
 internal import CHiredisReader
 package import NIOCore
 
-/// Turns the bytes of one connection into replies, with hiredis as the parser, on the connection's event loop. A warm reader allocates
-/// nothing, and what an unusually large reply took is given back.
+/// Turns the bytes of one connection into replies, with hiredis as the parser, on the connection's
+/// event loop. A warm reader allocates nothing, and what an unusually large reply took is given back.
 ///
 /// Unsafe inside: a C object, created in `init`, freed in `deinit` and never handed out.
 @safe

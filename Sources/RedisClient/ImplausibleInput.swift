@@ -1,7 +1,8 @@
 package import Logging
 import Synchronization
 
-/// Says which value read from a server cannot be true: once for each, at the edge where it was read. The value counts as absent.
+/// Says which value read from a server cannot be true: once for each, at the edge where it was read.
+/// The value counts as absent.
 package final class ImplausibleInput: Sendable {
     private struct Value: Hashable {
         var name: String

@@ -1,7 +1,9 @@
-/// A server that answers and refuses to write: its memory is full, it cannot save, or too few replicas follow it.
+/// A server that answers and refuses to write: its memory is full, it cannot save, or too few replicas
+/// follow it.
 ///
-/// It goes on announcing expirations all the while, and reads go on too. Inside a script the reply is wrapped:
-/// `ERR Error running script …: -OOM command not allowed …` on 6.2, `OOM … script: <digest>, on @user_script:1.` later.
+/// It goes on announcing expirations all the while, and reads go on too. Inside a script the reply is
+/// wrapped: `ERR Error running script …: -OOM command not allowed …` on 6.2,
+/// `OOM … script: <digest>, on @user_script:1.` later.
 package struct RefusedWrite: Sendable, Equatable {
     /// Redis' own words, without what a script adds around them.
     package let words: String

@@ -9,8 +9,8 @@ enum Children {
 
     private static func all() -> [Int32] { listed() ?? found() }
 
-    /// As the kernel lists those of a thread, and this process has one. Nil where it does not (`CONFIG_PROC_CHILDREN`). A child that is
-    /// missing while others end is there at the next look.
+    /// As the kernel lists those of a thread, and this process has one. Nil where it does not
+    /// (`CONFIG_PROC_CHILDREN`). A child that is missing while others end is there at the next look.
     private static func listed() -> [Int32]? {
         let descriptor = unsafe open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

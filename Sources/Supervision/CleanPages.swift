@@ -1,9 +1,10 @@
 import Glibc
 
-/// Gives back the memory that a large executable takes by being loaded: pages that are as they are in its files.
+/// Gives back the memory that a large executable takes by being loaded: pages that are as they are in
+/// its files.
 ///
-/// They are the worker's too, and come back when they are touched. What was relocated or written stays, so it is no
-/// matter which mapping is whose.
+/// They are the worker's too, and come back when they are touched. What was relocated or written stays,
+/// so it is no matter which mapping is whose.
 struct CleanPages {
     /// When to look again: nil while nothing has come back.
     private(set) var nextDrop: Duration? = .zero
@@ -13,7 +14,8 @@ struct CleanPages {
     /// Something was done since: what was touched for it is back.
     mutating func wereUsed() { nextDrop = nextDrop ?? lastDrop.map { $0 + Self.pause } }
 
-    /// Gives back what is due, at most once a second: looking for it is dearer than most of what a parent does.
+    /// Gives back what is due, at most once a second: looking for it is dearer than most of what a parent
+    /// does.
     mutating func drop(_ now: Duration) {
         guard let due = nextDrop, due <= now else { return }
         nextDrop = nil

@@ -23,8 +23,8 @@ struct ParentEnvironment {
         entries.first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.utf8.count + 1)) }
     }
 
-    /// Without what is between the service manager and this process. Unless it was asked for, Swift's backtracer does not hold
-    /// the dead for seconds: what it died of is told all the same.
+    /// Without what is between the service manager and this process. Unless it was asked for, Swift's
+    /// backtracer does not hold the dead for seconds: what it died of is told all the same.
     func ofWorker(reportsCrashes: Bool) -> [String] {
         var own = entries.filter { !$0.hasPrefix("NOTIFY_SOCKET=") && !$0.hasPrefix("WATCHDOG_PID=") }
         if !reportsCrashes {
@@ -37,7 +37,8 @@ struct ParentEnvironment {
 
 /// Core dumps of this process and of all that it starts.
 enum CoreDumps {
-    /// A limit of one byte, since one of none is not looked at where the kernel pipes dumps to a program (core(5)).
+    /// A limit of one byte, since one of none is not looked at where the kernel pipes dumps to a program
+    /// (core(5)).
     static func forbid() {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 else { return }

@@ -1,4 +1,5 @@
-/// What a parent is told on its command line: `ON-CRASH RELEASE-LIMIT-MS CRASH-REPORT EXECUTABLE NAME` and the worker's command line.
+/// What a parent is told on its command line: `ON-CRASH RELEASE-LIMIT-MS CRASH-REPORT EXECUTABLE NAME`
+/// and the worker's command line.
 package struct ParentOrders: Sendable, Equatable {
     package var settings: SupervisorMachine.Settings
     /// Whether a crash may write its report and a core dump first.

@@ -1,4 +1,5 @@
-/// The roles that a process of one command line can have: its first word says which, and the rest is the command line.
+/// The roles that a process of one command line can have: its first word says which, and the rest is
+/// the command line.
 package enum Role: String, Sendable {
     /// Before the command line come the words of ``ParentOrders``.
     case parent = "__supervise"

@@ -1,7 +1,8 @@
 import Glibc
 import Spawning
 
-/// The parent of a worker: carries out what ``SupervisorMachine`` decides. One thread, no socket, and hardly any memory.
+/// The parent of a worker: carries out what ``SupervisorMachine`` decides. One thread, no socket, and
+/// hardly any memory.
 package struct Supervisor {
     private var machine: SupervisorMachine
     private let orders: ParentOrders

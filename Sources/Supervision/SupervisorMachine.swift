@@ -7,8 +7,9 @@
 ///
 /// What it promises, whatever comes in:
 /// - a claim is released, and a worker begun, only when no process of the last worker is left;
-/// - of a worker that led for less than ``Settings/shortestTerm`` nothing is released, unless it never led: if what it led over
-///   killed it, the next leader may be killed too, and the lease is what lies between;
+/// - of a worker that led for less than ``Settings/shortestTerm`` nothing is released, unless it never
+///   led: if what it led over killed it, the next leader may be killed too, and the lease is what lies
+///   between;
 /// - only a worker that crashed is begun again, and no more once an end was asked for.
 package struct SupervisorMachine: Sendable {
     package enum Event: Sendable, Equatable {
@@ -84,7 +85,8 @@ package struct SupervisorMachine: Sendable {
         }
     }
 
-    /// Until no child is left, the children are looked at again and again: one may fork while it is looked for.
+    /// Until no child is left, the children are looked at again and again: one may fork while it is looked
+    /// for.
     package var isClearing: Bool { if case .clearing = phase { true } else { false } }
 
     // MARK: The worker
@@ -123,7 +125,8 @@ package struct SupervisorMachine: Sendable {
         actions.append(.clear)
     }
 
-    /// An exit code is the worker's own word; but one that says `internal` and holds the lease did not end in order.
+    /// An exit code is the worker's own word; but one that says `internal` and holds the lease did not end
+    /// in order.
     private func isCrash(_ end: ProcessEnd) -> Bool {
         switch end {
         case .signalled: true

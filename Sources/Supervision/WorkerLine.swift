@@ -1,6 +1,8 @@
-/// What a worker tells its parent, a line each. The parent takes it for hostile: a line has a length, and means nothing else.
+/// What a worker tells its parent, a line each. The parent takes it for hostile: a line has a length,
+/// and means nothing else.
 package enum WorkerLine: Sendable, Equatable {
-    /// A claim is about to be made; the text is for the process that releases it, and the parent does not look into it.
+    /// A claim is about to be made; the text is for the process that releases it, and the parent does not
+    /// look into it.
     case claim(String)
     /// The last claim has won.
     case leads

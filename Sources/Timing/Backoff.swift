@@ -1,6 +1,8 @@
-/// Exponential backoff with full jitter: the n-th wait is random between half of and the whole `min(first·2ⁿ, cap)`.
+/// Exponential backoff with full jitter: the n-th wait is random between half of and the whole
+/// `min(first·2ⁿ, cap)`.
 ///
-/// Source: "Exponential Backoff and Jitter", AWS Architecture Blog; the floor of one half keeps a retry from being instant.
+/// Source: "Exponential Backoff and Jitter", AWS Architecture Blog; the floor of one half keeps a retry
+/// from being instant.
 package struct Backoff: Sendable {
     package var first: Duration
     package var cap: Duration

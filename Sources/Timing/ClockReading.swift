@@ -1,6 +1,6 @@
-/// One look at two clocks: the monotonic one, which also counts the time a machine is suspended, and the wall
-/// clock as a second witness. A virtual machine that was paused finds its monotonic clock where it left it; its
-/// wall clock is put right. A lease holds only while **both** say so.
+/// One look at two clocks: the monotonic one, which also counts the time a machine is suspended, and
+/// the wall clock as a second witness. A virtual machine that was paused finds its monotonic clock
+/// where it left it; its wall clock is put right. A lease holds only while **both** say so.
 package struct ClockReading: Sendable, Hashable {
     package var monotonic: Duration
     package var wall: Duration
@@ -21,7 +21,8 @@ package struct ClockReading: Sendable, Hashable {
     }
 }
 
-/// One look at the same two clocks, in nanoseconds: `Duration` counts with 128 bits, which is dear between two handlers.
+/// One look at the same two clocks, in nanoseconds: `Duration` counts with 128 bits, which is dear
+/// between two handlers.
 package struct ClockGlance: Sendable, Hashable {
     package var monotonic: Int64
     package var wall: Int64

@@ -3,8 +3,9 @@ import Synchronization
 
 /// Lets one task wait for a ring or for time to pass, whichever comes first.
 ///
-/// Time is kept by an event loop, not by the global pool: a handler that blocks every thread of the pool delays no task
-/// that waits here on a loop's executor. A ring while no task waits is kept (once) for the next wait.
+/// Time is kept by an event loop, not by the global pool: a handler that blocks every thread of the
+/// pool delays no task that waits here on a loop's executor. A ring while no task waits is kept (once)
+/// for the next wait.
 package final class Doorbell: Sendable {
     package enum Answer: Sendable { case rung, timeout, cancelled }
 

@@ -1,7 +1,7 @@
 package import NIOCore
 
-/// Runs tasks on one event loop, away from the cooperative pool: handlers that block every thread of that pool
-/// must neither cost the lease nor delay stepping down.
+/// Runs tasks on one event loop, away from the cooperative pool: handlers that block every thread of
+/// that pool must neither cost the lease nor delay stepping down.
 package final class EventLoopTaskExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
 
@@ -18,7 +18,8 @@ package final class EventLoopTaskExecutor: TaskExecutor {
 }
 
 extension EventLoop {
-    /// Returns after `duration`, or when the task is cancelled. `Task.sleep` would wake up through the global pool.
+    /// Returns after `duration`, or when the task is cancelled. `Task.sleep` would wake up through the
+    /// global pool.
     package func sleep(_ duration: Duration) async {
         let timer = scheduleTask(in: TimeAmount(duration)) {}
         await withTaskCancellationHandler {

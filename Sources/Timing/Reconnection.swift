@@ -1,6 +1,7 @@
 /// When to open a connection again that is to stand for good, and what to say of it. A pure value.
 ///
-/// A server or a proxy may take a connection and close it soon after, again and again: that is no success. Waits grow until one has lived.
+/// A server or a proxy may take a connection and close it soon after, again and again: that is no
+/// success. Waits grow until one has lived.
 package struct Reconnection: Sendable {
     private var backoff: Backoff
     private let enough: Duration
@@ -31,7 +32,8 @@ package struct Reconnection: Sendable {
 
     /// It is gone.
     ///
-    /// - Returns: whether it is the second in a row that has not lived for long: from then on it is worth a word.
+    /// - Returns: whether it is the second in a row that has not lived for long: from then on it is worth a
+    ///   word.
     @discardableResult
     package mutating func ends(now: Duration) -> Bool {
         guard !lives(now: now), opened != nil else { return false }

@@ -1,8 +1,10 @@
 package import NIOCore
 
-/// Instants a period apart, the same for all tasks of this process: what is due for a hundred nodes wakes it once.
+/// Instants a period apart, the same for all tasks of this process: what is due for a hundred nodes
+/// wakes it once.
 ///
-/// Each process has a phase of its own, so that a group of replicas does not ask all nodes at the same instant.
+/// Each process has a phase of its own, so that a group of replicas does not ask all nodes at the same
+/// instant.
 package struct SharedTick: Sendable {
     package let period: TimeAmount
     private let phase: Int64
@@ -16,8 +18,8 @@ package struct SharedTick: Sendable {
         self.phase = phase % period.nanoseconds
     }
 
-    /// The beat to wait for: at least half a period away, so that two never follow at once when the first came late, and
-    /// at most one and a half.
+    /// The beat to wait for: at least half a period away, so that two never follow at once when the first
+    /// came late, and at most one and a half.
     package func next(after now: NIODeadline) -> NIODeadline {
         let least = Int64(clamping: now.uptimeNanoseconds) + period.nanoseconds / 2
         let sinceBeat = (least - phase) % period.nanoseconds

@@ -8,7 +8,8 @@ import Darwin
 
 /// The two clocks of this machine. Monotonic times are counted from its start.
 package enum SystemClock {
-    /// The same moment by two clocks. The instant is taken first: an instant made of a reading is never late.
+    /// The same moment by two clocks. The instant is taken first: an instant made of a reading is never
+    /// late.
     private static let moment = (instant: ContinuousClock.now, nanoseconds: nanoseconds(continuous))
 
     // Like ContinuousClock: they count the time the machine was suspended.
@@ -16,7 +17,8 @@ package enum SystemClock {
     private static let continuous = CLOCK_BOOTTIME
     /// The time of the last tick, at a fraction of the cost.
     private static let roughWall = CLOCK_REALTIME_COARSE
-    /// How old such a reading may be: the longest tick there is. A constant, since it is added between two handlers.
+    /// How old such a reading may be: the longest tick there is. A constant, since it is added between two
+    /// handlers.
     private static let roughness: Int64 = 10_000_000
     #else
     private static let continuous = CLOCK_MONOTONIC_RAW
@@ -30,7 +32,8 @@ package enum SystemClock {
             wall: .nanoseconds(nanoseconds(CLOCK_REALTIME)))
     }
 
-    /// The same for a loop that looks between any two handlers: the wall clock is never read too early, but up to 10 ms late.
+    /// The same for a loop that looks between any two handlers: the wall clock is never read too early, but
+    /// up to 10 ms late.
     package static func glance() -> ClockGlance {
         ClockGlance(monotonic: nanoseconds(continuous), wall: nanoseconds(roughWall) + roughness)
     }

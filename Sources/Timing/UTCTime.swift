@@ -34,8 +34,8 @@ package struct UTCTime: Sendable {
 
     /// The civil date of a day since 1970.
     ///
-    /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`. The year begins in March
-    /// there, so that the leap day is its last.
+    /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`. The year
+    /// begins in March there, so that the leap day is its last.
     private static func date(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let (era, inEra) = (days + 719_468).quotientFloored(by: 146_097)
         let yearOfEra = (inEra - inEra / 1460 + inEra / 36_524 - inEra / 146_096) / 365

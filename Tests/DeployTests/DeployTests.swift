@@ -30,7 +30,8 @@ import Testing
         #expect(patience >= drain + 5)
     }
 
-    /// A refused password ends the service, and passes when an operator sets it: the unit must start it again.
+    /// A refused password ends the service, and passes when an operator sets it: the unit must start it
+    /// again.
     @Test func aRefusalIsTriedAgain() throws {
         let unit = try #require(DeployFile.named("systemd/lapse.service"))
         let line = try #require(unit.text.split(separator: "\n").first { $0.hasPrefix("RestartPreventExitStatus=") })

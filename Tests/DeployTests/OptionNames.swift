@@ -1,4 +1,5 @@
-/// The options that a text names: `--lease-ttl` as a flag, or `LAPSE_LEASE_TTL` as a name in the environment.
+/// The options that a text names: `--lease-ttl` as a flag, or `LAPSE_LEASE_TTL` as a name in the
+/// environment.
 struct OptionNames: Equatable {
     var flags: Set<String> = []
     var variables: Set<String> = []

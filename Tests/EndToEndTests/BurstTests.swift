@@ -3,7 +3,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// Bursts that take longer to come through than a ping may take: the pong waits behind them in the output buffer.
+/// Bursts that take longer to come through than a ping may take: the pong waits behind them in the
+/// output buffer.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct BurstTests {
     /// 8 MB at 1.5 MB/s: the pong comes after about five seconds.

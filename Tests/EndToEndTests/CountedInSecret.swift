@@ -1,10 +1,11 @@
 import Synchronization
 import ThrowawayRedis
 
-/// Adds to the `expired_keys` that a server tells through a relay: as one does that counts what it does not announce (Redis 8.6, a
-/// SET whose deadline has passed).
+/// Adds to the `expired_keys` that a server tells through a relay: as one does that counts what it does
+/// not announce (Redis 8.6, a SET whose deadline has passed).
 ///
-/// The digits are replaced in place, so their number must not grow. The reply must come in one piece, as INFO stats does.
+/// The digits are replaced in place, so their number must not grow. The reply must come in one piece,
+/// as INFO stats does.
 final class CountedInSecret: Sendable {
     private let added = Mutex(0)
 

@@ -3,7 +3,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// Counters that are reset, or lag behind forged messages, while some replica or all of them do not listen.
+/// Counters that are reset, or lag behind forged messages, while some replica or all of them do not
+/// listen.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct CounterResetTests {
     private func group(_ count: Int, _ server: ThrowawayServer) async throws -> ReplicaGroup {
@@ -50,7 +51,8 @@ struct CounterResetTests {
         return server
     }
 
-    /// Waits until the leader has read that the other replica is there: it tells of itself in the same step.
+    /// Waits until the leader has read that the other replica is there: it tells of itself in the same
+    /// step.
     private func waitUntilAcquainted(_ leader: ThrowawayReplica, _ server: ThrowawayServer) async throws {
         var seen: String?
         try await waitUntil("the leader has seen the other replica", within: .seconds(20)) {

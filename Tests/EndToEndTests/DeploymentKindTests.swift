@@ -3,7 +3,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// The same service against the other kinds of deployment: a Sentinel group, and independent lock servers.
+/// The same service against the other kinds of deployment: a Sentinel group, and independent lock
+/// servers.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct DeploymentKindTests {
     private func waitUntilHandled(_ key: String, by group: ReplicaGroup) async throws {

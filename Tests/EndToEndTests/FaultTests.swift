@@ -1,7 +1,8 @@
 import Chaos
 import Testing
 
-/// Faults done to three real processes on a real cluster, each with its account (shared FAULTS, rows marked with a gear).
+/// Faults done to three real processes on a real cluster, each with its account (shared FAULTS, rows
+/// marked with a gear).
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct FaultTests {
     /// For those in which one replica leads all along: a starved machine must not cost it the lease.
@@ -106,7 +107,8 @@ struct FaultTests {
     @Test("row 44: handlers slower than the stream: what the bounds take away is counted to the last one")
     func slowHandler() async throws {
         // Enough to fill the smallest log there may be: what waits for its turn leaves by bytes, not by age.
-        // One leader throughout: what a leader told of as lost just before it was starved of its lease the next one tells of again.
+        // One leader throughout: what a leader told of as lost just before it was starved of its lease the
+        // next one tells of again.
         let ledger = try await ledger(.slowHandler, rate: 1_000, leaseTTL: .seconds(8))
         #expect(ledger.reported > 0 && ledger.reported == ledger.lost, "\(ledger.row)")
         #expect(ledger.twice == 0, "\(ledger.row)")

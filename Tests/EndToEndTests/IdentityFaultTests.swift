@@ -3,7 +3,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// An address is only where a server was last seen: names that move, that mean the same, and that others have taken over.
+/// An address is only where a server was last seen: names that move, that mean the same, and that
+/// others have taken over.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct IdentityFaultTests {
     private func start(_ redis: String, nodes: Int, _ extra: [String] = []) async throws -> ReplicaGroup {

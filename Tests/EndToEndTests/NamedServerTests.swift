@@ -20,7 +20,8 @@ struct NamedServerTests {
         try await waitUntil("a listens to every master and leads", within: .seconds(30)) {
             replica.count(of: " subscribed ") >= 3 && replica.count(of: "became leader") == 1 ? nil : replica.log
         }
-        // Each at every node: a redirection may lead to a name that cannot be resolved, and only the owner takes it.
+        // Each at every node: a redirection may lead to a name that cannot be resolved, and only the owner
+        // takes it.
         for key in keys {
             for node in cluster.nodes { _ = try? await node.cli("SET", key, "", "PX", "300") }
         }

@@ -2,7 +2,8 @@ import Chaos
 import Testing
 import ThrowawayRedis
 
-/// I12 on real processes: what any living replica heard and no leader finished can be had by the next leader.
+/// I12 on real processes: what any living replica heard and no leader finished can be had by the next
+/// leader.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct PeerFaultTests {
     private func cluster() async throws -> ThrowawayCluster {

@@ -1,7 +1,8 @@
 import Chaos
 import ThrowawayRedis
 
-/// Replicas that log in as users of their own, so that one of them can be kept from a node while the others are not.
+/// Replicas that log in as users of their own, so that one of them can be kept from a node while the
+/// others are not.
 struct PeerGroup {
     let replicas: [ThrowawayReplica]
     private let nodes: [ThrowawayServer]

@@ -13,7 +13,8 @@ struct SteeringTests {
         try await Binary.run(arguments + ["--redis", server.url, "--name", "steered"])
     }
 
-    /// The target has a head start, no more: on a busy machine another replica may be first, which the command says.
+    /// The target has a head start, no more: on a busy machine another replica may be first, which the
+    /// command says.
     private func handOver(to target: String, on server: ThrowawayServer) async throws -> Binary.Answer {
         for _ in 0..<4 {
             let answer = try await lapse("step-down", "--to", target, on: server)

@@ -3,7 +3,8 @@ import RESP
 import Testing
 import ThrowawayRedis
 
-/// Rows 95 and 96 with real processes: what befalls the leader of a stream, and the masters of its partitions.
+/// Rows 95 and 96 with real processes: what befalls the leader of a stream, and the masters of its
+/// partitions.
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct StreamFaultTests {
     private static let partitions = 2
@@ -120,7 +121,8 @@ struct StreamFaultTests {
     @Test("row 96: the master of a partition dies, and its replica is promoted: nothing is missing, nothing twice")
     func failover() async throws {
         try await withStage(replicasPerMaster: 1) { stage in
-            // What its own replica had not received died with the master, announced or not: keys that it acknowledged too.
+            // What its own replica had not received died with the master, announced or not: keys that it
+            // acknowledged too.
             let keys = ArmedKeys(cluster: stage.cluster, replicasToWaitFor: 1)
             async let armed = keys.run(rate: 400, ttl: .milliseconds(500)...(.seconds(2)), duration: .seconds(5))
             try await waitUntil("expirations are appended", within: .seconds(20)) {

@@ -3,7 +3,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// What counts while the servers change their roles: an entry waits for its verdict, it is never passed over for lack of one.
+/// What counts while the servers change their roles: an entry waits for its verdict, it is never passed
+/// over for lack of one.
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct VerdictTests {
     private func waitUntilHandled(_ keys: Set<String>, by group: ReplicaGroup) async throws {
@@ -26,7 +27,8 @@ struct VerdictTests {
         let master = try await servers.master()
         let heir = try #require(servers.servers.first { $0 !== master })
         let keys = (0..<1_000).map { "k:\($0)" }
-        // All overdue by the time of the promotion: they are announced at once, before the Sentinels have told of it.
+        // All overdue by the time of the promotion: they are announced at once, before the Sentinels have told
+        // of it.
         let deadline = Int(Date().timeIntervalSince1970 * 1000) + 1_500
         try await master.script(keys.map { "SET \($0) 1 PXAT \(deadline)" })
         try await waitUntil("the replica has all", within: .seconds(10)) {
@@ -34,8 +36,9 @@ struct VerdictTests {
         }
         await master.kill()
         try await servers.waitForPromotion(after: master, within: .seconds(30))
-        // Sentinels close the connections of a server that they promote. What it announces in the milliseconds until the feed is back,
-        // on a busy machine all of it, no one can hear: that is lost, and counted to the last one.
+        // Sentinels close the connections of a server that they promote. What it announces in the milliseconds
+        // until the feed is back, on a busy machine all of it, no one can hear: that is lost, and counted to
+        // the last one.
         try await waitUntil("all keys are handled or counted", within: .seconds(60), every: .milliseconds(100)) {
             let missing = Set(keys).subtracting(group.handledKeys).count
             return missing <= group.reported.lost ? nil : "\(missing) are missing; \(leader.log.suffix(1500))"

@@ -31,7 +31,8 @@ import Testing
         #expect(keys.layout == "{expirations}:lapse:layout")
     }
 
-    /// Readers of other builds and languages compute the same: these come from another implementation of CRC16.
+    /// Readers of other builds and languages compute the same: these come from another implementation of
+    /// CRC16.
     @Test func namesAreFixed() throws {
         #expect(
             try StreamKeys("s", partitions: 3).partitions == ["s:{p0-0}", "s:{p1-1}", "s:{p2-0}"])

@@ -60,7 +60,8 @@ import Testing
         }
     }
 
-    /// Its body returns while a page is open: the server must end all the same, which the time limit of the suite sees.
+    /// Its body returns while a page is open: the server must end all the same, which the time limit of the
+    /// suite sees.
     @Test func anOpenPageDoesNotKeepThePortOpen() async throws {
         var source = StubSource()
         source.group = group()

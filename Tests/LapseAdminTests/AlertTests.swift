@@ -3,7 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// The rules and the dashboard in `deploy/` name metrics that exist, and each alert has its section in the manual.
+/// The rules and the dashboard in `deploy/` name metrics that exist, and each alert has its section in
+/// the manual.
 @Suite struct AlertTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()

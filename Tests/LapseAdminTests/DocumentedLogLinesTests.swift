@@ -7,7 +7,8 @@ import Testing
         .deletingLastPathComponent()
     private static let unlisted = ["Development", "Examples"]
 
-    /// Fixed texts of calls like `logger.warning("…"`, and of `logger.log(level: …warning…, "…"`, up to what is filled in.
+    /// Fixed texts of calls like `logger.warning("…"`, and of `logger.log(level: …warning…, "…"`, up to
+    /// what is filled in.
     private static func messages() throws -> Set<String> {
         let sources = root.appending(path: "Sources")
         let paths = FileManager.default.enumerator(atPath: sources.path)?.compactMap { $0 as? String } ?? []

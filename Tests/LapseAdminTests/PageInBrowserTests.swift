@@ -69,7 +69,8 @@ struct PageInBrowserTests {
         source.group = group
         try await RunningAdmin.run(source) { admin in
             var page = ""
-            // The browser tells what is there once the document has loaded: on a busy machine before the first news has come.
+            // The browser tells what is there once the document has loaded: on a busy machine before the first
+            // news has come.
             for _ in 0..<10 where !page.contains("<tr data-key") {
                 page = try await document(at: "http://127.0.0.1:\(admin.port)/")
             }

@@ -59,7 +59,8 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
-    /// Who started it with PR_SET_PDEATHSIG counts on that: it becomes another program, and another thread does that.
+    /// Who started it with PR_SET_PDEATHSIG counts on that: it becomes another program, and another thread
+    /// does that.
     @Test func itEndsWithWhomItWasToEndWith() async throws {
         let server = try await ThrowawayServer.start()
         // A shell that starts it so, and waits.

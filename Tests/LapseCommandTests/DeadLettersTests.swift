@@ -20,7 +20,8 @@ import ThrowawayRedis
         var formatVersion: Int
     }
 
-    /// A server with letters `a:1` (id 1000-0), `a:2` (2000-0), `b:1` (3000-0) and one that is none (4000-0).
+    /// A server with letters `a:1` (id 1000-0), `a:2` (2000-0), `b:1` (3000-0) and one that is none
+    /// (4000-0).
     private func filled() async throws -> ThrowawayServer {
         let server = try await ThrowawayServer.start()
         for (id, key, error) in [

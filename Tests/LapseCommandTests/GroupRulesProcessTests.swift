@@ -5,7 +5,8 @@ import Testing
 import ThrowawayRedis
 import ThrowawayStores
 
-/// Rows 109, 110 and 66 with real processes: groups that do not agree on their rules, or on which group they are.
+/// Rows 109, 110 and 66 with real processes: groups that do not agree on their rules, or on which group
+/// they are.
 @Suite(.timeLimit(.minutes(5)), .serialized) struct GroupRulesProcessTests {
     private func replica(
         _ id: String, _ redis: String, _ options: [String] = [], admin: String = "off"

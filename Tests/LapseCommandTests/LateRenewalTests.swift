@@ -7,7 +7,8 @@ import ThrowawayRedis
 
 /// Row 87: the dead worker's last renewal arrives after its lease was released.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct LateRenewalTests {
-    /// Only a renewal that heals takes a register again that holds nothing, so one of three has lost the vote before.
+    /// Only a renewal that heals takes a register again that holds nothing, so one of three has lost the
+    /// vote before.
     @Test func theSecondReleaseTakesItAway() async throws {
         let server = try await ThrowawayServer.start()
         var locks: [ThrowawayServer] = []
@@ -45,8 +46,9 @@ import ThrowawayRedis
     }
 }
 
-/// Keeps the renewal that heals until the first release of the same claim has been answered: the server hears the renewal then, and
-/// who released hears of the first release only after that. So the order does not depend on time.
+/// Keeps the renewal that heals until the first release of the same claim has been answered: the server
+/// hears the renewal then, and who released hears of the first release only after that. So the order
+/// does not depend on time.
 private final class HeldRenewal: Sendable {
     private struct State {
         var held: Int?
@@ -100,7 +102,8 @@ private final class HeldRenewal: Sendable {
             guard state.releasing.contains(connection), !state.isPassed else { return false }
             let text = String(decoding: bytes, as: UTF8.self)
             state.seen.append(text)
-            // It may come behind the answer to what loads the script. A lock that the register does not hold is released as well.
+            // It may come behind the answer to what loads the script. A lock that the register does not hold is
+            // released as well.
             guard [":0\r\n", ":1\r\n"].contains(where: { text.hasSuffix($0) }) else { return false }
             state.isPassed = true
             return true

@@ -26,7 +26,8 @@ import ThrowawayRedis
         try await waitUntil("it is released", within: .seconds(10)) {
             try await server.cli("EXISTS", Self.lock) == "0" ? nil : child.text.errors
         }
-        // As a healing renewal would have it that was on its way all the while: within the operation timeout of 500 ms.
+        // As a healing renewal would have it that was on its way all the while: within the operation timeout
+        // of 500 ms.
         _ = try await server.cli("SET", Self.lock, Self.claim.value)
         let run = try await child.end()
         #expect(run.code == 0, "\(run.errors)")

@@ -58,8 +58,8 @@ import ThrowawayRedis
         return sent
     }
 
-    /// What has expired and is not handled yet does not fit: the worker dies by its runtime's own fatal error. The releaser is
-    /// under the same limit, since the parent is.
+    /// What has expired and is not handled yet does not fit: the worker dies by its runtime's own fatal
+    /// error. The releaser is under the same limit, since the parent is.
     @Test func theLeaseIsReleasedAndTheNextHandles() async throws {
         let server = try await ThrowawayServer.start()
         let begun = try TemporaryFile("")

@@ -18,7 +18,8 @@ import ThrowawayRedis
             self == .exec ? ("--exec", 8) : ("--exec-stream", 64)
         }
 
-        /// What kills does not come back: an answer that the worker reads before it is killed would acquit the key.
+        /// What kills does not come back: an answer that the worker reads before it is killed would acquit the
+        /// key.
         func script(_ done: String) -> String {
             switch self {
             case .exec:
@@ -48,7 +49,8 @@ import ThrowawayRedis
         defer { for path in [program.path, done] { try? FileManager.default.removeItem(atPath: path) } }
         try Data(handling.script(done).utf8).write(to: program)
         let (option, concurrency) = handling.options
-        // Longer than a worker takes to come back on a busy machine: what all three had heard is gone when all are dead at once.
+        // Longer than a worker takes to come back on a busy machine: what all three had heard is gone when all
+        // are dead at once.
         let replicas = try ["one", "two", "three"].map { id in
             try LapseBinary.start([
                 "run", "--redis", server.url, "--id", id, "--admin", "off", "--supervise", "on", "--lease-ttl", "6s",
@@ -65,7 +67,8 @@ import ThrowawayRedis
         let others = (0..<handling.others).map { "k:\($0)" }
         let before = handling.others / 4
         try await server.script(others.prefix(before).map { "SET \($0) v PX 20" })
-        // Written down before a leader dies: by that a worker that comes back knows what to copy from the others.
+        // Written down before a leader dies: by that a worker that comes back knows what to copy from the
+        // others.
         try await waitUntil("their progress is written", within: .seconds(30)) {
             let keys = try await server.cli("KEYS", "*:progress")
             let fields = try await server.cli("HKEYS", keys.trimmingCharacters(in: .newlines))

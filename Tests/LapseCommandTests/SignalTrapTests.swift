@@ -4,7 +4,8 @@ import Synchronization
 import Testing
 import ThrowawayRedis
 
-/// A signal that comes in the moment in which the trap is set must not be lost: a write that fails asks for the end by one.
+/// A signal that comes in the moment in which the trap is set must not be lost: a write that fails asks
+/// for the end by one.
 @Suite(.serialized) struct SignalTrapTests {
     @Test(.timeLimit(.minutes(1))) func aSignalRightAfterTheTrapIsSetCounts() async throws {
         for round in 0..<200 {

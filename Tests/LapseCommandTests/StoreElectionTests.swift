@@ -114,7 +114,8 @@ import ThrowawayStores
         await store.shutDown()
     }
 
-    /// Consul's lock delay belongs to sessions that end; the claim of the dead is given back as one of the living is.
+    /// Consul's lock delay belongs to sessions that end; the claim of the dead is given back as one of the
+    /// living is.
     @Test(arguments: Kind.present) func theLeaseOfASupervisedLeaderThatDiedIsReleased(kind: Kind) async throws {
         let store = try await kind.start()
         let first = try store.elect("one", ["--supervise", "on", "--on-crash", "exit"])

@@ -6,7 +6,8 @@ import ThrowawayRedis
 
 /// Workers below a parent, with real processes against a real server.
 ///
-/// That a lease was released, and did not run out, is told by the server: an expired lock would be in its count.
+/// That a lease was released, and did not run out, is told by the server: an expired lock would be in
+/// its count.
 @Suite(.timeLimit(.minutes(4)), .serialized) struct SuperviseTests {
     private func start(
         _ server: ThrowawayServer, _ id: String, _ options: [String] = [], environment: [String: String] = [:]

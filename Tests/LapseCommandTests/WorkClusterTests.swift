@@ -4,7 +4,8 @@ import RESP
 import Testing
 import ThrowawayRedis
 
-/// The whole way in a cluster: keys expire, `lapse run --stream` appends them to partitions, `lapse work` handles them.
+/// The whole way in a cluster: keys expire, `lapse run --stream` appends them to partitions,
+/// `lapse work` handles them.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct WorkClusterTests {
     private func expire(_ cluster: ThrowawayCluster, _ numbers: ClosedRange<Int>) async throws {
         for number in numbers {
@@ -34,7 +35,8 @@ import ThrowawayRedis
             let count = try await cluster.nodes[0].cli("-c", "HGET", layout.layout, "partitions")
             return count == "3" ? nil : "\(count) \(leader.text.errors)"
         }
-        // The writer may be there before every node is listened to, and what expires until then is announced to no one.
+        // The writer may be there before every node is listened to, and what expires until then is announced
+        // to no one.
         try await waitUntil("it hears every node", within: .seconds(20)) {
             let address = leader.text.errors.firstMatch(of: /address=(127[.0-9:]+)/).map { String($0.1) }
             guard let address else { return leader.text.errors }

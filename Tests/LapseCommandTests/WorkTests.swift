@@ -73,7 +73,8 @@ import FoundationNetworking
         await server.shutDown()
     }
 
-    /// Attempts count as they begin: what is in the hand of a worker that dies has begun none, and what kills its workers ends.
+    /// Attempts count as they begin: what is in the hand of a worker that dies has begun none, and what
+    /// kills its workers ends.
     @Test func anAttemptCountsWhenItBegins() async throws {
         let server = try await ThrowawayServer.start()
         try await add(server, 1...3)
@@ -155,7 +156,8 @@ import FoundationNetworking
         return try #require(found)
     }
 
-    /// Trimmed while a handler has it, and the handler fails: a letter has it, and nothing of it is left behind.
+    /// Trimmed while a handler has it, and the handler fails: a letter has it, and nothing of it is left
+    /// behind.
     @Test func whatIsTrimmedInHandIsNotLost() async throws {
         let server = try await ThrowawayServer.start()
         try await add(server, 1...1)

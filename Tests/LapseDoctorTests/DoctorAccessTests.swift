@@ -10,7 +10,8 @@ import ThrowawayRedis
 
 @testable import LapseDoctor
 
-/// The user that `--acl` prints can do all that Lapse does, and the doctor notices what another one lacks.
+/// The user that `--acl` prints can do all that Lapse does, and the doctor notices what another one
+/// lacks.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct DoctorAccessTests {
     private static let name = "rights"

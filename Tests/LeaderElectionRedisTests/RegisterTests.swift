@@ -45,7 +45,8 @@ struct RegisterTests {
         Claim(name: "test", id: id, value: "\(id):\(UInt64.random(in: .min ... .max))", ttl: ttl, rules: rules)
     }
 
-    /// Takes a register for `claim`, though the server is younger than its TTL: first for a second, then in full.
+    /// Takes a register for `claim`, though the server is younger than its TTL: first for a second, then in
+    /// full.
     static func take(_ register: any LeaseRegister, _ claim: Claim) async throws -> Vote {
         let short = Claim(name: claim.name, id: claim.id, value: claim.value, ttl: .seconds(1), rules: claim.rules)
         let deadline = ContinuousClock.now + .seconds(20)

@@ -96,7 +96,8 @@ struct SignedRulesTests {
         await group.end()
     }
 
-    /// Rows 115 and 118: a server that has forgotten the counter, with a clock behind, is told what the replica has seen.
+    /// Rows 115 and 118: a server that has forgotten the counter, with a clock behind, is told what the
+    /// replica has seen.
     @Test func aForgottenCounterGoesOnAboveWhatWasSeen() async throws {
         let group = try await group()
         let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: "n")

@@ -125,7 +125,8 @@ extension RegisterTests {
             let rival = try await confirm(counter + 900, 90, Self.claim("b"))
             #expect([high, low, rival] == [true, true, false])
             let seen = try await place.register.observe("test")
-            // A counter may be raised whichever replica holds the register: the next token is larger all the same. A term may not.
+            // A counter may be raised whichever replica holds the register: the next token is larger all the same.
+            // A term may not.
             #expect(seen.token.rawValue == counter + 900)
             #expect(seen.term == 9)
             try await place.register.release(mine, wake: false)

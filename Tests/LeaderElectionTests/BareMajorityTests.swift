@@ -5,8 +5,8 @@ import Timing
 
 /// Rows 117 and 118: terms that rest on a bare majority, and registers that forget.
 @Suite struct BareMajorityTests {
-    /// A leader of a contested election holds two of three; then one of the two falls back to what it was before the vote.
-    /// From shortly after the beginning on, the third holds the vote too.
+    /// A leader of a contested election holds two of three; then one of the two falls back to what it was
+    /// before the vote. From shortly after the beginning on, the third holds the vote too.
     @Test(arguments: 1...30) func aStalePromotionAfterAContestedElection(step: Int) throws {
         var world = ElectionWorld(registers: 3, seed: UInt64(step))
         world.occupy(2, for: .milliseconds(100))

@@ -81,7 +81,8 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
-    /// Consul: a cancelled request that was executed all the same keeps a session, and so the lock, for ever.
+    /// Consul: a cancelled request that was executed all the same keeps a session, and so the lock, for
+    /// ever.
     @Test func aRequestThatWasGivenUpKeepsTheLock() throws {
         var world = ElectionWorld(registers: 1)
         world.network = { _, _, request in

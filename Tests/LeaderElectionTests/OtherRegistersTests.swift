@@ -10,7 +10,8 @@ import Testing
         ElectionWorld.Trip(there: .microseconds(500), back: .microseconds(500))
     }
 
-    /// The register that knows of the other group answers first, in the middle, or after a majority has voted.
+    /// The register that knows of the other group answers first, in the middle, or after a majority has
+    /// voted.
     @Test(arguments: 0..<3) func oneRegistersWordEndsTheBallot(shared: Int) throws {
         var world = ElectionWorld(registers: 3)
         world.network = Self.steadyNetwork
@@ -72,7 +73,8 @@ import Testing
     typealias Answer = GroupRules.Answer
     private let other = Answer.taken(by: MemberID(id: "b", process: "1"), terms: "theirs")
 
-    /// Whichever replica comes first to each key, and whichever keys answer: two rules are never in force together.
+    /// Whichever replica comes first to each key, and whichever keys answer: two rules are never in force
+    /// together.
     @Test func twoRulesNeverAgree() {
         for first in assignments(of: [true, false], to: 3) {
             for heard in assignments(of: [true, false], to: 6) {

@@ -8,8 +8,8 @@ import Testing
 
 /// Row 23: handlers block every thread of the cooperative pool.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct StarvedPoolTests {
-    /// Blocks every thread of the pool until it is opened. It watches from a thread of its own, since nothing on
-    /// the pool can.
+    /// Blocks every thread of the pool until it is opened. It watches from a thread of its own, since
+    /// nothing on the pool can.
     private final class Blockade: Sendable {
         private let gate = DispatchSemaphore(value: 0)
         private let blocked = Atomic(0)

@@ -57,7 +57,8 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
-    /// Row 7: a leader that was stopped together with its process learns of the end only when the lease is long over.
+    /// Row 7: a leader that was stopped together with its process learns of the end only when the lease is
+    /// long over.
     @Test(arguments: [Duration.milliseconds(50), .seconds(5)])
     func aBodyThatWasStoppedTooHasTheStopBudgetToReturn(takes: Duration) throws {
         var world = try led(.init(afterDrain: nil, afterCancel: takes))

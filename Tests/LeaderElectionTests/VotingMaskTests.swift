@@ -2,7 +2,8 @@ import LeaderElection
 import Simulation
 import Testing
 
-/// Row 1 of the fault table: every subset of the registers down or occupied, on acquire, renew and release.
+/// Row 1 of the fault table: every subset of the registers down or occupied, on acquire, renew and
+/// release.
 @Suite struct VotingMaskTests {
     enum Fault: CaseIterable {
         case none, down, blackHole, occupied

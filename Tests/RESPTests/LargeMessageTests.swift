@@ -3,7 +3,8 @@ import Testing
 
 @testable import RESP
 
-/// Messages that are too large to be held: passed over, reported with their size, and nothing behind them is lost.
+/// Messages that are too large to be held: passed over, reported with their size, and nothing behind
+/// them is lost.
 @Suite struct LargeMessageTests {
     private static let message = Array("message".utf8)
     private static let limits = ReplyLimits(bulkBytes: 1_000, values: 16, replyBytes: 2_000, messageBytes: 100)

@@ -3,7 +3,8 @@ import Testing
 
 @testable import RESP
 
-/// Messages of the plain form are read without hiredis. There is no difference to see, however the stream is cut.
+/// Messages of the plain form are read without hiredis. There is no difference to see, however the
+/// stream is cut.
 @Suite struct MessageTests {
     private static let message = Array("message".utf8)
     private static let channels = ["__keyevent@0__:expired", "__keyevent@15__:expired", "lapse:default", "", "c"]
@@ -22,7 +23,8 @@ import Testing
         return decoded
     }
 
-    /// A damaged message may fall into its parts, or take the next one into it: the word may stand anywhere.
+    /// A damaged message may fall into its parts, or take the next one into it: the word may stand
+    /// anywhere.
     private static func letterPutBack(_ value: RESPValue) -> RESPValue {
         switch value {
         case .array(let elements): return .array(elements.map(letterPutBack))

@@ -94,8 +94,8 @@ extension RedisClientServerTests {
             let key = try #require((0...).lazy.map { "key\($0)" }.first { KeySlot.of($0) < 5_000 })
 
             try await cluster.failover(heir)
-            // Redis 6.2 keeps writes waiting past a failover, for the whole of its pause: the connection is given up, and whether the
-            // write was done is for the caller to find out.
+            // Redis 6.2 keeps writes waiting past a failover, for the whole of its pause: the connection is given
+            // up, and whether the write was done is for the caller to find out.
             func write(_ value: String) async throws -> String? {
                 var reply: String?
                 try await waitUntil("a write is answered", within: .seconds(20)) {

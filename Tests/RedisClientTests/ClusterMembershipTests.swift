@@ -82,7 +82,8 @@ struct ClusterMembershipTests {
 
     @Test(arguments: [9, 2])
     func theOthersWordOnAnAddressCounts(_ wrong: Int) {
-        // Node a3 calls itself dead or another's address; whichever nodes are asked, in whatever order, it stays where it is.
+        // Node a3 calls itself dead or another's address; whichever nodes are asked, in whatever order, it
+        // stays where it is.
         let answers = [
             answer("a1", asked: 1, ours), answer("a2", asked: 2, ours), answer("a3", asked: 3, ours, own: wrong),
         ].map(\.nodes)

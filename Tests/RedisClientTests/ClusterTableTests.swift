@@ -42,7 +42,8 @@ struct ClusterTableTests {
         #expect(answer("myself,", to: "").ownRole == nil)
     }
 
-    /// A host that is left out is the host that was asked: the same words of two nodes do not mean the same.
+    /// A host that is left out is the host that was asked: the same words of two nodes do not mean the
+    /// same.
     @Test func knowsWhetherAHostIsLeftOut() {
         #expect(table(Self.answer).namesEveryHost)
         #expect(!answer("10.0.0.1:6379", to: ":6379").namesEveryHost)

@@ -6,7 +6,8 @@ import ThrowawayRedis
 @testable import RedisClient
 
 extension RedisClientServerTests {
-    /// Fault 62, in the order that hides it: the others have taken the address from the former node before it is asked.
+    /// Fault 62, in the order that hides it: the others have taken the address from the former node before
+    /// it is asked.
     @Test func anAddressThatLeftTheViewIsAskedWhoAnswersThereNow() async throws {
         var options = ClusterOptions()
         options.replicasPerMaster = 0

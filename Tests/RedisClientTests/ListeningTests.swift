@@ -182,8 +182,8 @@ extension RedisClientServerTests {
 }
 
 extension RedisClientServerTests {
-    /// What is no reply closes the connection in the middle of a read: what came before it was received all the same, and
-    /// nothing that comes later would say so.
+    /// What is no reply closes the connection in the middle of a read: what came before it was received all
+    /// the same, and nothing that comes later would say so.
     @Test func aConnectionThatIsClosedInAReadSaysThatThisWasAll() async throws {
         let server = try await ServerBootstrap(group: Self.loops).childChannelInitializer { channel in
             channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(BrokenServer()) }
@@ -198,7 +198,8 @@ extension RedisClientServerTests {
     }
 }
 
-/// Greets as a server does, and answers SUBSCRIBE with its confirmation, two messages and what is no reply, in one write.
+/// Greets as a server does, and answers SUBSCRIBE with its confirmation, two messages and what is no
+/// reply, in one write.
 private final class BrokenServer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -8,7 +8,8 @@ import Timing
 
 @testable import RedisClient
 
-/// A port that takes connections and never says a word, as a frozen server's does; or that does not even take them.
+/// A port that takes connections and never says a word, as a frozen server's does; or that does not
+/// even take them.
 ///
 /// A client that waited for it would wait for longer than the time limit.
 @Suite(.timeLimit(.minutes(1)))

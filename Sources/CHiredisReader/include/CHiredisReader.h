@@ -6,8 +6,8 @@
 
 /// Decodes RESP2 with hiredis' parser into a flat tape instead of a tree of `redisReply`.
 ///
-/// A reply is one node per value in the order of the wire: an array's node is followed by its
-/// elements. A message of a subscription in its plain form is one node, its payload, behind the node of its
+/// A reply is one node per value in the order of the wire: an array's node is followed by its elements.
+/// A message of a subscription in its plain form is one node, its payload, behind the node of its
 /// channel. Tape and bytes are reused from batch to batch, so a warm reader allocates nothing.
 
 typedef enum : uint32_t {
@@ -21,7 +21,8 @@ typedef enum : uint32_t {
     lapse_node_channel,
     /// `message`, the last channel, and this payload. Payloads of neighbouring nodes lie back to back.
     lapse_node_message,
-    /// The same of a payload that was passed over: its length, and no more than LAPSE_LARGE_BYTES of its beginning.
+    /// The same of a payload that was passed over: its length, and no more than LAPSE_LARGE_BYTES of its
+    /// beginning.
     lapse_node_large_message,
 } lapse_node_kind;
 
@@ -41,7 +42,8 @@ typedef struct {
     /// Values of one reply, nested ones included.
     size_t reply_nodes;
     size_t reply_bytes;
-    /// A longer payload of a message in its plain form is passed over as it comes, and not held; 0 for no such limit.
+    /// A longer payload of a message in its plain form is passed over as it comes, and not held; 0 for no
+    /// such limit.
     size_t message_bytes;
 } lapse_reader_limits;
 

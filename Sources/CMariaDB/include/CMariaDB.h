@@ -1,6 +1,7 @@
 /// A client of MariaDB and MySQL over libmariadb: one connection, blocking calls, text results.
 ///
-/// Nothing of libmariadb's own types is visible here. Without the package trait `MySQL` none of this is compiled.
+/// Nothing of libmariadb's own types is visible here. Without the package trait `MySQL` none of this is
+/// compiled.
 #ifndef CMARIADB_H
 #define CMARIADB_H
 
@@ -26,8 +27,8 @@ typedef struct {
     const char *tls_key;
 } lapse_mysql_settings;
 
-/// An unconnected client, or NULL when there is no memory. Everything but `lapse_mysql_interrupt` belongs to one
-/// thread at a time.
+/// An unconnected client, or NULL when there is no memory. Everything but `lapse_mysql_interrupt`
+/// belongs to one thread at a time.
 lapse_mysql *lapse_mysql_make(void);
 void lapse_mysql_free(lapse_mysql *client);
 

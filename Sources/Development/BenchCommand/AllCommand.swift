@@ -33,7 +33,8 @@ struct AllCommand: AsyncParsableCommand {
     ]
 
     private func options(of part: String) -> [String] {
-        // The handlers whose latency is measured are of this process; take-over is over stores that only the build beside it has.
+        // The handlers whose latency is measured are of this process; take-over is over stores that only the
+        // build beside it has.
         var options = ["latency", "takeover"].contains(part) ? [] : ["--binary", executable.path]
         guard part == "cost" else { return options }
         if let loop = yardsticks.cLoop { options += ["--c-loop", loop] }

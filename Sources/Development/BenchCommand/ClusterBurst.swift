@@ -2,7 +2,8 @@ import LeaderElection
 import LeaderElectionRedis
 import ThrowawayRedis
 
-/// All keys of three masters run out at once; the leader must handle every one, and no feed may be cut off.
+/// All keys of three masters run out at once; the leader must handle every one, and no feed may be cut
+/// off.
 struct ClusterBurst {
     let lapse: String
     let events: Int

@@ -65,7 +65,8 @@ struct CrashCommand: AsyncParsableCommand {
         await server.shutDown()
     }
 
-    /// Kills the leader's worker, once it has led for long enough; returns how long it took until another handled something.
+    /// Kills the leader's worker, once it has led for long enough; returns how long it took until another
+    /// handled something.
     private func kill(_ replicas: [ThrowawayReplica], by signal: Int32) async throws -> Duration {
         try await waitUntil("one has led for long enough", within: .seconds(90)) {
             guard let (_, term) = Self.newest(replicas), let first = Self.first(of: term, replicas) else {

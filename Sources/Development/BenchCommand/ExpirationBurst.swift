@@ -1,9 +1,11 @@
 import ThrowawayRedis
 
-/// A known number of real expirations at once: nothing is published by hand, so every number that Redis counts is true.
+/// A known number of real expirations at once: nothing is published by hand, so every number that Redis
+/// counts is true.
 ///
-/// Redis' own expiry is switched off while the keys are loaded. Then a SCAN over all of them makes the server expire each as
-/// it comes to it, faster than its own cycle would (about 500 000 against 200 000 a second).
+/// Redis' own expiry is switched off while the keys are loaded. Then a SCAN over all of them makes the
+/// server expire each as it comes to it, faster than its own cycle would (about 500 000 against 200 000
+/// a second).
 struct ExpirationBurst {
     let server: ThrowawayServer
     /// The length of a key.
@@ -36,8 +38,8 @@ struct ExpirationBurst {
     /// How long the number in a key is.
     static func digits(tag: String) -> Int { 21 - tag.utf8.count }
 
-    /// Expires all of them; returns when Redis has. The server keeps the cursor of the SCAN, so that one redis-cli can repeat
-    /// one command.
+    /// Expires all of them; returns when Redis has. The server keeps the cursor of the SCAN, so that one
+    /// redis-cli can repeat one command.
     func release(_ count: Int) async throws {
         let all = try await announced() + count
         let step = """
@@ -59,7 +61,8 @@ struct ExpirationBurst {
     /// Options of a server for this.
     static var server: ServerOptions {
         var options = ServerOptions()
-        // The burst is as large as the default limit; a subscriber that falls behind is to be seen, not cut off.
+        // The burst is as large as the default limit; a subscriber that falls behind is to be seen, not cut
+        // off.
         options.extra = ["enable-debug-command yes", "client-output-buffer-limit pubsub 0 0 0"]
         return options
     }

@@ -2,7 +2,8 @@ import Foundation
 import Synchronization
 import ThrowawayRedis
 
-/// Keys that expire one after the other, each announced at once since it is asked for when its time is over.
+/// Keys that expire one after the other, each announced at once since it is asked for when its time is
+/// over.
 final class KeyFeeder: Sendable {
     struct Account {
         var set = 0

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Reads what `--handler ndjson` prints, and notes of each timer how late its line was here: announcement, feed, log, handler and
-/// pipe together.
+/// Reads what `--handler ndjson` prints, and notes of each timer how late its line was here:
+/// announcement, feed, log, handler and pipe together.
 final class LagReader: Sendable {
     private struct State {
         var lags: [Int64] = []

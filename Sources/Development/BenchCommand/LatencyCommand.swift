@@ -5,7 +5,8 @@ import Logging
 import Synchronization
 import ThrowawayRedis
 
-/// From the command that makes a key expire to the handler, beside a thread that does nothing but read the socket.
+/// From the command that makes a key expire to the handler, beside a thread that does nothing but read
+/// the socket.
 struct LatencyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "latency", abstract: "Time from an expiration to the start of its handler.",

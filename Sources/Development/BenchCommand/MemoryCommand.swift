@@ -4,7 +4,8 @@ import LeaderElection
 import LeaderElectionRedis
 import ThrowawayRedis
 
-/// What a log costs that is never emptied: a follower whose leader publishes no progress keeps everything.
+/// What a log costs that is never emptied: a follower whose leader publishes no progress keeps
+/// everything.
 struct MemoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory", abstract: "Resident memory of a follower as its log fills.",

@@ -1,7 +1,8 @@
 import Glibc
 import ThrowawayRedis
 
-/// A blocking connection to a server, for one thread: the least there is between a program and the wire.
+/// A blocking connection to a server, for one thread: the least there is between a program and the
+/// wire.
 final class PlainSocket: Sendable {
     private let descriptor: Int32
 

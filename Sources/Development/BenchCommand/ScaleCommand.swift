@@ -1,7 +1,8 @@
 import ArgumentParser
 import ThrowawayRedis
 
-/// What an idle group of replicas costs as the cluster grows: half the nodes are masters, half are their replicas.
+/// What an idle group of replicas costs as the cluster grows: half the nodes are masters, half are
+/// their replicas.
 struct ScaleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scale", abstract: "An idle group over clusters of real servers: processor, memory, traffic.")

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// When each expiration was brought about, heard on the socket, and handled; nanoseconds of the monotonic clock.
+/// When each expiration was brought about, heard on the socket, and handled; nanoseconds of the
+/// monotonic clock.
 final class StreamTimes: Sendable {
     private struct Marks {
         var times: [Int64]

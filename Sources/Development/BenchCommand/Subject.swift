@@ -44,7 +44,8 @@ struct Subject {
         return subject
     }
 
-    /// A built-in handler that prints each expiration, into a pipe whose reader checks that each key comes once.
+    /// A built-in handler that prints each expiration, into a pipe whose reader checks that each key comes
+    /// once.
     static func printer(_ lapse: String, handler: String) throws -> Subject {
         let lines = try LineReader()
         let output = handler == "log" ? "2" : "1"

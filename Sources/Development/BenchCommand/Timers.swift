@@ -1,7 +1,8 @@
 import Foundation
 import ThrowawayRedis
 
-/// Keys that tell when they are due: `t:<deadline in milliseconds since 1970>:<number>`. Its reader knows how late it is.
+/// Keys that tell when they are due: `t:<deadline in milliseconds since 1970>:<number>`. Its reader
+/// knows how late it is.
 final class Timers: Sendable {
     private let masters: [(server: ThrowawayServer, slots: [ClosedRange<Int>])]
 

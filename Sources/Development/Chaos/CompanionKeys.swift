@@ -33,7 +33,8 @@ struct CompanionKeys: Sendable {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (master, lines) in zip(masters, scripts) {
-                // All masters at once: the keys of one must not run out while the next one waits. The group awaits them.
+                // All masters at once: the keys of one must not run out while the next one waits. The group awaits
+                // them.
                 group.addTask { try await master.script(lines, within: .seconds(60)) }
             }
             try await group.waitForAll()

@@ -1,6 +1,7 @@
 import LeaderElection
 
-/// Faults in an order drawn from a seed: some one by one, some of a replica and of a node at the same time.
+/// Faults in an order drawn from a seed: some one by one, some of a replica and of a node at the same
+/// time.
 package struct Composition: Sendable, CustomStringConvertible {
     /// A fault of a replica, with what heals it.
     enum ReplicaFault: String, CaseIterable, Sendable {
@@ -62,8 +63,9 @@ package struct Composition: Sendable, CustomStringConvertible {
         let kind = Int.random(in: 0..<4, using: &random)
         var replicaFault = ReplicaFault.allCases.randomElement(using: &random)
         let nodeFault = NodeFault.allCases.randomElement(using: &random)
-        // A frozen master repeats itself when it wakes. Repetitions that no replica hears, since all have begun anew
-        // meanwhile, count as lost: no replica can tell what they were. An account by keys cannot show that.
+        // A frozen master repeats itself when it wakes. Repetitions that no replica hears, since all have
+        // begun anew meanwhile, count as lost: no replica can tell what they were. An account by keys cannot
+        // show that.
         if nodeFault == .freezeMaster, replicaFault == .restartAll, kind > 1 { replicaFault = .terminateLeader }
         return Round(
             replicaFault: kind == 0 ? nil : replicaFault, nodeFault: kind == 1 ? nil : nodeFault,

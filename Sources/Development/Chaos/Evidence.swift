@@ -2,7 +2,8 @@ import Foundation
 import ThrowawayRedis
 
 extension Stage {
-    /// Keeps what tells how a run went: the replicas' logs, and what Redis announced and no replica handled, with node and time.
+    /// Keeps what tells how a run went: the replicas' logs, and what Redis announced and no replica
+    /// handled, with node and time.
     func keepEvidence(in folder: URL) throws {
         try group.copyLogs(to: folder)
         for worker in workers { try Data(worker.log.utf8).write(to: folder.appending(path: "\(worker.id).log")) }

@@ -11,14 +11,15 @@ package struct Ledger: Sendable {
     package var lost: Int
     /// What the replicas themselves say is lost.
     package var reported: Int
-    /// What was reported as lost beyond what is owed: keys of Lapse's own and of others, repetitions. A replica that loses a stretch
-    /// cannot tell whether one was in it.
+    /// What was reported as lost beyond what is owed: keys of Lapse's own and of others, repetitions. A
+    /// replica that loses a stretch cannot tell whether one was in it.
     package var beyond = 0
     /// What was reported as lost was found again by its companion: all is owed, whatever was heard.
     package var isReconciled = false
     /// Handlings beyond the first of a key.
     package var twice: Int
-    /// The longest that an announced key waited for a handler, in seconds: at a steady rate, the time without a handler.
+    /// The longest that an announced key waited for a handler, in seconds: at a steady rate, the time
+    /// without a handler.
     package var wait: Double
     /// Handled by the replica that was frozen, in its old term, after it woke.
     package var afterWaking: Int?
@@ -64,8 +65,8 @@ package struct Ledger: Sendable {
         wait = announced.compactMap { key, time in first[key].map { $0 - time } }.max() ?? 0
     }
 
-    /// What was emitted: every key that the witness heard, or else a replica; where the witness was deaf, as many more as the
-    /// node has counted.
+    /// What was emitted: every key that the witness heard, or else a replica; where the witness was deaf,
+    /// as many more as the node has counted.
     static func emitted(_ announced: Set<String>, _ handled: Set<String>, unheard: Int) -> Int {
         unheard > 0 ? announced.count + unheard : announced.union(handled).count
     }

@@ -1,7 +1,7 @@
 import ThrowawayRedis
 
-/// Holds what the replicas call lost against what the witness heard, position by position: nothing may be missing in silence, and
-/// nothing may be called lost that was handled.
+/// Holds what the replicas call lost against what the witness heard, position by position: nothing may
+/// be missing in silence, and nothing may be called lost that was handled.
 struct LossAudit: Sendable {
     /// Announced, not handled, and in no stretch that a replica told of.
     private(set) var silent: [String] = []
@@ -59,8 +59,9 @@ struct LossAudit: Sendable {
         }
     }
 
-    /// A stretch that is lost only in part does not tell what of it: no fewer than are owed, no more than these and what is owed to no
-    /// one. What peers told of it may have been dropped again before its turn: it is told of in another stretch.
+    /// A stretch that is lost only in part does not tell what of it: no fewer than are owed, no more than
+    /// these and what is owed to no one. What peers told of it may have been dropped again before its turn:
+    /// it is told of in another stretch.
     private mutating func take(
         _ stretch: ReportedLoss.Stretch, _ lost: Int, _ keys: [UInt64: String], _ handled: Set<String>,
         _ prefix: String,
@@ -95,8 +96,8 @@ struct LossAudit: Sendable {
     ///
     /// - Parameters:
     ///   - blind: how many the nodes announced where the witness was deaf.
-    ///   - unannounced: how many the nodes counted and did not announce: no listener can know their positions, the
-    ///     witness no more than a replica. Then only the sums are compared.
+    ///   - unannounced: how many the nodes counted and did not announce: no listener can know their
+    ///     positions, the witness no more than a replica. Then only the sums are compared.
     func problems(blind: Int, unannounced: Int) -> [String] {
         var problems: [String] = []
         if let first = silent.first {

@@ -51,8 +51,8 @@ package struct RandomRun: Sendable {
     private func play(on stage: Stage) async throws -> Ledger {
         let traffic = ArmedKeys(cluster: stage.cluster)
         let length = minutes * 60
-        // A task, since the faults end it and not its own time, which the longest of them may overrun. It is awaited below; where
-        // this throws, it is cancelled and the process ends.
+        // A task, since the faults end it and not its own time, which the longest of them may overrun. It is
+        // awaited below; where this throws, it is cancelled and the process ends.
         let supply = Task {
             try await traffic.run(rate: rate, ttl: .seconds(1)...(.seconds(2)), duration: .seconds(length + 120))
         }
@@ -129,7 +129,8 @@ extension Stage {
             return nil
         case .freezeLeader:
             var trace = try await freezeLeader(for: .seconds(round.length))
-            // Shorter than what was left of its lease, and it goes on leading; that no two lead is seen by their terms.
+            // Shorter than what was left of its lease, and it goes on leading; that no two lead is seen by their
+            // terms.
             trace.woke = nil
             return trace
         case .cutLeadersFeeds: return try await cutLeadersFeeds(for: .seconds(round.length))

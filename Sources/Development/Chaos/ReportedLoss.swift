@@ -12,7 +12,8 @@ package struct ReportedLoss: Sendable, Equatable {
     /// Accounts that did not add up.
     package private(set) var imbalances = 0
 
-    /// How many expirations were said to be lost; those of a stretch that is lost as a whole count once, however often it was told.
+    /// How many expirations were said to be lost; those of a stretch that is lost as a whole count once,
+    /// however often it was told.
     package var lost: Int {
         let whole = stretches.filter { $0.value == $0.key.ordinals.count }.keys
         let ordinals = Dictionary(grouping: whole, by: \.runID).values.map { stretches in
@@ -36,7 +37,8 @@ package struct ReportedLoss: Sendable, Equatable {
                     let to = facts["to"].flatMap({ UInt64($0) }), from <= to,
                     let count = facts["lost"].flatMap({ Int($0) }), count > 0
                 else { continue }
-                // A leader that dies before it has written how far it is leaves the same stretch to the next one to tell.
+                // A leader that dies before it has written how far it is leaves the same stretch to the next one to
+                // tell.
                 let runID = (facts["runId"] ?? facts["run-id"]).map(String.init) ?? String(node)
                 stretches[Stretch(node: String(node), runID: runID, ordinals: from...to)] = count
             }

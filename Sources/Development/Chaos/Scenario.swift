@@ -16,7 +16,8 @@ package enum Pace: Sendable {
     var companions: Int { self == .full ? 10_000 : 1_500 }
 }
 
-/// A fault, and what is needed to do it to a running group. The number is its row in the table of faults.
+/// A fault, and what is needed to do it to a running group. The number is its row in the table of
+/// faults.
 package enum Scenario: String, CaseIterable, Sendable {
     case none
     /// 9, 31.

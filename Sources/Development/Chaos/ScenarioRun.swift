@@ -1,7 +1,8 @@
 package import Foundation
 import ThrowawayRedis
 
-/// One scenario against a fresh cluster and three fresh replicas, under steady traffic; ends with its ledger.
+/// One scenario against a fresh cluster and three fresh replicas, under steady traffic; ends with its
+/// ledger.
 package struct ScenarioRun: Sendable {
     package var scenario: Scenario
     package var leaseTTL: Duration

@@ -1,7 +1,8 @@
 import Foundation
 import ThrowawayRedis
 
-/// The master of a Sentinel group dies under steady traffic: everything that either server announces is owed.
+/// The master of a Sentinel group dies under steady traffic: everything that either server announces is
+/// owed.
 struct SentinelRun: Sendable {
     var leaseTTL: Duration
     /// Expirations per second.

@@ -19,7 +19,8 @@ struct Settlement: Sendable {
     static func of(
         _ stage: Stage, _ armed: ArmedKeys.Account, _ traces: [Trace], prefix: String
     ) async throws -> Settlement {
-        // What a dead master had acknowledged and not replicated never expires: what was announced is owed, no more.
+        // What a dead master had acknowledged and not replicated never expires: what was announced is owed, no
+        // more.
         let acknowledged = Set(armed.acknowledged.keys)
         try? await waitUntil("everything has expired", within: .seconds(20), every: .milliseconds(250)) {
             let missing = acknowledged.subtracting(stage.witness.counts.keys)
@@ -68,7 +69,8 @@ extension Stage {
 }
 
 extension Stage {
-    /// Where one replica has led all along, what it answers for is what the nodes have counted since they began.
+    /// Where one replica has led all along, what it answers for is what the nodes have counted since they
+    /// began.
     func differencesFromCounters() async throws -> [String] {
         guard group.count(of: "became leader") == 1 else { return [] }
         var differences: [String] = []

@@ -3,8 +3,8 @@ import ThrowawayRedis
 
 /// Faults of the feeds, and of what comes in by them.
 extension Stage {
-    /// Each cut is followed at once by an expiration, which the leader cannot hear: Redis announces ten times a second, and by
-    /// itself would announce nothing in the milliseconds that a feed is away.
+    /// Each cut is followed at once by an expiration, which the leader cannot hear: Redis announces ten
+    /// times a second, and by itself would announce nothing in the milliseconds that a feed is away.
     func cutLeadersFeeds(for time: Duration) async throws -> Trace {
         let leader = try await group.leader()
         let tags = try await tagsOfMasters()
@@ -45,7 +45,8 @@ extension Stage {
         return tags
     }
 
-    /// Every replica's feed to one master. A client that may no longer listen to a channel is cut off at once, and stays away.
+    /// Every replica's feed to one master. A client that may no longer listen to a channel is cut off at
+    /// once, and stays away.
     func cutFeedsToOneNode(_ index: Int = 0, for time: Duration) async throws -> Trace {
         let node = try await master(index)
         try await node.cli("ACL", "SETUSER", ReplicaGroup.user, "resetchannels")
@@ -73,7 +74,8 @@ extension Stage {
         return trace
     }
 
-    /// Keys of one slot expire all at once, and their announcements do not fit into what the node keeps for a subscriber.
+    /// Keys of one slot expire all at once, and their announcements do not fit into what the node keeps for
+    /// a subscriber.
     func overrunBuffers(_ index: Int = 0, keys: Int) async throws -> Trace {
         let tag = "{burst}"
         let node = try await cluster.node(owningSlot: KeySlot.of(tag))
@@ -105,7 +107,8 @@ extension Stage {
         let node = try await master(index)
         let leader = try await group.leader()
         let resets = leader.count(of: "expiration counter was reset")
-        // A counter that has caught up with what was last seen of it when it is looked at again was forged, for all one knows.
+        // A counter that has caught up with what was last seen of it when it is looked at again was forged,
+        // for all one knows.
         try await waitUntil("there is something to reset", within: .seconds(15)) {
             let counter = try await node.info("expired_keys").flatMap { Int($0) } ?? 0
             return counter < 300 ? "the counter is \(counter)" : nil
@@ -119,8 +122,8 @@ extension Stage {
         let nodes = cluster.liveNodes.count
         var trace = Trace(note: "forged \(forged), each heard from \(nodes) nodes ")
         do {
-            // The bus takes a publish to every node, and every feed hears it: each must be told from an announcement, by a mark, of
-            // which each feed takes one in five seconds.
+            // The bus takes a publish to every node, and every feed hears it: each must be told from an
+            // announcement, by a mark, of which each feed takes one in five seconds.
             try await waitUntil("the forged ones are counted", within: .seconds(30)) {
                 let counted = leader.sum(of: "count", in: "forged expirations heard") - surplus
                 return counted == forged * nodes ? nil : "counted as surplus: \(counted) of \(forged * nodes)"

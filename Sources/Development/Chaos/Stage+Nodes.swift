@@ -44,7 +44,8 @@ extension Stage {
         return Trace()
     }
 
-    /// Slots of the first master move to the second one and back, a few at a time: the view changes at every look.
+    /// Slots of the first master move to the second one and back, a few at a time: the view changes at
+    /// every look.
     func moveSlotsToAndFro(for seconds: Double) async throws -> Trace {
         let masters = try await cluster.masters()
         let end = ContinuousClock.now + .seconds(seconds)

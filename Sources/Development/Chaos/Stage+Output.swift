@@ -1,7 +1,8 @@
 import Foundation
 import ThrowawayRedis
 
-/// Where what was handled is to be seen: what the replicas print, what a stream holds, or what the workers of a stream print.
+/// Where what was handled is to be seen: what the replicas print, what a stream holds, or what the
+/// workers of a stream print.
 extension Stage {
     package enum Output: Sendable {
         case replicas, stream, workers
@@ -78,7 +79,8 @@ extension Stage {
         }
     }
 
-    /// What the sums of the ledger do not show: that each position stands in the stream once; that workers gave up nothing.
+    /// What the sums of the ledger do not show: that each position stands in the stream once; that workers
+    /// gave up nothing.
     func audit(_ ledger: inout Ledger, _ settlement: Settlement, _ scenario: Scenario) async throws {
         switch output {
         case .replicas: break
@@ -115,7 +117,8 @@ extension Ledger {
         let again = certain.count - Set(certain.map(\.id)).count
         if again > 0 { problems.append("\(again) positions stand there twice") }
         let keys = settlement.handled.count - Set(settlement.handled.map(\.key)).count
-        // Beside what the servers announced again, and what is marked: the same expiration under another number.
+        // Beside what the servers announced again, and what is marked: the same expiration under another
+        // number.
         let unmarked = keys - min(keys, uncertain) - settlement.announcedAgain
         if unmarked > 0 { problems.append("\(unmarked) keys stand there twice, unmarked") }
         note += "entries \(entries.count), uncertain \(uncertain) "

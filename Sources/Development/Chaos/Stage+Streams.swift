@@ -3,7 +3,8 @@ import ThrowawayRedis
 
 /// Faults of a stream's leader, of the masters of its partitions, and of its workers.
 extension Stage {
-    /// The one whose loss takes the most with it: what it took from the leader last, and what it had announced.
+    /// The one whose loss takes the most with it: what it took from the leader last, and what it had
+    /// announced.
     func killMasterOfPartition() async throws -> Trace {
         let master = try await masterOfPartition()
         guard let replica = try await cluster.replicas(of: master).first else {
@@ -29,7 +30,8 @@ extension Stage {
         return trace
     }
 
-    /// A master numbers anew, a client publishes on the event channel, and the leader dies before it can tell them from announcements.
+    /// A master numbers anew, a client publishes on the event channel, and the leader dies before it can
+    /// tell them from announcements.
     func resetForgeAndKill(_ index: Int = 0, forged: Int = 50) async throws -> Trace {
         let node = try await master(index)
         let leader = try await group.leader()
@@ -39,7 +41,8 @@ extension Stage {
         return Trace(note: "forged \(forged), heard from \(cluster.liveNodes.count) nodes ")
     }
 
-    /// All that Lapse keeps goes: lock, token, progress. Then the leader dies, too: the next one knows nothing but the stream.
+    /// All that Lapse keeps goes: lock, token, progress. Then the leader dies, too: the next one knows
+    /// nothing but the stream.
     func flushRegisters() async throws -> Trace {
         var flushed = 0
         for master in try await cluster.masters() {

@@ -1,7 +1,8 @@
 package import Foundation
 package import ThrowawayRedis
 
-/// A running cluster with a group of replicas on it: what faults are done to. The faults are its methods.
+/// A running cluster with a group of replicas on it: what faults are done to. The faults are its
+/// methods.
 package struct Stage: Sendable {
     package let cluster: ThrowawayCluster
     package let group: ReplicaGroup
@@ -24,7 +25,8 @@ package struct Stage: Sendable {
 
 /// What a fault leaves behind for the account.
 package struct Trace: Sendable {
-    /// A node whose announcements the witness cannot have heard all: its own counter tells how many there were.
+    /// A node whose announcements the witness cannot have heard all: its own counter tells how many there
+    /// were.
     package struct BlindSpot: Sendable {
         package var node: ThrowawayServer
         /// When the process began, or something earlier.

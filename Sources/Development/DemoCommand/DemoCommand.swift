@@ -7,8 +7,9 @@ import Logging
 
 /// `scripts/demo`: what `lapse demo` shows, without what it does not show.
 ///
-/// The admin port, the other stores, the doctor and the options bring a third of what `lapse` compiles. Its replicas are this
-/// program too: the library with the handler `ndjson`, as `lapse run` puts them together.
+/// The admin port, the other stores, the doctor and the options bring a third of what `lapse` compiles.
+/// Its replicas are this program too: the library with the handler `ndjson`, as `lapse run` puts them
+/// together.
 @main
 struct DemoCommand {
     static func main() async {

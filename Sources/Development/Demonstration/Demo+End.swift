@@ -3,7 +3,8 @@ import Glibc
 import ThrowawayRedis
 
 extension Demo {
-    /// Runs until the account is settled or a signal comes; returns the exit code: 0 when no expiration was lost.
+    /// Runs until the account is settled or a signal comes; returns the exit code: 0 when no expiration was
+    /// lost.
     package static func toItsEnd() async throws -> Int32 {
         // Before anything is printed: stdout that cannot be written interrupts as a terminal does.
         let ending = StopRequest()

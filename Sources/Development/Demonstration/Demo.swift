@@ -51,7 +51,8 @@ package struct Demo: Sendable {
         stage.say("keys are set, \(Int(Self.rate)) a second for \(span) s, each with 1 to 3 s to live")
         let keys = ArmedKeys(cluster: cluster, prefix: "session:")
         async let arming = keys.run(rate: Self.rate, ttl: .seconds(1)...(.seconds(3)), duration: Self.duration)
-        // A task, since it ends before the account is told, where it is awaited. Where this throws, it is cancelled.
+        // A task, since it ends before the account is told, where it is awaited. Where this throws, it is
+        // cancelled.
         let ticker = Task { await tick() }
         defer { ticker.cancel() }
         try await Task.sleep(for: Self.untilKill)

@@ -1,21 +1,25 @@
-/// What the checks let pass, all of it, each with the promise that takes its place. A run may do without one, to see what hides
-/// behind it: `lapse-simulate --without NAME`.
+/// What the checks let pass, all of it, each with the promise that takes its place. A run may do
+/// without one, to see what hides behind it: `lapse-simulate --without NAME`.
 package enum Allowance: String, CaseIterable, Sendable {
-    /// A replica that was itself stopped while a master was frozen cannot tell what was announced before the frost from what was after
-    /// it: within eight seconds of a replica's stop a deposed master's second announcement may be handled like the first. Never lost, at
-    /// most twice.
+    /// A replica that was itself stopped while a master was frozen cannot tell what was announced before
+    /// the frost from what was after it: within eight seconds of a replica's stop a deposed master's second
+    /// announcement may be handled like the first. Never lost, at most twice.
     case stoppedWitness = "stopped-witness"
-    /// A master that is frozen twice, with less than three seconds between, is believed for what it announced in between, or not:
-    /// its replica announces the same again. Never lost unless the replica never takes over.
+    /// A master that is frozen twice, with less than three seconds between, is believed for what it
+    /// announced in between, or not: its replica announces the same again. Never lost unless the replica
+    /// never takes over.
     case briefThaw = "brief-thaw"
-    /// A master's replica takes its place after two seconds of absence, not sooner: what an unanswered ping needs to tell.
+    /// A master's replica takes its place after two seconds of absence, not sooner: what an unanswered ping
+    /// needs to tell.
     case slowPromotion = "slow-promotion"
-    /// A peer that began, stopped or was cut off in the last six seconds may be asked in vain: what only it had may be called lost.
+    /// A peer that began, stopped or was cut off in the last six seconds may be asked in vain: what only it
+    /// had may be called lost.
     case youngPeer = "young-peer"
-    /// Numbers are exact unless a counter is reset while a replica does not listen; then what is heard is handled, under whatever
-    /// number.
+    /// Numbers are exact unless a counter is reset while a replica does not listen; then what is heard is
+    /// handled, under whatever number.
     case unseenReset = "unseen-reset"
-    /// What came in before the first mark of a subscription that ended before it has no number: it is part of the next gap.
+    /// What came in before the first mark of a subscription that ended before it has no number: it is part
+    /// of the next gap.
     case unmarked
     /// A handled one may be called lost when the word that it was handled reached no majority.
     case unwrittenWord = "unwritten-word"

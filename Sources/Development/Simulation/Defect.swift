@@ -1,4 +1,5 @@
-/// Deliberate mistakes, each at the simulated edge, never in the product: the simulation must find every one of them.
+/// Deliberate mistakes, each at the simulated edge, never in the product: the simulation must find
+/// every one of them.
 package enum Defect: String, CaseIterable, Sendable {
     /// The registers extend a lock for any replica that asks.
     case renewWithoutOwnerCheck = "renew-without-owner-check"

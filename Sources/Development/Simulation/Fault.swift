@@ -20,7 +20,8 @@ package enum Fault: Sendable, Equatable {
     // Registers.
     case registerRestart(register: Int)
     case registerDown(register: Int, for: Duration)
-    /// Backwards only: a server's clock that jumps ahead ends a lock before its time, and as that server is not young nothing tells.
+    /// Backwards only: a server's clock that jumps ahead ends a lock before its time, and as that server is
+    /// not young nothing tells.
     case registerClock(register: Int, by: Duration)
     // Nodes and feeds.
     case feedCut(replica: Int, node: Int)
@@ -45,7 +46,8 @@ package enum Fault: Sendable, Equatable {
     case nodeDies(node: Int)
     /// The counter rises without an event.
     case countedOnly(node: Int, count: Int)
-    /// `count` messages on the event channel that the server did not count; the other servers' subscribers hear them too.
+    /// `count` messages on the event channel that the server did not count; the other servers' subscribers
+    /// hear them too.
     case forge(node: Int, count: Int)
     /// Words on the control channel that no replica wrote: the how many-th of a list.
     case publish(word: Int)
@@ -60,7 +62,8 @@ package enum Fault: Sendable, Equatable {
     case refuseWrites(registers: Int, for: Duration)
     /// The progress of the first log there turns into the how many-th of a list of texts.
     case damage(register: Int, text: Int)
-    /// A register's replica takes its place, without its last vote, or with the vote and without its last extension.
+    /// A register's replica takes its place, without its last vote, or with the vote and without its last
+    /// extension.
     case registerFailover(register: Int, keepsVote: Bool)
     // Handlers.
     /// `failing` of a hundred handlers fail, and all take longer.
@@ -78,8 +81,8 @@ package struct PlannedFault: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Fault {
-    /// Whether it may come beside a situation without hiding what that is to show: a fault after which no replica can know the numbers,
-    /// or whom to ask, is none.
+    /// Whether it may come beside a situation without hiding what that is to show: a fault after which no
+    /// replica can know the numbers, or whom to ask, is none.
     var isPlain: Bool {
         switch self {
         case .kill, .restart, .resign, .wakeUp, .feedCut, .burst: true

@@ -1,6 +1,7 @@
 import LeaderElection
 
-/// The truth: what was announced, what handlers did, which terms there were; and the first thing that was not as it must be.
+/// The truth: what was announced, what handlers did, which terms there were; and the first thing that
+/// was not as it must be.
 struct Ledger {
     var now: Duration = .zero
     private(set) var violation: Violation?
@@ -10,7 +11,8 @@ struct Ledger {
     var confirmations: [String: Set<Int>] = [:]
     private var largestToken = FencingToken(rawValue: 0)
     private var terms = 0
-    /// The fenced resource: the largest token it has seen, and the term, by order of beginning, of the last effect it took.
+    /// The fenced resource: the largest token it has seen, and the term, by order of beginning, of the last
+    /// effect it took.
     private var resourceToken = FencingToken(rawValue: 0)
     private var resourceOrder = 0
     /// Companions' timers that a handler has handled.

@@ -4,7 +4,8 @@ import LeaderElectionRedis
 import RedisClient
 import Timing
 
-/// One life of one replica: the product's own values, with clocks and a process that the schedule governs.
+/// One life of one replica: the product's own values, with clocks and a process that the schedule
+/// governs.
 final class Replica {
     /// Which of the replicas; a restarted one keeps its place and gets a new id.
     let place: Int
@@ -159,7 +160,8 @@ final class Body {
     var pumpIsPlanned = false
     var finished: Set<Position> = []
     var keysInHand: Set<[UInt8]> = []
-    /// Of batches: whose is on its way, how far each log has been begun, and the keys of which one was not handled.
+    /// Of batches: whose is on its way, how far each log has been begun, and the keys of which one was not
+    /// handled.
     var nodesInHand: Set<String> = []
     var begunThrough: [String: UInt64] = [:]
     var keysTriedAgain: Set<[UInt8]> = []

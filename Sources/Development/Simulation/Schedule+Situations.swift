@@ -244,7 +244,8 @@ extension Schedule {
         }
     }
 
-    /// One replica misses what the leader handles; the leader's last word on it reaches one register, and another replica reads it there.
+    /// One replica misses what the leader handles; the leader's last word on it reaches one register, and
+    /// another replica reads it there.
     private mutating func lateWord(_ random: inout RandomSource) {
         registers = 3
         replicas = 3

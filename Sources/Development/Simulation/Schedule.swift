@@ -1,6 +1,7 @@
 import LeaderElection
 
-/// Everything that a run is made from. Drawn from a seed; a shrunk one has fewer faults and less traffic.
+/// Everything that a run is made from. Drawn from a seed; a shrunk one has fewer faults and less
+/// traffic.
 package struct Schedule: Sendable {
     package enum Deployment: String, Sendable { case single, pair, cluster }
 

@@ -9,7 +9,8 @@ final class NodeProcess {
     /// What `INFO` shows as `expired_keys`.
     var counter: UInt64 = 0
     var resetAt: Duration?
-    /// It was reset while no replica listened, and had passed again what the leader had handled when one came: nothing tells.
+    /// It was reset while no replica listened, and had passed again what the leader had handled when one
+    /// came: nothing tells.
     var isUndecidable = false
     var wasResetUnheard = false
     /// False when the counter was reset while a replica was not listening: none can know the numbers then.

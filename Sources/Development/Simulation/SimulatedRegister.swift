@@ -148,7 +148,8 @@ package struct SimulatedRegister: Sendable {
         untilBefore = before?.value == lock?.value ? before?.until : nil
     }
 
-    /// Its replica takes its place: without the last change of the lock, or with the vote and without its last extension.
+    /// Its replica takes its place: without the last change of the lock, or with the vote and without its
+    /// last extension.
     mutating func failOver(keepsVote: Bool) {
         if keepsVote { if let untilBefore { lock?.until = untilBefore } } else { lock = lockBefore }
         (lockBefore, untilBefore) = (lock, nil)
@@ -197,7 +198,8 @@ package struct SimulatedRegister: Sendable {
         if let field = progress.keys.filter({ $0.hasPrefix("log:") }).min() { progress[field] = Self.damages[text] }
     }
 
-    /// Takes the cursors, unless a larger token has written before, or this token something later. Nil: an error.
+    /// Takes the cursors, unless a larger token has written before, or this token something later. Nil: an
+    /// error.
     mutating func write(_ fields: [(field: String, text: String)], token: UInt64, number: UInt64) -> Bool? {
         guard progressToken <= token else { return false }
         if progressToken == token, progressWrite > number { return true }
@@ -218,7 +220,8 @@ package struct SimulatedRegister: Sendable {
         progress["log:\(runID)"].flatMap { Progress(field: "log:\(runID)", text: $0)?.cursor }
     }
 
-    /// What there is, and `id` is seen now, if that may be written. A term that begins shuts out those before it.
+    /// What there is, and `id` is seen now, if that may be written. A term that begins shuts out those
+    /// before it.
     mutating func read(as id: String, fencing token: UInt64?, at time: Duration) -> RegisterWord {
         var word = RegisterWord()
         if let token, progressToken < token {

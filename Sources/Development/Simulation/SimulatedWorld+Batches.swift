@@ -159,8 +159,8 @@ extension SimulatedWorld {
         laneIsFree(lane, replica, body)
     }
 
-    /// Of one log, in its order within a call and from call to call, and none while another of its node is on its way. What was
-    /// tried before, and what waited behind it, comes later.
+    /// Of one log, in its order within a call and from call to call, and none while another of its node is
+    /// on its way. What was tried before, and what waited behind it, comes later.
     private func checkTurn(_ batch: NodeBatch, _ body: Body) {
         let list = batch.deliveries
         let runID = list[0].runID

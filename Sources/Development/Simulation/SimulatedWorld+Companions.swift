@@ -16,7 +16,8 @@ final class Sweep {
 }
 
 extension SimulatedWorld {
-    /// Each second: sweeps begin and end with the masters, and are wanted anew when something came or moved.
+    /// Each second: sweeps begin and end with the masters, and are wanted anew when something came or
+    /// moved.
     func reconcileSoon(_ replica: Replica, _ body: Body) {
         guard replica.body === body, body.phase == .running || body.phase == .draining else { return }
         if let topology = replica.topology?.topology {

@@ -40,7 +40,8 @@ extension SimulatedWorld {
         if case .stopped = replica.machine.state, replica.isStopping { leave(replica) }
     }
 
-    /// The planted mistake: the clock is read when the answers have come, not before the first byte was sent.
+    /// The planted mistake: the clock is read when the answers have come, not before the first byte was
+    /// sent.
     private func readLate(
         _ event: LeaseMachine.Event, _ replica: Replica, _ reading: ClockReading
     ) -> (ClockReading, [Trip]) {

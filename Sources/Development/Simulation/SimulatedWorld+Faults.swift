@@ -23,7 +23,8 @@ extension SimulatedWorld {
     }
 
     func happen(_ fault: Fault) {
-        // A replica that misses something before the leader has found out about a reset cannot know the numbers any more.
+        // A replica that misses something before the leader has found out about a reset cannot know the
+        // numbers any more.
         for process in ledger.processes.values where allowances.contains(.unseenReset) && !judgesKeys {
             if let resetAt = process.resetAt, now - resetAt < .seconds(4) { process.isExact = false }
         }
@@ -103,7 +104,8 @@ extension SimulatedWorld {
         if !isHeardByAll || !isCalm { node.process.isExact = false }
     }
 
-    /// The stated assumption: no majority of the registers loses its data within one lease. One at a time, then.
+    /// The stated assumption: no majority of the registers loses its data within one lease. One at a time,
+    /// then.
     func mayForget() -> Bool {
         guard registers.count > 1, now - lastRegisterFault > Self.ttl * 1.5 else { return false }
         lastRegisterFault = now
@@ -179,8 +181,8 @@ extension SimulatedWorld {
             registers[index].refusesWrites = false
         }
         isHealed = true
-        // I6: the lease of the last leader, or of a young register, and two retries; a second for starting and asking. Messages
-        // that were sent before may be applied five seconds late.
+        // I6: the lease of the last leader, or of a young register, and two retries; a second for starting and
+        // asking. Messages that were sent before may be applied five seconds late.
         let patience = Self.ttl + timing.retryLimit * 2 + .seconds(1) + .seconds(5)
         after(patience) { [unowned self] in
             if !ledAfterHealing { ledger.violate(.i6, "no leader \(patience) after the faults had ended") }

@@ -2,8 +2,8 @@ import Lapse
 import LeaderElection
 import RedisClient
 
-/// The servers' identities: an address is only where one was last seen. Which of them belong to the deployment, and which addresses
-/// lead to one process, the product's own rules tell.
+/// The servers' identities: an address is only where one was last seen. Which of them belong to the
+/// deployment, and which addresses lead to one process, the product's own rules tell.
 extension SimulatedWorld {
     /// What a look finds now; nil when no server of the deployment answers.
     func poll(_ replica: Replica, number: Int) -> TopologyPoll? {
@@ -61,12 +61,14 @@ extension SimulatedWorld {
         nodes.first { $0.address == address } ?? (conditions.hasAlias ? nodes[0] : nil)
     }
 
-    /// The server that a node's name means, by the name that it has in the account: a log may move to another address of it.
+    /// The server that a node's name means, by the name that it has in the account: a log may move to
+    /// another address of it.
     func server(_ name: String) -> String { conditions.hasAlias ? "\(nodes[0].address)" : name }
 
     // MARK: - Feeds
 
-    /// One feed for every node of the view, at whichever of its addresses it serves; one whose node is gone for ten seconds ends.
+    /// One feed for every node of the view, at whichever of its addresses it serves; one whose node is gone
+    /// for ten seconds ends.
     func followView(_ replica: Replica) {
         guard replica.opensFeeds, let topology = replica.topology?.topology else { return }
         let present = topology.nodes.map { node in

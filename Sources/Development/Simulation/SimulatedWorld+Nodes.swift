@@ -37,7 +37,8 @@ extension SimulatedWorld {
         }
     }
 
-    /// A timer of one kind or another: most are wanted, some keys come again and again, some are none of ours.
+    /// A timer of one kind or another: most are wanted, some keys come again and again, some are none of
+    /// ours.
     func plan(_ kind: Int, on wanted: Int? = nil, due: Duration) {
         timersPlanned += 1
         var number = timersPlanned
@@ -168,8 +169,8 @@ extension SimulatedWorld {
         for action in deferred { action() }
     }
 
-    /// Its replica takes over when the master has been away for longer than the node timeout, which is more than the two seconds
-    /// within which an unanswered ping tells.
+    /// Its replica takes over when the master has been away for longer than the node timeout, which is more
+    /// than the two seconds within which an unanswered ping tells.
     private func promoteSoon(_ node: SimulatedNode) {
         guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
         let absence = node.absences
@@ -187,8 +188,8 @@ extension SimulatedWorld {
             node.believesMaster = node.isUp
             trace.note("promoted", other.index)
             name(node.shard)
-            // What came between two silences, too short for a look at the roles to settle the first one, is a deposed master's by now:
-            // its replica may announce it again.
+            // What came between two silences, too short for a look at the roles to settle the first one, is a
+            // deposed master's by now: its replica may announce it again.
             if wasBriefThaw, let thawedAt = node.thawedAt {
                 for index in process.announced.indices where process.announced[index].at >= thawedAt {
                     process.announced[index].isDeposed = true

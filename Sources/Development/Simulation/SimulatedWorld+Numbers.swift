@@ -58,7 +58,8 @@ extension SimulatedWorld {
         }
     }
 
-    /// Marks the stream of a process, so that resets and forged messages are known, and tells the registers.
+    /// Marks the stream of a process, so that resets and forged messages are known, and tells the
+    /// registers.
     private func check(_ runID: String, _ replica: Replica, done: @escaping () -> Void) {
         guard let feed = replica.feeds.first(where: { $0.log?.runID == runID }), let connection = feed.connection,
             let log = feed.log, feed.isNumbered, !feed.isSilent

@@ -56,7 +56,8 @@ extension SimulatedWorld {
         replica.lapsedLocks.heard(String(decoding: key, as: UTF8.self))
     }
 
-    /// Own locks take a place in a hole; the ledger, too, takes the two for each other: they cannot be told apart.
+    /// Own locks take a place in a hole; the ledger, too, takes the two for each other: they cannot be told
+    /// apart.
     func fillWithOwnLocks(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica) {
         guard judges(.ownLocks), let log = replica.logs[hole.runID], let process = ledger.processes[hole.runID]
         else { return }

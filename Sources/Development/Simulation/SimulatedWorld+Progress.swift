@@ -119,7 +119,8 @@ extension SimulatedWorld {
         after(.milliseconds(250), in: replica) { [unowned self] in repeatProgress(replica) }
     }
 
-    /// Only the holder of the lease is believed, dead or alive; the registers are asked once for each token.
+    /// Only the holder of the lease is believed, dead or alive; the registers are asked once for each
+    /// token.
     func believes(_ message: SharedProgress, _ replica: Replica) -> Bool {
         if replica.believedToken == message.token { return true }
         let votes = registers.count { register in

@@ -3,13 +3,14 @@ import LeaderElection
 
 /// What a whole situation is held against.
 extension SimulatedWorld {
-    /// Whether what a living replica heard must be handled though its number cannot be known: then its key tells.
+    /// Whether what a living replica heard must be handled though its number cannot be known: then its key
+    /// tells.
     var judgesKeys: Bool {
         judges(.unheardReset) || judges(.halfHeardReset) || judges(.hostileMessages) || judges(.silentCounter)
     }
 
-    /// I12: what a replica takes with it, another one has, or it is finished. One that dies without warning may take what no other could
-    /// have had; a replica that has been there for a while has everything.
+    /// I12: what a replica takes with it, another one has, or it is finished. One that dies without warning
+    /// may take what no other could have had; a replica that has been there for a while has everything.
     func checkCustody(_ leaving: Replica, isGraceful: Bool) {
         guard judges(.rollingRestart), network.badUntil <= now else { return }
         let others = replicas.filter { other in
@@ -53,8 +54,8 @@ extension SimulatedWorld {
         }
     }
 
-    /// A counter rose without events: a replica that listened all along knows that nothing was lost. Where in the row they were
-    /// counted is not known, so the numbers do not count here.
+    /// A counter rose without events: a replica that listened all along knows that nothing was lost. Where
+    /// in the row they were counted is not known, so the numbers do not count here.
     func checkSilentCount(_ hole: Repairer.Hole, _ lost: UInt64, _ process: NodeProcess, _ replica: Replica) {
         guard lost > 0, let first = process.announced.first(where: \.isCountedOnly),
             let witness = unbroken(process, since: first.at)

@@ -156,7 +156,8 @@ extension SimulatedWorld {
 
     // MARK: - Messages of others
 
-    /// A client publishes on the event channel: the subscribers of every server hear it, and no server counts it.
+    /// A client publishes on the event channel: the subscribers of every server hear it, and no server
+    /// counts it.
     private func forge(_ node: SimulatedNode, _ count: Int) {
         guard node.answers(now) else { return }
         for other in nodes where other.answers(now) { other.process.isExact = false }

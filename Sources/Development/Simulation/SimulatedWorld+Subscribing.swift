@@ -9,7 +9,8 @@ extension SimulatedWorld {
         followView(replica)
     }
 
-    /// Meets the server first, and subscribes then: the log knows of the subscription from before the server does.
+    /// Meets the server first, and subscribes then: the log knows of the subscription from before the
+    /// server does.
     func connect(_ feed: Feed, _ replica: Replica) {
         guard !feed.isGivenUp else { return }
         let node = nodes[feed.node]
@@ -36,7 +37,8 @@ extension SimulatedWorld {
         after(wait, in: replica) { [unowned self] in connect(feed, replica) }
     }
 
-    /// What a server answers to a feed that is not subscribed yet; nil when it cannot be reached, or is not the one that is meant.
+    /// What a server answers to a feed that is not subscribed yet; nil when it cannot be reached, or is not
+    /// the one that is meant.
     ///
     /// - Parameter operation: at the server; it gets the time at which its answer arrives.
     private func reach<Reply>(
@@ -80,7 +82,8 @@ extension SimulatedWorld {
             log.awaitPeers()
             return listen(feed, replica, connection)
         }
-        // A replica that heard the process all the while knows of resets and forged messages that this one missed.
+        // A replica that heard the process all the while knows of resets and forged messages that this one
+        // missed.
         askAboutNumbers(of: log, replica) { [unowned self] in listen(feed, replica, connection) }
     }
 

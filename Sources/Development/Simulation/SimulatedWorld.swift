@@ -4,10 +4,12 @@ import NIOCore
 import RESP
 import RedisClient
 
-/// Registers, Redis servers, replicas and the network between them, in one process with a clock of its own.
+/// Registers, Redis servers, replicas and the network between them, in one process with a clock of its
+/// own.
 ///
-/// The replicas decide by the product's own values; here is only what lies around them, and the account that everything is held
-/// against. All randomness comes from the seed: the same schedule is the same run, step by step.
+/// The replicas decide by the product's own values; here is only what lies around them, and the account
+/// that everything is held against. All randomness comes from the seed: the same schedule is the same
+/// run, step by step.
 package final class SimulatedWorld {
     package let schedule: Schedule
     let defect: Defect?
@@ -61,8 +63,8 @@ package final class SimulatedWorld {
         registers = (0..<schedule.registers).map { _ in SimulatedRegister() }
         for index in registers.indices {
             registers[index].clockRate = rate()
-            // A register that lost its counter goes on from its clock: no assumption, no fence, if the clocks of the registers stand
-            // further apart than a lease.
+            // A register that lost its counter goes on from its clock: no assumption, no fence, if the clocks of
+            // the registers stand further apart than a lease.
             registers[index].clockOffset = random.milliseconds(-200...200)
             registers[index].renewsForAnyone = defect == .renewWithoutOwnerCheck
             registers[index].leavesTermsUncounted = defect == .termsUncounted

@@ -1,5 +1,6 @@
-/// What a month of operation brings beside faults that come one by one: each case is a kind of defect that was first seen on
-/// real processes, as FAULTS numbers it, and that 100 000 seeds of single faults had not found.
+/// What a month of operation brings beside faults that come one by one: each case is a kind of defect
+/// that was first seen on real processes, as FAULTS numbers it, and that 100 000 seeds of single faults
+/// had not found.
 package enum Situation: String, CaseIterable, Sendable {
     /// 101. The Sentinels go on naming a dead master while the promoted one announces.
     case staleView = "stale-view"
@@ -23,7 +24,8 @@ package enum Situation: String, CaseIterable, Sendable {
     case hostileMessages = "hostile-messages"
     /// 102. The counter is reset while no replica runs.
     case unheardReset = "unheard-reset"
-    /// 116. The counter is reset, or forged messages come, while some replicas hear it and the leader does not.
+    /// 116. The counter is reset, or forged messages come, while some replicas hear it and the leader does
+    ///   not.
     case halfHeardReset = "half-heard-reset"
     /// 103. A master dies for good after the leader's feed to it broke and the followers' did not.
     case deadMaster = "dead-master"
@@ -47,7 +49,8 @@ package enum Situation: String, CaseIterable, Sendable {
     case damagedProgress = "damaged-progress"
     /// 81. The locks are keys of the servers, and run out while no replica listens.
     case ownLocks = "own-locks"
-    /// 54. The slots of some keys are between two servers: what is asked about them is answered by TRYAGAIN.
+    /// 54. The slots of some keys are between two servers: what is asked about them is answered by
+    ///   TRYAGAIN.
     case stuckSlots = "stuck-slots"
     /// Handlers take batches of a node.
     case batches
@@ -60,7 +63,8 @@ package struct Conditions: Sendable, Equatable {
     /// How long a log keeps an expiration, in whole seconds, and how much of it.
     var logAge: Duration = .seconds(60)
     var logBytes = 64 << 20
-    /// So small that logs are trimmed at all: a run's expirations would fit into one chunk, and no chunk goes before its last one.
+    /// So small that logs are trimmed at all: a run's expirations would fit into one chunk, and no chunk
+    /// goes before its last one.
     var chunkBytes = 64
     /// The most that one peer answers to one question.
     var answerBytes: Int?

@@ -25,8 +25,9 @@
 /// | poison | a key that kills its leaders is a dead letter after three deaths, no other one is, and the group comes to rest |
 /// | companion | a companion whose timer is gone is handled, announced or not |
 ///
-/// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of the logs in bytes,
-/// and whatever a server does inside one command. Those rows of FAULTS are tests against real processes.
+/// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of
+/// the logs in bytes, and whatever a server does inside one command. Those rows of FAULTS are tests
+/// against real processes.
 package enum Invariant: String, Sendable, CaseIterable {
     case i1 = "I1"
     case i2 = "I2"

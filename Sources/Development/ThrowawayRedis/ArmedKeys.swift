@@ -1,10 +1,12 @@
 package import Foundation
 import Synchronization
 
-/// A source of expirations: sets keys `k:<sequence>` with a TTL at a steady rate, and remembers which Redis acknowledged.
+/// A source of expirations: sets keys `k:<sequence>` with a TTL at a steady rate, and remembers which
+/// Redis acknowledged.
 ///
-/// Each is applied at most once: a SET without a reply counts as unknown, one that was refused is tried again. So, after any failover,
-/// every acknowledged key that the new master had received expires once, and of all others only unknown ones may.
+/// Each is applied at most once: a SET without a reply counts as unknown, one that was refused is tried
+/// again. So, after any failover, every acknowledged key that the new master had received expires once,
+/// and of all others only unknown ones may.
 package final class ArmedKeys: Sendable {
     package struct Armed: Sendable {
         package let ttl: Duration
@@ -30,8 +32,8 @@ package final class ArmedKeys: Sendable {
     let sequence = Atomic(0)
     let acknowledgements = Atomic(0)
 
-    /// `replicasToWaitFor` above zero acknowledges a key only when that many replicas have it (WAIT): only then does it
-    /// outlive the death of its master for certain.
+    /// `replicasToWaitFor` above zero acknowledges a key only when that many replicas have it (WAIT): only
+    /// then does it outlive the death of its master for certain.
     package init(
         nodes: @escaping @Sendable () -> [ThrowawayServer], prefix: String = ArmedKeys.defaultPrefix,
         replicasToWaitFor: Int = 0

@@ -1,6 +1,6 @@
 extension ThrowawayCluster {
-    /// Waits until the live nodes agree on who they are and who serves what, every slot is served by one of them,
-    /// each calls the cluster ok, and every replica is in step with its master.
+    /// Waits until the live nodes agree on who they are and who serves what, every slot is served by one of
+    /// them, each calls the cluster ok, and every replica is in step with its master.
     ///
     /// Dead and frozen nodes do not count: a cluster that replaced a dead master is healthy.
     package func waitUntilHealthy(within limit: Duration = .seconds(20)) async throws {

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Commands for setting up and looking, run by `redis-cli`: the product's own client is what is under test.
+/// Commands for setting up and looking, run by `redis-cli`: the product's own client is what is under
+/// test.
 extension ThrowawayServer {
     /// One command, its reply in raw form without the final newline. An error reply is thrown.
     @discardableResult
@@ -17,8 +18,8 @@ extension ThrowawayServer {
         return run.output
     }
 
-    /// Many commands in one run, a line each, quoted as redis-cli quotes; the output with strings quoted too, so
-    /// that binary keys can be pasted back. An error reply is thrown.
+    /// Many commands in one run, a line each, quoted as redis-cli quotes; the output with strings quoted
+    /// too, so that binary keys can be pasted back. An error reply is thrown.
     @discardableResult
     package func script(_ lines: [String], within limit: Duration = .seconds(30)) async throws -> String {
         let run = try await redisCLI(

@@ -1,18 +1,19 @@
 package import Foundation
 import Synchronization
 
-/// An independent subscriber to `__keyevent@0__:expired` on every node, replicas included: what Redis emitted.
+/// An independent subscriber to `__keyevent@0__:expired` on every node, replicas included: what Redis
+/// emitted.
 ///
-/// It has its own sockets and its own thread, and shares no code with the product. It subscribes anew when a node
-/// restarts.
+/// It has its own sockets and its own thread, and shares no code with the product. It subscribes anew
+/// when a node restarts.
 package final class ExpirationWitness: Sendable {
     package struct Sighting: Sendable {
         package let key: String
         /// Address of the node that emitted it.
         package let node: String
         package let time: Date
-        /// The process that emitted it, and the how many-th of its expirations it was: what it had counted before comes with the
-        /// subscription, in one step.
+        /// The process that emitted it, and the how many-th of its expirations it was: what it had counted
+        /// before comes with the subscription, in one step.
         package var runID = ""
         package var ordinal: UInt64 = 0
     }

@@ -2,8 +2,8 @@ import Glibc
 
 /// A port, with its cluster bus port 10000 above, held for one server of this process.
 ///
-/// The hold is a Unix socket in the abstract namespace: other test processes see it, it leaves no file, and the
-/// kernel drops it with the process. It keeps a killed server's port free for its restart.
+/// The hold is a Unix socket in the abstract namespace: other test processes see it, it leaves no file,
+/// and the kernel drops it with the process. It keeps a killed server's port free for its restart.
 final class PortReservation: Sendable {
     let port: Int
     private let descriptor: Int32

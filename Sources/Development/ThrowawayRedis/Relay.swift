@@ -2,10 +2,11 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A TCP relay to a server of this machine: a link that is slow or breaks, a name that moves to another server, a server that says
-/// something else.
+/// A TCP relay to a server of this machine: a link that is slow or breaks, a name that moves to another
+/// server, a server that says something else.
 package final class Relay: Sendable {
-    /// Sees what passes, before it is sent on, and may change it, or keep it by not returning. The number is the connection's.
+    /// Sees what passes, before it is sent on, and may change it, or keep it by not returning. The number
+    /// is the connection's.
     package typealias Tap = @Sendable (_ connection: Int, _ bytes: inout [UInt8]) -> Void
 
     private struct State {
@@ -67,19 +68,20 @@ package final class Relay: Sendable {
         }
     }
 
-    /// What the server sends comes at this rate from now on, on each connection by itself: one does not delay another. Nil for as
-    /// fast as it comes.
+    /// What the server sends comes at this rate from now on, on each connection by itself: one does not
+    /// delay another. Nil for as fast as it comes.
     package func pass(bytesPerSecond: Int?) { state.withLock { $0.bytesPerSecond = bytesPerSecond } }
 
-    /// The subscriptions that stand now bring nothing any more, and neither side is told. All other connections, and all that
-    /// come later, pass.
+    /// The subscriptions that stand now bring nothing any more, and neither side is told. All other
+    /// connections, and all that come later, pass.
     package func holdFeeds() {
         state.withLock { state in
             for connection in state.connections.values { connection.holdIfFeed() }
         }
     }
 
-    /// What the server says is changed from now on, wherever it lies in one read. Both words are of one length.
+    /// What the server says is changed from now on, wherever it lies in one read. Both words are of one
+    /// length.
     package func replace(_ word: String, with other: String) {
         precondition(word.utf8.count == other.utf8.count, "RESP counts bytes")
         let (from, to) = (Array(word.utf8), Array(other.utf8))

@@ -37,7 +37,8 @@ final class RelayedConnection: Sendable {
         _ = shutdown(server, Int32(SHUT_WR))
     }
 
-    /// Until one end is closed, or behind what the tap says is the last. A limited rate comes in fifty sips a second.
+    /// Until one end is closed, or behind what the tap says is the last. A limited rate comes in fifty sips
+    /// a second.
     func copyAnswers(rate: () -> Int?, _ tap: (inout [UInt8]) -> Bool) {
         copy(from: server, to: client, rate: rate) { bytes in
             let isLast = tap(&bytes)

@@ -3,7 +3,8 @@ import Glibc
 import Processes
 import Synchronization
 
-/// One server program in a temporary directory: it can be frozen, killed and started again with the same data.
+/// One server program in a temporary directory: it can be frozen, killed and started again with the
+/// same data.
 ///
 /// The process dies with this one. After `shutDown()` neither process nor directory is left.
 final class ServerProcess: Sendable {

@@ -65,7 +65,8 @@ extension ThrowawayCluster {
         }
     }
 
-    /// The keys of each reply, still in the quotes of redis-cli: fit for its input, whatever bytes they hold.
+    /// The keys of each reply, still in the quotes of redis-cli: fit for its input, whatever bytes they
+    /// hold.
     private static func quotedKeys(_ listing: String) -> [[String]] {
         var replies: [[String]] = []
         for line in listing.split(separator: "\n") {

@@ -14,7 +14,8 @@ package final class ThrowawayCluster: Sendable {
         self.members = Mutex(members)
     }
 
-    /// A healthy cluster, in about three seconds for six nodes: a new master serves nothing for its first two.
+    /// A healthy cluster, in about three seconds for six nodes: a new master serves nothing for its first
+    /// two.
     package static func start(_ options: ClusterOptions = ClusterOptions()) async throws -> ThrowawayCluster {
         let count = options.masters * (1 + options.replicasPerMaster)
         let cluster = ThrowawayCluster(options, members: [])
@@ -116,7 +117,8 @@ package final class ThrowawayCluster: Sendable {
     /// The views of the live nodes that answer, by port.
     func views() async -> [Int: ClusterView] {
         await withTaskGroup(of: (Int, ClusterView?).self) { group in
-            // At once, so that the views are of one moment; one without an answer is nil, and the group awaits them.
+            // At once, so that the views are of one moment; one without an answer is nil, and the group awaits
+            // them.
             for node in liveNodes { group.addTask { (node.port, try? await node.clusterView()) } }
             var views: [Int: ClusterView] = [:]
             for await (port, view) in group { views[port] = view }

@@ -1,8 +1,8 @@
 package import Foundation
 import Processes
 
-/// Any server program in a temporary directory of its own: it can be frozen, killed and started again on the same
-/// ports with the same data. After `shutDown()` neither process nor directory is left.
+/// Any server program in a temporary directory of its own: it can be frozen, killed and started again
+/// on the same ports with the same data. After `shutDown()` neither process nor directory is left.
 package final class ThrowawayDaemon: Sendable {
     /// What the command line may need to know.
     package struct Place: Sendable {

@@ -3,9 +3,11 @@ import Glibc
 import Processes
 import Synchronization
 
-/// One `lapse run` or `lapse work` process that reports what it handles, for the demo, the tests and the fault table.
+/// One `lapse run` or `lapse work` process that reports what it handles, for the demo, the tests and
+/// the fault table.
 ///
-/// Its standard output (one JSON object for each handled expiration) and its log go to files that outlive the process.
+/// Its standard output (one JSON object for each handled expiration) and its log go to files that
+/// outlive the process.
 package final class ThrowawayReplica: Sendable {
     /// One line of `--handler ndjson`.
     package struct Handled: Sendable, Decodable {

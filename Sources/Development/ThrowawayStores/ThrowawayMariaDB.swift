@@ -1,7 +1,8 @@
 import Foundation
 package import ThrowawayRedis
 
-/// One MariaDB server with data, port and socket of its own, a database `lapse`, and a user `lapse` that owns it.
+/// One MariaDB server with data, port and socket of its own, a database `lapse`, and a user `lapse`
+/// that owns it.
 package final class ThrowawayMariaDB: Sendable {
     package static let database = "lapse"
     package static let user = "lapse"
@@ -38,7 +39,8 @@ package final class ThrowawayMariaDB: Sendable {
                 "--pid-file=\(place.directory.appending(path: "pid").path)", "--skip-name-resolve",
                 "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--max-connections=400",
                 "--performance-schema=OFF",
-                // A server removes the temporary tables that it finds there at its start: those of its neighbours, in a shared folder.
+                // A server removes the temporary tables that it finds there at its start: those of its neighbours, in
+                // a shared folder.
                 "--tmpdir=\(place.directory.path)",
             ] + tls + options
         }
@@ -63,7 +65,8 @@ package final class ThrowawayMariaDB: Sendable {
         }
     }
 
-    /// Runs SQL as the operator does, through the server's socket and its own tool; answers tab-separated lines.
+    /// Runs SQL as the operator does, through the server's socket and its own tool; answers tab-separated
+    /// lines.
     @discardableResult
     package func sql(_ statements: String, database: String = ThrowawayMariaDB.database) async throws -> String {
         try await OperatorCommand.run(

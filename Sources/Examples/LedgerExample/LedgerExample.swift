@@ -5,7 +5,8 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// Books expired orders, one transaction for each batch: `LedgerExample redis://127.0.0.1:6379 LEDGER-FILE`.
+/// Books expired orders, one transaction for each batch:
+/// `LedgerExample redis://127.0.0.1:6379 LEDGER-FILE`.
 @main
 struct LedgerExample {
     static func main() async throws {
@@ -33,7 +34,8 @@ struct LedgerExample {
 /// Stands for a database: a file with one line for each order, written and synced once for each batch.
 ///
 /// An expiration that comes twice has the same position, so it is booked once. In SQL that is
-/// `INSERT … ON CONFLICT (position) DO NOTHING` with a unique key on the position, for all of a batch between BEGIN and COMMIT.
+/// `INSERT … ON CONFLICT (position) DO NOTHING` with a unique key on the position, for all of a batch
+/// between BEGIN and COMMIT.
 actor Ledger {
     struct Entry {
         let position: String
@@ -53,7 +55,8 @@ actor Ledger {
 
     /// All of them or none.
     func book(_ entries: [Entry], token: FencingToken) throws {
-        // The lease says that one leader books at a time; a database would keep the token and refuse a smaller one itself.
+        // The lease says that one leader books at a time; a database would keep the token and refuse a smaller
+        // one itself.
         guard token >= largest else { throw FencedOut() }
         if token > largest { try read() }
         largest = token

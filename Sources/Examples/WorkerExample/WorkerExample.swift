@@ -4,8 +4,8 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// Releases carts from a stream, on any number of machines: `WorkerExample redis://127.0.0.1:6379`, beside
-/// `lapse run --match 'cart:*' --stream expirations`.
+/// Releases carts from a stream, on any number of machines: `WorkerExample redis://127.0.0.1:6379`,
+/// beside `lapse run --match 'cart:*' --stream expirations`.
 @main
 struct WorkerExample {
     static func main() async throws {
@@ -22,7 +22,8 @@ struct WorkerExample {
     }
 }
 
-/// Stands for a database that keeps which event has released what: an entry may be handled twice, its effect happens once.
+/// Stands for a database that keeps which event has released what: an entry may be handled twice, its
+/// effect happens once.
 actor Carts {
     private var released: Set<String> = []
 

@@ -5,8 +5,9 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Proves while this replica leads that what expires is heard: on each master a key of Lapse's own is set now and then, and must come
-/// back through the feed. With `--punctual track` it takes the same way as any key that is wanted.
+/// Proves while this replica leads that what expires is heard: on each master a key of Lapse's own is
+/// set now and then, and must come back through the feed. With `--punctual track` it takes the same way
+/// as any key that is wanted.
 ///
 /// It handles nothing: the keys are Lapse's own in every account.
 final class Canaries: Sendable {

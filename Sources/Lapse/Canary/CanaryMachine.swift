@@ -1,8 +1,8 @@
-/// Whether one master still announces what expires: when the next canary is set there, when it is asked for, and whether the last
-/// one was heard of. Pure: times are given, by the own monotonic clock.
+/// Whether one master still announces what expires: when the next canary is set there, when it is asked
+/// for, and whether the last one was heard of. Pure: times are given, by the own monotonic clock.
 ///
-/// One alone may have gone with a cut connection: the next follows at once, and only two in a row say that something is wrong. What
-/// a failover or a restart took is counted neither way.
+/// One alone may have gone with a cut connection: the next follows at once, and only two in a row say
+/// that something is wrong. What a failover or a restart took is counted neither way.
 struct CanaryMachine: Sendable {
     enum Step: Sendable, Equatable {
         /// Set a key that lives for ``life``. ``armed(for:now:)`` was called.
@@ -23,7 +23,8 @@ struct CanaryMachine: Sendable {
 
     /// Short: one that expires while no replica listens counts as a loss, as any key does.
     static let life = Duration.milliseconds(100)
-    /// How long after its deadline it is asked for, again and again: a server that is late by itself is no fault of the path.
+    /// How long after its deadline it is asked for, again and again: a server that is late by itself is no
+    /// fault of the path.
     static let grace = Duration.milliseconds(400)
     /// Before the next try where one could not be set.
     private static let pause = Duration.seconds(1)

@@ -131,7 +131,8 @@ final class CanaryNode: Sendable {
         _ = try? await client.send([command], to: identity, timeout: Self.timeout)
     }
 
-    /// - Parameter isRefused: by the server's own decision. What only did not arrive may at the next one: it is told when it lasts.
+    /// - Parameter isRefused: by the server's own decision. What only did not arrive may at the next one:
+    ///   it is told when it lasts.
     private func failed(_ error: String, isRefused: Bool = false) {
         let now = SystemClock.read().monotonic
         if !isRefused { dependencies.watch.refreshSoon() }

@@ -1,7 +1,8 @@
 import Synchronization
 
-/// The result, or nil as soon as the task is cancelled: a server that does not answer must not hold a lane past the end of its
-/// term. The work is begun in any case, and goes on by itself within its own time limit.
+/// The result, or nil as soon as the task is cancelled: a server that does not answer must not hold a
+/// lane past the end of its term. The work is begun in any case, and goes on by itself within its own
+/// time limit.
 func unlessCancelled<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value? {
     let wait = AbandonableWait<Value>()
     return await withTaskCancellationHandler {

@@ -6,14 +6,15 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Gets the value of an expired key from its companion, and deletes the companion once the value has been handled.
+/// Gets the value of an expired key from its companion, and deletes the companion once the value has
+/// been handled.
 final class Companions: Sendable {
     /// What is known of an expiration before its handler runs.
     enum Preparation: Sendable, Equatable {
         /// With the value; nil where there is none.
         case ready([UInt8]?)
-        /// Found by its companion, and by now the companion is gone or the timer is back: nothing has expired. Or the value has
-        /// been to the handler before, in this term, and is a dead letter.
+        /// Found by its companion, and by now the companion is gone or the timer is back: nothing has expired.
+        /// Or the value has been to the handler before, in this term, and is a dead letter.
         case groundless
         /// The companion cannot be read now.
         case later
@@ -56,8 +57,8 @@ final class Companions: Sendable {
 
     func beginTerm() { unsettled.withLock { $0.begin() } }
 
-    /// Reads the companion of an expired key, in one attempt: a lane must not wait for a slot that moves, or a node that does not
-    /// answer. Returns at once when the task is cancelled.
+    /// Reads the companion of an expired key, in one attempt: a lane must not wait for a slot that moves,
+    /// or a node that does not answer. Returns at once when the task is cancelled.
     func prepare(_ delivery: Delivery) async -> Preparation {
         guard let companion = companion(of: delivery.key.bytes), let client = clients[delivery.database] else {
             return delivery.origin == .reconcile ? .groundless : .ready(nil)
@@ -137,7 +138,8 @@ final class Companions: Sendable {
             ])
     }
 
-    /// The value has been handled: deletes the companion, unless its timer is back or it holds another value by now.
+    /// The value has been handled: deletes the companion, unless its timer is back or it holds another
+    /// value by now.
     func settle(_ delivery: Delivery, _ value: [UInt8]) async {
         // Whether or not the companion can be deleted: what is found again is to be handled again.
         unsettled.withLock { $0.settle(delivery.timer) }
@@ -183,8 +185,9 @@ final class Companions: Sendable {
             ])
     }
 
-    /// KEYS: timer, companion. ARGV: 1 when the timer must be absent, and the largest value wanted: of a larger one the size is
-    /// returned. A user that may not ask for the size reads first; a larger value then only stays on the server.
+    /// KEYS: timer, companion. ARGV: 1 when the timer must be absent, and the largest value wanted: of a
+    /// larger one the size is returned. A user that may not ask for the size reads first; a larger value
+    /// then only stays on the server.
     private static let read = Script(
         """
         if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return false end
@@ -218,7 +221,8 @@ extension RedisError {
 }
 
 extension RedisError.Kind {
-    /// The server has answered, and will answer the same again: no string, or a command that a script may not run.
+    /// The server has answered, and will answer the same again: no string, or a command that a script may
+    /// not run.
     fileprivate var isTheKeysOwn: Bool {
         guard case .reply(let error) = self else { return false }
         return error.code == "WRONGTYPE" || error.code == "ERR"

@@ -85,9 +85,11 @@ final class MasterSweep: Sendable {
         return ReconcileMachine.Orphan(timer: timer, database: pass.database)
     }
 
-    /// Those whose timer does not exist; asking makes Redis expire, and announce, one that is overdue. Nil without an answer.
+    /// Those whose timer does not exist; asking makes Redis expire, and announce, one that is overdue. Nil
+    /// without an answer.
     ///
-    /// A redirection is no answer about that key: its slot is moving, and the sweep that follows a move will find it.
+    /// A redirection is no answer about that key: its slot is moving, and the sweep that follows a move
+    /// will find it.
     private func absent(_ orphans: [ReconcileMachine.Orphan]) async -> [ReconcileMachine.Orphan]? {
         guard let database = orphans.first?.database else { return [] }
         let questions = orphans.map { orphan in
@@ -130,8 +132,8 @@ final class MasterSweep: Sendable {
         let node = directory[address]
         let answer = await unlessCancelled { try? await node.send(commands) }
         guard let replies = answer ?? nil else { return nil }
-        // A node that has just come back refuses for a while (CLUSTERDOWN, LOADING). That is no answer about any key: taken for
-        // one, its orphans would be passed over until the next interval.
+        // A node that has just come back refuses for a while (CLUSTERDOWN, LOADING). That is no answer about
+        // any key: taken for one, its orphans would be passed over until the next interval.
         if replies.contains(where: { $0.error.map { Redirection($0) == .retry } ?? false }) { return nil }
         let refusal = replies.lazy.compactMap(\.error).first { Redirection($0) == .none }
         guard let refusal else {

@@ -2,8 +2,9 @@ package import RedisClient
 
 /// Nodes that did not answer a question about a companion lately. A pure value.
 ///
-/// Each question to a node that does not answer holds a lane until its time limit. So after one such question the node is not asked
-/// for a while, and then by one lane alone: its answer opens the way for all.
+/// Each question to a node that does not answer holds a lane until its time limit. So after one such
+/// question the node is not asked for a while, and then by one lane alone: its answer opens the way for
+/// all.
 package struct NodesOutOfReach: Sendable {
     private struct Closed {
         var until: Duration

@@ -1,9 +1,11 @@
 import DequeModule
 
-/// When one master is swept for companions without a timer, and which of those are orphans. A pure value.
+/// When one master is swept for companions without a timer, and which of those are orphans. A pure
+/// value.
 ///
-/// A timer that is missing once proves nothing: its expiration may be on its way, or its writer may have set the companion and
-/// not yet the timer. So a companion counts as an orphan when its timer was missing in two looks, a grace apart.
+/// A timer that is missing once proves nothing: its expiration may be on its way, or its writer may
+/// have set the companion and not yet the timer. So a companion counts as an orphan when its timer was
+/// missing in two looks, a grace apart.
 package struct ReconcileMachine {
     /// Why a sweep begins.
     package enum Reason: String, Sendable { case term, gap, restart, topology, interval }
@@ -97,7 +99,8 @@ package struct ReconcileMachine {
         return .scan(pass, cursor: sweep.cursor)
     }
 
-    /// A SCAN has answered: where the next one begins, and what it found. Returns a report when the sweep is over.
+    /// A SCAN has answered: where the next one begins, and what it found. Returns a report when the sweep
+    /// is over.
     package mutating func scanned(
         _ scanned: Int, missing: [Orphan], cursor: String, now: Duration
     ) -> Report? {

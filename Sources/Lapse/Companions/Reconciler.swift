@@ -4,10 +4,11 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Finds what Redis forgot: sweeps every master for companions whose timer is gone, while this replica leads.
+/// Finds what Redis forgot: sweeps every master for companions whose timer is gone, while this replica
+/// leads.
 ///
-/// It sweeps at the begin of the term, after a gap, when a node has restarted or slots have moved, and on an interval. Each
-/// master has a sweep of its own, so one that does not answer holds up no other.
+/// It sweeps at the begin of the term, after a gap, when a node has restarted or slots have moved, and
+/// on an interval. Each master has a sweep of its own, so one that does not answer holds up no other.
 final class Reconciler: Sendable {
     private let dependencies: MasterSweep.Dependencies
     private let limits: ReconcileMachine.Limits
@@ -27,7 +28,8 @@ final class Reconciler: Sendable {
         self.loop = loop
     }
 
-    /// Every master is to be swept once more. Ignored while this replica does not lead: a term begins with a sweep.
+    /// Every master is to be swept once more. Ignored while this replica does not lead: a term begins with
+    /// a sweep.
     func want(_ reason: ReconcileMachine.Reason) {
         for sweep in sweeps.withLock({ Array($0.values) }) { sweep.want(reason) }
     }

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Expirations handed out together. One lane begins with them, and lanes that have nothing to do help.
 ///
-/// To begin one and to finish one are an atomic step each. What is finished counts when a holder of the dispatcher's
-/// lock looks: it is not waited for, and a reader of the cursors has looked before.
+/// To begin one and to finish one are an atomic step each. What is finished counts when a holder of the
+/// dispatcher's lock looks: it is not waited for, and a reader of the cursors has looked before.
 package final class Batch: Sendable {
     /// As many as one word has bits.
     package static let limit = UInt64.bitWidth

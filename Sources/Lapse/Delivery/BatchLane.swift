@@ -3,7 +3,8 @@ import Logging
 import Synchronization
 import Timing
 
-/// A place where a batch handler runs: it takes a batch of a node and has it handled. Others do the same with other nodes.
+/// A place where a batch handler runs: it takes a batch of a node and has it handled. Others do the
+/// same with other nodes.
 package struct BatchLane: Sendable {
     private let dependencies: Lane.Dependencies
     private let handler: BatchHandler
@@ -83,7 +84,8 @@ package struct BatchLane: Sendable {
         return NodeBatch.Done(batch: batch, handled: [])
     }
 
-    /// One after the other, each noted before: of a batch nothing would tell over which of them a leader died.
+    /// One after the other, each noted before: of a batch nothing would tell over which of them a leader
+    /// died.
     private func handleEach(
         of batch: NodeBatch, _ context: BatchContext, _ deadline: Deadline, _ care: CarefulHandling
     ) async -> NodeBatch.Done {
@@ -143,8 +145,8 @@ package struct BatchLane: Sendable {
             return dependencies.dispatcher.handBack { $0.giveBack(failures.map(\.delivery)) }
         }
         var suspended = Suspended()
-        // What was not begun may wait, also where another of its batch took too long. A handler that is late each time and has tried
-        // none would be called for ever.
+        // What was not begun may wait, also where another of its batch took too long. A handler that is late
+        // each time and has tried none would be called for ever.
         let isNoneTried = failures.count == count && failures.allSatisfy { Suspended.takes($0.error) }
         for (delivery, error) in failures where overran && isNoneTried || !suspended.take(delivery, error) {
             dependencies.failed(delivery, error, overran: overran)

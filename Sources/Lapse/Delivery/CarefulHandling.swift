@@ -1,11 +1,12 @@
 import Synchronization
 import Timing
 
-/// Notes each expiration in the registers before its handler begins: leaders have died one after the other, and the next one is to
-/// know over what.
+/// Notes each expiration in the registers before its handler begins: leaders have died one after the
+/// other, and the next one is to know over what.
 ///
-/// Lanes that ask while a note is on its way share the next one. A register that refuses notes stops nothing; one that does not
-/// answer holds each for two seconds at most, and this leader's death then teaches nothing.
+/// Lanes that ask while a note is on its way share the next one. A register that refuses notes stops
+/// nothing; one that does not answer holds each for two seconds at most, and this leader's death then
+/// teaches nothing.
 package final class CarefulHandling: Sendable {
     enum Verdict: Sendable, Equatable {
         case begin, later
@@ -23,7 +24,8 @@ package final class CarefulHandling: Sendable {
 
     /// How long one suspect waits for another.
     package static let patience = Duration.milliseconds(50)
-    /// How long a careful leader begins nothing: those that died are back, and have copied what it has in its logs.
+    /// How long a careful leader begins nothing: those that died are back, and have copied what it has in
+    /// its logs.
     package static let grace = Duration.seconds(2)
 
     private let state: Mutex<State>

@@ -1,6 +1,7 @@
 /// The cursors of a term, and what became of everything that they passed. A pure value.
 ///
-/// A log keeps its index as long as the term lasts, so that what is on its way finds its cursor without a search.
+/// A log keeps its index as long as the term lasts, so that what is on its way finds its cursor without
+/// a search.
 struct CursorTable {
     private var cursors: [Cursor] = []
     private var tallies: [Tally] = []

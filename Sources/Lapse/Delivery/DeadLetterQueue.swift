@@ -14,8 +14,8 @@ package struct DeadLetter: Sendable {
 
 /// The letters that are to be written to the stream, and how long that is tried. A pure value.
 ///
-/// All go to one key, so what keeps one from being written keeps all of them: after a failure all wait. A letter is tried for
-/// ``patience`` from when it came; then the log has it instead, and why.
+/// All go to one key, so what keeps one from being written keeps all of them: after a failure all wait.
+/// A letter is tried for ``patience`` from when it came; then the log has it instead, and why.
 package struct DeadLetterQueue {
     package enum Step: Sendable {
         case write(DeadLetter)

@@ -1,7 +1,8 @@
 import NIOCore
 package import RESP
 
-/// An entry of the stream of dead letters: what `lapse run` and `lapse work` write, and `lapse dead-letters` reads.
+/// An entry of the stream of dead letters: what `lapse run` and `lapse work` write, and
+/// `lapse dead-letters` reads.
 package struct DeadLetterRecord: Sendable, Equatable {
     /// It changes when a field goes or changes its meaning, not when one is added.
     package static let formatVersion = 1
@@ -125,8 +126,8 @@ package struct DeadLetterRecord: Sendable, Equatable {
         }
     }
 
-    /// Why it is about no expiration, if so: a worker found an entry in its stream that Lapse did not write. Only what is reconciled
-    /// has no position.
+    /// Why it is about no expiration, if so: a worker found an entry in its stream that Lapse did not
+    /// write. Only what is reconciled has no position.
     package var noExpiration: String? {
         guard ordinal == 0, origin != ExpirationOrigin.reconcile.rawValue else { return nil }
         let place = source.map { "entry \($0.entry) of \($0.stream)" } ?? "an entry of a stream"
@@ -135,7 +136,8 @@ package struct DeadLetterRecord: Sendable, Equatable {
 
     /// For a handler that is given it again.
     ///
-    /// - Parameter received: when it became a letter, in milliseconds since 1970: when it was heard is not kept.
+    /// - Parameter received: when it became a letter, in milliseconds since 1970: when it was heard is not
+    ///   kept.
     package func expiration(receivedMilliseconds received: UInt64) -> Expiration {
         Expiration(
             key: ExpirationKey(bytes: key), database: database, process: NodeProcess(runID: runID, node: node),

@@ -8,8 +8,9 @@ import Timing
 
 /// Where expirations go that no attempt could handle: a stream, or the log.
 ///
-/// No lane waits for the stream: one task writes, and its failures hold up no handler. The expiration stays pending, and its key
-/// waits, until the letter is written or given up; then the log says why the stream lacks it.
+/// No lane waits for the stream: one task writes, and its failures hold up no handler. The expiration
+/// stays pending, and its key waits, until the letter is written or given up; then the log says why the
+/// stream lacks it.
 final class DeadLetters: Sendable {
     /// A stream, and the client that reaches it.
     struct Stream: Sendable {
@@ -47,7 +48,8 @@ final class DeadLetters: Sendable {
         self.bell = bell
     }
 
-    /// Takes over an expiration that was handed out. True if that is all: the log has it. Else ``run(_:_:)`` tells how it ended.
+    /// Takes over an expiration that was handed out. True if that is all: the log has it. Else
+    /// ``run(_:_:)`` tells how it ended.
     func bury(_ delivery: Delivery, error: String) -> Bool {
         let letter = DeadLetter(delivery: delivery, error: error)
         guard stream != nil else {
@@ -87,7 +89,8 @@ final class DeadLetters: Sendable {
         for delivery in queue.withLock({ $0.takeAll() }) { listeners.givenBack(delivery) }
     }
 
-    /// Says what will keep letters from being written, if anything does: at the start, and when a term begins.
+    /// Says what will keep letters from being written, if anything does: at the start, and when a term
+    /// begins.
     func check() async { _ = await unlessCancelled { await self.lookAtStream() } }
 
     private func lookAtStream() async {

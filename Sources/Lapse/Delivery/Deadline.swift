@@ -20,7 +20,8 @@ final class Deadline: Sendable {
         timeoutNanoseconds = timeout.inNanoseconds
     }
 
-    /// Calls handlers round by round: a round in which a handler overran is cancelled, and the next one begins.
+    /// Calls handlers round by round: a round in which a handler overran is cancelled, and the next one
+    /// begins.
     ///
     /// - Parameter round: returns true when the term is over, false when a handler overran.
     static func rounds(
@@ -58,7 +59,8 @@ final class Deadline: Sendable {
     /// The handler has failed; whether it was too late.
     func stop() -> Bool {
         let hasOverrun = due.exchange(Self.none, ordering: .acquiringAndReleasing) == Self.passed
-        // Before the lane looks: the timer may not have come to say so yet, and then the round ends while a later handler runs in it.
+        // Before the lane looks: the timer may not have come to say so yet, and then the round ends while a
+        // later handler runs in it.
         if hasOverrun { passedOnce.store(true, ordering: .releasing) }
         return hasOverrun
     }

@@ -47,7 +47,8 @@ package struct Delivery: Sendable {
         return numbered
     }
 
-    /// The same, and from now on those of its key that come later wait for it: see ``DeliveryMachine/Order``.
+    /// The same, and from now on those of its key that come later wait for it: see
+    /// ``DeliveryMachine/Order``.
     var holdingKey: Delivery {
         var holder = self
         holder.entry.holdsKey = true
@@ -72,8 +73,8 @@ struct DeliveryEntry: Sendable {
     var attempt: Int32 = 1
     /// Which of a list's slices is its own.
     var slice: Int32 = 0
-    /// It has failed, and those of its key that come later wait for it. Only said in the order of the nodes: in that of the keys
-    /// every one holds its key.
+    /// It has failed, and those of its key that come later wait for it. Only said in the order of the
+    /// nodes: in that of the keys every one holds its key.
     var holdsKey = false
 
     init(_ index: Int, _ keyHash: KeyHash) {

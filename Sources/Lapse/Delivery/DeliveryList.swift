@@ -1,5 +1,6 @@
-/// Expirations in the order in which they are to be handled. Those of one stretch share what they have in common, and a part of a
-/// list shares its memory: so a list is made, divided, passed on and thrown away without looking at each of them.
+/// Expirations in the order in which they are to be handled. Those of one stretch share what they have
+/// in common, and a part of a list shares its memory: so a list is made, divided, passed on and thrown
+/// away without looking at each of them.
 package struct DeliveryList: Sendable, RandomAccessCollection {
     private var slices: [LogSlice] = []
     private var entries: [DeliveryEntry] = []

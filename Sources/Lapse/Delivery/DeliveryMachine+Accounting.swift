@@ -1,4 +1,5 @@
-/// How far the leader is, and what became of everything before that: for the registers, the status and the metrics.
+/// How far the leader is, and what became of everything before that: for the registers, the status and
+/// the metrics.
 extension DeliveryMachine {
     /// One log's account.
     package struct LogAccount: Sendable {
@@ -37,7 +38,8 @@ extension DeliveryMachine {
         }
     }
 
-    /// A log that waits to be opened has an account as well: everything from where its cursor will begin is to come.
+    /// A log that waits to be opened has an account as well: everything from where its cursor will begin is
+    /// to come.
     private func account(_ log: NodeLog) -> NodeAccount? {
         let last = log.counts.last
         if let account = cursors.account(log.runID, last: last ?? 0) { return account }
@@ -55,7 +57,8 @@ extension DeliveryMachine {
             }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// When the oldest expiration of each log that is not finished was heard, in milliseconds since 1970; only the leader knows.
+    /// When the oldest expiration of each log that is not finished was heard, in milliseconds since 1970;
+    /// only the leader knows.
     package func oldest() -> [String: UInt64] {
         Dictionary(
             logs.all.compactMap { log in

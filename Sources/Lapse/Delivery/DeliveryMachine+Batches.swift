@@ -1,7 +1,7 @@
 /// In the order of the nodes: one batch of each on its way at a time.
 extension DeliveryMachine {
-    /// The next batch of a node of which none is on its way; nil when there is none, or when the term is over. It is on its way until
-    /// ``isBack(_:)``.
+    /// The next batch of a node of which none is on its way; nil when there is none, or when the term is
+    /// over. It is on its way until ``isBack(_:)``.
     package mutating func takeBatch(upTo limit: Int = NodeBatch.limit) -> NodeBatch? {
         while phase == .running, !isPaused, let turn = nextTurn() {
             let (list, isAlone) = turns.take(turn, limit)
@@ -38,7 +38,8 @@ extension DeliveryMachine {
         }
     }
 
-    /// A batch is not to be begun any more: it stays pending for the next leader, or waits for its turn again.
+    /// A batch is not to be begun any more: it stays pending for the next leader, or waits for its turn
+    /// again.
     package mutating func giveBack(_ batch: NodeBatch) {
         giveBack(batch.deliveries)
         isBack(batch)

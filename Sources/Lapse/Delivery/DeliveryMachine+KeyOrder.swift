@@ -1,4 +1,5 @@
-/// Two expirations of one key are never on their way at once, and they go in the order in which Redis announced them.
+/// Two expirations of one key are never on their way at once, and they go in the order in which Redis
+/// announced them.
 extension DeliveryMachine {
     package var readyCount: Int { ready.count + due.count + turns.count }
 
@@ -38,7 +39,8 @@ extension DeliveryMachine {
         cursors.take(slice.ordinals(indices), at: cursor)
     }
 
-    /// An expiration of a stretch is to be handled with the others on the list, or behind the others of its key.
+    /// An expiration of a stretch is to be handled with the others on the list, or behind the others of its
+    /// key.
     mutating func admit(_ entry: DeliveryEntry, of slice: LogSlice, to list: inout DeliveryList) {
         pendingCount += 1
         let mayGo =
@@ -57,7 +59,8 @@ extension DeliveryMachine {
         givenUp.append(oldest)
     }
 
-    /// Counts as lost what was given up since too many wait. To be called when the cursor has passed all that was admitted.
+    /// Counts as lost what was given up since too many wait. To be called when the cursor has passed all
+    /// that was admitted.
     mutating func countGivenUp() {
         guard !givenUp.isEmpty else { return }
         for delivery in givenUp {
@@ -67,8 +70,8 @@ extension DeliveryMachine {
         givenUp = []
     }
 
-    /// Up to `limit` expirations that may be handled now. Retries have every second turn: however many are due, they do not keep
-    /// from the lanes what has not been tried yet.
+    /// Up to `limit` expirations that may be handled now. Retries have every second turn: however many are
+    /// due, they do not keep from the lanes what has not been tried yet.
     mutating func takeReady(_ limit: Int) -> DeliveryList {
         guard !due.isEmpty else { return ready.take(limit) }
         isTurnOfDue.toggle()
@@ -124,7 +127,8 @@ extension DeliveryMachine {
         if order == .ofNodes { turns.appendAlone(next.holdingKey) } else { ready.append(next) }
     }
 
-    /// One has failed. In the order of the nodes it is from now on alone on its way, and later ones of its key wait for it.
+    /// One has failed. In the order of the nodes it is from now on alone on its way, and later ones of its
+    /// key wait for it.
     ///
     /// - Returns: nil when it waits behind another one of its key that has failed.
     mutating func hold(_ delivery: Delivery) -> Delivery? {

@@ -1,4 +1,5 @@
-/// Where the cursors begin: where the last leader left them, or before the first expiration that any replica heard.
+/// Where the cursors begin: where the last leader left them, or before the first expiration that any
+/// replica heard.
 extension DeliveryMachine {
     /// The log of a process of which no leader has written: it begins with what any replica heard first.
     private mutating func openFirst(_ log: NodeLog) -> Bool {
@@ -22,14 +23,16 @@ extension DeliveryMachine {
         return true
     }
 
-    /// While no feed fills a log, peers may hear what this replica does not: they are asked until one does, or the log is over.
+    /// While no feed fills a log, peers may hear what this replica does not: they are asked until one does,
+    /// or the log is over.
     mutating func surveyTail(of log: NodeLog, _ through: UInt64) {
         guard !log.isSubscribed else { return }
         let kind = isGone(log) ? Repairer.Survey.behind : .meanwhile
         if surveys.asks(log.runID, kind) { survey(through + 1...through + Self.tail, log, kind) }
     }
 
-    /// A node that owns slots and is heard by no feed here may be heard by peers, under a run ID that is not known.
+    /// A node that owns slots and is heard by no feed here may be heard by peers, under a run ID that is
+    /// not known.
     mutating func askForProcesses() {
         guard repairing[Self.anyProcess] == nil else { return }
         let heard = Set(logs.all.filter(\.isSubscribed).map { ownership.home(of: $0.address) })
@@ -64,8 +67,8 @@ extension DeliveryMachine {
             Repairer.Hole(runID: log.runID, node: "\(log.address)", ordinals: ordinals, token: token, survey: survey))
     }
 
-    /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that must wait: for the
-    /// first mark, or for a peer's word on what this replica did not hear.
+    /// Sets the cursor where the last leader left it, and takes up what it left pending. False while that
+    /// must wait: for the first mark, or for a peer's word on what this replica did not hear.
     mutating func open(_ log: NodeLog) -> Bool {
         guard let progress = progressAtBegin[log.runID] else { return openFirst(log) }
         guard log.baseline != nil || !log.isSubscribed, !log.isProvisional else { return false }

@@ -2,9 +2,11 @@ import RESP
 
 /// From the logs: what the cursors pass over, take up, or find missing.
 extension DeliveryMachine {
-    /// Takes up what the logs hold, each log in turn, until enough may be handled. What has to wait is read past.
+    /// Takes up what the logs hold, each log in turn, until enough may be handled. What has to wait is read
+    /// past.
     ///
-    /// - Parameter wanted: enough when this many are ready. A lane that waits for the lock meanwhile does not wait long.
+    /// - Parameter wanted: enough when this many are ready. A lane that waits for the lock meanwhile does
+    ///   not wait long.
     mutating func fill(_ wanted: Int) {
         let all = logs.all
         guard !all.isEmpty else { return }
@@ -73,7 +75,8 @@ extension DeliveryMachine {
         return isAllTaken
     }
 
-    /// This replica's own feed may have brought, before its first mark, what lies before all that its peers had when the log was opened.
+    /// This replica's own feed may have brought, before its first mark, what lies before all that its peers
+    /// had when the log was opened.
     private mutating func takeWhatWasHeardBefore(_ log: NodeLog) {
         guard let end = openedByPeers[log.runID], let baseline = log.baseline, !log.isProvisional else { return }
         openedByPeers[log.runID] = nil
@@ -131,8 +134,9 @@ extension DeliveryMachine {
 
     mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, isUnannounced: Bool = false) {
         repairing[log.runID] = hole
-        // What lies behind the hole waits for the answer, which may take longer than the log's age. The log may be younger than the
-        // cursor: one that held nothing is dropped with its feed, and comes back with what peers tell.
+        // What lies behind the hole waits for the answer, which may take longer than the log's age. The log
+        // may be younger than the cursor: one that held nothing is dropped with its feed, and comes back with
+        // what peers tell.
         log.follow(true)
         note(log, isUnproven: false)
         actions.holes.append(

@@ -16,7 +16,8 @@ extension DeliveryMachine {
         return true
     }
 
-    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is lost.
+    /// What it needs is out of reach: to be begun later, and this was no attempt. If too many wait it is
+    /// lost.
     package mutating func postpone(_ delivery: Delivery, to due: Duration) {
         guard waiting.hasRoom else {
             givenUp.append(delivery)
@@ -29,9 +30,11 @@ extension DeliveryMachine {
 
     /// What these need is away, and this was no attempt. Later ones of their keys wait for them.
     ///
-    /// What has waited and is not handled yet takes room as well: else each round would take up as many again.
+    /// What has waited and is not handled yet takes room as well: else each round would take up as many
+    /// again.
     ///
-    /// - Returns: the last of them, if there is no room: they are still handed out, and keep their turn when they are given back.
+    /// - Returns: the last of them, if there is no room: they are still handed out, and keep their turn
+    ///   when they are given back.
     package mutating func suspend(_ deliveries: [Delivery], to due: Duration) -> [Delivery] {
         var left: [Delivery] = []
         for delivery in deliveries {
@@ -58,7 +61,8 @@ extension DeliveryMachine {
         retries.add(waiting.enter(delivery), due: due)
     }
 
-    /// Makes the retries ready whose time has come; returns when the next one is due, by the monotonic clock.
+    /// Makes the retries ready whose time has come; returns when the next one is due, by the monotonic
+    /// clock.
     package mutating func releaseDue(now: Duration) -> Duration? {
         while let delivery = retries.popDue(now: now) {
             waiting.leave(delivery)

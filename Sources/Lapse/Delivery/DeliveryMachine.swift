@@ -1,16 +1,18 @@
 package import LeaderElection
 package import RedisClient
 
-/// What a leader decides about the expirations in its logs: which to take up, to hand out, to pass over, to ask its peers for.
+/// What a leader decides about the expirations in its logs: which to take up, to hand out, to pass
+/// over, to ask its peers for.
 ///
-/// A term lasts from ``begin(token:progress:now:)`` to ``end()``. No I/O, no clock, no waiting: the ``Dispatcher`` shares it between
-/// lanes, the simulation drives it through simulated time.
+/// A term lasts from ``begin(token:progress:now:)`` to ``end()``. No I/O, no clock, no waiting: the
+/// ``Dispatcher`` shares it between lanes, the simulation drives it through simulated time.
 package struct DeliveryMachine {
     package enum Phase: Sendable { case idle, running, draining }
 
     /// What others are to do or to know, once nothing is locked any more.
     package struct Actions: Sendable {
-        /// These are missing in a log: to be filled, or reported as lost. ``DeliveryMachine/settle(_:_:)`` says when that is done.
+        /// These are missing in a log: to be filled, or reported as lost. ``DeliveryMachine/settle(_:_:)`` says
+        /// when that is done.
         package var holes: [Repairer.Hole] = []
         package var ignored: [NodeAddress: UInt64] = [:]
         /// Counted by their nodes and never announced.
@@ -25,16 +27,17 @@ package struct DeliveryMachine {
     package enum Order: Sendable {
         /// Many at once, those of one key one after the other.
         case ofKeys
-        /// Batches, each of one node, in the order in which it announced them, and one of a node at a time; a key may occur twice in a
-        /// batch. Only what is to be tried again, and what comes later of its key, goes alone.
+        /// Batches, each of one node, in the order in which it announced them, and one of a node at a time; a
+        /// key may occur twice in a batch. Only what is to be tried again, and what comes later of its key,
+        /// goes alone.
         case ofNodes
     }
 
     let logs: LogSet
     let filter: KeyFilter
     let order: Order
-    /// The most expirations that are ready to be handed out: what may be handled at once. What waits has bounds of its own, see
-    /// ``WaitingRoom``, and holds up nothing else.
+    /// The most expirations that are ready to be handed out: what may be handled at once. What waits has
+    /// bounds of its own, see ``WaitingRoom``, and holds up nothing else.
     let readyLimit: Int
     private let bounds: WaitingRoom.Bounds
 
@@ -62,7 +65,8 @@ package struct DeliveryMachine {
     var unproven: Set<String> = []
 
     // Opening
-    /// Logs that were opened where a peer's word of them begins, before this replica's own feed had numbers, and where that was.
+    /// Logs that were opened where a peer's word of them begins, before this replica's own feed had
+    /// numbers, and where that was.
     var openedByPeers: [String: UInt64] = [:]
     /// The replicas seen lately.
     private var peers: Set<String> = []
@@ -173,7 +177,8 @@ package struct DeliveryMachine {
         ownership.forget { logs.logs(at: $0).isEmpty }
     }
 
-    /// The replicas seen lately, each second. One that comes, or comes back, may have heard what no replica could tell so far.
+    /// The replicas seen lately, each second. One that comes, or comes back, may have heard what no replica
+    /// could tell so far.
     ///
     /// - Returns: whether there is anything to look for: one has come, or a log has no living feed.
     @discardableResult
@@ -198,8 +203,8 @@ package struct DeliveryMachine {
         phase != .idle && hole.token == token && repairing[hole.runID] == hole.ordinals
     }
 
-    /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What its filling
-    /// brought and the log's bounds take away again is a new hole.
+    /// A hole is as full as it will ever be: what is missing in it now is lost, no more and no less. What
+    /// its filling brought and the log's bounds take away again is a new hole.
     ///
     /// - Returns: how many are lost; nil if this term does not wait for it.
     package mutating func settle(_ hole: Repairer.Hole, _ end: RepairInquiry.End) -> UInt64? {
@@ -219,7 +224,8 @@ package struct DeliveryMachine {
 
     // MARK: - What goes out
 
-    /// The next expirations for lanes, in order, at most this many; none when there are none, or when the term is over.
+    /// The next expirations for lanes, in order, at most this many; none when there are none, or when the
+    /// term is over.
     package mutating func take(_ limit: Int) -> DeliveryList {
         guard phase == .running, !isPaused else { return DeliveryList() }
         // Also when just enough are ready: whether there is more for others must be known.
@@ -229,8 +235,9 @@ package struct DeliveryMachine {
         return list
     }
 
-    /// How many are taken up at once where whole batches are handed out: the lock on a log and the copy of its keys cost the same
-    /// for each stretch. Where handlers take their time, what comes up beside is not to wait behind that many.
+    /// How many are taken up at once where whole batches are handed out: the lock on a log and the copy of
+    /// its keys cost the same for each stretch. Where handlers take their time, what comes up beside is not
+    /// to wait behind that many.
     private static let stretch = 4 * Batch.limit
 
     /// Whether anything may be handed out; looks into the logs if nothing is ready.

@@ -14,9 +14,11 @@ extension Dispatcher {
         var isToBeWatched = false
     }
 
-    /// The next expirations for a lane, in order; nil when the term is over. What the lane had in hand is done with.
+    /// The next expirations for a lane, in order; nil when the term is over. What the lane had in hand is
+    /// done with.
     ///
-    /// - Parameter pace: of the lane's handlers. It may take this many; other lanes help, if it does not work alone.
+    /// - Parameter pace: of the lane's handlers. It may take this many; other lanes help, if it does not
+    ///   work alone.
     package func next(_ lane: Int, _ pace: Pace) async -> Batch? {
         var hasSlept = false
         while true {
@@ -43,7 +45,8 @@ extension Dispatcher {
                 let isNeeded = isNeeded(&state)
                 guard state.machine.phase == .running, !isNeeded else { return (false, DeliveryMachine.Actions()) }
                 state.schedule.sleep(continuation)
-                // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked about.
+                // Publish pending news before suspending: nothing would wake this lane for a hole that is not asked
+                // about.
                 var actions = state.machine.takeActions()
                 actions.doubtful.subtract(told)
                 return (true, actions)
@@ -84,14 +87,16 @@ extension Dispatcher {
         isAnyIdle.store(state.schedule.wantsWaking, ordering: .sequentiallyConsistent)
     }
 
-    /// Whether a lane would be handed anything: looks into the logs, and counts what lets one go that waited for its key.
+    /// Whether a lane would be handed anything: looks into the logs, and counts what lets one go that
+    /// waited for its key.
     private func findsWork(_ state: inout State) -> Bool {
         _ = state.machine.hasReady()
         noteAwaited(&state)
         return !state.machine.isPaused && state.machine.readyCount > 0
     }
 
-    /// From the moment a delivery waits for its key, the lane that finishes one looks. What was finished before is looked at here.
+    /// From the moment a delivery waits for its key, the lane that finishes one looks. What was finished
+    /// before is looked at here.
     func noteAwaited(_ state: inout State) {
         let isAwaited = state.machine.isAnyKeyAwaited
         guard isAwaited != isKeyAwaited.load(ordering: .relaxed) else { return }
@@ -111,7 +116,8 @@ extension Dispatcher {
         sleeper?.resume()
     }
 
-    /// A lane hands back an expiration: finished otherwise than by a handler's success, or to be begun later.
+    /// A lane hands back an expiration: finished otherwise than by a handler's success, or to be begun
+    /// later.
     @discardableResult
     package func handBack<Result: Sendable>(_ change: (inout DeliveryMachine) -> Result) -> Result {
         let (result, isNextSooner, sleeper, drained) = state.withLock { state in

@@ -3,13 +3,16 @@ package import RedisClient
 import Synchronization
 package import Timing
 
-/// Shares a ``DeliveryMachine`` between the lanes: one lock around the decisions, and the lanes to wake after each of them.
+/// Shares a ``DeliveryMachine`` between the lanes: one lock around the decisions, and the lanes to wake
+/// after each of them.
 ///
-/// There is no queue besides the logs. A follower's dispatcher stands still; leading is nothing but moving its cursors.
+/// There is no queue besides the logs. A follower's dispatcher stands still; leading is nothing but
+/// moving its cursors.
 package final class Dispatcher: Sendable {
     /// What happened, for metrics and observers. Called without a lock held.
     package struct Listeners: Sendable {
-        /// These are missing in a log: to be filled, or reported as lost; ``DeliveryMachine/settle(_:_:)`` says when that is done.
+        /// These are missing in a log: to be filled, or reported as lost; ``DeliveryMachine/settle(_:_:)`` says
+        /// when that is done.
         package var hole: @Sendable (Repairer.Hole) -> Void
         package var ignored: @Sendable (_ node: NodeAddress, _ count: UInt64) -> Void
         /// Counted by a node and never announced.
@@ -78,10 +81,11 @@ package final class Dispatcher: Sendable {
     let filter: KeyFilter
     private let listeners: Listeners
     let state: Mutex<State>
-    /// One waits behind another of its key: the lane that finishes one has it counted at once. Set with the lock held.
+    /// One waits behind another of its key: the lane that finishes one has it counted at once. Set with the
+    /// lock held.
     let isKeyAwaited = Atomic(false)
-    /// A lane sleeps, or is about to look for the last time before it does. Set with the lock held: an append after that look
-    /// sees it, an append before is seen by it.
+    /// A lane sleeps, or is about to look for the last time before it does. Set with the lock held: an
+    /// append after that look sees it, an append before is seen by it.
     let isAnyIdle = Atomic(false)
     /// Rung when ``watch(now:)`` is to be called.
     package let bell: Doorbell
@@ -148,7 +152,8 @@ package final class Dispatcher: Sendable {
 
     // MARK: - The term
 
-    /// Begins the machine's term (``DeliveryMachine/begin(token:progress:now:)``), in which a lane may work alone again.
+    /// Begins the machine's term (``DeliveryMachine/begin(token:progress:now:)``), in which a lane may work
+    /// alone again.
     package func lead(token: FencingToken, progress: [String: Progress], now: UInt64) {
         state.withLock { state in
             state.machine.begin(token: token, progress: progress, now: now)
@@ -165,8 +170,8 @@ package final class Dispatcher: Sendable {
         for sleeper in sleepers { sleeper.resume() }
     }
 
-    /// Nothing is handed out until ``goOn()``, whatever term it is; handlers under way finish. What was handed out and not begun waits
-    /// again.
+    /// Nothing is handed out until ``goOn()``, whatever term it is; handlers under way finish. What was
+    /// handed out and not begun waits again.
     package func pause() {
         let drained = state.withLock { state in
             state.pause()
@@ -201,8 +206,8 @@ package final class Dispatcher: Sendable {
         waiter?.resume()
     }
 
-    /// Makes due retries ready, and sees to it that no lane waits for one that works alone; returns when to look next, by the
-    /// monotonic clock, unless the bell rings before.
+    /// Makes due retries ready, and sees to it that no lane waits for one that works alone; returns when to
+    /// look next, by the monotonic clock, unless the bell rings before.
     package func watch(now: Duration) -> Duration? {
         let (next, sleeper) = state.withLock { state in
             var next = state.machine.releaseDue(now: now)

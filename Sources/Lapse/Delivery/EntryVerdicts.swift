@@ -1,6 +1,7 @@
 import RESP
 
-/// Whether the expirations of one node are to be handled: what the filter wants, and what the node may announce.
+/// Whether the expirations of one node are to be handled: what the filter wants, and what the node may
+/// announce.
 struct EntryVerdicts {
     let filter: KeyFilter
     let ownership: SlotOwnership.OfNode

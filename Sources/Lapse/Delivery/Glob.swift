@@ -2,8 +2,8 @@ import RESP
 
 /// A pattern as Redis' own: `*`, `?`, `[a-z]`, `[^a]`, `\x`, over bytes.
 ///
-/// Source: `stringmatchlen` as documented for the command KEYS. Works without recursion: on a mismatch the last star takes one
-/// byte more, so no pattern takes exponential time.
+/// Source: `stringmatchlen` as documented for the command KEYS. Works without recursion: on a mismatch
+/// the last star takes one byte more, so no pattern takes exponential time.
 package struct Glob: Sendable, Hashable {
     private enum Part: Sendable, Hashable {
         case byte(UInt8)

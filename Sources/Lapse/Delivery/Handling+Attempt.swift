@@ -27,8 +27,8 @@ extension Handling {
 
     /// Runs a handler, and cancels it at the timeout.
     ///
-    /// - Throws: the handler's error, or ``AttemptOverran`` when it has failed after the timeout. A handler that ends well all the
-    ///   same has handled it.
+    /// - Throws: the handler's error, or ``AttemptOverran`` when it has failed after the timeout. A handler
+    ///   that ends well all the same has handled it.
     package static func unlessLate(
         _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Void
     ) async throws {

@@ -1,8 +1,8 @@
 /// How expirations are handled.
 package enum Handling: Sendable {
     case one(ExpirationHandler)
-    /// `atOnce` calls at most, each with a batch of another node; nil stands for the configured concurrency. A batch has no more
-    /// than `limit`.
+    /// `atOnce` calls at most, each with a batch of another node; nil stands for the configured
+    /// concurrency. A batch has no more than `limit`.
     case batches(BatchHandler, atOnce: Int? = nil, limit: Int = NodeBatch.limit)
 
     /// For lanes, which handle one at a time.

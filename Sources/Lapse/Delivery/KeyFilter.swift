@@ -10,7 +10,8 @@ package struct KeyFilter: Sendable {
     private let companions: CompanionRules?
     private let stream: StreamKeys?
 
-    /// - Parameter stream: what is appended to; its own keys are not wanted, though one that is forgotten expires.
+    /// - Parameter stream: what is appended to; its own keys are not wanted, though one that is forgotten
+    ///   expires.
     package init(
         match: [String], ignore: [String], databases: [Int], companions: CompanionRules? = nil,
         stream: StreamKeys? = nil

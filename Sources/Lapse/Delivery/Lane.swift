@@ -6,10 +6,11 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// One of the N places where handlers run, one expiration after the other. A lane lives as long as the term: a task for each
-/// expiration would cost more than everything else together.
+/// One of the N places where handlers run, one expiration after the other. A lane lives as long as the
+/// term: a task for each expiration would cost more than everything else together.
 ///
-/// A handler that overruns its timeout is cancelled with the round in which it runs; the lane then begins the next round.
+/// A handler that overruns its timeout is cancelled with the round in which it runs; the lane then
+/// begins the next round.
 package struct Lane: Sendable {
     /// What lanes share.
     package struct Dependencies: Sendable {

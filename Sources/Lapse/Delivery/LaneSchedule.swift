@@ -1,7 +1,9 @@
-/// Which lane works on what, which ones sleep, and whether one works alone. A pure value under the dispatcher's lock.
+/// Which lane works on what, which ones sleep, and whether one works alone. A pure value under the
+/// dispatcher's lock.
 ///
-/// Waking a lane costs more than a quick handler takes: so each lane wakes the next one, if there is more to do than it has taken
-/// (see the manual's page on the architecture). `Sleeper` is what wakes a lane.
+/// Waking a lane costs more than a quick handler takes: so each lane wakes the next one, if there is
+/// more to do than it has taken (see the manual's page on the architecture). `Sleeper` is what wakes a
+/// lane.
 struct LaneSchedule<Sleeper> {
     private var held: [Batch?]
     /// Batches of more than one that may still have some to begin.
@@ -17,8 +19,8 @@ struct LaneSchedule<Sleeper> {
 
     var sleeping: Int { sleepers.count }
 
-    /// Whether one sleeps that is to be woken when something comes. A lane that works alone looks again before it sleeps: until
-    /// then none is to be woken.
+    /// Whether one sleeps that is to be woken when something comes. A lane that works alone looks again
+    /// before it sleeps: until then none is to be woken.
     var wantsWaking: Bool { !sleepers.isEmpty && soloist.lane == nil }
 
     mutating func sleep(_ sleeper: Sleeper) { sleepers.append(sleeper) }

@@ -1,8 +1,8 @@
 /// What a lane does with an expiration in hand.
 package enum LaneStep: Sendable, Equatable {
     case begin
-    /// Not now: a clock says that the lease has lapsed, but the term has not been ended. A clock that was set wrong may be set
-    /// right again, and then the lanes must still be there.
+    /// Not now: a clock says that the lease has lapsed, but the term has not been ended. A clock that was
+    /// set wrong may be set right again, and then the lanes must still be there.
     case wait
     /// The term is over for it.
     case leave

@@ -4,7 +4,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// How many dead letters wait in their stream, asked now and then: each is an expiration that waits for an operator.
+/// How many dead letters wait in their stream, asked now and then: each is an expiration that waits for
+/// an operator.
 final class LetterCount: Sendable {
     /// Between two looks.
     static let pause = Duration.seconds(10)

@@ -1,7 +1,7 @@
 /// What may be handled now of each node, where a node has one batch on its way at a time. A pure value.
 ///
-/// A turn is a cursor's index; what has no cursor has a turn of its own. A node that was started again has two: while one of them has
-/// a batch on its way, the other has to wait.
+/// A turn is a cursor's index; what has no cursor has a turn of its own. A node that was started again
+/// has two: while one of them has a batch on its way, the other has to wait.
 struct NodeTurns {
     private struct Turn {
         var fresh = ReadyQueue()
@@ -71,7 +71,8 @@ struct NodeTurns {
         return turn < turns.count ? turns[turn].fresh.count : 0
     }
 
-    /// A turn with something to handle, if that node has no batch on its way; nil stands for any node, one after the other.
+    /// A turn with something to handle, if that node has no batch on its way; nil stands for any node, one
+    /// after the other.
     mutating func next(_ cursorIndex: Int?) -> Int? {
         guard let cursorIndex else {
             for offset in 1...max(turns.count, 1) where !turns.isEmpty {
@@ -87,8 +88,8 @@ struct NodeTurns {
         return turn
     }
 
-    /// Takes up to `limit`, which are on their way from now on. What is to go alone has every second turn: however many there
-    /// are, they do not keep from the handler what has not been tried yet.
+    /// Takes up to `limit`, which are on their way from now on. What is to go alone has every second turn:
+    /// however many there are, they do not keep from the handler what has not been tried yet.
     mutating func take(_ turn: Int, _ limit: Int) -> (list: DeliveryList, isAlone: Bool) {
         turns[turn].isOnItsWay = true
         turns[turn].node = turns[turn].readyNode

@@ -1,6 +1,7 @@
 /// How many expirations a lane asks for at once: many if its handlers end at once, else one.
 ///
-/// A batch makes the locking cheap where that is the price; where handlers take their time, it only keeps others from them.
+/// A batch makes the locking cheap where that is the price; where handlers take their time, it only
+/// keeps others from them.
 package struct Pace: Sendable {
     private(set) var isQuick = false
     /// Quicker than another lane could come to help.

@@ -40,7 +40,8 @@ struct ReadyQueue {
 
     mutating func take(_ limit: Int) -> DeliveryList {
         var list = takeFromFirst(limit)
-        // Small ones are joined; what is left of a large one goes alone, so that what follows need not be copied.
+        // Small ones are joined; what is left of a large one goes alone, so that what follows need not be
+        // copied.
         while list.count * 4 < limit, !lists.isEmpty { list.append(contentsOf: takeFromFirst(limit - list.count)) }
         return list
     }

@@ -1,7 +1,8 @@
 /// The lane that works alone, while it does: its handlers end at once, and it has some more in hand.
 ///
-/// It is back before another lane would have begun, and lanes that work side by side at such a pace only keep each other from
-/// the lock. But the next handler may take its time: so a watch looks every ``patience`` whether it has been back. A pure value.
+/// It is back before another lane would have begun, and lanes that work side by side at such a pace
+/// only keep each other from the lock. But the next handler may take its time: so a watch looks every
+/// ``patience`` whether it has been back. A pure value.
 struct Soloist {
     /// What the watch finds.
     enum Finding: Equatable {
@@ -23,7 +24,8 @@ struct Soloist {
     private var isWatched = false
     /// How often it had been back when the watch looked, and when that was first so.
     private var seen: (turns: UInt64, since: Duration)?
-    /// One has not come back: its pace tells nothing about the next handler, nor does that of lanes that have been waiting.
+    /// One has not come back: its pace tells nothing about the next handler, nor does that of lanes that
+    /// have been waiting.
     private var isDistrusted = false
 
     /// The lane goes to work alone, if that may be; true if the watch is to be called.

@@ -1,6 +1,7 @@
 import Timing
 
-/// Those of a batch that could not be handled, since what they need is away: see ``AnotherAttempt/whenPossible(after:others:)``.
+/// Those of a batch that could not be handled, since what they need is away: see
+/// ``AnotherAttempt/whenPossible(after:others:)``.
 struct Suspended: Sendable {
     private(set) var deliveries: [Delivery] = []
     /// Behind them: not begun, since the lane must not.
@@ -33,8 +34,8 @@ struct Suspended: Sendable {
 }
 
 extension Lane.Dependencies {
-    /// They wait for their time while others go on. Where none can, or where there is no room to wait, they keep their turn, and the
-    /// lane rests: the log holds what comes.
+    /// They wait for their time while others go on. Where none can, or where there is no room to wait, they
+    /// keep their turn, and the lane rests: the log holds what comes.
     func suspend(_ suspended: Suspended) async {
         var kept = suspended.deliveries
         if !suspended.isAll, !kept.isEmpty {

@@ -1,14 +1,16 @@
-/// What has been taken up and cannot be handled now: it waits behind another of its key, for a retry, or for a companion out of
-/// reach. The logs are read past it, so that no key holds up another. A pure value that counts it.
+/// What has been taken up and cannot be handled now: it waits behind another of its key, for a retry,
+/// or for a companion out of reach. The logs are read past it, so that no key holds up another. A pure
+/// value that counts it.
 ///
-/// - Behind one key no more than ``Bounds/perKey`` wait, and no more than there is room left for all. One always may wait, as long as
-///   the bytes suffice.
-/// - All together are no more than ``Bounds/entries`` and ``Bounds/bytes``: about 40 MiB, and 300 KiB of progress. A retry that finds
-///   no room becomes a dead letter.
+/// - Behind one key no more than ``Bounds/perKey`` wait, and no more than there is room left for all.
+///   One always may wait, as long as the bytes suffice.
+/// - All together are no more than ``Bounds/entries`` and ``Bounds/bytes``: about 40 MiB, and 300 KiB
+///   of progress. A retry that finds no room becomes a dead letter.
 /// - What passes a bound is the surplus of the key itself, the oldest first: lost, and counted as lost.
 package struct WaitingRoom: Sendable {
     package struct Bounds: Sendable {
-        /// How many may wait behind one key. At 50 a second that is as many as a log keeps in a third of its age.
+        /// How many may wait behind one key. At 50 a second that is as many as a log keeps in a third of its
+        /// age.
         package var perKey = 1024
         package var entries = 32_768
         /// Of keys, with about what an entry costs besides its key.
@@ -25,7 +27,8 @@ package struct WaitingRoom: Sendable {
     private let bounds: Bounds
     package private(set) var count = 0
     private var bytes = 0
-    /// With fewer waiting their stretches of log, some kilobytes each, may stay in memory: copies would cost more.
+    /// With fewer waiting their stretches of log, some kilobytes each, may stay in memory: copies would
+    /// cost more.
     private static let few = 1024
 
     package init(_ bounds: Bounds = Bounds()) { self.bounds = bounds }

@@ -1,7 +1,9 @@
-/// Compares a node's counter with what was heard, without a mark, which would travel to every node of a cluster.
+/// Compares a node's counter with what was heard, without a mark, which would travel to every node of a
+/// cluster.
 ///
-/// All that the counter showed a second ago must have been heard by now, and nothing that it does not show now; else a mark tells
-/// what was missed, forged or reset. A loss smaller than a second's traffic shows as a counter that is ahead at every look.
+/// All that the counter showed a second ago must have been heard by now, and nothing that it does not
+/// show now; else a mark tells what was missed, forged or reset. A loss smaller than a second's traffic
+/// shows as a counter that is ahead at every look.
 struct CounterCheck: Sendable {
     private var owed: Int64?
     /// Looks in a row at which the counter was ahead of what had been heard when its answer had come.

@@ -3,8 +3,9 @@ package import RedisClient
 
 /// How many databases a server has: its counter of expirations covers them all, so all are listened to.
 ///
-/// CONFIG tells, where it is permitted; else SELECT does, which is undone in the same write. Channels of databases that do
-/// not exist cost next to nothing, so the answer need not be exact; one too small would leave counted expirations unheard.
+/// CONFIG tells, where it is permitted; else SELECT does, which is undone in the same write. Channels
+/// of databases that do not exist cost next to nothing, so the answer need not be exact; one too small
+/// would leave counted expirations unheard.
 package enum DatabaseCount {
     /// The most that are listened to, and what is assumed where nothing can be learned.
     static let limit = 1024

@@ -1,6 +1,7 @@
 package import RESP
 
-/// Says of each message what it is; it alone knows the channels. Pure: bytes in, calls out, in their order.
+/// Says of each message what it is; it alone knows the channels. Pure: bytes in, calls out, in their
+/// order.
 package enum FeedParser {
     /// - Parameters:
     ///   - expirations: keys that one channel announced one behind the other, and its database.
@@ -53,7 +54,8 @@ extension NodeLog {
     /// Whether a key of Lapse's own is the lock of a lease.
     static func isLock(_ key: RawSpan) -> Bool { key.ends(with: lockSuffix) }
 
-    /// Takes in one read: expirations into the log, in their order with everything else, which goes to the closures.
+    /// Takes in one read: expirations into the log, in their order with everything else, which goes to the
+    /// closures.
     ///
     /// - Parameters:
     ///   - now: milliseconds since 1970.
@@ -62,7 +64,8 @@ extension NodeLog {
     ///   - ownLapsed: a key of Lapse's own has expired, see ``isLock(_:)``.
     ///   - tooLarge: told of a key that was too large, with its beginning.
     ///   - control: told of other messages. At a mark it calls ``pinMark()``.
-    ///   - deadlines: of the keys that one channel announced one behind the other: one for each, or none at all.
+    ///   - deadlines: of the keys that one channel announced one behind the other: one for each, or none at
+    ///     all.
     /// - Returns: how many expirations there were.
     package func take(
         _ batch: borrowing ReplyBatch, now: UInt64, since: Int? = nil, look: Int,

@@ -4,9 +4,11 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// One feed for every node of the deployment, replicas included: they come, go, and change roles at run time.
+/// One feed for every node of the deployment, replicas included: they come, go, and change roles at run
+/// time.
 ///
-/// A replica announces nothing until it is promoted, and then at once: a feed that listens beforehand misses nothing.
+/// A replica announces nothing until it is promoted, and then at once: a feed that listens beforehand
+/// misses nothing.
 final class FeedSet: Sendable {
     private struct Member {
         let feed: NodeFeed
@@ -27,8 +29,8 @@ final class FeedSet: Sendable {
     /// There has been a look at the topology.
     func looked() { bell.ring() }
 
-    /// Every feed looks now, so that forged messages are told from real ones before a successor goes by this replica's numbers.
-    /// Returns after `limit` at the latest.
+    /// Every feed looks now, so that forged messages are told from real ones before a successor goes by
+    /// this replica's numbers. Returns after `limit` at the latest.
     func check(within limit: Duration) async {
         let feeds = members.withLock { $0.values.map(\.feed) }
         await withDiscardingTaskGroup { group in
@@ -37,7 +39,8 @@ final class FeedSet: Sendable {
         }
     }
 
-    /// The feed of one process looks now and marks its stream, for a replica that is about to number it anew.
+    /// The feed of one process looks now and marks its stream, for a replica that is about to number it
+    /// anew.
     func check(_ runID: String, within limit: Duration) async {
         let feed = members.withLock { $0.values.map(\.feed) }.first { $0.status.runID == runID }
         await feed?.check(within: limit, marking: true)
@@ -48,7 +51,8 @@ final class FeedSet: Sendable {
 
     /// Keeps the feeds in step with the topology until cancelled.
     ///
-    /// - Returns: why not, when at the start no node lets this user subscribe: only an operator can mend that.
+    /// - Returns: why not, when at the start no node lets this user subscribe: only an operator can mend
+    ///   that.
     func run() async -> RedisError? {
         await withDiscardingTaskGroup { group in
             var refusal: RedisError?

@@ -5,7 +5,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// What a feed hears goes here, on its event loop: expirations into the log, marks and releases to whom they concern.
+/// What a feed hears goes here, on its event loop: expirations into the log, marks and releases to whom
+/// they concern.
 final class FeedSink: PushReceiver {
     /// Whom the sink tells.
     struct Listeners: Sendable {
@@ -48,8 +49,8 @@ final class FeedSink: PushReceiver {
     private let spoken = Atomic(false)
     /// Something has come since ``takeHeard()``.
     private let heard = Atomic(false)
-    /// Looks at the topology begun when the last ping was sent, and when the last one that was answered was sent. On the event
-    /// loop only.
+    /// Looks at the topology begun when the last ping was sent, and when the last one that was answered was
+    /// sent. On the event loop only.
     private let ping: Atomic<Int>
     private let since: Atomic<Int>
     /// Expirations have been added that no lane was told of. On the event loop only.

@@ -3,7 +3,8 @@ package struct FeedWatch {
     /// Whose the silence is, when the node answers elsewhere.
     package enum Silence: Sendable, Equatable {
         case unknown
-        /// The node has gone on all the while, only this connection is slow: what it will bring is not in doubt.
+        /// The node has gone on all the while, only this connection is slow: what it will bring is not in
+        /// doubt.
         case connection
         /// Nothing more will come from this connection.
         case dead
@@ -30,8 +31,8 @@ package struct FeedWatch {
     /// Whether the next mark is the one that gives the entries their ordinals.
     package var isFirstMark: Bool { !isMarked }
 
-    /// Whether to mark the stream now: at once for the first time, and where exact numbers are awaited; else not so soon
-    /// after the last one.
+    /// Whether to mark the stream now: at once for the first time, and where exact numbers are awaited;
+    /// else not so soon after the last one.
     ///
     /// - Parameters:
     ///   - now: by the monotonic clock.
@@ -73,8 +74,8 @@ package struct FeedWatch {
     ///
     /// - Parameters:
     ///   - hasHeard: a byte has come since the look before. A pong may be far behind the bytes that come.
-    ///   - hasSpoken: a byte has come since the silence began. One answer may be a frozen node's that wakes just now; two,
-    ///     a look apart and without a byte here, are a running node's.
+    ///   - hasSpoken: a byte has come since the silence began. One answer may be a frozen node's that wakes
+    ///     just now; two, a look apart and without a byte here, are a running node's.
     package mutating func answersElsewhere(hasHeard: Bool, hasSpoken: Bool) -> Silence {
         guard !hasHeard else {
             silentLooks = 0

@@ -1,9 +1,11 @@
 import RESP
 
-/// What replicas of a group tell each other on the control channel, besides marks, releases and questions about holes.
+/// What replicas of a group tell each other on the control channel, besides marks, releases and
+/// questions about holes.
 ///
-/// The version stands in each message; one of another version is passed over. Any client may publish here, so nothing is believed
-/// for being heard: a question costs a bounded answer, an answer only ends a wait, and a leader's word is checked.
+/// The version stands in each message; one of another version is passed over. Any client may publish
+/// here, so nothing is believed for being heard: a question costs a bounded answer, an answer only ends
+/// a wait, and a leader's word is checked.
 enum GroupMessage: Sendable, Equatable {
     /// The text of a ``SharedProgress``.
     case progress(String)
@@ -13,9 +15,11 @@ enum GroupMessage: Sendable, Equatable {
     case checked(nonce: String, replica: String)
     /// A process was found not to announce expirations, and is about to be set to. By run ID.
     case silenced(String)
-    /// An operator has left a wish in the registers: they are to be read now. It says no more, so a forged one moves nothing.
+    /// An operator has left a wish in the registers: they are to be read now. It says no more, so a forged
+    /// one moves nothing.
     case wish
-    /// An operator asks what became of a key: see ``TraceQuestion``. The nonce names where the question lies.
+    /// An operator asks what became of a key: see ``TraceQuestion``. The nonce names where the question
+    /// lies.
     case trace(nonce: String)
     /// Of another build: `progress:v2`.
     case unknown(String)

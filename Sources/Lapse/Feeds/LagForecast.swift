@@ -3,8 +3,8 @@ import RESP
 import RedisClient
 import Synchronization
 
-/// Asks a node each minute what makes it late, exports how late it is expected to be, and warns once if that is long. Where
-/// `--punctual` makes the node announce on time there is nothing to expect.
+/// Asks a node each minute what makes it late, exports how late it is expected to be, and warns once if
+/// that is long. Where `--punctual` makes the node announce on time there is nothing to expect.
 final class LagForecast: Sendable {
     /// A longer lag is worth a warning.
     private static let noticeable = Duration.seconds(1)

@@ -1,10 +1,11 @@
 import RESP
 package import RedisClient
 
-/// Reads a node's count of expirations at an exact place of its stream: INFO and PUBLISH in one step on the node.
+/// Reads a node's count of expirations at an exact place of its stream: INFO and PUBLISH in one step on
+/// the node.
 ///
-/// A script, since a server whose memory is full refuses MULTI, but not this; MULTI where scripts are refused. Marks are rare,
-/// since a cluster passes each PUBLISH on to every node.
+/// A script, since a server whose memory is full refuses MULTI, but not this; MULTI where scripts are
+/// refused. Marks are rare, since a cluster passes each PUBLISH on to every node.
 package enum Mark {
     /// ARGV: channel, nonce. No keys, and no flags: a script declared as read-only may not publish.
     private static let script = """
@@ -13,7 +14,8 @@ package enum Mark {
         return info
         """
 
-    /// - Parameter runID: of the process that is listened to. Another one's count would number what it never announced.
+    /// - Parameter runID: of the process that is listened to. Another one's count would number what it
+    ///   never announced.
     package static func take(
         nonce: String, channel: String, on node: NodeClient, of runID: String
     ) async throws(RedisError) -> UInt64 {

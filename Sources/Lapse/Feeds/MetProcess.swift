@@ -1,16 +1,19 @@
 import RESP
 import RedisClient
 
-/// The server process at an address, as it is met before its feed is opened: only what belongs here is listened to.
+/// The server process at an address, as it is met before its feed is opened: only what belongs here is
+/// listened to.
 struct MetProcess: Sendable {
     let runID: String
     /// How long it has been running; nil when it does not say.
     let uptime: Duration?
     let databases: Int
 
-    /// Learns which process answers. Throws ``RedisError/Kind/otherServer`` when that is not the node that the topology means.
+    /// Learns which process answers. Throws ``RedisError/Kind/otherServer`` when that is not the node that
+    /// the topology means.
     ///
-    /// - Parameter known: the number of databases of a process met before: it cannot change while the process runs.
+    /// - Parameter known: the number of databases of a process met before: it cannot change while the
+    ///   process runs.
     static func meet(
         _ client: NodeClient, _ topology: Topology?, known: (runID: String, databases: Int)?
     ) async throws(RedisError) -> MetProcess {

@@ -4,7 +4,8 @@ import Timing
 
 /// What follows from a silence: whether the node kept its role.
 extension NodeFeed {
-    /// After a silence: the node's events count only from when it and a majority agree about its role. False if they do not yet.
+    /// After a silence: the node's events count only from when it and a majority agree about its role.
+    /// False if they do not yet.
     func settle(_ log: NodeLog, attempts: Int) async -> Bool {
         guard let silence = log.openSilence else { return true }
         for attempt in 0..<attempts where !isOver {

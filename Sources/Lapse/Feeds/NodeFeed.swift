@@ -86,8 +86,8 @@ final class NodeFeed: Sendable {
         bell.ring()
     }
 
-    /// Looks now, and marks the stream if more was heard than the node has counted, or in any case. Returns when that is done, or
-    /// after `limit`.
+    /// Looks now, and marks the stream if more was heard than the node has counted, or in any case. Returns
+    /// when that is done, or after `limit`.
     func check(within limit: Duration, marking: Bool = false) async {
         guard current.withLock({ $0.isSubscribed && !$0.isSilent }) else { return }
         let done = Doorbell(on: bell.loop)
@@ -97,7 +97,8 @@ final class NodeFeed: Sendable {
     }
 
     func run() async {
-        // A feed that is cut is to be back at once. One that lives for a second cannot be opened more than once in it.
+        // A feed that is cut is to be back at once. One that lives for a second cannot be opened more than
+        // once in it.
         var reconnection = Reconnection(enough: .seconds(1))
         var told: String?
         var toldAt = ContinuousClock.now
@@ -126,7 +127,8 @@ final class NodeFeed: Sendable {
             }
             if isOver { break }
             let due = monotonic + reconnection.next()
-            // The bell may still ring for the connection that is gone: then the next one is opened at once, unless that one was cut soon.
+            // The bell may still ring for the connection that is gone: then the next one is opened at once, unless
+            // that one was cut soon.
             while await bell.wait(upTo: due - monotonic) == .rung, reconnection.isShortLived, !isOver {}
         }
     }
@@ -207,7 +209,8 @@ final class NodeFeed: Sendable {
         // A silence that could not be settled at once.
         var lookedInto: Int?
         var flags = FlagsWatch()
-        // A replica that heard the process all the while knows of resets and forged messages that this replica missed.
+        // A replica that heard the process all the while knows of resets and forged messages that this replica
+        // missed.
         var isNewcomer = sink.log.counts.last == nil
         if isNewcomer { sink.log.awaitPeers() } else { await dependencies.numbers.ask(about: sink.log) }
         while true {
@@ -216,7 +219,8 @@ final class NodeFeed: Sendable {
             if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
                 await mark(subscription, sink, &watch, &flags)
             }
-            // After the first mark: a counter that was reset tells so for a moment only, and peers that died answer late.
+            // After the first mark: a counter that was reset tells so for a moment only, and peers that died
+            // answer late.
             if isNewcomer, !watch.isFirstMark {
                 isNewcomer = false
                 await dependencies.numbers.ask(about: sink.log)

@@ -3,7 +3,8 @@ import RESP
 import RedisClient
 import Synchronization
 
-/// Looks every second whether a node answers, whether it announces expirations at all, and how many it has counted.
+/// Looks every second whether a node answers, whether it announces expirations at all, and how many it
+/// has counted.
 final class NodeInspector: Sendable {
     struct Finding: Sendable {
         var answered = false
@@ -92,8 +93,8 @@ final class NodeInspector: Sendable {
         return finding
     }
 
-    /// Peers are told first, on the node itself: a peer whose looks lie before and after sees nothing else of it, and would take
-    /// what was counted meanwhile for what no node announces.
+    /// Peers are told first, on the node itself: a peer whose looks lie before and after sees nothing else
+    /// of it, and would take what was counted meanwhile for what no node announces.
     private func set(_ flags: String, of runID: String) async {
         let merged = Notifications.merged(flags, withHints: wantsHints)
         do throws(RedisError) {
@@ -134,8 +135,8 @@ final class NodeInspector: Sendable {
             ])
     }
 
-    /// CONFIG is forbidden, renamed away or answered with nothing, as managed services do, each in its own words. Said once,
-    /// and again each minute.
+    /// CONFIG is forbidden, renamed away or answered with nothing, as managed services do, each in its own
+    /// words. Said once, and again each minute.
     private func tellRefused(_ error: RESPError?) {
         // Only what passes by itself is tried again at once.
         if let error, Redirection(error) == .retry { return }

@@ -1,4 +1,5 @@
-/// What `notify-keyspace-events` must hold for expirations to be announced: `E` and one of `x`, `A`; for hints also one of `g`, `A`.
+/// What `notify-keyspace-events` must hold for expirations to be announced: `E` and one of `x`, `A`;
+/// for hints also one of `g`, `A`.
 package enum Notifications {
     /// What to do about a node that does not announce expirations.
     package enum Policy: String, Sendable, CaseIterable { case verify, set, off }

@@ -8,8 +8,9 @@ import Timing
 
 /// Has all replicas number a process alike.
 ///
-/// A replica whose subscription broke cannot tell a counter that was reset from forged messages; its peers can. Before it numbers
-/// the new subscription it asks them: each looks at its own numbers, tells the registers a larger `base`, and answers.
+/// A replica whose subscription broke cannot tell a counter that was reset from forged messages; its
+/// peers can. Before it numbers the new subscription it asks them: each looks at its own numbers, tells
+/// the registers a larger `base`, and answers.
 final class NumberExchange: Sendable {
     private struct Wait {
         var waitingFor: Set<String>
@@ -66,7 +67,8 @@ final class NumberExchange: Sendable {
         waits.withLock { $0[nonce] = Wait(waitingFor: peers, bell: bell) }
         let question = NumberQuestion(nonce: nonce, runID: log.runID, asker: id)
         await withDiscardingTaskGroup { group in
-            // Beside the wait: a server that does not take it must not make the wait longer. The group cancels and awaits it.
+            // Beside the wait: a server that does not take it must not make the wait longer. The group cancels and
+            // awaits it.
             group.addTask { await self.publish(.check(question)) }
             _ = await bell.wait(upTo: Self.patience)
             group.cancelAll()

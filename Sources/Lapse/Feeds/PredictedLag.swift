@@ -1,6 +1,8 @@
-/// How late Redis is expected to announce an expiration by itself: it samples keys with a TTL, a number each second.
+/// How late Redis is expected to announce an expiration by itself: it samples keys with a TTL, a number
+/// each second.
 ///
-/// The median is volatile keys / (2 · (20 + 5 · (effort − 1)) · hz): measured, see the design's facts about Redis.
+/// The median is volatile keys / (2 · (20 + 5 · (effort − 1)) · hz): measured, see the design's facts
+/// about Redis.
 package enum PredictedLag {
     package static func median(volatileKeys: Int, hz: Int, effort: Int) -> Duration {
         // Redis itself allows no more.

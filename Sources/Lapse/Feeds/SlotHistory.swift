@@ -1,9 +1,10 @@
 import RedisClient
 
-/// Since when each slot has had its owner, and until when each node had those that it lost: as looks at the topology showed it.
+/// Since when each slot has had its owner, and until when each node had those that it lost: as looks at
+/// the topology showed it.
 ///
-/// A slot costs a node four bytes once it has lost any, however often slots move, and nothing is ever forgotten while it may be
-/// asked for. Where one master owns everything there is one slot, number 0.
+/// A slot costs a node four bytes once it has lost any, however often slots move, and nothing is ever
+/// forgotten while it may be asked for. Where one master owns everything there is one slot, number 0.
 struct SlotHistory: Sendable {
     private(set) var topology: Topology?
     /// The first look that showed the present owner of each slot; at its present configuration epoch.

@@ -2,9 +2,10 @@ package import RedisClient
 
 /// Whether an expiration counts. A pure value; looks at the topology come in by ``note(_:)``.
 ///
-/// It counts from the node that owned its slot, or was importing it, when it was announced. The view may be ahead of that moment
-/// or behind it, so no single look decides: *ignored* needs proof, and without it an entry *waits*, and its log with it, until the
-/// log's age; then it counts as lost. A node *agreed* in a look if it answered, and its own word for its role was the view's.
+/// It counts from the node that owned its slot, or was importing it, when it was announced. The view
+/// may be ahead of that moment or behind it, so no single look decides: *ignored* needs proof, and
+/// without it an entry *waits*, and its log with it, until the log's age; then it counts as lost. A
+/// node *agreed* in a look if it answered, and its own word for its role was the view's.
 ///
 /// | | heard | known of the node | verdict |
 /// |---|---|---|---|
@@ -22,10 +23,12 @@ package import RedisClient
 /// | 12 | after a silence, then it died | lost it in a look before it spoke | ignored |
 /// | 13 | after a silence, then it died | lost it later, or owns it still | counts |
 ///
-/// - `since`: how many looks had begun when the last ping was sent that was answered before the entry, which was announced later.
-/// - 5, 6: nothing was missed if the slot's owner, or the node itself, has kept its configuration epoch since before the entry:
-///   each promotion has an epoch of its own.
-/// - 5: a master that goes on after its successor was seen, a forged message, or the copy that a cluster carries to every node.
+/// - `since`: how many looks had begun when the last ping was sent that was answered before the entry,
+///   which was announced later.
+/// - 5, 6: nothing was missed if the slot's owner, or the node itself, has kept its configuration epoch
+///   since before the entry: each promotion has an epoch of its own.
+/// - 5: a master that goes on after its successor was seen, a forged message, or the copy that a
+///   cluster carries to every node.
 /// - A silence of the connection alone, while the node answers elsewhere, casts no doubt.
 package struct SlotOwnership: Sendable {
     package enum Verdict: Sendable, Equatable {
@@ -124,12 +127,14 @@ extension SlotOwnership {
         /// The first look that no longer showed the slot with this node; negative if it never had it.
         private func lost(_ slot: UInt16) -> Int { lost.map { Int($0[index(slot)]) } ?? -1 }
 
-        /// The first look that showed the slot with its present owner. One that is only imported may be older than any look.
+        /// The first look that showed the slot with its present owner. One that is only imported may be older
+        /// than any look.
         private func owned(_ slot: UInt16) -> Int {
             claim.map { $0.owns(slot) } ?? false ? Int(ownedSince[index(slot)]) : -1
         }
 
-        /// Nothing can have been missed between two looks since before this one: every promotion has an epoch of its own.
+        /// Nothing can have been missed between two looks since before this one: every promotion has an epoch
+        /// of its own.
         private func isProven(_ slot: UInt16, _ since: Int) -> Bool {
             steadySince[index(slot)] < since || asItIsSince < since
         }

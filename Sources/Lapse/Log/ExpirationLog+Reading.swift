@@ -17,7 +17,8 @@ extension ExpirationLog {
         return max(chunks[index].first, ordinal + 1)
     }
 
-    /// A copy of the numbered entries from this one on, as far as they lie together: at most this many, and about this many bytes.
+    /// A copy of the numbered entries from this one on, as far as they lie together: at most this many, and
+    /// about this many bytes.
     ///
     /// - Parameter ordinal: of one that is kept.
     func copy(from ordinal: UInt64, upTo count: Int, bytes: Int) -> LogChunk {

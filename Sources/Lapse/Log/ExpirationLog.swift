@@ -1,9 +1,11 @@
 import RESP
 
-/// The expirations received from one node process, in order: the queue, the buffer and the journal in one.
+/// The expirations received from one node process, in order: the queue, the buffer and the journal in
+/// one.
 ///
-/// Keys lie back to back in chunks; an entry costs its key and 12 bytes (28 where its deadline was asked for), and appending allocates
-/// only for a new chunk. Ordinals are consecutive inside a chunk; between chunks lie the gaps.
+/// Keys lie back to back in chunks; an entry costs its key and 12 bytes (28 where its deadline was
+/// asked for), and appending allocates only for a new chunk. Ordinals are consecutive inside a chunk;
+/// between chunks lie the gaps.
 package struct ExpirationLog {
     /// What the log knows of one expiration besides its key.
     package struct Entry {
@@ -56,7 +58,8 @@ package struct ExpirationLog {
     /// Adds keys that were announced one behind the other.
     ///
     /// - Parameters:
-    ///   - number: the ordinal of the first, or while the subscription has no mark yet its index in the subscription.
+    ///   - number: the ordinal of the first, or while the subscription has no mark yet its index in the
+    ///     subscription.
     ///   - now: milliseconds since 1970.
     ///   - deadlines: one for each key, or none at all.
     package mutating func append(
@@ -205,14 +208,16 @@ package struct ExpirationLog {
         dropFirst(chunks.prefix { $0.isNumbered && $0.last <= ordinal }.count)
     }
 
-    /// Drops whole chunks until the bounds hold; the newest chunk stays. Large keys may fill a quarter of the log: beyond that the
-    /// oldest of them go first, so that a few huge ones, forged or not, push no others out.
+    /// Drops whole chunks until the bounds hold; the newest chunk stays. Large keys may fill a quarter of
+    /// the log: beyond that the oldest of them go first, so that a few huge ones, forged or not, push no
+    /// others out.
     ///
     /// - Parameters:
     ///   - bytes: the most to keep, in bytes.
     ///   - oldest: drop what came before, in milliseconds since 1970.
     ///   - ordinal: up to this one. What has no number yet has only its time.
-    /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap once numbered.
+    /// - Returns: the ordinals of what was dropped, of those that have one. The others reappear in a gap
+    ///   once numbered.
     package mutating func trim(
         toBytes limit: Int, oldest: UInt64, through ordinal: UInt64 = .max
     ) -> [ClosedRange<UInt64>] {

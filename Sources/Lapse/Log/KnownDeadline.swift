@@ -1,6 +1,7 @@
 import RESP
 
-/// When a key was to expire, and how late that was heard: known of the keys that a leader makes punctual.
+/// When a key was to expire, and how late that was heard: known of the keys that a leader makes
+/// punctual.
 package struct KnownDeadline: Sendable, Hashable {
     /// By the clock of the server, in milliseconds since 1970; 0 where it is not known.
     private let time: UInt64
@@ -18,7 +19,8 @@ package struct KnownDeadline: Sendable, Hashable {
     }
 
     /// - Parameters:
-    ///   - milliseconds: since 1970, by the server's clock. What a server says may be anything: nil for what cannot be true.
+    ///   - milliseconds: since 1970, by the server's clock. What a server says may be anything: nil for
+    ///     what cannot be true.
     ///   - lag: from then on until it was heard, in milliseconds by the same clock.
     package init?(milliseconds: UInt64, lag: UInt64) {
         guard milliseconds > 0, milliseconds <= Self.latest else { return nil }

@@ -1,7 +1,7 @@
 /// How far a log had come when, by the clock that is never set. A pure value.
 ///
-/// An entry's own time is by the wall clock, and that may have been wrong for just the moment in which it came: it is too old only
-/// when the log had come so far a whole age ago, too.
+/// An entry's own time is by the wall clock, and that may have been wrong for just the moment in which
+/// it came: it is too old only when the log had come so far a whole age ago, too.
 struct LogAge {
     private var marks: [(at: Duration, through: UInt64)] = []
     /// The most marks that are kept.

@@ -1,6 +1,7 @@
 import RESP
 
-/// A stretch of a log without a gap: keys back to back, and 12 bytes for each of them; 16 more where their deadlines are known.
+/// A stretch of a log without a gap: keys back to back, and 12 bytes for each of them; 16 more where
+/// their deadlines are known.
 struct LogChunk: Sendable {
     struct Slot: Sendable {
         var end: UInt32

@@ -52,7 +52,8 @@ package final class LogSet: Sendable {
     /// - Parameters:
     ///   - limitBytes: of one log.
     ///   - totalBytes: of all logs together. Past it the largest ones lose their oldest.
-    ///   - chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what suits the limit.
+    ///   - chunkBytes: how many bytes of keys share a chunk, which is trimmed as a whole; nil for what
+    ///     suits the limit.
     ///   - shed: where goes what the logs let go.
     package init(
         limitBytes: Int, limitAge: Duration, totalBytes: Int = .max, chunkBytes: Int? = nil, shed: ShedChunks? = nil
@@ -71,7 +72,8 @@ package final class LogSet: Sendable {
         }
     }
 
-    /// A log, or all of them together, is at three quarters of its bound: more would soon push out what waits.
+    /// A log, or all of them together, is at three quarters of its bound: more would soon push out what
+    /// waits.
     package var isNearlyFull: Bool {
         let isFull = all.contains { $0.counts.bytes > limitBytes / 4 * 3 }
         return isFull || budget.held > budget.limit / 4 * 3
@@ -85,7 +87,8 @@ package final class LogSet: Sendable {
     /// The logs of the processes met at one address.
     package func logs(at address: NodeAddress) -> [NodeLog] { all.filter { $0.address == address } }
 
-    /// The log of a node process, begun when it is new: one for each process, whatever addresses lead to it.
+    /// The log of a node process, begun when it is new: one for each process, whatever addresses lead to
+    /// it.
     ///
     /// - Parameters:
     ///   - uptime: how long the process has been running; nil when that is not known.
@@ -114,14 +117,16 @@ package final class LogSet: Sendable {
         }
     }
 
-    /// The log of a process for a feed that is about to fill it; nil while another feed does, at another address.
+    /// The log of a process for a feed that is about to fill it; nil while another feed does, at another
+    /// address.
     package func claim(_ runID: String, at address: NodeAddress, uptime: Duration?, now: UInt64) -> NodeLog? {
         let log = log(of: runID, at: address, uptime: uptime, now: now)
         return log.claim() ? log : nil
     }
 
-    /// Whether a process began after the one before it was last listened to: then everything that it announced is owed. One
-    /// that had been running before, to which a name has moved, owes nothing of its past.
+    /// Whether a process began after the one before it was last listened to: then everything that it
+    /// announced is owed. One that had been running before, to which a name has moved, owes nothing of its
+    /// past.
     private static func hasRestarted(_ endedAt: UInt64?, _ uptime: Duration?, _ now: UInt64) -> Bool {
         guard let uptime else { return true }
         guard let endedAt else { return false }
@@ -136,7 +141,8 @@ package final class LogSet: Sendable {
         all.filter { $0.counts.entries > 0 }.map { HeardProcess(runID: $0.runID, node: $0.node) }
     }
 
-    /// What replicas have found to be missing from processes' counters (see ``Numbering``): the next mark tells what follows.
+    /// What replicas have found to be missing from processes' counters (see ``Numbering``): the next mark
+    /// tells what follows.
     package func adopt(bases: [String: UInt64]) {
         for (runID, base) in bases { self[runID]?.adopt(base: Int64(clamping: base)) }
     }
@@ -160,8 +166,8 @@ package final class LogSet: Sendable {
         }
     }
 
-    /// The processes whose progress is needed no more: this replica has nothing of theirs, and listens to their successor at
-    /// the same address, or the address has not belonged to the deployment for long.
+    /// The processes whose progress is needed no more: this replica has nothing of theirs, and listens to
+    /// their successor at the same address, or the address has not belonged to the deployment for long.
     ///
     /// - Parameter isAbsent: whether a node, `host:port`, has been away for so long.
     package func replaced(_ progress: [String: Progress], isAbsent: (String) -> Bool = { _ in false }) -> [String] {
@@ -184,8 +190,8 @@ package final class LogSet: Sendable {
     ///
     /// - Parameters:
     ///   - now: milliseconds since 1970.
-    ///   - monotonic: the same moment by the monotonic clock: what came before the wall clock was put forward is not
-    ///     older for it.
+    ///   - monotonic: the same moment by the monotonic clock: what came before the wall clock was put
+    ///     forward is not older for it.
     package func tidy(now: UInt64, monotonic: Duration) {
         let ahead = wallClock.withLock { $0.ahead(now, monotonic, for: limitAge) }
         let now = now - min(now, ahead)

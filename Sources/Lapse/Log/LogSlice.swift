@@ -2,7 +2,8 @@ import RESP
 
 /// A copy of a stretch of a log, shared by the expirations of that stretch while they are on their way.
 ///
-/// Many share three allocations: an expiration is a reference to it and an index, whatever the length of its key.
+/// Many share three allocations: an expiration is a reference to it and an index, whatever the length
+/// of its key.
 package final class LogSlice: Sendable {
     let process: NodeProcess
     private let chunk: LogChunk
@@ -10,12 +11,14 @@ package final class LogSlice: Sendable {
     private let since: UInt64
     /// Of one that no log knows.
     private let isUnheard: Bool
-    /// Where the leader keeps the cursor of the log, see ``CursorTable``; nil for what has no place in any log.
+    /// Where the leader keeps the cursor of the log, see ``CursorTable``; nil for what has no place in any
+    /// log.
     let cursorIndex: Int?
     /// The chunk's own, at hand.
     private let first: UInt64
 
-    /// How many bytes of keys it holds at most, if more than one: as long as one of its expirations waits, all of them stay.
+    /// How many bytes of keys it holds at most, if more than one: as long as one of its expirations waits,
+    /// all of them stay.
     static let limitBytes = 8 << 10
 
     /// - Parameter since: when the term began, in milliseconds since 1970.

@@ -5,7 +5,8 @@ package enum MemoryLimit {
     /// Half of it for the logs, or 1 GiB where nothing is said.
     package static func forLogs(root: String = "/") -> Int { ofProcess(root: root).map { $0 / 2 } ?? 1 << 30 }
 
-    /// The least limit of the control groups that hold this process, version 2 or 1, in bytes; nil without one.
+    /// The least limit of the control groups that hold this process, version 2 or 1, in bytes; nil without
+    /// one.
     package static func ofProcess(root: String = "/") -> Int? {
         let groups = read(root + "proc/self/cgroup")?.split(separator: "\n") ?? []
         var files: [String] = []

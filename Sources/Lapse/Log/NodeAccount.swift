@@ -1,9 +1,9 @@
 /// What became of the expirations that one node announced in this term, by their positions.
 ///
-/// A term answers for every ordinal from the cursor that it took over to the last one announced, and for those that its
-/// predecessor left pending. Each of them is in exactly one of the other numbers, at every instant:
-/// `announced = handled + deadLettered + pending + waiting + lost + ignored +
-/// unannounced`.
+/// A term answers for every ordinal from the cursor that it took over to the last one announced, and
+/// for those that its predecessor left pending. Each of them is in exactly one of the other numbers, at
+/// every instant:
+/// `announced = handled + deadLettered + pending + waiting + lost + ignored + unannounced`.
 public struct NodeAccount: Sendable, Codable, Equatable {
     /// Announced, and this term's to answer for. Forged messages have positions and are among them.
     public var announced: UInt64 = 0
@@ -11,7 +11,8 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     public var handled: UInt64 = 0
     /// Given up after the last retry: in the dead letters.
     public var deadLettered: UInt64 = 0
-    /// Taken up and not finished: about to be handed out, queued behind another of its key, in a handler, or to be tried again.
+    /// Taken up and not finished: about to be handed out, queued behind another of its key, in a handler,
+    /// or to be tried again.
     public var pending: UInt64 = 0
     /// Not taken up yet: in the log, or in a hole under repair.
     public var waiting: UInt64 = 0
@@ -19,7 +20,8 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     public var lost: UInt64 = 0
     /// Passed over: not wanted, Lapse's own, or announced by a node that did not own the slot.
     public var ignored: UInt64 = 0
-    /// Counted by the node, which was set to announce all the while, and never announced: no listener could hear of it.
+    /// Counted by the node, which was set to announce all the while, and never announced: no listener could
+    /// hear of it.
     public var unannounced: UInt64 = 0
 
     /// An account of nothing.
@@ -53,7 +55,8 @@ public struct NodeAccount: Sendable, Codable, Equatable {
     }
 }
 
-/// Counts what becomes of the ordinals that a cursor passes or finishes. The cursor itself knows what is pending.
+/// Counts what becomes of the ordinals that a cursor passes or finishes. The cursor itself knows what
+/// is pending.
 package struct Tally: Sendable, Equatable {
     /// What can become of an ordinal.
     package enum Outcome: Sendable { case handled, deadLettered, lost, ignored, unannounced }

@@ -15,10 +15,12 @@ extension NodeLog {
         state.withLock { $0.provenanceIsDoubted || $0.awaitsLook ? $0.silences : nil }
     }
 
-    /// The node has agreed with the others about its role in the look of this number: that settles this silence, if no other has
-    /// begun. What was heard since that look began waits for another one, and the silence is open until then.
+    /// The node has agreed with the others about its role in the look of this number: that settles this
+    /// silence, if no other has begun. What was heard since that look began waits for another one, and the
+    /// silence is open until then.
     ///
-    /// - Parameter isDeposed: it owns nothing any more. What is still on its way was announced before it knew.
+    /// - Parameter isDeposed: it owns nothing any more. What is still on its way was announced before it
+    ///   knew.
     package func decide(look: Int, about silence: Int? = nil, isDeposed: Bool = false) {
         settle(silence) { state in
             state.awaitsLook = !state.log.decide(look: look)

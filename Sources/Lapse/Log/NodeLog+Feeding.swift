@@ -32,8 +32,8 @@ extension NodeLog {
     /// Whether the next mark, or a peer's word, may number everything anew.
     package var isProvisional: Bool { state.withLock { $0.isProvisional } }
 
-    /// This replica has not heard the process before: peers may know of a reset or of forged messages. Until
-    /// ``peersWereAsked()`` nothing is handled under its numbers.
+    /// This replica has not heard the process before: peers may know of a reset or of forged messages.
+    /// Until ``peersWereAsked()`` nothing is handled under its numbers.
     package func awaitPeers() { state.withLock { $0.awaitsPeers = true } }
 
     package func peersWereAsked() { state.withLock { $0.awaitsPeers = false } }
@@ -67,7 +67,8 @@ extension NodeLog {
         budget?.check()
     }
 
-    /// A key was announced that is too large to be held: it has its number, and is missing in the log. So it counts as lost.
+    /// A key was announced that is too large to be held: it has its number, and is missing in the log. So
+    /// it counts as lost.
     package func passLargeKey() {
         state.withLock { state in
             _ = state.numbering.next()
@@ -87,7 +88,8 @@ extension NodeLog {
         }
     }
 
-    /// A peer found that the node announced nothing, and said so before it mended that: between two looks of this replica.
+    /// A peer found that the node announced nothing, and said so before it mended that: between two looks
+    /// of this replica.
     package func wasSilenced() { state.withLock { $0.isSilencedSinceMark = true } }
 
     /// The node's counter, read without a mark.
@@ -128,8 +130,9 @@ extension NodeLog {
         }
     }
 
-    /// Drops what is older than the log's age, of a log of which no leader has written, or whose leader waits for a proof that may
-    /// never come. What a leader's progress calls pending or waiting is kept: its next leader would call it lost.
+    /// Drops what is older than the log's age, of a log of which no leader has written, or whose leader
+    /// waits for a proof that may never come. What a leader's progress calls pending or waiting is kept:
+    /// its next leader would call it lost.
     ///
     /// - Parameters:
     ///   - now: milliseconds since 1970.

@@ -66,14 +66,16 @@ extension NodeLog {
     /// Whether anything is kept behind an ordinal.
     func hasAny(after ordinal: UInt64) -> Bool { state.withLock { $0.log.next(after: ordinal) != nil } }
 
-    /// What this replica can tell of these ordinals, up to about this many bytes. While its numbers may change it tells nothing.
+    /// What this replica can tell of these ordinals, up to about this many bytes. While its numbers may
+    /// change it tells nothing.
     package func heard(
         in ordinals: ClosedRange<UInt64>, bytes limit: Int, _ ownership: SlotOwnership.OfNode
     ) -> RepairReply.Piece {
         state.withLock { state in
             // Numbers that the next mark may change say nothing.
             guard !state.isProvisional else { return RepairReply.Piece(isClear: false) }
-            // A subscription that the server has begun may bring long before its first mark what no peer else heard.
+            // A subscription that the server has begun may bring long before its first mark what no peer else
+            // heard.
             var piece = RepairReply.Piece(isClear: !state.subscribed || state.numbering.isNumbered)
             var bytes = 0
             state.log.forEach(after: ordinals.lowerBound - 1) { entry, key in
@@ -117,7 +119,8 @@ extension NodeLog {
 
     /// Puts in what a peer heard; returns how many were new.
     ///
-    /// - Parameter now: milliseconds since 1970. A peer's clock may be wrong: it must not make its word too old to be kept.
+    /// - Parameter now: milliseconds since 1970. A peer's clock may be wrong: it must not make its word too
+    ///   old to be kept.
     package func insert(_ heard: [HeardExpiration], look: Int, now: UInt64) -> Int {
         let age = UInt64(limitAge.components.seconds) * 1000
         let oldest = now - min(now, age / 2)

@@ -1,7 +1,8 @@
 package import RedisClient
 import Synchronization
 
-/// The log of one node process, shared between the feed that fills it and the dispatcher that empties it.
+/// The log of one node process, shared between the feed that fills it and the dispatcher that empties
+/// it.
 package final class NodeLog: Sendable {
     /// What the feed counted.
     package struct Counts: Sendable {
@@ -20,7 +21,8 @@ package final class NodeLog: Sendable {
     struct State: ~Copyable {
         var log: ExpirationLog
         var numbering = Numbering()
-        /// This replica hears the process for the first time, and has not asked its peers about its numbers yet.
+        /// This replica hears the process for the first time, and has not asked its peers about its numbers
+        /// yet.
         var awaitsPeers = false
         var provenanceIsDoubted = false
         /// Some came while a look was under way: the next one decides about them.
@@ -32,8 +34,8 @@ package final class NodeLog: Sendable {
         var received: UInt64 = 0
         var surplus: UInt64 = 0
         var unheard: UInt64 = 0
-        /// A peer found that the node announced nothing: what it counted until then was silenced. Since the last mark, and before
-        /// the pinned one.
+        /// A peer found that the node announced nothing: what it counted until then was silenced. Since the
+        /// last mark, and before the pinned one.
         var isSilencedSinceMark = false
         var isSilencedBeforeMark = false
         /// The ordinal before the first one heard.
@@ -44,7 +46,8 @@ package final class NodeLog: Sendable {
         var settled: UInt64 = 0
         /// A leader's progress speaks of it: what that does not call finished is kept, whatever its age.
         var isFollowed = false
-        /// The leader stands before an entry that nothing proves to count or not: such a one waits no longer than the log's age.
+        /// The leader stands before an entry that nothing proves to count or not: such a one waits no longer
+        /// than the log's age.
         var isUnproven = false
         /// When the last subscription ended, in milliseconds since 1970.
         var endedAt: UInt64?
@@ -78,8 +81,8 @@ package final class NodeLog: Sendable {
     /// Whether another process was listened to at this address before.
     let isSuccessor: Bool
 
-    /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it announced is owed,
-    ///   whether a replica heard it or not.
+    /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it
+    ///   announced is owed, whether a replica heard it or not.
     package init(
         runID: String, address: NodeAddress, limitBytes: Int, limitAge: Duration, isSuccessor: Bool = false,
         budget: LogBudget? = nil, chunkBytes: Int? = nil, shed: ShedChunks? = nil
@@ -136,7 +139,8 @@ package final class NodeLog: Sendable {
     /// Whether a feed is filling it now.
     package var isSubscribed: Bool { state.withLock { $0.subscribed } }
 
-    /// When the last feed ended, in milliseconds since 1970; nil while one fills it, or before there was one.
+    /// When the last feed ended, in milliseconds since 1970; nil while one fills it, or before there was
+    /// one.
     var endedAt: UInt64? { state.withLock { $0.endedAt } }
 
     /// Begins a subscription, unless another one fills the log already.
@@ -150,7 +154,8 @@ package final class NodeLog: Sendable {
         }
     }
 
-    /// Whether nothing is left of it that the leader has not finished, and it was not filled for `age` milliseconds.
+    /// Whether nothing is left of it that the leader has not finished, and it was not filled for `age`
+    /// milliseconds.
     package func isOver(now: UInt64, after age: UInt64) -> Bool {
         state.withLock { state in
             guard let endedAt = state.endedAt, !state.subscribed else { return false }
@@ -165,8 +170,8 @@ package final class NodeLog: Sendable {
     /// What the leader adds to the node's counter (see ``Numbering``).
     package var base: Int64 { state.withLock { $0.numbering.base } }
 
-    /// Where a leader begins that finds no progress: before the first expiration heard, or with a node that has
-    /// restarted before its first one. Nil before the first mark.
+    /// Where a leader begins that finds no progress: before the first expiration heard, or with a node that
+    /// has restarted before its first one. Nil before the first mark.
     package var baseline: UInt64? { state.withLock { $0.baseline } }
 
     /// What the node counted and did not announce.

@@ -1,14 +1,16 @@
 import RESP
 
-/// Counts one node process's expirations exactly, from marks: a nonce published in the step that reads `expired_keys` arrives
-/// behind exactly that many. One mark after each subscription gives the ordinals; later marks verify.
+/// Counts one node process's expirations exactly, from marks: a nonce published in the step that reads
+/// `expired_keys` arrives behind exactly that many. One mark after each subscription gives the
+/// ordinals; later marks verify.
 ///
-/// A counter that falls was reset (`CONFIG RESETSTAT`), one that lags met forged messages: ordinal = counter + `base` goes on.
+/// A counter that falls was reset (`CONFIG RESETSTAT`), one that lags met forged messages: ordinal =
+/// counter + `base` goes on.
 package struct Numbering: Sendable, Equatable {
     /// What a mark showed.
     package enum Finding: Sendable, Equatable {
-        /// The subscription's entries get their ordinals: entry i is number `offset + i`. `missed` are those announced
-        /// while no subscription stood.
+        /// The subscription's entries get their ordinals: entry i is number `offset + i`. `missed` are those
+        /// announced while no subscription stood.
         case numbered(offset: UInt64, missed: ClosedRange<UInt64>?)
         /// As many as were heard.
         case confirmed
@@ -18,8 +20,8 @@ package struct Numbering: Sendable, Equatable {
         case surplus(UInt64)
         /// The counter was reset; the ordinals go on.
         case reset
-        /// Everything heard in this subscription, behind `start`, was numbered too low: the others knew of a reset, or of forged
-        /// messages, from before it began.
+        /// Everything heard in this subscription, behind `start`, was numbered too low: the others knew of a
+        /// reset, or of forged messages, from before it began.
         case renumbered(after: UInt64, by: UInt64)
     }
 
@@ -36,9 +38,11 @@ package struct Numbering: Sendable, Equatable {
     private var pinned: UInt64?
     /// Where the subscription's numbers begin, before any was missed.
     private var start: UInt64 = 0
-    /// The leader knows of a higher base: the next mark shows whether what is numbered here was counted with it.
+    /// The leader knows of a higher base: the next mark shows whether what is numbered here was counted
+    /// with it.
     package private(set) var isProvisional = false
-    /// The leader has been so far with this process, in whatever subscription and under whatever base: at least that many were announced.
+    /// The leader has been so far with this process, in whatever subscription and under whatever base: at
+    /// least that many were announced.
     package private(set) var floor: UInt64 = 0
 
     package init() {}
@@ -57,8 +61,8 @@ package struct Numbering: Sendable, Equatable {
         isProvisional = false
     }
 
-    /// The leader's word on `base`, for a replica that was not there at a reset, or when messages were forged. A base never
-    /// falls: an older word says nothing.
+    /// The leader's word on `base`, for a replica that was not there at a reset, or when messages were
+    /// forged. A base never falls: an older word says nothing.
     package mutating func adopt(base: Int64) {
         guard base > self.base else { return }
         self.base = base
@@ -71,7 +75,8 @@ package struct Numbering: Sendable, Equatable {
     /// Larger than any counter will ever be, and small enough to add to.
     private static let largest: UInt64 = 1 << 60
 
-    /// `count` expirations were heard. Returns the ordinal of the first, or while unnumbered its index in the subscription (from 1).
+    /// `count` expirations were heard. Returns the ordinal of the first, or while unnumbered its index in
+    /// the subscription (from 1).
     package mutating func next(_ count: Int = 1) -> UInt64 {
         let first = heard + 1
         heard += UInt64(count)
@@ -118,7 +123,8 @@ package struct Numbering: Sendable, Equatable {
         }
         let known = Int64(offset + pinned)
         if isProvisional, announced(now) < Int64(floor), known < Int64(floor) {
-            // Reset before this subscription, all of which lies behind what the leader had passed; or the leader has heard forged messages.
+            // Reset before this subscription, all of which lies behind what the leader had passed; or the leader
+            // has heard forged messages.
             let wasReset = Int64(now) <= (Int64(floor) - base) / 2 && start < floor
             base += wasReset ? Int64(floor - start) : Int64(floor) - announced(now)
         }
@@ -151,13 +157,15 @@ package struct Numbering: Sendable, Equatable {
     private mutating func firstMark(_ now: UInt64, _ pinned: UInt64, _ floor: UInt64) -> Finding {
         var offset = Int64(now) + base - Int64(pinned)
         if let last, offset < Int64(last) {
-            // Fewer than known before: reset (or forged) while no subscription stood. Those since the reset count as missed.
+            // Fewer than known before: reset (or forged) while no subscription stood. Those since the reset count
+            // as missed.
             base += Int64(last) - offset
             if now < counter, now > pinned { base += Int64(now - pinned) }
             offset = Int64(now) + base - Int64(pinned)
         } else if announced(now) < Int64(floor) {
-            // The same, known from the leader's progress alone. A counter of at most half of what the leader had seen was reset, and what
-            // it shows was missed since; one just below it lacks forged messages that nothing had told apart yet.
+            // The same, known from the leader's progress alone. A counter of at most half of what the leader had
+            // seen was reset, and what it shows was missed since; one just below it lacks forged messages that
+            // nothing had told apart yet.
             let reached = Int64(floor) - base
             base += Int64(floor) - offset
             if Int64(now) <= reached / 2, now > pinned { base += Int64(now - pinned) }

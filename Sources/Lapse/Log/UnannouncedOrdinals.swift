@@ -4,8 +4,8 @@ package struct UnannouncedOrdinals: Sendable, Equatable {
     package enum Reason: Sendable, Equatable {
         /// Its `notify-keyspace-events` were missing, or are unknown: a key may have expired unheard.
         case silenced
-        /// It was set to announce all the while: it counts what it does not announce, as Redis 8.6 does with a SET whose deadline has
-        /// passed.
+        /// It was set to announce all the while: it counts what it does not announce, as Redis 8.6 does with a
+        /// SET whose deadline has passed.
         case countedOnly
     }
 

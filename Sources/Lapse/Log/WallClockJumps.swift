@@ -1,6 +1,7 @@
 /// By how much the wall clock was put forward lately. A pure value.
 ///
-/// Entries carry the time by the wall clock, for their readers; their age must not depend on that clock being set.
+/// Entries carry the time by the wall clock, for their readers; their age must not depend on that clock
+/// being set.
 struct WallClockJumps {
     private var last: (wall: Int64, monotonic: Duration)?
     private var jumps: [(milliseconds: Int64, at: Duration)] = []

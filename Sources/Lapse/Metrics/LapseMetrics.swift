@@ -1,5 +1,6 @@
-/// Every metric that Lapse exports: name, kind, labels, meaning and buckets stand here and nowhere else. The manual's table, the
-/// series and the text for Prometheus are made from it or compared with it.
+/// Every metric that Lapse exports: name, kind, labels, meaning and buckets stand here and nowhere
+/// else. The manual's table, the series and the text for Prometheus are made from it or compared with
+/// it.
 ///
 /// A new one is a property here and its instrument in ``ProcessorMetrics``.
 package struct LapseMetrics: Sendable {

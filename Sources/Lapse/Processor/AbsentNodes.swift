@@ -2,7 +2,8 @@ import RedisClient
 
 /// Which addresses have not belonged to the deployment for long: what is kept for them can go.
 ///
-/// Nodes that come back under other addresses would otherwise leave a connection, metrics and progress behind each time.
+/// Nodes that come back under other addresses would otherwise leave a connection, metrics and progress
+/// behind each time.
 struct AbsentNodes: Sendable {
     /// When each address was last seen, in milliseconds since 1970.
     private var lastSeen: [NodeAddress: UInt64] = [:]
@@ -11,7 +12,8 @@ struct AbsentNodes: Sendable {
     /// Past it nothing is kept, unless a log is kept for longer.
     private static let longest = Duration.seconds(3_000)
 
-    /// - Parameter logAge: the longest that logs are kept: while they are, what is known of their node is needed.
+    /// - Parameter logAge: the longest that logs are kept: while they are, what is known of their node is
+    ///   needed.
     init(logAge: Duration) {
         let patience = min(logAge * 10, max(logAge * 2, Self.longest))
         self.patience = UInt64(max(patience.components.seconds, 1)) * 1_000

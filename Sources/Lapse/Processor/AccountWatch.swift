@@ -1,7 +1,8 @@
 import Logging
 import Synchronization
 
-/// Says so when an account does not add up. That is a defect of Lapse, never a fault of its surroundings.
+/// Says so when an account does not add up. That is a defect of Lapse, never a fault of its
+/// surroundings.
 final class AccountWatch: Sendable {
     private let logger: Logger
     /// What was last said, by run ID.

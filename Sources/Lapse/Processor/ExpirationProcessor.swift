@@ -7,7 +7,8 @@ public import ServiceLifecycle
 import Synchronization
 import Timing
 
-/// Handles Redis key expirations: each that Redis announces, by one leader among the replicas, with nothing lost silently.
+/// Handles Redis key expirations: each that Redis announces, by one leader among the replicas, with
+/// nothing lost silently.
 ///
 /// ```swift
 /// let processor = ExpirationProcessor(
@@ -18,8 +19,9 @@ import Timing
 /// try await processor.run()
 /// ```
 ///
-/// Each expiration that Redis announced while one replica listened is handled at least once. It may be handled twice after a
-/// crash or a lost lease, or when its handler fails or overruns after its effect. A processor runs once.
+/// Each expiration that Redis announced while one replica listened is handled at least once. It may be
+/// handled twice after a crash or a lost lease, or when its handler fails or overruns after its effect.
+/// A processor runs once.
 public final class ExpirationProcessor: Service {
     /// How a processor runs.
     public typealias Configuration = ProcessorConfiguration
@@ -38,8 +40,8 @@ public final class ExpirationProcessor: Service {
     /// - Parameters:
     ///   - configuration: how it runs; checked by ``run()``.
     ///   - logger: where its lines go; the handlers' loggers derive from it.
-    ///   - handler: handles one expiration; may be async and throw (a throw is retried). Its task is cancelled at the
-    ///     handler timeout and when the term ends.
+    ///   - handler: handles one expiration; may be async and throw (a throw is retried). Its task is
+    ///     cancelled at the handler timeout and when the term ends.
     public init(
         configuration: Configuration, logger: Logger = Logger(label: "lapse"), handler: @escaping ExpirationHandler
     ) {
@@ -58,8 +60,8 @@ public final class ExpirationProcessor: Service {
     /// ```
     ///
     /// - Parameters:
-    ///   - configuration: how it runs; checked by ``run()``. Its concurrency is how many batches are handled at once, each of
-    ///     another node. With companion rules a batch holds one expiration.
+    ///   - configuration: how it runs; checked by ``run()``. Its concurrency is how many batches are
+    ///     handled at once, each of another node. With companion rules a batch holds one expiration.
     ///   - logger: where its lines go.
     ///   - handler: handles up to ``ExpirationBatch/limit`` expirations of one node, see ``BatchHandler``.
     public static func inBatches(
@@ -74,11 +76,12 @@ public final class ExpirationProcessor: Service {
         self.logger = logger
     }
 
-    /// Runs until graceful shutdown or ``stop()``, which drain and hand over, or until its task is cancelled, which ends the
-    /// term at once: the handlers are cancelled and awaited.
+    /// Runs until graceful shutdown or ``stop()``, which drain and hand over, or until its task is
+    /// cancelled, which ends the term at once: the handlers are cancelled and awaited.
     ///
-    /// - Throws: ``LapseError``: a configuration that makes no sense, Redis that is not reached in time or refuses at the
-    ///   start, or a handler that ignored its cancellation past the end of the lease. Later failures of Redis end nothing.
+    /// - Throws: ``LapseError``: a configuration that makes no sense, Redis that is not reached in time or
+    ///   refuses at the start, or a handler that ignored its cancellation past the end of the lease. Later
+    ///   failures of Redis end nothing.
     @concurrent
     public func run() async throws {
         guard !started.exchange(true, ordering: .relaxed) else {
@@ -128,23 +131,25 @@ public final class ExpirationProcessor: Service {
         run?.stop()
     }
 
-    /// What becomes of this replica's leadership, from now on. Every call gives a sequence of its own, which ends with the run.
-    /// It holds 256 changes; a reader that falls further behind misses the oldest.
+    /// What becomes of this replica's leadership, from now on. Every call gives a sequence of its own,
+    /// which ends with the run. It holds 256 changes; a reader that falls further behind misses the oldest.
     public var leadership: AsyncStream<LeadershipChange> { changes.listen() }
 
-    /// The stretches of expirations that were not heard, from now on. Every call gives a sequence of its own, which ends with the
-    /// run. It holds 256; a reader that falls further behind misses the oldest, which the metrics and ``status`` still count.
+    /// The stretches of expirations that were not heard, from now on. Every call gives a sequence of its
+    /// own, which ends with the run. It holds 256; a reader that falls further behind misses the oldest,
+    /// which the metrics and ``status`` still count.
     public var gaps: AsyncStream<Gap> { gapsHeard.listen() }
 
     /// How things stand; nil before Redis was first reached.
     public var status: ProcessorStatus? { running.withLock { $0 }?.status }
 
-    /// Whether the process works: nil, or why it should be restarted, such as a leader that failed to renew past its lease.
-    /// Losing Redis is no reason, for a restart would not bring it back. For a liveness probe; waits for nothing.
+    /// Whether the process works: nil, or why it should be restarted, such as a leader that failed to renew
+    /// past its lease. Losing Redis is no reason, for a restart would not bring it back. For a liveness
+    /// probe; waits for nothing.
     public func liveness() -> String? { running.withLock { $0 }?.liveness() }
 
-    /// Whether every known master is subscribed and announces expirations: empty, or the reasons, one for each trouble, such as
-    /// `127.0.0.1:30002: not subscribed`. For a readiness probe; waits for nothing.
+    /// Whether every known master is subscribed and announces expirations: empty, or the reasons, one for
+    /// each trouble, such as `127.0.0.1:30002: not subscribed`. For a readiness probe; waits for nothing.
     public func readiness() -> [String] { running.withLock { $0 }?.readiness() ?? ["Redis has not been reached yet"] }
 
     /// What an operator has asked for, one a line, such as a pause: it stands behind `ok` in `/readyz`.
@@ -160,7 +165,8 @@ public final class ExpirationProcessor: Service {
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
 }
 
-/// The threads of one processor: feeds, everything else, punctuality, and the election, which nothing may ever delay.
+/// The threads of one processor: feeds, everything else, punctuality, and the election, which nothing
+/// may ever delay.
 struct ProcessorThreads: Sendable {
     let feeds = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)

@@ -4,11 +4,12 @@ import NIOCore
 import RedisClient
 import Timing
 
-/// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has all that it has, for its
-/// log may hold what no other replica heard.
+/// The last seconds of a replica that leaves: it goes on hearing and answering until its successor has
+/// all that it has, for its log may hold what no other replica heard.
 ///
-/// It ends when its log holds nothing unfinished, no other replica lives, the leader says that its own logs are whole, or all leave
-/// at once and it is its turn (``LeaveReason``); and after a limit in any case.
+/// It ends when its log holds nothing unfinished, no other replica lives, the leader says that its own
+/// logs are whole, or all leave at once and it is its turn (``LeaveReason``); and after a limit in any
+/// case.
 struct Farewell: Sendable {
     let id: String
     let keeper: ProgressKeeper

@@ -3,7 +3,8 @@ package import RedisClient
 
 /// Settings that can never work on the servers found: told at the start, where an operator looks.
 ///
-/// What a server does not answer, or this user may not ask, is no reason: a start must not depend on it.
+/// What a server does not answer, or this user may not ask, is no reason: a start must not depend on
+/// it.
 package struct ImpossibleSettings: Sendable {
     private let configuration: ProcessorConfiguration
     private let deployment: Deployment

@@ -21,7 +21,8 @@ public struct LapseError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// What kind of error it is.
     public let code: Code
-    /// The property of ``ProcessorConfiguration`` that is to be changed, such as `leaseTTL`; nil where it is none or several.
+    /// The property of ``ProcessorConfiguration`` that is to be changed, such as `leaseTTL`; nil where it
+    /// is none or several.
     public let property: String?
     private let value: String?
     private let text: String

@@ -1,6 +1,8 @@
-/// Lapse's own locks that ran out before a term began: the node has counted such an expiration, and it is no loss.
+/// Lapse's own locks that ran out before a term began: the node has counted such an expiration, and it
+/// is no loss.
 ///
-/// Had a replica heard that, it would be in the log by the time a hole is settled; if not, one ordinal of the hole is the lock's.
+/// Had a replica heard that, it would be in the log by the time a hole is settled; if not, one ordinal
+/// of the hole is the lock's.
 package struct LapsedLocks: Sendable {
     /// Keys of locks that ran out before this term, and have not been found.
     private var unheard: Set<String> = []
@@ -26,8 +28,8 @@ package struct LapsedLocks: Sendable {
     /// A lock's expiration was announced, and a feed heard it.
     package mutating func heard(_ key: String) { unheard.remove(key) }
 
-    /// Whether a lock's end was heard before this term began: it is in a log of its node, behind the last progress, and stands for no
-    /// ordinal of a hole.
+    /// Whether a lock's end was heard before this term began: it is in a log of its node, behind the last
+    /// progress, and stands for no ordinal of a hole.
     ///
     /// - Parameter last: how far the last progress of a process goes.
     package static func wasHeard(
@@ -37,8 +39,8 @@ package struct LapsedLocks: Sendable {
         return logs.contains { $0.holds(bytes, from: last($0.runID) + 1) }
     }
 
-    /// Puts into the part of a hole that is settled, and that no peer could fill, the expirations of own locks; returns which, with
-    /// their ordinals. What is asked about again may be another's.
+    /// Puts into the part of a hole that is settled, and that no peer could fill, the expirations of own
+    /// locks; returns which, with their ordinals. What is asked about again may be another's.
     ///
     /// - Parameters:
     ///   - last: how far the last leader's progress goes: its lock ran out later.

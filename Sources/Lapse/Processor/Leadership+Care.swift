@@ -32,8 +32,8 @@ extension Leadership {
 
     /// Says that this term has survived what it found.
     ///
-    /// What it found is what its logs hold once they are whole and handlers may begin: a newcomer's are empty at first, and a term
-    /// that closes before has survived nothing.
+    /// What it found is what its logs hold once they are whole and handlers may begin: a newcomer's are
+    /// empty at first, and a term that closes before has survived nothing.
     func closeInTime(_ term: Term, _ care: CarefulHandling?) async {
         let began = SystemClock.read().monotonic
         guard await mayServe(care) else { return }

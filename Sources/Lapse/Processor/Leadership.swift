@@ -4,7 +4,8 @@ import NIOCore
 import RedisClient
 import Timing
 
-/// What a replica does while it leads: read where the last leader stood, move the cursors, write progress, drain.
+/// What a replica does while it leads: read where the last leader stood, move the cursors, write
+/// progress, drain.
 struct Leadership: Sendable {
     let dispatcher: Dispatcher
     let keeper: ProgressKeeper
@@ -37,7 +38,8 @@ struct Leadership: Sendable {
     let ledger: TraceLedger
     let id: String
     let logger: Logger
-    /// How long a term waits for progress that cannot be read, before it leaves the lease to another replica.
+    /// How long a term waits for progress that cannot be read, before it leaves the lease to another
+    /// replica.
     let readingPatience: Duration
     /// Tells the followers, over the control channel, what the registers refuse to take.
     let share: @Sendable ([Progress], FencingToken) async -> Void
@@ -118,8 +120,8 @@ struct Leadership: Sendable {
         _ = await withdrawn
     }
 
-    /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again as long as the lease
-    /// lasts and the registers may yet answer; a lease that has lapsed writes no more.
+    /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again
+    /// as long as the lease lasts and the registers may yet answer; a lease that has lapsed writes no more.
     private func handOver(_ final: [Progress], _ term: Term) async {
         let bell = Doorbell(on: loop)
         var backoff = Backoff(first: .milliseconds(20), cap: .milliseconds(200))
@@ -158,8 +160,9 @@ struct Leadership: Sendable {
         return nil
     }
 
-    /// Where this term begins. Tokens that are none of this store's, or larger than the one it has given now, say that the lease has
-    /// moved or its store was wiped: told before anything is handled, and the cursors are kept.
+    /// Where this term begins. Tokens that are none of this store's, or larger than the one it has given
+    /// now, say that the lease has moved or its store was wiped: told before anything is handled, and the
+    /// cursors are kept.
     private func begin(from reading: ProgressReading, _ term: Term) async -> [String: Progress]? {
         guard let contradiction = reading.contradiction(of: term.token.rawValue, store: keeper.store) else {
             return Progress.newest([reading.entries, keeper.latest])

@@ -5,7 +5,8 @@ package enum LeaveReason: String, Sendable {
     case nothingLeft = "nothing is left unfinished"
     case alone = "no other replica lives"
     case successorIsWhole = "the successor's logs are whole"
-    /// They end one after the other, the smallest id first: the ones behind it keep what they heard for a replica that comes back.
+    /// They end one after the other, the smallest id first: the ones behind it keep what they heard for a
+    /// replica that comes back.
     case allLeave = "every other replica leaves too"
 
     /// Nil while it is needed.

@@ -1,4 +1,5 @@
-/// When a log line that may repeat is written: at once, and then no more than once in a while. A pure value.
+/// When a log line that may repeat is written: at once, and then no more than once in a while. A pure
+/// value.
 package struct LineLimit: Sendable {
     private let pause: Duration
     private var last: Duration?

@@ -6,8 +6,9 @@ import Synchronization
 
 /// Finds out which of Lapse's own locks ran out while no replica listened.
 ///
-/// A term leaves its claim beside each lock that it holds; the release takes that away, also where a parent gives the lock back for a
-/// worker that died. A successor that finds one knows that this lock ran out.
+/// A term leaves its claim beside each lock that it holds; the release takes that away, also where a
+/// parent gives the lock back for a worker that died. A successor that finds one knows that this lock
+/// ran out.
 final class OwnLocks: Sendable {
     /// A take-over must not wait long for a master that is away.
     private static let patience = Duration.milliseconds(100)
@@ -41,7 +42,8 @@ final class OwnLocks: Sendable {
 
     /// - Parameters:
     ///   - keys: of the locks that ran out before.
-    ///   - progress: where the last leader stood. Its lock ran out later: what was heard of it before is an earlier one's end.
+    ///   - progress: where the last leader stood. Its lock ran out later: what was heard of it before is an
+    ///     earlier one's end.
     func termBegins(_ keys: [String], _ progress: [String: Progress]) {
         lapsed.withLock { $0 = LapsedLocks(keys, logs.all) }
         // After that, so that none is heard between; and not with the lock held, which feeds take.
@@ -68,7 +70,8 @@ final class OwnLocks: Sendable {
     /// Whether a hole was nothing but an own lock.
     func explains(_ gap: Gap) -> Bool { lapsed.withLock { $0.explains(gap) } }
 
-    /// KEYS: progress, lock. ARGV: claim. Answers the claim of a term that never gave this lock back, once it has run out.
+    /// KEYS: progress, lock. ARGV: claim. Answers the claim of a term that never gave this lock back, once
+    /// it has run out.
     private static let begin = Script(
         """
         local before = redis.call('HGET', KEYS[1], 'led') or ''

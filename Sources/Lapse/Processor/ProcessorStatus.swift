@@ -1,7 +1,7 @@
 public import LeaderElection
 
-/// How a processor stands: what `/status` shows. Its JSON stands in ``ProcessorStatus/formatVersion``'s form: every key is
-/// always there, with null for what is not known.
+/// How a processor stands: what `/status` shows. Its JSON stands in ``ProcessorStatus/formatVersion``'s
+/// form: every key is always there, with null for what is not known.
 public struct ProcessorStatus: Sendable {
     /// The version of the JSON. It changes when a key goes or changes its meaning, not when one is added.
     public static let formatVersion = 1
@@ -41,7 +41,8 @@ public struct ProcessorStatus: Sendable {
         public var received: UInt64
         /// Expirations missed while this replica led.
         public var lost: UInt64
-        /// Expirations passed over while this replica led: not wanted, or announced by a node that did not own the slot.
+        /// Expirations passed over while this replica led: not wanted, or announced by a node that did not own
+        /// the slot.
         public var ignored: UInt64
         /// Messages that the node did not count: forged.
         public var surplus: UInt64
@@ -77,7 +78,8 @@ public struct ProcessorStatus: Sendable {
     public var token: UInt64
     /// The replica that leads, as far as is known.
     public var leader: String?
-    /// What is left until this replica must have stopped calling handlers; zero when it does not lead. Seconds in JSON.
+    /// What is left until this replica must have stopped calling handlers; zero when it does not lead.
+    /// Seconds in JSON.
     public var leaseRemaining: Duration
     /// The registers of the lease.
     public var registers: RegisterCounts
@@ -87,7 +89,8 @@ public struct ProcessorStatus: Sendable {
     public var nodes: [Node]
     /// The pause under way; nil while expirations are handed out.
     public var pause: Pause?
-    /// Dead letters in the stream of ``ProcessorConfiguration/deadLetter``; nil without one, or while it cannot be asked.
+    /// Dead letters in the stream of ``ProcessorConfiguration/deadLetter``; nil without one, or while it
+    /// cannot be asked.
     public var deadLetters: Int?
 }
 

@@ -5,7 +5,8 @@ import Synchronization
 import Timing
 
 extension RunningProcessor {
-    /// How long the oldest expiration of each node that is not finished has waited; empty while not leading.
+    /// How long the oldest expiration of each node that is not finished has waited; empty while not
+    /// leading.
     func ages(_ parts: Parts, now: UInt64) -> [NodeAddress: Duration] {
         let oldest = parts.dispatcher.inspect { $0.oldest() }
         return logs.all.reduce(into: [:]) { ages, log in

@@ -136,7 +136,8 @@ extension RunningProcessor {
             reconciler: reconciler, punctuality: punctuality, canaries: canaries, stream: stream, tracePeer: tracePeer)
     }
 
-    /// Each call of a stream has an end of its own, after which what it was for waits: cut short before, that would count as an attempt.
+    /// Each call of a stream has an end of its own, after which what it was for waits: cut short before,
+    /// that would count as an attempt.
     private var laneTimeout: Duration {
         configuration.stream == nil ? configuration.handlerTimeout : max(configuration.handlerTimeout, .seconds(3600))
     }
@@ -225,10 +226,12 @@ extension RunningProcessor {
         configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
     }
 
-    /// Where the election is held: in a store of its own, on independent servers, or beside the expirations.
+    /// Where the election is held: in a store of its own, on independent servers, or beside the
+    /// expirations.
     private func leaseStore(_ topology: Topology, _ timing: LeaseTiming) throws(LapseError) -> any LeaseStore {
         if let store = configuration.store { return store }
-        // The elector stops counting on an operation after its timeout; the connection may know a little longer.
+        // The elector stops counting on an operation after its timeout; the connection may know a little
+        // longer.
         let timeout = timing.operationTimeout * 2
         guard configuration.lockServers.isEmpty else {
             let runners = try configuration.lockServers.map { text throws(LapseError) in

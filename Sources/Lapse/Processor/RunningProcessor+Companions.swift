@@ -8,7 +8,8 @@ extension RunningProcessor {
         configuration.databases.isEmpty ? [deployment.database ?? 0] : configuration.databases
     }
 
-    /// Connections of their own: a large value must not hold up the commands on which everything else waits.
+    /// Connections of their own: a large value must not hold up the commands on which everything else
+    /// waits.
     static func companionDirectories(
         _ configuration: ProcessorConfiguration, _ deployment: Deployment, _ threads: ProcessorThreads
     ) -> [UInt16: NodeDirectory] {

@@ -91,7 +91,8 @@ extension RunningProcessor {
         return reasons + (parts.withLock { $0 }?.canaries?.reasons ?? []) + troubleReasons
     }
 
-    /// What a node counted and did not announce since it last announced anything; nil when that is too little to tell.
+    /// What a node counted and did not announce since it last announced anything; nil when that is too
+    /// little to tell.
     private func unheard(_ node: ProcessorStatus.Node) -> UInt64? {
         guard let runID = node.runID, let count = logs[runID]?.counts.unheard, count >= 10 else { return nil }
         return count

@@ -79,7 +79,8 @@ extension RunningProcessor {
 }
 
 extension ElectorState {
-    /// Why no majority can be had: the registers without an error of this kind are no majority. Nil when that is not the reason.
+    /// Why no majority can be had: the registers without an error of this kind are no majority. Nil when
+    /// that is not the reason.
     func lacksMajority(_ counts: (RegisterError) -> Bool) -> String? {
         let words = registers.compactMap { register -> String? in
             guard case .unreachable(let error) = register.state, counts(error) else { return nil }

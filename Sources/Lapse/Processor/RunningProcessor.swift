@@ -105,7 +105,8 @@ final class RunningProcessor: Sendable {
 
     // MARK: - The start
 
-    /// Finds the servers, trying again until the startup timeout. Throws at once what only an operator can mend.
+    /// Finds the servers, trying again until the startup timeout. Throws at once what only an operator can
+    /// mend.
     ///
     /// - Returns: false when it was stopped before.
     func discover() async throws(LapseError) -> Bool {
@@ -233,7 +234,8 @@ final class RunningProcessor: Sendable {
         } catch { return LapseError(error) }
     }
 
-    /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges where they are exported.
+    /// Each second: learn the leader's progress, forget what it has finished, refresh the gauges where they
+    /// are exported.
     private func follow(_ parts: Parts) async {
         let bell = Doorbell(on: threads.control.any())
         var looks = 0

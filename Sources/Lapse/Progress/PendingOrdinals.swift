@@ -1,9 +1,11 @@
 import DequeModule
 
-/// The ordinals that were taken up and are not finished, in order: a bit each, in words of 64 neighbours.
+/// The ordinals that were taken up and are not finished, in order: a bit each, in words of 64
+/// neighbours.
 ///
-/// They come nearly in order and go nearly in order, so both are done at an end, and the smallest one, which decides what the
-/// log must keep, stands in front. Where one in the middle goes, mostly nothing moves.
+/// They come nearly in order and go nearly in order, so both are done at an end, and the smallest one,
+/// which decides what the log must keep, stands in front. Where one in the middle goes, mostly nothing
+/// moves.
 package struct PendingOrdinals: Sendable, Equatable, ExpressibleByArrayLiteral {
     private struct Word: Sendable, Equatable {
         /// Of the ordinals through 64.

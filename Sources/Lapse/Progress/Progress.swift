@@ -7,10 +7,12 @@ package struct Progress: Sendable, Equatable {
     /// What the leader adds to the node's counter (see ``Numbering``).
     package var base: Int64
     package var cursor: Cursor
-    /// The token of the term that wrote it, and the number of the write in that term: of two, the larger pair counts.
+    /// The token of the term that wrote it, and the number of the write in that term: of two, the larger
+    /// pair counts.
     package var token: UInt64
     package var write: UInt64
-    /// Counts the stores that the tokens came from: see ``ProgressOrigin``. Kept once for all logs of a register.
+    /// Counts the stores that the tokens came from: see ``ProgressOrigin``. Kept once for all logs of a
+    /// register.
     package var epoch: UInt64 = 0
     /// What became of what the cursor has passed in that term: for onlookers, not for the next leader.
     package var account: NodeAccount?
@@ -31,8 +33,8 @@ package struct Progress: Sendable, Equatable {
     /// The field's name in the progress hash.
     package var field: String { "log:\(runID)" }
 
-    /// `token write through base node pending`, pending as `3,7-9` or `-`: the first format, which every build reads. A later one
-    /// begins with `v` and its number, so that no build takes it for this one.
+    /// `token write through base node pending`, pending as `3,7-9` or `-`: the first format, which every
+    /// build reads. A later one begins with `v` and its number, so that no build takes it for this one.
     package var text: String {
         "\(token) \(write) \(cursor.through) \(base) \(node) \(Self.ranges(cursor.pending))"
     }
@@ -79,7 +81,8 @@ package struct Progress: Sendable, Equatable {
             .joined(separator: ",")
     }
 
-    /// Ranges from 1 through `through`, in order: the list is as long as lanes can make it, whatever it says.
+    /// Ranges from 1 through `through`, in order: the list is as long as lanes can make it, whatever it
+    /// says.
     private static func set(_ text: Substring, through: UInt64) -> PendingOrdinals? {
         guard text != "-" else { return [] }
         var ordinals = PendingOrdinals()

@@ -3,7 +3,8 @@ import RedisClient
 
 /// What a replica that leaves says beside the locks.
 extension ProgressKeeper {
-    /// This replica ends as soon as no other needs it any more. What cannot be written makes others that leave, too, wait for longer.
+    /// This replica ends as soon as no other needs it any more. What cannot be written makes others that
+    /// leave, too, wait for longer.
     package func sayThatItLeaves() async {
         let arguments = bytes([RegisterWord.leavingField(id)])
         _ = await onAll { [timeout] place throws(RedisError) in

@@ -18,7 +18,8 @@ extension ProgressKeeper {
     /// What replicas said of themselves within the last half minute, by member.
     package var replicas: [String: ReplicaWord] { state.withLock { $0.replicas } }
 
-    /// The number of the last term, and when it began, in milliseconds since 1970; nil where the lease is not held here.
+    /// The number of the last term, and when it began, in milliseconds since 1970; nil where the lease is
+    /// not held here.
     package var termRecord: (term: UInt64, since: UInt64?) { state.withLock { $0.term } }
 
     /// This replica says what it is.
@@ -39,7 +40,8 @@ extension ProgressKeeper {
         }
     }
 
-    /// The wish is fulfilled, or never will be. Another one of its kind stays. What cannot be removed runs out by itself.
+    /// The wish is fulfilled, or never will be. Another one of its kind stays. What cannot be removed runs
+    /// out by itself.
     package func remove(_ wish: Wish) async {
         let arguments = bytes([wish.kind.field, wish.nonce])
         _ = await onAll { [timeout] place throws(RedisError) in

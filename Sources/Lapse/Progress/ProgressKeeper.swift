@@ -4,7 +4,7 @@ import RESP
 import RedisClient
 import Synchronization
 
-/// Keeps the leader's progress beside the lock: written by the leader to all registers, read by followers and by the next one.
+/// Keeps the leader's progress beside the lock: the leader writes it to all registers, others read it.
 package final class ProgressKeeper: Sendable {
     /// One register's keys and how to reach them.
     package struct Place: Sendable {
@@ -47,8 +47,8 @@ package final class ProgressKeeper: Sendable {
     let id: String
     /// How the election's store names its keys.
     package let store: String
-    /// The fields that hold the largest token seen, and the number of its last write. Tokens of different stores are not comparable,
-    /// each has its own.
+    /// The fields that hold the largest token seen, and the number of its last write. Tokens of different
+    /// stores are not comparable, each has its own.
     let tokenField: String
     private let writeField: String
     let timeout: Duration
@@ -210,8 +210,8 @@ package final class ProgressKeeper: Sendable {
 
     /// Notes what this leader has begun, and over what others died.
     ///
-    /// Where too few registers have answered in time it is said again: what is begun unnoted, and kills, costs a leader for nothing.
-    /// While they refuse it nothing is noted.
+    /// Where too few registers have answered in time it is said again: what is begun unnoted, and kills,
+    /// costs a leader for nothing. While they refuse it nothing is noted.
     package func write(_ suspects: Suspects) async {
         for _ in 0..<Self.attemptsToNote {
             let replies = await say([Suspects.field, suspects.text], token: suspects.token)
@@ -261,10 +261,11 @@ package final class ProgressKeeper: Sendable {
 
     // MARK: - Reading
 
-    /// Reads the newest progress of every log, and tells the registers in passing that this replica is alive. Reading needs no
-    /// right to write.
+    /// Reads the newest progress of every log, and tells the registers in passing that this replica is
+    /// alive. Reading needs no right to write.
     ///
-    /// - Parameter token: of a term that begins: what the term before it sent and is still on its way is refused from now on.
+    /// - Parameter token: of a term that begins: what the term before it sent and is still on its way is
+    ///   refused from now on.
     /// - Returns: nil when fewer than a majority answered; ``troubles`` says why.
     package func read(fencing token: FencingToken? = nil) async -> ProgressReading? {
         let begin = token.map {

@@ -4,11 +4,12 @@ import NIOCore
 import Synchronization
 import Timing
 
-/// Takes in what the leader tells over the control channel while the registers refuse to write its progress; what a silent leader
-/// has told is repeated for replicas that begin meanwhile (``ProgressRelay``).
+/// Takes in what the leader tells over the control channel while the registers refuse to write its
+/// progress; what a silent leader has told is repeated for replicas that begin meanwhile
+/// (``ProgressRelay``).
 ///
-/// Any client may publish there, so only the lease holder's token counts: the registers are asked for the holder once for each
-/// token, and at most once a second.
+/// Any client may publish there, so only the lease holder's token counts: the registers are asked for
+/// the holder once for each token, and at most once a second.
 final class ProgressListener: Sendable {
     private let id: String
     private let name: String

@@ -1,7 +1,7 @@
 /// Whose tokens the progress was written under: the store's name and an epoch.
 ///
-/// Tokens grow only within one store; after a move or a wipe they begin anew, and progress would seem older than what it replaces.
-/// The epoch grows by one each time, and counts before the token.
+/// Tokens grow only within one store; after a move or a wipe they begin anew, and progress would seem
+/// older than what it replaces. The epoch grows by one each time, and counts before the token.
 package struct ProgressOrigin: Sendable, Equatable {
     /// The field's name in the progress hash.
     package static let field = "store"

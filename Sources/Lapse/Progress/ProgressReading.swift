@@ -35,14 +35,16 @@ package struct ProgressReading: Sendable {
 
     package subscript(runID: String) -> Progress? { entries[runID] }
 
-    /// Through which ordinal followers may forget a log; nil while that is not known. Not by the word of a leader after whom
-    /// another one has begun, and not by one that fewer than a majority of the registers holds: the next leader may read the others.
+    /// Through which ordinal followers may forget a log; nil while that is not known. Not by the word of a
+    /// leader after whom another one has begun, and not by one that fewer than a majority of the registers
+    /// holds: the next leader may read the others.
     package func forgettable(_ runID: String) -> UInt64? {
         guard let entry = entries[runID], entry.epoch == epoch, entry.token >= token else { return nil }
         return finished[runID].map { min($0, entry.cursor.settled) }
     }
 
-    /// What is wrong with a term's token beside what this was written under; nil when it is simply the next one.
+    /// What is wrong with a term's token beside what this was written under; nil when it is simply the next
+    /// one.
     package func contradiction(of token: UInt64, store: String) -> ProgressOrigin.Contradiction? {
         if let origin, origin.store != store { return .moved(from: origin.store) }
         if hasForeignTokens { return .moved(from: nil) }

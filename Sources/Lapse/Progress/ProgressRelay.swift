@@ -1,7 +1,8 @@
 /// When a follower repeats what a leader told that has fallen silent.
 ///
-/// A replica that begins after the leader's crash has heard nothing of what the registers refused, and may lead next. It believes
-/// only the holder of the lease, dead or alive: so a telling is repeated as long as the dead leader's lease may stand.
+/// A replica that begins after the leader's crash has heard nothing of what the registers refused, and
+/// may lead next. It believes only the holder of the lease, dead or alive: so a telling is repeated as
+/// long as the dead leader's lease may stand.
 package struct ProgressRelay: Sendable {
     /// A leader that has something to tell does so each second.
     private static let silence = Duration.milliseconds(1_250)

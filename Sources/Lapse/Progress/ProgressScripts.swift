@@ -2,8 +2,9 @@ import RedisClient
 
 /// What is done with progress in a register. KEYS: progress, and for a read the members.
 ///
-/// A write counts only with the largest token seen so far, and only in the present epoch: tokens of different stores are not
-/// comparable, so a lease that moved to another store begins an epoch of its own (see ``ProgressOrigin``).
+/// A write counts only with the largest token seen so far, and only in the present epoch: tokens of
+/// different stores are not comparable, so a lease that moved to another store begins an epoch of its
+/// own (see ``ProgressOrigin``).
 enum ProgressScripts {
     private static let epoch = """
         local function epoch()
@@ -21,9 +22,10 @@ enum ProgressScripts {
 
         """
 
-    /// ARGV: this replica's id; of a term that begins also the token's field, token, the write's field, and the record of the store
-    /// for a hash that has none; the register counts it as not closed. Reading needs no right to write, and works where memory is full: what cannot be written here
-    /// is told in the answer. Members not seen for 30 s are dropped.
+    /// ARGV: this replica's id; of a term that begins also the token's field, token, the write's field, and
+    /// the record of the store for a hash that has none; the register counts it as not closed. Reading
+    /// needs no right to write, and works where memory is full: what cannot be written here is told in the
+    /// answer. Members not seen for 30 s are dropped.
     static let read = Script(
         count + """
             local refusal = ''
@@ -46,9 +48,10 @@ enum ProgressScripts {
             return {redis.call('HGETALL', KEYS[1]), members, seconds, refusal}
             """)
 
-    /// ARGV: the token's field, token, the write's field, its number, the epoch, then field and text in turn. One that was given up
-    /// for lost and comes after a later one of its term has nothing new to say. Answers 1 when written, 0 when refused, 2 when the
-    /// register knows nothing of the epoch yet: ``adopt`` brings it all of the progress.
+    /// ARGV: the token's field, token, the write's field, its number, the epoch, then field and text in
+    /// turn. One that was given up for lost and comes after a later one of its term has nothing new to say.
+    /// Answers 1 when written, 0 when refused, 2 when the register knows nothing of the epoch yet:
+    /// ``adopt`` brings it all of the progress.
     static let write = Script(
         count + epoch + """
 
@@ -64,8 +67,8 @@ enum ProgressScripts {
             return 1
             """)
 
-    /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence. What the register held of
-    /// cursors before goes: it was numbered by another store's tokens.
+    /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence.
+    /// What the register held of cursors before goes: it was numbered by another store's tokens.
     static let adopt = Script(
         epoch + """
 
@@ -118,7 +121,8 @@ enum ProgressScripts {
             tonumber(redis.call('TIME')[1])}
         """)
 
-    /// Drops what replicas that were killed have left behind, a minute after they said it, and answers the time in seconds.
+    /// Drops what replicas that were killed have left behind, a minute after they said it, and answers the
+    /// time in seconds.
     private static let dropOld = """
         local function dropOld(fields)
             local seconds = tonumber(redis.call('TIME')[1])
@@ -134,21 +138,24 @@ enum ProgressScripts {
 
         """
 
-    /// ARGV: this replica's field. One that was killed before it had left leaves its field behind: the next one that leaves drops it.
+    /// ARGV: this replica's field. One that was killed before it had left leaves its field behind: the next
+    /// one that leaves drops it.
     static let sayThatItLeaves = Script(
         dropOld + """
             local seconds = dropOld('^leaving:')
             return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d', seconds))
             """)
 
-    /// ARGV: this replica's field, and what it says. One that was killed leaves its field behind: the others drop it after a minute.
+    /// ARGV: this replica's field, and what it says. One that was killed leaves its field behind: the
+    /// others drop it after a minute.
     static let tellOfReplica = Script(
         dropOld + """
             local seconds = dropOld('^replica:')
             return redis.call('HSET', KEYS[1], ARGV[1], string.format('v1 %d ', seconds) .. ARGV[2])
             """)
 
-    /// KEYS: members, progress. ARGV: this replica's id, and its fields. The next reader drops one that was last seen so long ago.
+    /// KEYS: members, progress. ARGV: this replica's id, and its fields. The next reader drops one that was
+    /// last seen so long ago.
     static let leave = Script(
         """
         redis.call('HDEL', KEYS[2], ARGV[2], ARGV[3])

@@ -36,7 +36,8 @@ package struct ProgressTroubles: Sendable, Equatable {
     package init() {}
 }
 
-/// When a trouble that lasts is to be told: once it has lasted for a while, and again each minute. A pure value.
+/// When a trouble that lasts is to be told: once it has lasted for a while, and again each minute. A
+/// pure value.
 package struct LastingTrouble: Sendable {
     package enum Step: Sendable, Equatable {
         case tell

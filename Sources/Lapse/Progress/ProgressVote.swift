@@ -1,4 +1,5 @@
-/// What the registers' answers about progress amount to, counted from all registers, never from those that answered.
+/// What the registers' answers about progress amount to, counted from all registers, never from those
+/// that answered.
 package enum ProgressVote {
     /// - Parameter accepted: one for each register: whether it took the write; nil when it did not answer.
     package static func outcome(_ accepted: [Bool?]) -> ProgressKeeper.Outcome {

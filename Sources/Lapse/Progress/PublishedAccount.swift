@@ -3,7 +3,8 @@ import RESP
 /// A log's account as the leader publishes it beside its progress, for `lapse status`.
 package struct PublishedAccount: Sendable, Equatable {
     package var runID: String
-    /// The token of the term that wrote it, and the number of the write: it belongs to the progress with the same pair.
+    /// The token of the term that wrote it, and the number of the write: it belongs to the progress with
+    /// the same pair.
     package var token: UInt64
     package var write: UInt64
     package var account: NodeAccount
@@ -17,7 +18,8 @@ package struct PublishedAccount: Sendable, Equatable {
     /// The field's name in the progress hash.
     package static func field(_ runID: String) -> String { "account:\(runID)" }
 
-    /// `token write announced handled dead-lettered pending waiting lost ignored unannounced`; the first format had no `unannounced`.
+    /// `token write announced handled dead-lettered pending waiting lost ignored unannounced`; the first
+    /// format had no `unannounced`.
     package var text: String { ([token, write] + account.states.map(\.count)).map { "\($0)" }.joined(separator: " ") }
 
     package init?(field: String, text: String) {

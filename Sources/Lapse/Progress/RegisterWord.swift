@@ -25,7 +25,8 @@ package struct RegisterWord: Sendable {
     package var accounts: [String: PublishedAccount] = [:]
     /// What replicas say of themselves, by member.
     package var replicas: [String: ReplicaWord] = [:]
-    /// The number of the last term, and when it began, in milliseconds since 1970: only where the lease is held here.
+    /// The number of the last term, and when it began, in milliseconds since 1970: only where the lease is
+    /// held here.
     package var term: UInt64 = 0
     package var since: UInt64?
     /// What could not be written in passing: this replica's presence, or the fence. Redis' own words.

@@ -1,7 +1,8 @@
-/// What a leader tells its followers on the control channel while the registers refuse to write: how far it is.
+/// What a leader tells its followers on the control channel while the registers refuse to write: how
+/// far it is.
 ///
-/// Then a crash repeats at most a second of work while one follower lives. Followers remember it and forget nothing by it, and
-/// repeat it for one that begins after the crash: see ``ProgressRelay``.
+/// Then a crash repeats at most a second of work while one follower lives. Followers remember it and
+/// forget nothing by it, and repeat it for one that begins after the crash: see ``ProgressRelay``.
 package struct SharedProgress: Sendable, Equatable {
     /// The version is part of the prefix: another build's message is another message.
     package static let prefix = "progress:v1:"
@@ -45,7 +46,8 @@ package struct SharedProgress: Sendable, Equatable {
         self.init(leader: String(words[1]), token: token, entries: entries)
     }
 
-    /// The messages of one telling, each within its limit. What does not fit into all of them waits for a later one.
+    /// The messages of one telling, each within its limit. What does not fit into all of them waits for a
+    /// later one.
     ///
     /// - Parameter turn: counts the tellings, so that it is not always the same that waits.
     package static func messages(leader: String, token: UInt64, _ progress: [Progress], turn: Int) -> [SharedProgress] {

@@ -2,8 +2,8 @@ import RESP
 
 /// The expirations over which leaders died: begun, and not ended, when a leader was there no more.
 ///
-/// A leader whose predecessors died one after the other notes what it begins before it begins it (see ``CarefulHandling``), so that
-/// the next one knows. Pure.
+/// A leader whose predecessors died one after the other notes what it begins before it begins it (see
+/// ``CarefulHandling``), so that the next one knows. Pure.
 package struct Suspects: Sendable {
     /// Where an expiration stands in its process' numbering.
     package struct Position: Sendable, Hashable {
@@ -30,8 +30,8 @@ package struct Suspects: Sendable {
 
     /// Its name in the progress hash.
     package static let field = "begun"
-    /// How many leaders may die over an expiration: the first beside all that was begun, the second with no other suspect beside it,
-    /// the last with nothing beside it.
+    /// How many leaders may die over an expiration: the first beside all that was begun, the second with no
+    /// other suspect beside it, the last with nothing beside it.
     package static let limit = 3
     /// How long the others wait for one that shall be alone and does not come.
     static let patience = Duration.seconds(2)
@@ -42,8 +42,8 @@ package struct Suspects: Sendable {
     /// How many leaders died over what ended for none of them.
     package private(set) var deaths: [Position: Int] = [:]
     private var begun: Set<Position> = []
-    /// Condemned, and at an end in this term. They stay named until it closes: were its leader to die before the progress that calls them
-    /// finished is written, the next one would begin them again.
+    /// Condemned, and at an end in this term. They stay named until it closes: were its leader to die
+    /// before the progress that calls them finished is written, the next one would begin them again.
     private var buried: Set<Position> = []
     /// The expiration that shall be alone, and until when the others wait.
     private var alone: (position: Position, until: Duration)?
@@ -52,7 +52,8 @@ package struct Suspects: Sendable {
 
     package var isEmpty: Bool { deaths.isEmpty && begun.isEmpty }
 
-    /// Whether any of those that leaders died over has not come to an end. One that was given up, or lost, has by the cursors only.
+    /// Whether any of those that leaders died over has not come to an end. One that was given up, or lost,
+    /// has by the cursors only.
     package func hasOpen(_ progress: [Progress]) -> Bool {
         let cursors = Dictionary(progress.map { ($0.runID, $0.cursor) }) { $1 }
         return deaths.keys.contains {
@@ -60,16 +61,16 @@ package struct Suspects: Sendable {
         }
     }
 
-    /// What a term begins with, by what it has read and where it begins; nil where its predecessors closed theirs, and left nothing
-    /// over which leaders died before: it has no need to be careful.
+    /// What a term begins with, by what it has read and where it begins; nil where its predecessors closed
+    /// theirs, and left nothing over which leaders died before: it has no need to be careful.
     package static func atBegin(
         of token: UInt64, _ reading: ProgressReading, _ progress: [String: Progress]
     ) -> Suspects? {
         var suspects = reading.suspects?.inherited(by: token) ?? Suspects(token: token)
         // A note names what had ended since the one before.
         suspects.drop { position in progress[position.runID]?.cursor.hasFinished(position.ordinal) ?? false }
-        // A careful leader that leaves as it should has closed its term, and not dealt with all of them. Those of a process that is
-        // not there any more cannot be begun.
+        // A careful leader that leaves as it should has closed its term, and not dealt with all of them. Those
+        // of a process that is not there any more cannot be begun.
         let isBequeathed = suspects.deaths.keys.contains { progress[$0.runID] != nil }
         return isBequeathed || reading.unclosed >= UnclosedTerms.careful ? suspects : nil
     }
@@ -157,12 +158,13 @@ package struct Suspects: Sendable {
     }
 }
 
-/// How many terms have begun since one of them had dealt with all that it found: more than one says that leaders die.
+/// How many terms have begun since one of them had dealt with all that it found: more than one says
+/// that leaders die.
 package enum UnclosedTerms {
     /// Its name in the progress hash. Counted by the register as a term begins.
     package static let field = "unclosed"
-    /// From the second one on, the leader is careful: the one before it died over what it found, and so did another before that one, or
-    /// after it had dealt with its own.
+    /// From the second one on, the leader is careful: the one before it died over what it found, and so did
+    /// another before that one, or after it had dealt with its own.
     static let careful: UInt64 = 2
 
     /// What a majority of the registers has counted at least; 0 when fewer answered.

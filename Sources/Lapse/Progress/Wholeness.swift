@@ -1,6 +1,7 @@
 import RESP
 
-/// Whether the logs of the leader with this token are whole: no peer has anything that they lack. A replica that leaves waits for it.
+/// Whether the logs of the leader with this token are whole: no peer has anything that they lack. A
+/// replica that leaves waits for it.
 package struct Wholeness: Sendable, Equatable {
     package var token: UInt64
     package var isWhole: Bool

@@ -1,9 +1,10 @@
 import RESP
 
-/// The keys whose deadlines are kept, each with its place in the timing wheel, within a bound of memory.
+/// The keys whose deadlines are kept, each with its place in the timing wheel, within a bound of
+/// memory.
 ///
-/// When there is no room the deadline furthest ahead gives way to a nearer one: the sweep brings it in again before it is due.
-/// A key takes 40 bytes, five to eleven for its place in the index, and itself.
+/// When there is no room the deadline furthest ahead gives way to a nearer one: the sweep brings it in
+/// again before it is due. A key takes 40 bytes, five to eleven for its place in the index, and itself.
 struct DeadlineTable: Sendable {
     /// What is going on about a key.
     struct State: OptionSet, Sendable {
@@ -86,7 +87,8 @@ struct DeadlineTable: Sendable {
 
     func find(_ key: RawSpan) -> Int? { find(key, hash(of: key)) }
 
-    /// The place of a key, a new one if it has none yet; nil when it is too long, or there is no room even to ask about it.
+    /// The place of a key, a new one if it has none yet; nil when it is too long, or there is no room even
+    /// to ask about it.
     mutating func place(of key: RawSpan) -> (place: Int, isNew: Bool)? {
         let hash = hash(of: key)
         if let place = find(key, hash) { return (place, false) }
@@ -153,7 +155,8 @@ struct DeadlineTable: Sendable {
         return arena.hasRoom(for: length, within: limit)
     }
 
-    /// Gives back what keys of other sizes have left. A quarter of the arena must fill up before it comes again.
+    /// Gives back what keys of other sizes have left. A quarter of the arena must fill up before it comes
+    /// again.
     private mutating func compact() {
         var fresh = arena.emptied()
         for slot in index where slot != Self.none {
@@ -212,7 +215,8 @@ struct DeadlineTable: Sendable {
         index = fresh
     }
 
-    /// Closes the hole: those behind it that were put off by it move up. False when the place is not in the index.
+    /// Closes the hole: those behind it that were put off by it move up. False when the place is not in the
+    /// index.
     private mutating func dropFromIndex(_ place: Int, _ hash: UInt32) -> Bool {
         let mask = index.count - 1
         var hole = Int(hash) & mask

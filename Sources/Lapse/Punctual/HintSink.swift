@@ -3,8 +3,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Takes the hints of one server and one database to its machine. A connection of their own brings them: it may be cut, and then a
-/// sweep makes up for it, while a feed that is cut loses expirations.
+/// Takes the hints of one server and one database to its machine. A connection of their own brings
+/// them: it may be cut, and then a sweep makes up for it, while a feed that is cut loses expirations.
 final class HintSink: PushReceiver {
     private let node: PunctualNode
     private let silent: @Sendable () -> Void

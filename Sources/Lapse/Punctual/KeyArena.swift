@@ -2,10 +2,11 @@ import RESP
 
 /// Keys in one piece of memory, each found again by a number of four bytes.
 ///
-/// A key takes its length rounded up to eight bytes. The place of one that was removed goes to the next key of that size, so a
-/// table whose keys come and go does not grow.
+/// A key takes its length rounded up to eight bytes. The place of one that was removed goes to the next
+/// key of that size, so a table whose keys come and go does not grow.
 struct KeyArena: Sendable {
-    /// A longer key is none of this arena's: one in millions, and a client could fill the arena with few of them.
+    /// A longer key is none of this arena's: one in millions, and a client could fill the arena with few of
+    /// them.
     static let longestKey = 1 << 10
     private static let unit = 8
     private static let none = UInt32.max

@@ -1,7 +1,8 @@
 /// How many keys fall due lately, and how long the next are gathered for one write.
 ///
-/// One write a millisecond costs every thread on the way a wake-up each. A few hundred keys a second are worth it: each goes at
-/// once. Thousands are gathered for some milliseconds, so that a wake-up serves many.
+/// One write a millisecond costs every thread on the way a wake-up each. A few hundred keys a second
+/// are worth it: each goes at once. Thousands are gathered for some milliseconds, so that a wake-up
+/// serves many.
 struct NudgeRate: Sendable {
     private static let window: Int64 = 100_000_000
     /// Keys a second that are nudged each by itself.

@@ -80,8 +80,8 @@ extension PunctualMachine {
         if !table[place].state.contains(.gone) { table[place].moment = milliseconds(now) }
     }
 
-    /// Writes the batch as it goes over the wire. Where it asks for what is left of a key's life, TIME comes first: if the clock was
-    /// set since it was last asked, the deadline would be wrong by that much.
+    /// Writes the batch as it goes over the wire. Where it asks for what is left of a key's life, TIME
+    /// comes first: if the clock was set since it was last asked, the deadline would be wrong by that much.
     func encode(_ batch: Batch) -> RESPPipeline {
         let command: PipelinedCommand = batch.isAbsolute ? .pexpiretime : .pttl
         var pipeline = RESPPipeline(reserving: 16 + batch.places.count * 64)

@@ -1,12 +1,14 @@
 import DequeModule
 import RESP
 
-/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges out. A nudge is a
-/// question past the deadline: answering it, the server expires the key and announces it.
+/// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges
+/// out. A nudge is a question past the deadline: answering it, the server expires the key and announces
+/// it.
 ///
-/// A key that is gone is no announcement, for demoted and paused masters say so too. A deadline is forgotten when its expiration
-/// was heard, or when the key was gone twice by the word of a node whose role was confirmed behind each. Pure: times are the own
-/// monotonic clock's, in nanoseconds; deadlines the server's, in milliseconds.
+/// A key that is gone is no announcement, for demoted and paused masters say so too. A deadline is
+/// forgotten when its expiration was heard, or when the key was gone twice by the word of a node whose
+/// role was confirmed behind each. Pure: times are the own monotonic clock's, in nanoseconds; deadlines
+/// the server's, in milliseconds.
 struct PunctualMachine: Sendable {
     struct Limits: Sendable {
         /// Questions and nudges in one write.
@@ -18,7 +20,8 @@ struct PunctualMachine: Sendable {
         var again: UInt32 = 1_000
         /// Hints taken in a second: what lies beyond is left to a sweep.
         var hints = 250_000
-        /// After a full write of nudges the server has this many times as long as it took for its other clients.
+        /// After a full write of nudges the server has this many times as long as it took for its other
+        /// clients.
         var rest: Int64 = 1
         /// How long after a failure, or a refusal that passes, the same is tried again, in nanoseconds.
         var patience: Int64 = 100_000_000
@@ -51,7 +54,8 @@ struct PunctualMachine: Sendable {
     private(set) var isRefusedDeadlines = false
     /// When the look began that last confirmed that this server is the master.
     var confirmedAt: Int64 = .min
-    /// When it was asked that last took a write: a server whose writes are paused says of overdue keys that they are gone.
+    /// When it was asked that last took a write: a server whose writes are paused says of overdue keys that
+    /// they are gone.
     var wroteAt: Int64 = .min
     var questions: Deque<UInt32> = []
     var trailing = TrailingQuestions()
@@ -59,7 +63,8 @@ struct PunctualMachine: Sendable {
     var restsUntil: Int64 = .min
     var asksAgainAt: Int64 = .min
     var rate = NudgeRate()
-    /// Deadlines within the horizon that could not be kept, and hints that could not be followed, since last taken.
+    /// Deadlines within the horizon that could not be kept, and hints that could not be followed, since
+    /// last taken.
     var uncovered = 0
     /// What falls due within two sweeps must be kept: a sweep brings in the rest. In milliseconds.
     var horizon: Int64 = 600_000
@@ -78,7 +83,8 @@ struct PunctualMachine: Sendable {
 
     /// A key's TTL may have changed.
     ///
-    /// - Returns: whether the asking task must be woken: there is something to ask, or enough for a full write.
+    /// - Returns: whether the asking task must be woken: there is something to ask, or enough for a full
+    ///   write.
     mutating func hint(_ key: RawSpan, now: Int64) -> Bool {
         if now - hintSecond >= 1_000_000_000 {
             hintSecond = now
@@ -95,7 +101,8 @@ struct PunctualMachine: Sendable {
 
     /// A sweep has met a key.
     ///
-    /// - Parameter renewsSince: before that hints may have been missed: a deadline that was asked for earlier may be wrong. Nil where none is.
+    /// - Parameter renewsSince: before that hints may have been missed: a deadline that was asked for
+    ///   earlier may be wrong. Nil where none is.
     mutating func met(_ key: RawSpan, renewsSince: Int64?, now: Int64) -> Bool {
         if let place = table.find(key), table[place].state.contains(.known) {
             guard let renewsSince else { return false }
@@ -142,7 +149,8 @@ struct PunctualMachine: Sendable {
             return
         }
         if isImporting { table[place].state.insert(.importing) } else { table[place].state.remove(.importing) }
-        // It may have been given away just now, and a question still stand in the queue: that one is to be asked.
+        // It may have been given away just now, and a question still stand in the queue: that one is to be
+        // asked.
         table[place].state.subtract([.heard, .gone])
         table[place].misses = 0
         // What this server was asked itself is newer.
@@ -177,7 +185,8 @@ struct PunctualMachine: Sendable {
         }
     }
 
-    /// The server said what time it is, ahead of what is left of the life of some keys: of use only if its clock was set.
+    /// The server said what time it is, ahead of what is left of the life of some keys: of use only if its
+    /// clock was set.
     ///
     /// Not another sample where it was not: a write of many nudges takes too long to narrow anything down.
     mutating func checked(_ reply: RESPValue?, asked: Int64, heard: Int64) {

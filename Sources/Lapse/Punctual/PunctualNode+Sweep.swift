@@ -5,8 +5,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Sweeps bring in the deadlines that no hint told of. Where there are no hints, or none are wanted, they alone make the server
-/// punctual: SCAN expires what it finds overdue.
+/// Sweeps bring in the deadlines that no hint told of. Where there are no hints, or none are wanted,
+/// they alone make the server punctual: SCAN expires what it finds overdue.
 extension PunctualNode {
     /// Questions that may wait before the next page.
     private static let patience = 2_048

@@ -5,10 +5,11 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Makes one master announce the expirations of one database on time: carries out what its machine decides.
+/// Makes one master announce the expirations of one database on time: carries out what its machine
+/// decides.
 ///
-/// Hints come on one connection, questions, nudges and pages of keys go over another: neither the feed nor the lease waits
-/// behind them.
+/// Hints come on one connection, questions, nudges and pages of keys go over another: neither the feed
+/// nor the lease waits behind them.
 final class PunctualNode: Sendable {
     /// What all nodes share.
     struct Dependencies: Sendable {
@@ -156,7 +157,8 @@ final class PunctualNode: Sendable {
     // MARK: - The server's clock
 
     private static let interval = Duration.milliseconds(500)
-    /// Changes nothing, but waits while writes are paused: then overdue keys are told to be gone, and are not announced.
+    /// Changes nothing, but waits while writes are paused: then overdue keys are told to be gone, and are
+    /// not announced.
     private static let write = RESPCommand("EVAL", "return 0", "0")
     /// Questions at the start: each narrows down what is known.
     private static let atFirst = 8
@@ -177,7 +179,8 @@ final class PunctualNode: Sendable {
                 }
                 let refusals = replies.suffix(2).compactMap(\.error).filter { Redirection($0) == .none }
                 if let refusal = refusals.first { refused(refusal) }
-                // A user that may not write cannot tell whether writes are paused: a key that is gone is believed, or it would be asked about for ever.
+                // A user that may not write cannot tell whether writes are paused: a key that is gone is believed, or
+                // it would be asked about for ever.
                 let mayNotWrite = replies.last?.error?.code == "NOPERM"
                 if replies.last?.int == 0 || mayNotWrite { machine.withLock { $0.wroteAt = asked } }
                 if let time = ServerClock.nanoseconds(replies.dropLast().last) {

@@ -5,9 +5,11 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Makes the servers announce expirations on time while this replica leads: one ``PunctualNode`` for each master and database.
+/// Makes the servers announce expirations on time while this replica leads: one ``PunctualNode`` for
+/// each master and database.
 ///
-/// It never handles anything itself, and it creates no expiration: a nudge only asks for one that is overdue.
+/// It never handles anything itself, and it creates no expiration: a nudge only asks for one that is
+/// overdue.
 final class Punctuality: Sendable {
     struct Place: Hashable, Sendable {
         var address: NodeAddress
@@ -51,7 +53,8 @@ final class Punctuality: Sendable {
 
     // MARK: - The masters
 
-    /// There has been a look at the topology: which nodes are masters by their own word and that of the others?
+    /// There has been a look at the topology: which nodes are masters by their own word and that of the
+    /// others?
     func looked(_ poll: TopologyPoll) {
         let now = SystemClock.glance().monotonic
         let begun = lookedAt.withLock { last in
@@ -66,7 +69,8 @@ final class Punctuality: Sendable {
         bell.ring()
     }
 
-    /// Ends the nodes that are no masters any more, and hands what they kept to the new owners; returns the new nodes.
+    /// Ends the nodes that are no masters any more, and hands what they kept to the new owners; returns the
+    /// new nodes.
     private func adjust(to topology: Topology) -> [PunctualNode] {
         let wanted = topology.masters.flatMap { master in
             dependencies.directories.keys.map { Place(address: master.address, database: $0) }

@@ -1,9 +1,10 @@
 import RESP
 
-/// By how much a server's clock is ahead of the own monotonic one, at least and at most. Pure: times are given in nanoseconds.
+/// By how much a server's clock is ahead of the own monotonic one, at least and at most. Pure: times
+/// are given in nanoseconds.
 ///
-/// A server that says `s` is ahead by `s - heard` at least and by `s - asked` at most. Answers that agree narrow that down; one
-/// that contradicts them all says that the clock was set, and counts alone.
+/// A server that says `s` is ahead by `s - heard` at least and by `s - asked` at most. Answers that
+/// agree narrow that down; one that contradicts them all says that the clock was set, and counts alone.
 struct ServerClock: Sendable {
     private struct Sample: Sendable {
         var least: Int64
@@ -69,7 +70,8 @@ struct ServerClock: Sendable {
         return true
     }
 
-    /// The server's time in milliseconds since 1970 when a command sent now arrives there at the earliest: not later than the truth.
+    /// The server's time in milliseconds since 1970 when a command sent now arrives there at the earliest:
+    /// not later than the truth.
     func surely(_ now: Int64) -> Int64 { (now + least) / 1_000_000 }
 
     /// The server's time in milliseconds, not earlier than the truth.

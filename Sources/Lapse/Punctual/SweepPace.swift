@@ -1,7 +1,8 @@
-/// When to scan the next page of a server's keys: never more than a share of its time, measured by how long it takes to answer.
+/// When to scan the next page of a server's keys: never more than a share of its time, measured by how
+/// long it takes to answer.
 ///
-/// A long SCAN walks the order of the server's own expiry cursor and can starve it, so no sweep is ever in a hurry. Pure: times
-/// are given, in nanoseconds of the own monotonic clock.
+/// A long SCAN walks the order of the server's own expiry cursor and can starve it, so no sweep is ever
+/// in a hurry. Pure: times are given, in nanoseconds of the own monotonic clock.
 struct SweepPace: Sendable {
     /// What a sweep is for.
     enum Purpose: Sendable {
@@ -53,13 +54,15 @@ struct SweepPace: Sendable {
 
     var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
 
-    /// Deadlines that are known may be wrong, but for those that were asked for since then; nil where they are right.
+    /// Deadlines that are known may be wrong, but for those that were asked for since then; nil where they
+    /// are right.
     var renewsSince: Int64? { isCatchingUp ? begunAt : nil }
 
     /// Hints may have been missed.
     mutating func want() { isWanted = true }
 
-    /// Keys found no room. The next pass may find some; where it does not, another one at once would not either.
+    /// Keys found no room. The next pass may find some; where it does not, another one at once would not
+    /// either.
     mutating func wantRoom() {
         guard !hasWantedRoom else { return }
         hasWantedRoom = true

@@ -1,9 +1,11 @@
-/// A hierarchical timing wheel over the places of an arena: finds what is due among a million times at the cost of one.
-/// Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987). Pure: it has no clock.
+/// A hierarchical timing wheel over the places of an arena: finds what is due among a million times at
+/// the cost of one. Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987). Pure:
+/// it has no clock.
 ///
-/// Six levels of 64 slots, from 1 ms to two years; a word a level says which are occupied. A time stands at the level of the
-/// highest bits in which it differs from the wheel's, and moves down when the wheel reaches its slot, five times at most. The
-/// caller's payload lies beside the links: elsewhere it would cost a cache miss.
+/// Six levels of 64 slots, from 1 ms to two years; a word a level says which are occupied. A time
+/// stands at the level of the highest bits in which it differs from the wheel's, and moves down when
+/// the wheel reaches its slot, five times at most. The caller's payload lies beside the links:
+/// elsewhere it would cost a cache miss.
 struct TimingWheel<Payload: Sendable>: Sendable {
     private struct Node: Sendable {
         var next: UInt32
@@ -17,11 +19,13 @@ struct TimingWheel<Payload: Sendable>: Sendable {
     /// The list of what is due, behind those of the slots.
     private static var dueList: UInt32 { UInt32(slotCount) }
     private static var heads: Int { slotCount + 1 }
-    /// The longest way ahead that the levels hold; what lies beyond waits at the end, and is then looked at anew.
-    /// Less than a whole turn of the highest level, or its slot would be the one where the wheel stands.
+    /// The longest way ahead that the levels hold; what lies beyond waits at the end, and is then looked at
+    /// anew. Less than a whole turn of the highest level, or its slot would be the one where the wheel
+    /// stands.
     private static var reach: Int64 { 63 << 30 }
 
-    /// Circular lists: the first ``heads`` are those of the slots themselves, so an entry leaves its list without knowing it.
+    /// Circular lists: the first ``heads`` are those of the slots themselves, so an entry leaves its list
+    /// without knowing it.
     private var nodes: [Node]
     private let empty: Payload
     private var occupied = [UInt64](repeating: 0, count: levels)
@@ -117,7 +121,8 @@ struct TimingWheel<Payload: Sendable>: Sendable {
         return nextSlot()?.begin
     }
 
-    /// An entry that stands further ahead than nearly all others: one of the last slot of the highest level in use.
+    /// An entry that stands further ahead than nearly all others: one of the last slot of the highest level
+    /// in use.
     var furthest: Int? {
         for level in (0..<Self.levels).reversed() where occupied[level] != 0 {
             // In the order of time the slots begin behind the wheel's own time.
@@ -143,7 +148,8 @@ struct TimingWheel<Payload: Sendable>: Sendable {
             let shift = UInt64(slot(of: now, level))
             let ahead = rotate(occupied[level], by: shift).trailingZeroBitCount
             let width = Int64(6 * level)
-            // The slot's number from the begin of time: at the top, a slot that was passed belongs to the next turn.
+            // The slot's number from the begin of time: at the top, a slot that was passed belongs to the next
+            // turn.
             let begin = ((now >> width) + Int64(ahead)) << width
             return (level, (Int(shift) + ahead) & 63, begin)
         }

@@ -1,7 +1,7 @@
 /// Keys that wait until they may be asked about again, each for a time of its own of at most a second.
 ///
-/// A ring of 64 buckets of some 17 ms: adding a key costs the same however many wait. Pure: times are given, in nanoseconds of
-/// the own monotonic clock.
+/// A ring of 64 buckets of some 17 ms: adding a key costs the same however many wait. Pure: times are
+/// given, in nanoseconds of the own monotonic clock.
 struct TrailingQuestions: Sendable {
     private static let size = 64
     /// A bucket's length is this power of two, in nanoseconds; together they are longer than a second.

@@ -1,8 +1,8 @@
-/// Which stretches a replica asks its peers for, so that its logs are whole and it can take over at any time: I12, see
-/// ``RepairPeer``. A pure value.
+/// Which stretches a replica asks its peers for, so that its logs are whole and it can take over at any
+/// time: I12, see ``RepairPeer``. A pure value.
 ///
-/// A newcomer's stretch before its first mark, and the hole of a broken feed, are asked for until every peer has no more. What no
-/// replica had is not asked again before another replica comes.
+/// A newcomer's stretch before its first mark, and the hole of a broken feed, are asked for until every
+/// peer has no more. What no replica had is not asked again before another replica comes.
 package struct CatchUp {
     private struct State {
         /// No replica has these.

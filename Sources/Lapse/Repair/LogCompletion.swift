@@ -4,7 +4,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Keeps this replica's logs whole: looks each second for what is missing in them, and asks the peers (see ``CatchUp``).
+/// Keeps this replica's logs whole: looks each second for what is missing in them, and asks the peers
+/// (see ``CatchUp``).
 package final class LogCompletion: Sendable {
     /// What it goes by.
     package struct Sources: Sendable {

@@ -1,7 +1,8 @@
-/// Which questions of peers are answered: each once, from replicas that may ask, and a bounded number a second. A pure value.
+/// Which questions of peers are answered: each once, from replicas that may ask, and a bounded number a
+/// second. A pure value.
 ///
-/// A question comes in by every feed, and again until all have answered. Anyone with a right to PUBLISH can forge one; what it then
-/// costs is bounded here and by ``RepairMailbox``.
+/// A question comes in by every feed, and again until all have answered. Anyone with a right to PUBLISH
+/// can forge one; what it then costs is bounded here and by ``RepairMailbox``.
 package struct RepairAdmission {
     private var order: [String] = []
     private var nonces: Set<String> = []

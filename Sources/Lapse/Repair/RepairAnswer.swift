@@ -7,7 +7,8 @@ package struct HeardExpiration: Sendable, Equatable {
     package var database: UInt16
     /// Milliseconds since 1970, when the peer heard it.
     package var receivedAt: UInt64
-    /// Whether the node owned the key's slot at that time: the peer was there, and the asker may not have been.
+    /// Whether the node owned the key's slot at that time: the peer was there, and the asker may not have
+    /// been.
     package var standing: Standing
     package var key: [UInt8]
 
@@ -45,12 +46,15 @@ package struct HeardProcess: Sendable, Hashable {
     }
 }
 
-/// One element of the list in which peers answer: some expirations, or the word that a peer has no more, or has more.
+/// One element of the list in which peers answer: some expirations, or the word that a peer has no
+/// more, or has more.
 package enum RepairAnswer: Sendable, Equatable {
     case heard([HeardExpiration])
-    /// The peer has told everything through this ordinal, and has more: to be asked for when that has been taken in.
+    /// The peer has told everything through this ordinal, and has more: to be asked for when that has been
+    /// taken in.
     case more(replica: String, through: UInt64)
-    /// With the processes of which the peer keeps something: one may have come and gone unheard by the leader.
+    /// With the processes of which the peer keeps something: one may have come and gone unheard by the
+    /// leader.
     case done(replica: String, processes: [HeardProcess])
 
     private static let heardTag = UInt8(ascii: "h")

@@ -1,8 +1,8 @@
 /// A question about a hole: when it is put, which peers it waits for, and what the hole still lacks.
 ///
-/// The control channel reaches only replicas that are subscribed at that moment, so the question is put again, ever more rarely,
-/// until every peer has answered or the time is over, which begins when it could first be put. A peer that comes is waited for, one
-/// that is gone is not.
+/// The control channel reaches only replicas that are subscribed at that moment, so the question is put
+/// again, ever more rarely, until every peer has answered or the time is over, which begins when it
+/// could first be put. A peer that comes is waited for, one that is gone is not.
 package struct RepairInquiry {
     package enum Step: Sendable, Equatable {
         case ask
@@ -17,7 +17,8 @@ package struct RepairInquiry {
         case answered
         /// A peer keeps silent.
         case unanswered
-        /// A peer has more than one answer holds: everything is told through here, and the rest is to be asked for.
+        /// A peer has more than one answer holds: everything is told through here, and the rest is to be asked
+        /// for.
         case cut(through: UInt64)
     }
 
@@ -38,8 +39,8 @@ package struct RepairInquiry {
     private var hasHeard = false
     /// When it was put for the first time since the lease was valid.
     private var askedFirst: Duration = .zero
-    /// How long to wait for answers. A replica whose only feed is dead, and which hears no question, finds out within seven seconds
-    /// (`PingWatch`, `FeedWatch`); one that has died drops out of the members.
+    /// How long to wait for answers. A replica whose only feed is dead, and which hears no question, finds
+    /// out within seven seconds (`PingWatch`, `FeedWatch`); one that has died drops out of the members.
     private static let patience = Duration.seconds(8)
     /// The longest time between two questions.
     private static let longestPause = Duration.seconds(1)
@@ -66,8 +67,8 @@ package struct RepairInquiry {
     ///
     /// - Parameters:
     ///   - now: by the monotonic clock.
-    ///   - leads: whether the lease is valid. One that was stopped for longer must not call lost what another has handled since: if
-    ///     its lease comes back, it begins again.
+    ///   - leads: whether the lease is valid. One that was stopped for longer must not call lost what
+    ///     another has handled since: if its lease comes back, it begins again.
     package mutating func next(now: Duration, leads: Bool) -> Step {
         guard leads else {
             began = nil

@@ -2,11 +2,13 @@ import NIOCore
 import RESP
 import RedisClient
 
-/// The short-lived list in which peers answer, and the account of its unread bytes, which bounds what Redis holds for a replica.
+/// The short-lived list in which peers answer, and the account of its unread bytes, which bounds what
+/// Redis holds for a replica.
 ///
-/// The asking replica opens an account before it publishes a question, and closes it after the last one. Peers draw on it for
-/// what they write, and reading puts that back. A forged question has no account, and costs one GET. Builds without accounts
-/// share one of the group, which is not refilled until it lapses.
+/// The asking replica opens an account before it publishes a question, and closes it after the last
+/// one. Peers draw on it for what they write, and reading puts that back. A forged question has no
+/// account, and costs one GET. Builds without accounts share one of the group, which is not refilled
+/// until it lapses.
 package struct RepairMailbox: Sendable {
     /// What the lists of one account hold at most.
     static let limitBytes = 16 << 20
@@ -122,7 +124,8 @@ package struct RepairMailbox: Sendable {
         return redis.call('PUBLISH', ARGV[3], ARGV[4])
         """)
 
-    /// KEYS: list, account. ARGV: answer, milliseconds, the bytes of an account that is made here ('' if it must be there).
+    /// KEYS: list, account. ARGV: answer, milliseconds, the bytes of an account that is made here ('' if it
+    /// must be there).
     private static let put = Script(
         """
         local left = tonumber(redis.call('GET', KEYS[2]) or '')

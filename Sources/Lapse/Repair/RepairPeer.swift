@@ -5,12 +5,13 @@ package import RedisClient
 import Synchronization
 import Timing
 
-/// Answers replicas that missed something this one heard, into a list beside the lock, as fast as it is read there
-/// (``RepairMailbox``). The question comes in by every feed; the first one counts.
+/// Answers replicas that missed something this one heard, into a list beside the lock, as fast as it is
+/// read there (``RepairMailbox``). The question comes in by every feed; the first one counts.
 ///
-/// I12, the rule that all of this serves: *at every instant, what any living replica heard and no leader finished can be had by the
-/// next leader.* So a replica tells what its log keeps until its successor is whole (`Farewell`), asks for its holes (``CatchUp``)
-/// and, leading, for logs without a feed (``SurveySchedule``), and as a follower keeps what the progress calls unfinished.
+/// I12, the rule that all of this serves: *at every instant, what any living replica heard and no
+/// leader finished can be had by the next leader.* So a replica tells what its log keeps until its
+/// successor is whole (`Farewell`), asks for its holes (``CatchUp``) and, leading, for logs without a
+/// feed (``SurveySchedule``), and as a follower keeps what the progress calls unfinished.
 package final class RepairPeer: Sendable {
     private let id: String
     private let logs: LogSet

@@ -1,12 +1,12 @@
 package import RedisClient
 
-/// What a peer answers to one question, piece by piece: what it heard, up to a window, and at last that it has no more, or
-/// where the window ended.
+/// What a peer answers to one question, piece by piece: what it heard, up to a window, and at last that
+/// it has no more, or where the window ended.
 package struct RepairReply {
     package enum Step: Sendable, Equatable {
         case tell(RepairAnswer)
-        /// It cannot tell yet: its subscription has no numbers so far or is still bringing them, or the node's role is in doubt.
-        /// To be asked again soon.
+        /// It cannot tell yet: its subscription has no numbers so far or is still bringing them, or the node's
+        /// role is in doubt. To be asked again soon.
         case wait
         case over
     }
@@ -14,11 +14,13 @@ package struct RepairReply {
     /// What a log can tell of a stretch for now.
     package struct Piece: Sendable, Equatable {
         package var expirations: [HeardExpiration] = []
-        /// The last ordinal that was looked at, if any was: one too large to travel is not among the expirations.
+        /// The last ordinal that was looked at, if any was: one too large to travel is not among the
+        /// expirations.
         package var through: UInt64?
         /// False when it cannot tell yet what comes after them.
         package var isClear = true
-        /// The subscription stands and has not come so far: a slow connection may still bring what was announced before.
+        /// The subscription stands and has not come so far: a slow connection may still bring what was
+        /// announced before.
         package var isUnderWay = false
     }
 

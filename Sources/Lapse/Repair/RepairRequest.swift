@@ -1,6 +1,7 @@
 import RESP
 
-/// What a leader asks its peers on the control channel: the expirations of one node process that it did not hear.
+/// What a leader asks its peers on the control channel: the expirations of one node process that it did
+/// not hear.
 package struct RepairRequest: Sendable, Equatable {
     package static let prefix = "repair:"
 
@@ -24,12 +25,14 @@ package struct RepairRequest: Sendable, Equatable {
         self.ordinals = ordinals
     }
 
-    /// The name of the account from which answers draw (see ``RepairMailbox``); nil for a question of a build without.
+    /// The name of the account from which answers draw (see ``RepairMailbox``); nil for a question of a
+    /// build without.
     package var account: String? {
         nonce.firstIndex(of: ".").map { String(nonce[..<$0]) }
     }
 
-    /// In which of the places the answers are put (see ``RepairPlaces``): the account's name ends in `p` and its number.
+    /// In which of the places the answers are put (see ``RepairPlaces``): the account's name ends in `p`
+    /// and its number.
     static func place(of nonce: String) -> Int {
         let account = nonce.prefix { $0 != "." }
         return account.lastIndex(of: "p").flatMap { Int(account[account.index(after: $0)...].prefix(2)) } ?? 0
@@ -43,7 +46,8 @@ package struct RepairRequest: Sendable, Equatable {
     /// The longest text that a replica writes: an id of 255 bytes, and the numbers.
     package static let limitBytes = 512
 
-    /// Nil for text that no replica wrote. A nonce becomes a part of a key's name, so it has letters, digits and dots only.
+    /// Nil for text that no replica wrote. A nonce becomes a part of a key's name, so it has letters,
+    /// digits and dots only.
     package init?(_ text: String) {
         guard text.hasPrefix(Self.prefix), text.utf8.count <= Self.limitBytes else { return nil }
         let parts = text.dropFirst(Self.prefix.count).split(separator: ":", maxSplits: 3)

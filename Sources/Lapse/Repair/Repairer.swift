@@ -8,8 +8,8 @@ import Timing
 
 /// Fills holes in the leader's log with what its peers heard.
 ///
-/// One hole of one log at a time: its log stands still meanwhile, the others go on. When every other replica has answered, or the
-/// deadline has passed, what no replica had is lost, and is said to be.
+/// One hole of one log at a time: its log stands still meanwhile, the others go on. When every other
+/// replica has answered, or the deadline has passed, what no replica had is lost, and is said to be.
 package final class Repairer: Sendable {
     /// A hole to be filled.
     package struct Hole: Sendable, Hashable {
@@ -20,7 +20,8 @@ package final class Repairer: Sendable {
         package var token: UInt64 = 0
         /// It is unknown whether there was anything: what no peer heard is not lost by that.
         package var survey: Survey?
-        /// The node counted these and said nothing: no peer has heard them, and one that numbers otherwise would tell of others.
+        /// The node counted these and said nothing: no peer has heard them, and one that numbers otherwise
+        /// would tell of others.
         package var isUnannounced = false
 
         /// What of it a question has settled.
@@ -46,7 +47,8 @@ package final class Repairer: Sendable {
     package struct Listeners: Sendable {
         /// Whether the lease is valid; nil if the hole is no longer awaited: the term is over.
         package var leads: @Sendable (Hole) -> Bool?
-        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if it is no longer awaited.
+        /// The hole is as full as it will ever be. Returns how many of it are lost; nil if it is no longer
+        /// awaited.
         package var settled: @Sendable (Hole, RepairInquiry.End) -> UInt64?
         package var gap: @Sendable (Gap) -> Void
     }

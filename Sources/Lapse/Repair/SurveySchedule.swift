@@ -1,8 +1,10 @@
-/// When a leader asks its peers what its own log cannot tell. At rest nothing is asked. A pure value; ``tick()`` is called each
-/// second.
+/// When a leader asks its peers what its own log cannot tell. At rest nothing is asked. A pure value;
+/// ``tick()`` is called each second.
 ///
-/// - A log without a living feed: each second while answers come, else every other, until its feed lives or the log is over.
-/// - What lies before a log, and what a process that is gone left: once, and again while a peer is silent or when a replica comes.
+/// - A log without a living feed: each second while answers come, else every other, until its feed
+///   lives or the log is over.
+/// - What lies before a log, and what a process that is gone left: once, and again while a peer is
+///   silent or when a replica comes.
 struct SurveySchedule {
     private struct Entry {
         /// The second in which it may be asked; nil when it need not be asked again.
@@ -18,8 +20,8 @@ struct SurveySchedule {
     private var second = 0
     private var entries: [Subject: Entry] = [:]
 
-    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and which hears no question, finds out within
-    /// seven seconds. The log of a living process must not stand still for that.
+    /// How often it is asked while a peer keeps silent. One whose only feed is dead, and which hears no
+    /// question, finds out within seven seconds. The log of a living process must not stand still for that.
     private static func limit(_ survey: Repairer.Survey) -> Int { survey == .before ? 3 : 10 }
 
     /// A second has passed.

@@ -3,8 +3,9 @@ import Tracing
 
 /// A span for each attempt of a handler, where the program has bootstrapped a tracer.
 ///
-/// The span of a first attempt begins when the key was to expire, or else when it was heard of: what passes before the handler
-/// begins is part of it, and the event `handler` marks the end of that. The handler runs in the span's context.
+/// The span of a first attempt begins when the key was to expire, or else when it was heard of: what
+/// passes before the handler begins is part of it, and the event `handler` marks the end of that. The
+/// handler runs in the span's context.
 struct AttemptSpans: Sendable {
     let tracer: any Tracer
     let keys: KeyDisclosure

@@ -25,8 +25,9 @@ package struct StandingWish: Sendable, Equatable {
 
 /// What all registers' words on one kind of wish amount to, counted from all registers.
 package enum WishVote {
-    /// A wish counts that a majority of the registers holds. Where that cannot be told, since registers do not answer, what was known
-    /// before goes on: a register that was away shows neither an old wish nor hides a new one.
+    /// A wish counts that a majority of the registers holds. Where that cannot be told, since registers do
+    /// not answer, what was known before goes on: a register that was away shows neither an old wish nor
+    /// hides a new one.
     ///
     /// - Parameters:
     ///   - words: one for each register that answered.

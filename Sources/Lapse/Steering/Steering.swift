@@ -2,7 +2,8 @@ import NIOCore
 import Synchronization
 import Timing
 
-/// Shares a ``SteeringMachine`` between what reads the registers each second and what is told that there is something to read.
+/// Shares a ``SteeringMachine`` between what reads the registers each second and what is told that
+/// there is something to read.
 final class Steering: Sendable {
     private let machine: Mutex<SteeringMachine>
     private let turn = Mutex(())
@@ -28,7 +29,8 @@ final class Steering: Sendable {
         }
     }
 
-    /// One look after the other, each from what it sees to what it has done: else an older one would undo a newer one.
+    /// One look after the other, each from what it sees to what it has done: else an older one would undo a
+    /// newer one.
     func inTurn<Result: Sendable>(_ look: () -> Result) -> Result { turn.withLock { _ in look() } }
 
     /// What is to be done now.

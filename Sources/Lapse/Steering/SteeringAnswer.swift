@@ -1,6 +1,7 @@
 import RESP
 
-/// What the leader says to a wish, in the progress hash: only a leader may write it, under its own token.
+/// What the leader says to a wish, in the progress hash: only a leader may write it, under its own
+/// token.
 package struct SteeringAnswer: Sendable, Equatable {
     package enum Verdict: String, Sendable {
         /// It hands over.

@@ -27,10 +27,11 @@ package struct SteeringInput: Sendable {
     }
 }
 
-/// What a replica does about the wishes that stand: a pure value, asked at each reading of the registers.
+/// What a replica does about the wishes that stand: a pure value, asked at each reading of the
+/// registers.
 ///
-/// Every replica pauses, not only the leader, so that the pause holds on through a change of leader. A step-down names the term that
-/// is to end: it moves one leader once, however often it is read.
+/// Every replica pauses, not only the leader, so that the pause holds on through a change of leader. A
+/// step-down names the term that is to end: it moves one leader once, however often it is read.
 package struct SteeringMachine: Sendable {
     package enum Effect: Sendable, Equatable {
         /// Hand out nothing.

@@ -1,9 +1,10 @@
 import RESP
 
-/// What an operator wants of a group: kept in the progress hash of every register, so that it takes a right to write there, and
-/// outlives the replica that leads.
+/// What an operator wants of a group: kept in the progress hash of every register, so that it takes a
+/// right to write there, and outlives the replica that leads.
 ///
-/// The hash is as hostile as all that comes over a socket: what is too long, too old, of the future or of no sense is no wish.
+/// The hash is as hostile as all that comes over a socket: what is too long, too old, of the future or
+/// of no sense is no wish.
 package struct Wish: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         /// The leader of the term with ``Wish/token`` is to hand over.
@@ -21,7 +22,8 @@ package struct Wish: Sendable, Equatable {
     }
 
     package var kind: Kind
-    /// Tells it from every other wish, and the copies of one on several registers from each other's leftovers.
+    /// Tells it from every other wish, and the copies of one on several registers from each other's
+    /// leftovers.
     package var nonce: String
     /// Seconds since 1970, by the clock of the register that holds it.
     package var made: UInt64

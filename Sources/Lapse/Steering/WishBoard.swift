@@ -13,8 +13,8 @@ package struct WishSnapshot: Sendable {
     package var answer: SteeringAnswer?
 }
 
-/// Where an operator's command leaves wishes, and reads what became of them: the progress hashes of all registers. It is no replica,
-/// and is not seen as one.
+/// Where an operator's command leaves wishes, and reads what became of them: the progress hashes of all
+/// registers. It is no replica, and is not seen as one.
 package struct WishBoard: Sendable {
     private let places: [ProgressKeeper.Place]
     private let channel: String

@@ -1,6 +1,7 @@
 import DequeModule
 
-/// What was appended to a partition lately, for a server that is promoted without the last of it. A pure value.
+/// What was appended to a partition lately, for a server that is promoted without the last of it. A
+/// pure value.
 package struct RecentAppends: Sendable {
     package struct Part: Sendable {
         package var runID: String
@@ -48,10 +49,11 @@ package struct RecentAppends: Sendable {
 
     package mutating func removeAll() { self = RecentAppends(age: age, limit: limit) }
 
-    /// Takes out the newest parts that hold the last `count` entries of the partition, or all where these hold fewer: to be sent again,
-    /// in this order.
+    /// Takes out the newest parts that hold the last `count` entries of the partition, or all where these
+    /// hold fewer: to be sent again, in this order.
     ///
-    /// An entry whose answer was lost counts in no part, and stands in one that was sent later. So more may be taken, and never less.
+    /// An entry whose answer was lost counts in no part, and stands in one that was sent later. So more may
+    /// be taken, and never less.
     package mutating func take(last count: UInt64) -> [Part] {
         var taken: [Part] = []
         var missing = count
@@ -67,8 +69,8 @@ package struct RecentAppends: Sendable {
     private static let entriesAtOnce = 256
     private static let bytesAtOnce = 1 << 20
 
-    /// What follows one another is one call for each server process, whose entries keep their order. Those of two processes came
-    /// beside each other in the first place.
+    /// What follows one another is one call for each server process, whose entries keep their order. Those
+    /// of two processes came beside each other in the first place.
     private static func joined(_ parts: [Part]) -> [Part] {
         var calls: [Part] = []
         var (start, count, bytes) = (0, 0, 0)

@@ -35,7 +35,8 @@ package struct StreamAppend: Sendable {
         case done(Answer)
         /// A later term has appended here.
         case fenced
-        /// This server has had this number of entries, fewer than the leader knows of: it was promoted without the last of them.
+        /// This server has had this number of entries, fewer than the leader knows of: it was promoted without
+        /// the last of them.
         case behind(UInt64)
     }
 

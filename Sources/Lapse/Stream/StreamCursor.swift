@@ -1,8 +1,10 @@
-/// Which positions of one server process a partition has: what the script of ``StreamScripts`` keeps beside the stream, as a value.
+/// Which positions of one server process a partition has: what the script of ``StreamScripts`` keeps
+/// beside the stream, as a value.
 ///
-/// Positions come in any order, so each of the last ``window`` ordinals has the mark of the key appended under it, or nothing. What
-/// lies before the window, or stands under another key, cannot be told from a number that lies (reset statistics, forged messages,
-/// lost progress): it is appended as uncertain, and never dropped.
+/// Positions come in any order, so each of the last ``window`` ordinals has the mark of the key
+/// appended under it, or nothing. What lies before the window, or stands under another key, cannot be
+/// told from a number that lies (reset statistics, forged messages, lost progress): it is appended as
+/// uncertain, and never dropped.
 package struct StreamCursor: Sendable, Equatable {
     package enum Verdict: UInt8, Sendable {
         case append = 0x61

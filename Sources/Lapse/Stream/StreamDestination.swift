@@ -7,7 +7,8 @@ package struct StreamDestination: Sendable {
     package var limit = 0
     /// How many replicas of a partition's master are to have an entry before it counts as handled.
     package var replicas = 0
-    /// For how long what was appended is kept, to be appended again at a master that was promoted without it.
+    /// For how long what was appended is kept, to be appended again at a master that was promoted without
+    /// it.
     package var retain = Duration.seconds(30)
 
     package init(_ keys: StreamKeys) { self.keys = keys }

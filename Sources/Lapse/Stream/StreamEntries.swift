@@ -3,7 +3,8 @@ import FoundationEssentials
 import NIOCore
 package import RESP
 
-/// What one call appends to a partition, as its words: they are kept for a while, for a server that fails over without them.
+/// What one call appends to a partition, as its words: they are kept for a while, for a server that
+/// fails over without them.
 package struct StreamEntries: Sendable {
     package private(set) var count: Int
     /// As ``StreamScripts/append`` takes them.
@@ -18,8 +19,9 @@ package struct StreamEntries: Sendable {
     }
 }
 
-/// Writes expirations as the script takes them. Those that differ in ordinal, key, deadline and lag alone are a group and
-/// follow one template: what they share crosses the wire, and becomes values of the script, once.
+/// Writes expirations as the script takes them. Those that differ in ordinal, key, deadline and lag
+/// alone are a group and follow one template: what they share crosses the wire, and becomes values of
+/// the script, once.
 package struct StreamEncoder: Sendable {
     private let term: UInt64
     private let token: UInt64
@@ -68,7 +70,8 @@ extension StreamEncoder {
 
         private var hasDeadlines: Bool { first.knownDeadline != nil }
 
-        /// What has no position has an `id` of its own, what has a value, that value, and what has a deadline, two fields more.
+        /// What has no position has an `id` of its own, what has a value, that value, and what has a deadline,
+        /// two fields more.
         func takes(_ expiration: Expiration, isText: Bool) -> Bool {
             expiration.isBeside(first) && isText == self.isText && expiration.ordinal > 0 && first.ordinal > 0
                 && expiration.value == nil && first.value == nil

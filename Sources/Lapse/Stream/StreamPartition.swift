@@ -6,7 +6,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// One partition and its only writer here: calls go one after the other, so that a key's entries keep their order.
+/// One partition and its only writer here: calls go one after the other, so that a key's entries keep
+/// their order.
 final class StreamPartition: Sendable {
     /// What is told of it.
     enum News: Sendable {
@@ -69,7 +70,8 @@ final class StreamPartition: Sendable {
         }
     }
 
-    /// Looks whether its server still has what was appended, and takes away what every group has acknowledged.
+    /// Looks whether its server still has what was appended, and takes away what every group has
+    /// acknowledged.
     ///
     /// - Parameter isTrimming: whether to do the latter even if nothing was appended lately.
     func keepUp(as writer: StreamAppend.Writer, isTrimming: Bool, _ context: BatchContext) async {

@@ -1,12 +1,14 @@
 import RedisClient
 
-/// What is done with a partition on its server, each in one step: an entry and the memory of it are lost together or not at all.
+/// What is done with a partition on its server, each in one step: an entry and the memory of it are
+/// lost together or not at all.
 ///
 /// - KEYS: the partition, its writer's hash (`token:<store>`, `epoch:<store>`, `appended`, `length`).
-/// - ARGV: the store, token, epoch, how many entries this leader knows of: a server that has had fewer was promoted without the last
-///   of them, and is brought those first.
+/// - ARGV: the store, token, epoch, how many entries this leader knows of: a server that has had fewer
+///   was promoted without the last of them, and is brought those first.
 enum StreamScripts {
-    /// A leader of the past may write nothing. Its store's epoch grows where the store has forgotten its tokens.
+    /// A leader of the past may write nothing. Its store's epoch grows where the store has forgotten its
+    /// tokens.
     private static let fence = """
         local function number(text)
             local value = tonumber(text or '0')
@@ -22,7 +24,8 @@ enum StreamScripts {
 
         """
 
-    /// What was read by no group, or not by the slowest: of the first entries, which are about to be taken away.
+    /// What was read by no group, or not by the slowest: of the first entries, which are about to be taken
+    /// away.
     private static let unread = """
         local function parts(id)
             local ms, seq = string.match(id, '^(%d+)-(%d+)$')
@@ -53,12 +56,14 @@ enum StreamScripts {
     /// Each right is needed before the first entry is appended: what is refused leaves nothing behind.
     ///
     /// - KEYS 3: the cursor.
-    /// - ARGV from 5: the most entries of the stream or 0; for how long the cursor is kept (ms); the ordinals in a word; the words; for
-    ///   each group of entries their count and a template; the marks of the keys, in one; for each entry its own values.
-    /// - A template: what stands before the ordinal in the `id` (nothing where the template has the `id`); how many values are an
-    ///   entry's own, and where they stand among names and values, the ordinal first; how many names and values, and themselves.
-    /// - Answers `ok`, a letter for each entry (see `StreamCursor.Verdict`), how many entries had been appended before, how many have
-    ///   vanished from the stream, and how many the bound took unread.
+    /// - ARGV from 5: the most entries of the stream or 0; for how long the cursor is kept (ms); the
+    ///   ordinals in a word; the words; for each group of entries their count and a template; the marks of
+    ///   the keys, in one; for each entry its own values.
+    /// - A template: what stands before the ordinal in the `id` (nothing where the template has the `id`);
+    ///   how many values are an entry's own, and where they stand among names and values, the ordinal
+    ///   first; how many names and values, and themselves.
+    /// - Answers `ok`, a letter for each entry (see `StreamCursor.Verdict`), how many entries had been
+    ///   appended before, how many have vanished from the stream, and how many the bound took unread.
     static let append = Script(
         fence + unread + """
             redis.call('HSET', KEYS[3], 'token', ARGV[2])
@@ -173,8 +178,8 @@ enum StreamScripts {
             return {'ok', '', string.format('%.0f', number(held[3])), vanished, 0}
             """)
 
-    /// KEYS: the layout. ARGV: the partitions. Answers the format, how many the stream has (those that stand there already, else
-    /// these), and 1 where none stood there.
+    /// KEYS: the layout. ARGV: the partitions. Answers the format, how many the stream has (those that
+    /// stand there already, else these), and 1 where none stood there.
     static let layout = Script(
         """
         redis.call('HSETNX', KEYS[1], 'format', '1')

@@ -1,6 +1,7 @@
 import DequeModule
 
-/// How a partition stands with its only writer here: what was appended, and whether its server answers. A pure value.
+/// How a partition stands with its only writer here: what was appended, and whether its server answers.
+/// A pure value.
 struct StreamStanding: Sendable {
     private(set) var writer: StreamAppend.Writer?
     /// Entries that this term knows to have been appended.
@@ -20,7 +21,8 @@ struct StreamStanding: Sendable {
     private var failures = 0
     private var notBefore: Duration?
 
-    /// A call of a partition that worked a moment ago; and of one that did not, at first: the rest of a batch waits for it.
+    /// A call of a partition that worked a moment ago; and of one that did not, at first: the rest of a
+    /// batch waits for it.
     private static let patience = Duration.seconds(2)
     private static let probe = Duration.milliseconds(250)
     static let pause = Duration.seconds(1)
@@ -44,7 +46,8 @@ struct StreamStanding: Sendable {
     /// Whether its server may lack something that could be brought.
     var isToBeAsked: Bool { isBehind || !recent.isEmpty }
 
-    /// Its server has all that was appended. Only then is any of it forgotten: one that does not answer may be replaced by one without it.
+    /// Its server has all that was appended. Only then is any of it forgotten: one that does not answer may
+    /// be replaced by one without it.
     ///
     /// - Parameter asked: when it was asked.
     mutating func hasAll(asked: Duration) {
@@ -81,7 +84,8 @@ struct StreamStanding: Sendable {
         recent.add(part, now: now)
     }
 
-    /// All that is kept was brought. Also what an earlier attempt had brought before it was interrupted is not lost.
+    /// All that is kept was brought. Also what an earlier attempt had brought before it was interrupted is
+    /// not lost.
     mutating func wasBrought() -> (missing: UInt64, again: UInt64)? {
         guard let lack else { return nil }
         self.lack = nil
@@ -97,7 +101,8 @@ struct StreamStanding: Sendable {
     /// For how long nothing is to be sent.
     func pause(now: Duration) -> Duration { max(.zero, (notBefore ?? now) - now) }
 
-    /// How long a call may take. It grows with each that fails: a server that is slow and answers must be heard some time.
+    /// How long a call may take. It grows with each that fails: a server that is slow and answers must be
+    /// heard some time.
     var timeout: Duration { failures == 0 ? Self.patience : min(Self.patience, Self.probe * (1 << min(failures, 4))) }
 
     mutating func hasFailed(now: Duration) {

@@ -9,8 +9,9 @@ import Timing
 
 /// Appends each expiration to a stream, once: `lapse run --stream`.
 ///
-/// A batch handler: one batch of a node is on its way at a time, so a partition has one writer for each node, which appends in the node's
-/// order. A partition that cannot be written holds its own expirations, and no others.
+/// A batch handler: one batch of a node is on its way at a time, so a partition has one writer for each
+/// node, which appends in the node's order. A partition that cannot be written holds its own
+/// expirations, and no others.
 final class StreamWriter: Sendable {
     private let destination: StreamDestination
     private let client: KeyedClient
@@ -125,7 +126,8 @@ final class StreamWriter: Sendable {
 
     // MARK: - Beside the batches
 
-    /// Says what will keep entries from being appended; then, while this replica leads, looks after the partitions. Until cancelled.
+    /// Says what will keep entries from being appended; then, while this replica leads, looks after the
+    /// partitions. Until cancelled.
     func run() async {
         let bell = Doorbell(on: loop)
         await unlessCancelled { await self.look() }
@@ -171,7 +173,8 @@ final class StreamWriter: Sendable {
         return nil
     }
 
-    /// Writes it again where it was lost, by DEL, FLUSHALL or a failover: a worker that starts then takes the stream for one partition.
+    /// Writes it again where it was lost, by DEL, FLUSHALL or a failover: a worker that starts then takes
+    /// the stream for one partition.
     private func lookAtLayout() async {
         do { try await checkLayout() } catch is LapseError {
             // The next batch says what is wrong, and appends nothing.
@@ -181,7 +184,8 @@ final class StreamWriter: Sendable {
         }
     }
 
-    /// Workers read how many partitions there are where it was first written: another number is refused until the stream is empty.
+    /// Workers read how many partitions there are where it was first written: another number is refused
+    /// until the stream is empty.
     ///
     /// - Throws: ``LapseError`` for another number, `RedisError` where it cannot be told.
     private func checkLayout() async throws {
@@ -217,7 +221,8 @@ final class StreamWriter: Sendable {
         isLaidOut.store(true, ordering: .relaxed)
     }
 
-    /// The sum of what servers say; nil where that cannot be true. Of as many as a stream can have the sum fits.
+    /// The sum of what servers say; nil where that cannot be true. Of as many as a stream can have the sum
+    /// fits.
     static func total(_ lengths: [RESPValue]) -> UInt64? {
         var total: UInt64 = 0
         for length in lengths {

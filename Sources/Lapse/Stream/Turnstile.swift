@@ -1,8 +1,9 @@
 import DequeModule
 import Synchronization
 
-/// Lets one task through at a time, in the order in which they come. Each is let go only when the one before has left, so what is done
-/// inside must have an end of its own. A task that is cancelled waits no longer.
+/// Lets one task through at a time, in the order in which they come. Each is let go only when the one
+/// before has left, so what is done inside must have an end of its own. A task that is cancelled waits
+/// no longer.
 final class Turnstile: Sendable {
     private struct State {
         var isTaken = false
@@ -15,7 +16,8 @@ final class Turnstile: Sendable {
     /// How many wait.
     var waiting: Int { state.withLock { $0.waiters.count } }
 
-    /// - Throws: what the body throws, or `CancellationError` for a task that was cancelled before its turn.
+    /// - Throws: what the body throws, or `CancellationError` for a task that was cancelled before its
+    ///   turn.
     func pass<Value>(_ body: () async throws -> Value) async throws -> Value {
         guard await enter() else { throw CancellationError() }
         defer { leave() }

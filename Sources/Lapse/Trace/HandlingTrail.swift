@@ -1,5 +1,5 @@
-/// The last steps of expirations through this replica's handlers: a ring of a fixed size, into which a stretch of neighbours goes as
-/// one record. Its memory is taken once.
+/// The last steps of expirations through this replica's handlers: a ring of a fixed size, into which a
+/// stretch of neighbours goes as one record. Its memory is taken once.
 package struct HandlingTrail: Sendable {
     enum Kind: UInt8, Sendable { case handedOut, handled }
 
@@ -79,7 +79,8 @@ package struct HandlingTrail: Sendable {
         }
     }
 
-    /// Of each of these expirations, the oldest first. One pass through the ring for all of them, and no copy.
+    /// Of each of these expirations, the oldest first. One pass through the ring for all of them, and no
+    /// copy.
     func steps(of wanted: [(process: NodeProcess, ordinal: UInt64)]) -> [[Step]] {
         var found = [[Step]](repeating: [], count: wanted.count)
         for half in [next..<steps.count, 0..<next] {

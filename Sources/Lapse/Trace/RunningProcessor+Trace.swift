@@ -5,7 +5,8 @@ import Timing
 
 /// What this replica knows of a key.
 extension RunningProcessor {
-    /// What all that it keeps for it takes at most, in bytes, beside the logs: with the trail and the ledger under 16 MiB.
+    /// What all that it keeps for it takes at most, in bytes, beside the logs: with the trail and the
+    /// ledger under 16 MiB.
     static let shedLimit = 11 << 20
 
     /// Notes the leader, so that a trace can name it later. The registers have just been read.

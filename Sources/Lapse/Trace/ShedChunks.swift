@@ -1,7 +1,8 @@
 import RESP
 import Synchronization
 
-/// What the logs of a replica have let go, so that ``TracePeer`` can still tell of it: chunks as they were, the newest up to a bound.
+/// What the logs of a replica have let go, so that ``TracePeer`` can still tell of it: chunks as they
+/// were, the newest up to a bound.
 ///
 /// A chunk moves here as a whole: nothing is done for a single expiration.
 package final class ShedChunks: Sendable {

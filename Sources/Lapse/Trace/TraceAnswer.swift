@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// What one replica knows of a key. It travels as JSON, between replicas and `lapse trace` of any two builds: what is not known to one
-/// of them is left out.
+/// What one replica knows of a key. It travels as JSON, between replicas and `lapse trace` of any two
+/// builds: what is not known to one of them is left out.
 package struct TraceAnswer: Codable, Sendable {
     package struct Step: Codable, Sendable {
         /// `handed out`, `handled`, `failed` or `dead-lettered`.
@@ -22,7 +22,8 @@ package struct TraceAnswer: Codable, Sendable {
         /// The leader before, if it was seen.
         package var replica: String?
         package var leaderTerm: UInt64?
-        /// `finished`, `begun` (its outcome is unknown), or `unsaid`: the leader's last progress ends before it.
+        /// `finished`, `begun` (its outcome is unknown), or `unsaid`: the leader's last progress ends before
+        /// it.
         package var word: String
     }
 
@@ -62,7 +63,8 @@ package struct TraceAnswer: Codable, Sendable {
     package var replica: String
     package var version: String
     package var isLeader: Bool
-    /// Milliseconds since 1970: of the oldest expiration that it can still tell of; nil when it knows of none.
+    /// Milliseconds since 1970: of the oldest expiration that it can still tell of; nil when it knows of
+    /// none.
     package var since: UInt64?
     package var now: UInt64
     /// The oldest first; the newest ``occurrenceLimit`` of them.
@@ -99,8 +101,8 @@ package struct TraceAnswer: Codable, Sendable {
             losses: [])
     }
 
-    /// Cut until it fits: first the errors, then the older half of the occurrences, again and again, then the losses. Nil for one
-    /// that is too long without all these.
+    /// Cut until it fits: first the errors, then the older half of the occurrences, again and again, then
+    /// the losses. Nil for one that is too long without all these.
     var json: [UInt8]? {
         var answer = self
         while true {

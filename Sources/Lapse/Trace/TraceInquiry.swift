@@ -4,7 +4,8 @@ import RESP
 package import RedisClient
 import Timing
 
-/// Asks the replicas of a group what became of a key. It takes a right to write where they keep their progress.
+/// Asks the replicas of a group what became of a key. It takes a right to write where they keep their
+/// progress.
 package struct TraceInquiry: Sendable {
     private let mailbox: RepairMailbox
     private let channel: String
@@ -19,7 +20,8 @@ package struct TraceInquiry: Sendable {
         self.loop = loop
     }
 
-    /// Every replica's answer, until all of `replicas` have answered or the time is over. Throws when the question cannot be put.
+    /// Every replica's answer, until all of `replicas` have answered or the time is over. Throws when the
+    /// question cannot be put.
     package func ask(
         _ question: TraceQuestion, replicas: Set<String>, within limit: Duration
     ) async throws(RedisError) -> [TraceAnswer] {
@@ -30,7 +32,8 @@ package struct TraceInquiry: Sendable {
         let deadline = SystemClock.read().monotonic + limit
         var looks = 0
         repeat {
-            // Again: a feed may have been between two connections, and a flood of forged questions hides a true one for a while.
+            // Again: a feed may have been between two connections, and a flood of forged questions hides a true
+            // one for a while.
             if looks % 10 == 0 {
                 try await mailbox.open(account, telling: GroupMessage.trace(nonce: nonce).text, on: channel)
             }

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// What happens seldom and tells what became of an expiration: which replica led when, what failed, what was lost. Bounded in number and length.
+/// What happens seldom and tells what became of an expiration: which replica led when, what failed,
+/// what was lost. Bounded in number and length.
 package final class TraceLedger: Sendable {
     /// A leader, as far as a replica saw it.
     struct Leader: Sendable, Equatable {
@@ -69,8 +70,8 @@ package final class TraceLedger: Sendable {
 
     /// Notes the leader, at each look.
     ///
-    /// Name and token come from two places, and either may be ahead. So another name for a known token counts when it is seen
-    /// twice with it, and no longer once there is a larger token.
+    /// Name and token come from two places, and either may be ahead. So another name for a known token
+    /// counts when it is seen twice with it, and no longer once there is a larger token.
     func saw(_ leader: Leader, token: UInt64) {
         guard token > 0 else { return }
         state.withLock { state in

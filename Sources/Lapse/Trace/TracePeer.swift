@@ -5,7 +5,8 @@ import RedisClient
 import Synchronization
 import Timing
 
-/// Answers `lapse trace`: one question after the other, each once, and no more a second than ``Allowance`` lets through.
+/// Answers `lapse trace`: one question after the other, each once, and no more a second than
+/// ``Allowance`` lets through.
 final class TracePeer: Sendable {
     private struct State {
         var order: [String] = []

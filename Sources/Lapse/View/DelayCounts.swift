@@ -1,7 +1,8 @@
 import Synchronization
 
-/// How long expirations took from being heard to being handled: a count for each of a fixed number of spans, each about a fifth
-/// longer than the one before, from a millisecond to over an hour. To count one is an atomic addition.
+/// How long expirations took from being heard to being handled: a count for each of a fixed number of
+/// spans, each about a fifth longer than the one before, from a millisecond to over an hour. To count
+/// one is an atomic addition.
 package final class DelayCounts: Sendable {
     /// A box, for an array cannot hold an atomic itself.
     private final class Bucket: Sendable {

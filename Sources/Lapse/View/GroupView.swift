@@ -1,5 +1,5 @@
-/// How the group stands, as one replica knows it, whether it leads or not: what the page of the admin port shows. Its JSON is between
-/// the page and the replica that served it, and is no contract.
+/// How the group stands, as one replica knows it, whether it leads or not: what the page of the admin
+/// port shows. Its JSON is between the page and the replica that served it, and is no contract.
 package struct GroupView: Sendable, Encodable {
     package struct Node: Sendable, Encodable {
         package var address: String
@@ -50,8 +50,8 @@ package struct ViewFigures: Sendable {
     /// Since the start, by how long each took: see ``DelayCounts``.
     package var delays: [UInt64]
     package var failed: UInt64
-    /// What the leader has handled in its term, by its progress and by run ID; nil on the leader, which counts itself, and while
-    /// no progress says it.
+    /// What the leader has handled in its term, by its progress and by run ID; nil on the leader, which
+    /// counts itself, and while no progress says it.
     package var byLeader: [String: UInt64]?
 
     package init(delays: [UInt64], failed: UInt64, byLeader: [String: UInt64]? = nil) {

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The last few things that happened, for an onlooker: cut, bounded, and of the expirations only samples.
+/// The last few things that happened, for an onlooker: cut, bounded, and of the expirations only
+/// samples.
 package final class RecentEvents: Sendable {
     /// One of them. Its texts come from anywhere.
     package struct Event: Sendable, Encodable {

@@ -19,8 +19,8 @@ final class AttemptQueue: Sendable {
         var waiters: [CheckedContinuation<Void, Never>] = []
         var isClosed = false
 
-        /// The lane that waited last: the others sleep on. It wakes the next one itself if it finds more than it takes, so that few are
-        /// woken for what one can do.
+        /// The lane that waited last: the others sleep on. It wakes the next one itself if it finds more than
+        /// it takes, so that few are woken for what one can do.
         mutating func toWake() -> CheckedContinuation<Void, Never>? { jobs.isEmpty ? nil : waiters.popLast() }
     }
 

@@ -4,7 +4,8 @@ public import ServiceLifecycle
 import Synchronization
 import Timing
 
-/// Handles expirations from a stream that `lapse run --stream` fills: any number of workers, anywhere, share the entries.
+/// Handles expirations from a stream that `lapse run --stream` fills: any number of workers, anywhere,
+/// share the entries.
 ///
 /// ```swift
 /// let worker = ExpirationWorker(configuration: .init(stream: "expirations", group: "carts")) { expiration, context in
@@ -13,9 +14,10 @@ import Timing
 /// try await worker.run()
 /// ```
 ///
-/// Each entry is handled at least once by one worker of the group, in no order across workers. An entry whose worker died is
-/// handled by another one. One that ``WorkerConfiguration/retries`` more attempts could not handle goes to the dead letters; an
-/// attempt counts once it has begun, so what a dead worker only had in hand is not held against it. A worker runs once.
+/// Each entry is handled at least once by one worker of the group, in no order across workers. An entry
+/// whose worker died is handled by another one. One that ``WorkerConfiguration/retries`` more attempts
+/// could not handle goes to the dead letters; an attempt counts once it has begun, so what a dead
+/// worker only had in hand is not held against it. A worker runs once.
 public final class ExpirationWorker: Service {
     private let configuration: WorkerConfiguration
     private let handler: WorkHandler
@@ -38,7 +40,8 @@ public final class ExpirationWorker: Service {
         self.handler = handler
     }
 
-    /// With a handler of `lapse run`, which gets the term and the token of the leader that appended the entry.
+    /// With a handler of `lapse run`, which gets the term and the token of the leader that appended the
+    /// entry.
     package convenience init(configuration: WorkerConfiguration, logger: Logger, handling: Handling) {
         self.init(configuration: configuration, logger: logger) { expiration, context in
             try await handling.call(
@@ -47,11 +50,12 @@ public final class ExpirationWorker: Service {
         }
     }
 
-    /// Runs until graceful shutdown or ``stop()``: handlers get ``WorkerConfiguration/drain`` to finish, and what this worker still
-    /// has is given back to the group. When its task is cancelled, other workers claim that after ``WorkerConfiguration/claimAfter``.
+    /// Runs until graceful shutdown or ``stop()``: handlers get ``WorkerConfiguration/drain`` to finish,
+    /// and what this worker still has is given back to the group. When its task is cancelled, other workers
+    /// claim that after ``WorkerConfiguration/claimAfter``.
     ///
-    /// - Throws: ``LapseError``: a configuration that makes no sense, Redis that is not reached in time or refuses at the start. Later
-    ///   failures of Redis end nothing.
+    /// - Throws: ``LapseError``: a configuration that makes no sense, Redis that is not reached in time or
+    ///   refuses at the start. Later failures of Redis end nothing.
     @concurrent
     public func run() async throws {
         guard !started.exchange(true, ordering: .relaxed) else {
@@ -87,7 +91,8 @@ public final class ExpirationWorker: Service {
     /// Brings the gauges up to date.
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
 
-    /// Whether the worker can read its partitions: empty, or what fails now. For a readiness probe; waits for nothing.
+    /// Whether the worker can read its partitions: empty, or what fails now. For a readiness probe; waits
+    /// for nothing.
     public func readiness() -> [String] {
         running.withLock { $0 }?.readiness ?? ["Redis has not been reached yet"]
     }

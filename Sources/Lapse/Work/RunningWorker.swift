@@ -122,7 +122,8 @@ final class RunningWorker: Sendable {
 
     // MARK: - The start
 
-    /// Finds Redis and the partitions, and a group in one of them at least. Returns nil when asked to end before that.
+    /// Finds Redis and the partitions, and a group in one of them at least. Returns nil when asked to end
+    /// before that.
     private func begin() async throws(LapseError) -> [String]? {
         let deadline = configuration.startupTimeout.map { ContinuousClock.now + $0 }
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
@@ -168,7 +169,8 @@ final class RunningWorker: Sendable {
 
     func bell() -> Doorbell { Doorbell(on: loops.any()) }
 
-    /// Makes the groups. A partition that cannot be asked keeps the worker from no other: it is told, and its reads try again.
+    /// Makes the groups. A partition that cannot be asked keeps the worker from no other: it is told, and
+    /// its reads try again.
     ///
     /// - Throws: where none can be asked.
     private func prepare(_ partitions: [String]) async throws(RedisError) {

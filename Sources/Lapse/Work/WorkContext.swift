@@ -1,7 +1,8 @@
 public import LeaderElection
 public import Logging
 
-/// What a worker's handler is told besides the expiration. There is no lease here: any number of workers handle at once.
+/// What a worker's handler is told besides the expiration. There is no lease here: any number of
+/// workers handle at once.
 public struct WorkContext: Sendable {
     /// How many attempts have been begun, this one included, by all workers together: 1 for the first.
     public let attempt: Int
@@ -11,7 +12,8 @@ public struct WorkContext: Sendable {
     public let group: String
     /// The entry's ID in ``stream``.
     public let entryID: String
-    /// Tells this expiration from all others, the same at each attempt and in each worker: an idempotency key.
+    /// Tells this expiration from all others, the same at each attempt and in each worker: an idempotency
+    /// key.
     public let eventID: String
     /// The term of the leader that appended the entry.
     public let term: UInt64
@@ -38,7 +40,8 @@ public struct WorkContext: Sendable {
         base = logger
     }
 
-    /// For the handler's own lines; carries stream, group and entry. Made when asked for: most handlers log nothing.
+    /// For the handler's own lines; carries stream, group and entry. Made when asked for: most handlers log
+    /// nothing.
     public var logger: Logger {
         var logger = base
         logger[metadataKey: "stream"] = "\(stream)"
@@ -48,6 +51,6 @@ public struct WorkContext: Sendable {
     }
 }
 
-/// Handles one expiration from a stream. A throw is retried; the task is cancelled at the timeout, and when a worker that leaves has
-/// waited for its handlers long enough.
+/// Handles one expiration from a stream. A throw is retried; the task is cancelled at the timeout, and
+/// when a worker that leaves has waited for its handlers long enough.
 public typealias WorkHandler = @Sendable (Expiration, WorkContext) async throws -> Void

@@ -1,6 +1,7 @@
 import Timing
 
-/// The places where a worker's handlers run. They live as long as it: to start a task for each entry would cost more than all else.
+/// The places where a worker's handlers run. They live as long as it: to start a task for each entry
+/// would cost more than all else.
 struct WorkLanes: Sendable {
     let worker: RunningWorker
     let queue: AttemptQueue

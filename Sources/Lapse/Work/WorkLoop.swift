@@ -4,7 +4,8 @@ import Logging
 import RedisClient
 import Timing
 
-/// One task gives the machine what has come; attempts go to the lanes, and each other order is a task, which ends with an event.
+/// One task gives the machine what has come; attempts go to the lanes, and each other order is a task,
+/// which ends with an event.
 struct WorkLoop {
     /// What a task has to tell.
     struct Report: Sendable {

@@ -111,8 +111,8 @@ extension WorkMachine {
         if !waited.isEmpty { waiting = Heap(waiting.unordered.filter { !waited.contains($0.entry) }) }
     }
 
-    /// The stream has them no more, and the group drops them as soon as a worker asks for them: what is in no handler becomes a
-    /// letter while its content is at hand.
+    /// The stream has them no more, and the group drops them as soon as a worker asks for them: what is in
+    /// no handler becomes a letter while its content is at hand.
     mutating func gone(_ gone: [WorkEntry], _ actions: inout [Action]) {
         var waited: Set<WorkEntry> = []
         for entry in gone {

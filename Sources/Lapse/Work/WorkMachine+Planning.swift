@@ -9,11 +9,12 @@ extension WorkMachine {
     /// In hand, of all partitions. With more nothing is asked for, and what is on its way comes on top.
     private static let mostBytes = 64 << 20
 
-    /// So much of what all partitions share one may have for itself: when it falls silent with all of that, the others go on.
+    /// So much of what all partitions share one may have for itself: when it falls silent with all of that,
+    /// the others go on.
     func mostOfOne(of all: Int) -> Int { order.count > 1 ? max(1, all - max(1, all / order.count)) : all }
 
-    /// What may still be read and claimed. What a partition has beyond its part, by retries or of large entries, takes no room from
-    /// the others.
+    /// What may still be read and claimed. What a partition has beyond its part, by retries or of large
+    /// entries, takes no room from the others.
     var room: Int {
         let all = settings.lanes + settings.prefetch
         let (most, mostBytes) = (mostOfOne(of: all), mostOfOne(of: Self.mostBytes))
@@ -55,7 +56,8 @@ extension WorkMachine {
         guard room > 0, own > 0, partition.bytes < mostOfOne(of: Self.mostBytes) else { return }
         // What a partition may bring at once, so that several do not bring too much.
         let share = max(1, min(room, own, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
-        // A claim is answered at once: with little room they go one after the other. Reads wait, each for its own partition.
+        // A claim is answered at once: with little room they go one after the other. Reads wait, each for its
+        // own partition.
         let claimed = min(share, room - claiming)
         if !partition.isClaiming, partition.claimAt <= now, claimed > 0 {
             partition.claiming = claimed
@@ -83,7 +85,8 @@ extension WorkMachine {
         var passedOver: [WorkEntry] = []
         while busy < settings.lanes, let entry = ready.popFirst() {
             guard entries[entry]?.phase == .ready else { continue }
-            // A partition that cannot be asked now, or has not answered yet, does not keep the lanes from the others.
+            // A partition that cannot be asked now, or has not answered yet, does not keep the lanes from the
+            // others.
             guard partitions[entry.partition].map({ !$0.isBeginning && $0.beginAt <= now }) ?? false,
                 begins[entry.partition]?.count ?? 0 < most
             else {
@@ -117,8 +120,8 @@ extension WorkMachine {
         actions.append(.stopReading)
     }
 
-    /// Leaves each partition of which nothing is in hand and nothing can come any more. What the group still has as this worker's
-    /// is given back there.
+    /// Leaves each partition of which nothing is in hand and nothing can come any more. What the group
+    /// still has as this worker's is given back there.
     mutating func planLeaving(_ now: Duration, _ actions: inout [Action]) {
         guard isLeaving else { return }
         if isDrainOver {

@@ -2,11 +2,12 @@ import DequeModule
 import HeapModule
 package import RedisClient
 
-/// What a worker of a stream's consumer group does next. A pure value: answers and times come in, orders go out, each of which can
-/// be repeated.
+/// What a worker of a stream's consumer group does next. A pure value: answers and times come in,
+/// orders go out, each of which can be repeated.
 ///
-/// An entry is read (or claimed), begun, handled and acknowledged, and kept by a heartbeat meanwhile. *Begun* is counted beside the
-/// stream, since it must survive this process: what was only in hand when it died has begun nothing.
+/// An entry is read (or claimed), begun, handled and acknowledged, and kept by a heartbeat meanwhile.
+/// *Begun* is counted beside the stream, since it must survive this process: what was only in hand when
+/// it died has begun nothing.
 package struct WorkMachine: Sendable {
     package struct Settings: Sendable {
         /// Handlers at once.
@@ -23,7 +24,8 @@ package struct WorkMachine: Sendable {
 
         /// Entries in hand for lanes to come. Few: an idle worker cannot have them.
         var prefetch: Int { min(lanes / 4, 64) }
-        /// Between looks for what silent workers have; what a worker gives back as it leaves is claimed as soon.
+        /// Between looks for what silent workers have; what a worker gives back as it leaves is claimed as
+        /// soon.
         var claimPause: Duration { min(claimAfter / 8, .seconds(2)) }
         /// Failed ones that wait; with more, nothing is read.
         var waitingLimit: Int { max(64, 4 * lanes) }
@@ -61,7 +63,8 @@ package struct WorkMachine: Sendable {
         case buryFailed(WorkEntry)
         case acknowledged(String, [StreamID])
         case acknowledgeFailed(String, [StreamID])
-        /// `lost` have another worker, or none: they are handled. `gone` were deleted from the stream: only this worker has them.
+        /// `lost` have another worker, or none: they are handled. `gone` were deleted from the stream: only
+        /// this worker has them.
         case kept(String, lost: [StreamID], gone: [StreamID] = [])
         case keepFailed(String)
         /// The group knows that this worker has left the partition, or it cannot be told.
@@ -124,7 +127,8 @@ package struct WorkMachine: Sendable {
         var keepAt: Duration
         var acknowledgeAt: Duration
         var beginAt: Duration
-        /// Entries asked for at once: less after a large answer, or one that did not come, which may have been too large to be taken in.
+        /// Entries asked for at once: less after a large answer, or one that did not come, which may have been
+        /// too large to be taken in.
         var limit = 256
         var failures = 0
         var done: [StreamID] = []

@@ -1,13 +1,16 @@
 import RedisClient
 
-/// What a worker does to a stream in one step. The keys are the stream and, in its slot, the hash of the attempts begun.
+/// What a worker does to a stream in one step. The keys are the stream and, in its slot, the hash of
+/// the attempts begun.
 enum WorkScripts {
-    /// Takes what silent workers left; with 0 milliseconds, what this consumer has as the group knows it. Returns where to go on, the
-    /// entries, and how many are no longer in the stream.
+    /// Takes what silent workers left; with 0 milliseconds, what this consumer has as the group knows it.
+    /// Returns where to go on, the entries, and how many are no longer in the stream.
     ///
-    /// - Arguments: group, consumer, milliseconds, from, limit; how many bytes of entries an answer may have (one entry always), of
-    ///   how many bytes an entry is answered by its size alone, of how many names and values by none; IDs to be passed over.
-    /// - Not by XAUTOCLAIM, which (since Redis 7) drops what was deleted also while its worker lives and handles it.
+    /// - Arguments: group, consumer, milliseconds, from, limit; how many bytes of entries an answer may
+    ///   have (one entry always), of how many bytes an entry is answered by its size alone, of how many
+    ///   names and values by none; IDs to be passed over.
+    /// - Not by XAUTOCLAIM, which (since Redis 7) drops what was deleted also while its worker lives and
+    ///   handles it.
     static let claim = Script(
         """
         local limit, left, held = tonumber(ARGV[5]), tonumber(ARGV[6]), {}
@@ -44,12 +47,13 @@ enum WorkScripts {
         return {#silent == most and silent[most][1] or '0-0', found, gone}
         """)
 
-    /// Counts an attempt for each entry, a turn only once. Returns the counts, 0 for what is not this consumer's.
+    /// Counts an attempt for each entry, a turn only once. Returns the counts, 0 for what is not this
+    /// consumer's.
     ///
-    /// - Arguments: group, consumer, how long the counts are kept, from which idle time on (both in milliseconds) an entry is kept from
-    ///   being claimed, then ID and turn in pairs, the IDs ascending.
-    /// - What was deleted stays pending, as in ``keep``. One XPENDING asks for all; one for each only where the consumer has too many
-    ///   others in between.
+    /// - Arguments: group, consumer, how long the counts are kept, from which idle time on (both in
+    ///   milliseconds) an entry is kept from being claimed, then ID and turn in pairs, the IDs ascending.
+    /// - What was deleted stays pending, as in ``keep``. One XPENDING asks for all; one for each only where
+    ///   the consumer has too many others in between.
     static let begin = Script(
         """
         local wanted, ids, idle = (#ARGV - 4) / 2, {}, {}
@@ -97,9 +101,9 @@ enum WorkScripts {
         return 1
         """)
 
-    /// The heartbeat. Arguments: group, consumer, then IDs. Returns those that are not this consumer's any more, and those that were
-    /// deleted from the stream: XCLAIM would drop them (since Redis 7), and with a lost answer they would go untold. They stay pending
-    /// until they are acknowledged.
+    /// The heartbeat. Arguments: group, consumer, then IDs. Returns those that are not this consumer's any
+    /// more, and those that were deleted from the stream: XCLAIM would drop them (since Redis 7), and with
+    /// a lost answer they would go untold. They stay pending until they are acknowledged.
     static let keep = Script(
         """
         local lost, gone = {}, {}
@@ -116,9 +120,9 @@ enum WorkScripts {
         return {lost, gone}
         """)
 
-    /// A worker leaves. Arguments: group, consumer, and an idle time after which any worker may claim. Gives back what the consumer
-    /// still has, and removes a consumer that has nothing; those of others too that have been away for a day. Returns how many
-    /// entries were deleted from the stream, and are lost.
+    /// A worker leaves. Arguments: group, consumer, and an idle time after which any worker may claim.
+    /// Gives back what the consumer still has, and removes a consumer that has nothing; those of others too
+    /// that have been away for a day. Returns how many entries were deleted from the stream, and are lost.
     static let leave = Script(
         """
         local left = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 10000, ARGV[2])

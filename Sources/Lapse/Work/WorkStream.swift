@@ -35,8 +35,8 @@ struct WorkStream: Sendable {
         return [partition, keys.beside(0, "attempts:\(group)")]
     }
 
-    /// Makes the group where it is missing, from the beginning of the stream on: nothing in it has been handled by this group.
-    /// Returns whether it was missing.
+    /// Makes the group where it is missing, from the beginning of the stream on: nothing in it has been
+    /// handled by this group. Returns whether it was missing.
     func prepare(_ partition: String) async throws(RedisError) -> Bool {
         do throws(RedisError) {
             _ = try await client.send(
@@ -65,7 +65,8 @@ struct WorkStream: Sendable {
         var gone: Int
     }
 
-    /// - Parameter held: nil for what silent workers have; else for what this one has, as the group knows it, beside these.
+    /// - Parameter held: nil for what silent workers have; else for what this one has, as the group knows
+    ///   it, beside these.
     func claim(
         _ partition: String, from: StreamID, limit: Int, held: [StreamID]?
     ) async throws(RedisError) -> Claimed {

@@ -1,4 +1,5 @@
-/// What of a stream does not work, and what has been said of it: at once, and then once a minute. A pure value.
+/// What of a stream does not work, and what has been said of it: at once, and then once a minute. A
+/// pure value.
 struct WorkTroubles {
     /// The last error of each.
     private var failing: [String: String] = [:]
@@ -29,8 +30,8 @@ struct WorkTroubles {
         return true
     }
 
-    /// Of these partitions nothing is in hand: nothing is kept or begun that could succeed, so these troubles are over. Returns as
-    /// ``succeeded(_:)`` does.
+    /// Of these partitions nothing is in hand: nothing is kept or begun that could succeed, so these
+    /// troubles are over. Returns as ``succeeded(_:)`` does.
     mutating func emptyHanded(_ partitions: [String]) -> Bool {
         var isOver = false
         for name in partitions {

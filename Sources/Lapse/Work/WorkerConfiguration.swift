@@ -3,15 +3,16 @@ public import LeaderElection
 
 /// How an ``ExpirationWorker`` runs. Each value is named as the option of `lapse work`.
 public struct WorkerConfiguration: Sendable {
-    /// The stream's key, as `lapse run --stream` has it: 1 to 1024 bytes; with braces only where they are a hash tag.
+    /// The stream's key, as `lapse run --stream` has it: 1 to 1024 bytes; with braces only where they are a
+    /// hash tag.
     public var stream: String
-    /// The consumer group, 1 to 256 bytes without white space: its workers share the entries. It is made where it is missing, and begins
-    /// with what the stream holds.
+    /// The consumer group, 1 to 256 bytes without white space: its workers share the entries. It is made
+    /// where it is missing, and begins with what the stream holds.
     public var group: String
     /// This worker: the name of its consumer, unique in its group. Not empty; no white space.
     public var id: String
-    /// An entry whose worker has been silent for this long, 300 ms to 24 h, is claimed by another one. A worker says each third of it
-    /// that it lives.
+    /// An entry whose worker has been silent for this long, 300 ms to 24 h, is claimed by another one. A
+    /// worker says each third of it that it lives.
     public var claimAfter: Duration = .seconds(15)
     /// How to reach Redis, and how to treat a handler.
     package var shared: ProcessorConfiguration
@@ -93,7 +94,8 @@ public struct WorkerConfiguration: Sendable {
         get { shared.concurrency }
         set { shared.concurrency = newValue }
     }
-    /// The longest run of a handler, longer than zero; then its task is cancelled and the attempt has failed.
+    /// The longest run of a handler, longer than zero; then its task is cancelled and the attempt has
+    /// failed.
     public var handlerTimeout: Duration {
         get { shared.handlerTimeout }
         set { shared.handlerTimeout = newValue }
@@ -113,13 +115,14 @@ public struct WorkerConfiguration: Sendable {
         get { shared.longestRetryDelay }
         set { shared.longestRetryDelay = newValue }
     }
-    /// A stream for expirations that no attempt could handle, another key than ``stream``; nil logs them. What cannot be written there
-    /// stays in the group and is tried again.
+    /// A stream for expirations that no attempt could handle, another key than ``stream``; nil logs them.
+    /// What cannot be written there stays in the group and is tried again.
     public var deadLetter: String? {
         get { shared.deadLetter }
         set { shared.deadLetter = newValue }
     }
-    /// How long handlers may take to finish at shutdown, zero or more; then they are cancelled, and other workers handle what they had.
+    /// How long handlers may take to finish at shutdown, zero or more; then they are cancelled, and other
+    /// workers handle what they had.
     public var drain: Duration {
         get { shared.drain }
         set { shared.drain = newValue }

@@ -16,7 +16,8 @@ public struct WorkerStatus: Sendable, Hashable, Encodable {
     public internal(set) var running = 0
     /// Entries that have failed, and wait for another attempt or for their dead letter to be written.
     public internal(set) var waiting = 0
-    /// Dead letters in the stream of ``WorkerConfiguration/deadLetter``; nil (and no key in JSON) without one, or while it cannot be asked.
+    /// Dead letters in the stream of ``WorkerConfiguration/deadLetter``; nil (and no key in JSON) without
+    /// one, or while it cannot be asked.
     public internal(set) var deadLetters: Int?
     /// What does not work now: empty, or each partition and command with its last error.
     public internal(set) var troubles: [String] = []

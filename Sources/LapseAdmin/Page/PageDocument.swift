@@ -1,4 +1,5 @@
-/// The page at `/`: one document, which shows what it is told by ``PageFeed``. All that comes from outside is set as text, never as markup.
+/// The page at `/`: one document, which shows what it is told by ``PageFeed``. All that comes from
+/// outside is set as text, never as markup.
 enum PageDocument {
     static func text(nonce: String) -> String {
         """

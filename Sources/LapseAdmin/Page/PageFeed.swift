@@ -4,7 +4,8 @@ import NIOCore
 import Synchronization
 import Timing
 
-/// What the page is told each second, as server-sent events: one text, made once and shared by all viewers, and none without viewers.
+/// What the page is told each second, as server-sent events: one text, made once and shared by all
+/// viewers, and none without viewers.
 ///
 /// A viewer that does not read misses what it has not read; their number is bounded.
 final class PageFeed: Sendable {

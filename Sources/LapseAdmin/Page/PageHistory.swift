@@ -6,7 +6,8 @@ struct PagePoint: Sendable, Encodable {
     var at: UInt64
     var handled: UInt64
     var failed: UInt64
-    /// p50, p90, p99 and p99.9 of the time from being heard to being handled, in milliseconds; nil where nothing was handled.
+    /// p50, p90, p99 and p99.9 of the time from being heard to being handled, in milliseconds; nil where
+    /// nothing was handled.
     var delays: [Double]?
 }
 
@@ -24,7 +25,8 @@ struct PageHistory: Sendable {
         guard let last, last.delays.count == figures.delays.count else { return nil }
         let delays = zip(figures.delays, last.delays).map { $0 - min($0, $1) }
         var handled = delays.reduce(0, +)
-        // A follower tells of the leader: each account begins anew with a term, and one that is seen for the first time may be old.
+        // A follower tells of the leader: each account begins anew with a term, and one that is seen for the
+        // first time may be old.
         for (runID, total) in figures.byLeader ?? [:] {
             if let before = last.byLeader?[runID], total >= before { handled &+= total - before }
         }

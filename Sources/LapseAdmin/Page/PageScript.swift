@@ -1,5 +1,6 @@
 enum PageScript {
-    /// Sets what it is told as text. Rows stay where they are, so that a selection, the focus and a reader's place outlive a second.
+    /// Sets what it is told as text. Rows stay where they are, so that a selection, the focus and a
+    /// reader's place outlive a second.
     static let text = #"""
         "use strict";
         const $ = id => document.getElementById(id);

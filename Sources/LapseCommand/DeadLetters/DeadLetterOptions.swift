@@ -105,7 +105,8 @@ struct DeadLetterFilter: Sendable {
         return first <= last ? first...last : nil
     }
 
-    /// Whether key and error are wanted. What is no dead letter has neither, and matches only where no glob asks for one.
+    /// Whether key and error are wanted. What is no dead letter has neither, and matches only where no glob
+    /// asks for one.
     func wants(_ letter: FoundLetter) -> Bool {
         guard case .success(let record) = letter.record else { return keys.isEmpty && errors.isEmpty }
         return Self.matches(keys, record.key) && Self.matches(errors, Array(record.error.utf8))

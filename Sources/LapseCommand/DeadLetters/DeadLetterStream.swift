@@ -45,8 +45,8 @@ struct DeadLetterStream: Sendable {
         return UInt64(seconds) * 1000 + UInt64(micros) / 1000
     }
 
-    /// Calls the body for each letter that matches, the oldest first, while more are wanted. What is written meanwhile is left:
-    /// what is retried into a stream may come back as a letter, without end.
+    /// Calls the body for each letter that matches, the oldest first, while more are wanted. What is
+    /// written meanwhile is left: what is retried into a stream may come back as a letter, without end.
     func each(
         _ filter: DeadLetterFilter, now: UInt64, isWanted: () -> Bool, _ body: (FoundLetter) async throws -> Void
     ) async throws {
@@ -76,8 +76,8 @@ struct DeadLetterStream: Sendable {
 
     /// Appends an expiration to a stream, where its key belongs.
     ///
-    /// - Throws: also where there is no such stream: the letter would vanish in one that has no reader. A stream that has a number of
-    ///   partitions is one, also before the first entry of a partition.
+    /// - Throws: also where there is no such stream: the letter would vanish in one that has no reader. A
+    ///   stream that has a number of partitions is one, also before the first entry of a partition.
     func append(_ record: DeadLetterRecord, to stream: String) async throws {
         let keys = try await StreamLayout.read(stream, over: client)
         let database = Int(record.database)

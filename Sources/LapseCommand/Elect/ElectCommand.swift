@@ -76,11 +76,13 @@ struct ElectCommand: AsyncParsableCommand, SupervisedCommand {
     }
 }
 
-/// How the lease is divided: a program cannot look at its lease before each effect, so it must be dead before the end.
+/// How the lease is divided: a program cannot look at its lease before each effect, so it must be dead
+/// before the end.
 struct ElectionTimes {
     let leaseTTL: Duration
 
-    /// Kept of the lease for stopping the program: a fifth, so that two retries of a renewal still fit before.
+    /// Kept of the lease for stopping the program: a fifth, so that two retries of a renewal still fit
+    /// before.
     var stopBudget: Duration { leaseTTL / 5 }
     /// Between SIGTERM and SIGKILL when the lease is lost; the rest of the budget is the kernel's.
     var grace: Duration { stopBudget / 2 }

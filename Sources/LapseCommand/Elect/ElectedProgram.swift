@@ -40,7 +40,8 @@ struct ElectedProgram: Sendable {
         return path
     }
 
-    /// Takes part in the election until the program ends by itself, leadership is lost, or stopping is asked for.
+    /// Takes part in the election until the program ends by itself, leadership is lost, or stopping is
+    /// asked for.
     ///
     /// - Returns: the exit code for this process.
     func run(_ election: ElectionConfiguration, store: any LeaseStore, until ending: StopRequest) async throws -> Int32
@@ -135,7 +136,8 @@ struct ElectedProgram: Sendable {
             return wasAsked
         }
         if child.wasKilled, ParentLink.own != nil {
-            // Released only once nothing of the program lives, by the parent, which kills what the guard left behind.
+            // Released only once nothing of the program lives, by the parent, which kills what the guard left
+            // behind.
             logger.error("the guard was killed: ending", metadata: ["guard": "\(child.guardID)"])
             _exit(Failure.Code.internal.rawValue)
         }
@@ -145,8 +147,8 @@ struct ElectedProgram: Sendable {
         return wasAsked || !term.lease.isValid ? .stopped(code) : .itself(code)
     }
 
-    /// Returns when cancelled. The guard's deadline is never later than the lease's: a renewal it has not heard of yet only
-    /// makes it more careful.
+    /// Returns when cancelled. The guard's deadline is never later than the lease's: a renewal it has not
+    /// heard of yet only makes it more careful.
     private func tellRenewals(of term: Term, to child: GuardedProgram) async {
         var told = term.lease.limit
         let pause = min(max(patience.loss / 5, .milliseconds(10)), .milliseconds(100))

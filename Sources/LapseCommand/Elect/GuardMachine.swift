@@ -1,7 +1,8 @@
 import LeaderElection
 import Timing
 
-/// What a program's guard does, as a pure value: the program ends by the end of the lease, whatever becomes of lapse.
+/// What a program's guard does, as a pure value: the program ends by the end of the lease, whatever
+/// becomes of lapse.
 ///
 /// ```
 /// waiting ─start─▶ running ─deadline, stop, closed─▶ ending ─time is up, closed─▶ killed
@@ -52,7 +53,8 @@ struct GuardMachine: Sendable {
         return actions.contains(.terminate) ? actions + expire(now) : actions
     }
 
-    /// When to come back, by the monotonic clock. The wall clock may jump, so it is looked at once in a while.
+    /// When to come back, by the monotonic clock. The wall clock may jump, so it is looked at once in a
+    /// while.
     var nextLook: Duration? {
         switch state {
         case .waiting, .killed: nil

@@ -45,7 +45,8 @@ final class GuardedProgram: Sendable {
     /// As of the program.
     var exitCode: Int32 { ElectedProgram.code(process.exitStatus ?? 0) }
 
-    /// A guard ends with its program's code: one that was ended by a signal may have left some of the program behind.
+    /// A guard ends with its program's code: one that was ended by a signal may have left some of the
+    /// program behind.
     var wasKilled: Bool { (process.exitStatus ?? 0) & 0x7f != 0 }
 
     func waitForExit() async { await process.waitForExit() }

@@ -6,10 +6,11 @@ import Processes
 import Spawning
 import Timing
 
-/// The process between lapse and the program of `lapse elect`: `lapse __guard GRACE-MS PROGRAM ARGUMENT...`.
+/// The process between lapse and the program of `lapse elect`:
+/// `lapse __guard GRACE-MS PROGRAM ARGUMENT...`.
 ///
-/// It holds the lease's deadline, and hears of each renewal through a pipe. So the program and all that it has started end in
-/// time also when lapse is stopped or killed. Its exit code is the program's.
+/// It holds the lease's deadline, and hears of each renewal through a pipe. So the program and all that
+/// it has started end in time also when lapse is stopped or killed. Its exit code is the program's.
 enum ProgramGuard {
     static let word = "__guard"
     /// Where the pipe from lapse is.
@@ -20,7 +21,8 @@ enum ProgramGuard {
         guard arguments.count >= 2, let grace = Int64(arguments[0]) else { leave("started by hand") }
         // Stopping is lapse's to decide, also when a supervisor signals the whole control group.
         for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE] { _ = signal(number, SIG_IGN) }
-        // What the program's children leave behind becomes this process's child, so that it can be found and killed.
+        // What the program's children leave behind becomes this process's child, so that it can be found and
+        // killed.
         guard Subreaper.become() else {
             leave("this system does not let it keep what the program leaves behind (prctl)")
         }

@@ -1,4 +1,5 @@
-/// The variables that configure lapse and hold a secret, or name the file of one: the program that it runs has no use for them.
+/// The variables that configure lapse and hold a secret, or name the file of one: the program that it
+/// runs has no use for them.
 enum SecretVariables {
     private static let files = [
         Connection.passwordFile.row, Connection.sentinelPasswordFile.row, Connection.tlsKey.row,

@@ -1,4 +1,5 @@
-/// A program and its arguments, written on one line. No shell reads them: quotes and backslashes keep blanks, and nothing else is special.
+/// A program and its arguments, written on one line. No shell reads them: quotes and backslashes keep
+/// blanks, and nothing else is special.
 struct CommandWords: Sendable, Equatable {
     let words: [String]
 

@@ -1,10 +1,10 @@
 import Console
 
-/// Refuses `LAPSE_…` variables that stand for no option and are spelt nearly like one: that would be an option silently not given. Of
-/// others it warns: they may be another program's.
+/// Refuses `LAPSE_…` variables that stand for no option and are spelt nearly like one: that would be an
+/// option silently not given. Of others it warns: they may be another program's.
 enum EnvironmentNames {
-    /// What Kubernetes sets in every container for a service named `lapse` or `lapse-…`, and what `lapse elect` and
-    /// `--exec` hand to their programs, are no mistake; neither is what the tests read.
+    /// What Kubernetes sets in every container for a service named `lapse` or `lapse-…`, and what
+    /// `lapse elect` and `--exec` hand to their programs, are no mistake; neither is what the tests read.
     private static let strangers = [
         "LAPSE_TERM", "LAPSE_TOKEN", "LAPSE_KEY", "LAPSE_KEY_BASE64", "LAPSE_NODE", "LAPSE_RUN_ID", "LAPSE_ORDINAL",
         "LAPSE_EVENT_ID", "LAPSE_ORIGIN", "LAPSE_ATTEMPT", "LAPSE_RECEIVED_AT", "LAPSE_DEADLINE", "LAPSE_LAG_MS",

@@ -2,8 +2,9 @@ import ArgumentParser
 
 /// The options of a group as the command line gave them.
 ///
-/// The parser learns the options of a type from its properties. Here the properties are the rows of the table, shown to
-/// it by a mirror, so that no option is written down a second time. A test reads every row back.
+/// The parser learns the options of a type from its properties. Here the properties are the rows of the
+/// table, shown to it by a mirror, so that no option is written down a second time. A test reads every
+/// row back.
 struct GivenOptions<Table: OptionGroupTable>: ParsableArguments, Sendable {
     /// The values of each option that was given, by its name.
     private(set) var values: [String: [String]] = [:]

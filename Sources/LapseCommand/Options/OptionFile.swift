@@ -59,13 +59,15 @@ struct OptionFile: Sendable {
         }
     }
 
-    /// How YAML writes that there is no value. The reader tells none of them from a text in quotation marks.
+    /// How YAML writes that there is no value. The reader tells none of them from a text in quotation
+    /// marks.
     private static let nulls: Set = ["", "~", "null", "Null", "NULL"]
 
     /// A larger file is none of options.
     private static let limitBytes = 1 << 20
 
-    /// Whether it is empty, or holds comments or YAML's null alone: a file in which everything is commented out is no mistake.
+    /// Whether it is empty, or holds comments or YAML's null alone: a file in which everything is commented
+    /// out is no mistake.
     private static func saysNothing(_ path: String) throws(Failure) -> Bool {
         guard let file = FileManager.default.contents(atPath: path) else {
             // A pipe that can be read once only is left to the reader.

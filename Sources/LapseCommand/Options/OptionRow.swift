@@ -1,4 +1,5 @@
-/// One row of the table of options: everything that flag, environment, file and help say about an option.
+/// One row of the table of options: everything that flag, environment, file and help say about an
+/// option.
 struct OptionRow: Sendable {
     /// How many values an option takes.
     enum Arity: Sendable {
@@ -59,7 +60,8 @@ struct OptionRow: Sendable {
         return "--\(name)"
     }
 
-    /// The name of an option from a key in a file: `leaseTtl`, `leaseTTL`, `lease-ttl`, or `ttl` below `lease`.
+    /// The name of an option from a key in a file: `leaseTtl`, `leaseTTL`, `lease-ttl`, or `ttl` below
+    /// `lease`.
     static func name(ofFileKey key: String) -> String {
         var name = ""
         var last: Character?

@@ -1,7 +1,8 @@
 import Configuration
 import FoundationEssentials
 
-/// What the options of one run are: a flag counts before the environment, that before the file, that before the default.
+/// What the options of one run are: a flag counts before the environment, that before the file, that
+/// before the default.
 struct OptionValues: Sendable {
     private struct Source: Sendable {
         let provider: any ConfigProvider
@@ -64,7 +65,8 @@ struct OptionValues: Sendable {
         return try parts.map { text throws(Failure) in try read(setting, text) }
     }
 
-    /// What is given for an option, as it was written, and where; nil when it is given nowhere and has no default.
+    /// What is given for an option, as it was written, and where; nil when it is given nowhere and has no
+    /// default.
     func given(_ row: OptionRow) -> (texts: [String], from: String)? {
         for (index, source) in sources.enumerated() {
             guard let texts = Self.texts(AbsoluteConfigKey([row.name]), source.provider) else { continue }

@@ -3,7 +3,8 @@ import LeaderElection
 import Logging
 import Timing
 
-/// The way to a group's state, for the length of a closure: connections to Redis, and to the store of the election if that is another.
+/// The way to a group's state, for the length of a closure: connections to Redis, and to the store of
+/// the election if that is another.
 struct GroupLook: Sendable {
     let observer: GroupObserver
     let access: RedisAccess

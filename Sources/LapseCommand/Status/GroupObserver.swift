@@ -112,7 +112,8 @@ struct GroupObserver: Sendable {
         return word
     }
 
-    /// The token that the leader has written beside its progress: the counter of a register whose vote came late is ahead of it.
+    /// The token that the leader has written beside its progress: the counter of a register whose vote came
+    /// late is ahead of it.
     private static let lease = Script(
         """
         return {redis.call('GET', KEYS[1]) or '', redis.call('PTTL', KEYS[1]),
@@ -135,7 +136,8 @@ struct GroupObserver: Sendable {
             } else {
                 .vacant
             }
-        // What a leader has written of itself stands where it holds the lock: elsewhere candidates have counted on.
+        // What a leader has written of itself stands where it holds the lock: elsewhere candidates have
+        // counted on.
         let records = state == .led ? most : words
         let record = records.max { ($0.term, $0.token) < ($1.term, $1.token) }
         // The lease is over when enough votes have run out that the rest is no majority.

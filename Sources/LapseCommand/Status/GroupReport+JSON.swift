@@ -1,5 +1,5 @@
-/// The report for scripts: every key is always there, with null for what is not known. Written out, since a synthesized encoding
-/// leaves such keys out.
+/// The report for scripts: every key is always there, with null for what is not known. Written out,
+/// since a synthesized encoding leaves such keys out.
 extension GroupReport: Encodable {
     /// It changes when a key goes or changes its meaning, not when one is added.
     static let formatVersion = 1

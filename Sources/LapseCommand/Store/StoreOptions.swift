@@ -76,7 +76,8 @@ struct StoreOptions: Sendable {
         return files
     }
 
-    /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run` does.
+    /// The store of an election that has nothing to do with expirations. Waits for Redis as `lapse run`
+    /// does.
     ///
     /// - Returns: nil when stopping was asked for before Redis was reached.
     func connect(
@@ -110,7 +111,8 @@ struct StoreOptions: Sendable {
         return nil
     }
 
-    /// The store of an election, for one operation: whatever the deployment is said to be, and no longer than `deadline`.
+    /// The store of an election, for one operation: whatever the deployment is said to be, and no longer
+    /// than `deadline`.
     ///
     /// - Throws: ``Failure`` when it is not reached in time.
     func reach(
@@ -128,8 +130,8 @@ struct StoreOptions: Sendable {
         }
     }
 
-    /// Looks at the election: what only an operator can mend ends the start. Without a deadline a store that cannot be
-    /// reached is no reason to wait here: the elector goes on asking.
+    /// Looks at the election: what only an operator can mend ends the start. Without a deadline a store
+    /// that cannot be reached is no reason to wait here: the elector goes on asking.
     ///
     /// - Returns: false when stopping was asked for.
     private func isReached(

@@ -3,10 +3,11 @@ import Glibc
 import LeaderElection
 import Logging
 
-/// Releases the claim of a worker that died, by its value, as the store itself does it: `lapse __release COMMAND-LINE`.
+/// Releases the claim of a worker that died, by its value, as the store itself does it:
+/// `lapse __release COMMAND-LINE`.
 ///
-/// A process of its own, so that the parent holds no connection and no secret. It has the worker's options, and the claim on
-/// standard input.
+/// A process of its own, so that the parent holds no connection and no secret. It has the worker's
+/// options, and the claim on standard input.
 enum OneShotRelease {
     private static let longestClaim = 8192
 
@@ -23,7 +24,8 @@ enum OneShotRelease {
         let pause = try election.timing().operationTimeout
         let deadline = ContinuousClock.now + Parent.releaseLimit(leaseTTL)
         let store = try await StoreOptions(values).reach(election, values, logger: logger, by: deadline)
-        // Told again: a vote or a healing renewal of the dead may have been on its way, and no longer than this.
+        // Told again: a vote or a healing renewal of the dead may have been on its way, and no longer than
+        // this.
         var times = 0
         while true {
             let isReleased = await release(claim, in: store, logger)

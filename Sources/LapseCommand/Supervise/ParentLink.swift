@@ -31,7 +31,8 @@ final class ParentLink: ClaimWitness {
         thread.start()
     }
 
-    /// Calls `listener` when the parent has ended, at once if it has: nothing would release what this process holds when it dies.
+    /// Calls `listener` when the parent has ended, at once if it has: nothing would release what this
+    /// process holds when it dies.
     func onEnd(_ listener: @escaping @Sendable () -> Void) { ending.onAsk(listener) }
 
     var hasEnded: Bool { ending.isAsked }

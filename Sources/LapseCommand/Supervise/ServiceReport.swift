@@ -13,7 +13,8 @@ struct ServiceReport: Sendable {
             .flatMap { (1_000...86_400_000_000).contains($0) ? .microseconds($0 / 3) : nil }
     }
 
-    /// The options were understood, and the service runs. Whether Redis can be reached is what `/readyz` tells.
+    /// The options were understood, and the service runs. Whether Redis can be reached is what `/readyz`
+    /// tells.
     func ready() { tell(.ready, .ready) }
 
     /// Tells that this process is alive, until cancelled: from a task, so not while none gets a thread.

@@ -1,6 +1,7 @@
 import RedisClient
 
-/// The servers' wall clocks agree to within what the lease allows for: an expiry is replicated as a time of day.
+/// The servers' wall clocks agree to within what the lease allows for: an expiry is replicated as a
+/// time of day.
 struct ClocksCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         let clocks = facts.answering.compactMap { node in node.clock.map { (node: node, clock: $0) } }

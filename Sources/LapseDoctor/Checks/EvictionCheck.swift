@@ -1,7 +1,7 @@
 import RedisClient
 
-/// Keys leave by expiring, not because memory ran out: an evicted key announces no expiration, and the lease's own lock is a
-/// key with a TTL like any other.
+/// Keys leave by expiring, not because memory ran out: an evicted key announces no expiration, and the
+/// lease's own lock is a key with a TTL like any other.
 struct EvictionCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         let registers = Set(facts.registers.compactMap(\.node))

@@ -1,9 +1,11 @@
 import Lapse
 
-/// The fast expire cycle of Redis 6.0 to 8.8 never runs: a fraction is compared with a percentage (redis#15410, mended on
-/// 13 July 2026). It matters where many keys are overdue: the slow cycle alone works that off.
+/// The fast expire cycle of Redis 6.0 to 8.8 never runs: a fraction is compared with a percentage
+/// (redis#15410, mended on 13 July 2026). It matters where many keys are overdue: the slow cycle alone
+/// works that off.
 struct ExpireCycleCheck: Check {
-    /// Of the keys with a TTL, in percent, by the server's own estimate: from here on the fast cycle would run.
+    /// Of the keys with a TTL, in percent, by the server's own estimate: from here on the fast cycle would
+    /// run.
     private static let stale = 10.0
     private static let eagerHz = 100
 

@@ -1,7 +1,7 @@
 import RedisClient
 
-/// Where one server holds the majority of the registers, its successor must not be promoted while the lease still runs:
-/// what the old master had not replicated, the new one does not know.
+/// Where one server holds the majority of the registers, its successor must not be promoted while the
+/// lease still runs: what the old master had not replicated, the new one does not know.
 struct FailoverCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         guard let master = facts.soleDomain, !master.isLockServer else { return [] }

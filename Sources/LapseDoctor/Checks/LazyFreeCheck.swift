@@ -1,7 +1,7 @@
 import Lapse
 
-/// A key that expires because it is asked for is freed before the answer, unless the server may do that later: a value of a
-/// million elements holds up every client, and every other nudge.
+/// A key that expires because it is asked for is freed before the answer, unless the server may do that
+/// later: a value of a million elements holds up every client, and every other nudge.
 struct LazyFreeCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         guard facts.rights.punctual != .off else { return [] }

@@ -1,6 +1,7 @@
 import RedisClient
 
-/// `min-replicas-to-write` lets a master that was cut off stop taking renewals; set too high it stops the lease.
+/// `min-replicas-to-write` lets a master that was cut off stop taking renewals; set too high it stops
+/// the lease.
 struct MinReplicasCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.registerNodes.compactMap { node in
@@ -21,9 +22,9 @@ struct MinReplicasCheck: Check {
         }
     }
 
-    /// A partition: the side with the leader keeps it through the old master, the other side promotes a replica and elects one.
-    /// The two cannot overlap if the old master has stopped taking writes, and the last renewal that it took has run out, before
-    /// a replica is promoted.
+    /// A partition: the side with the leader keeps it through the old master, the other side promotes a
+    /// replica and elects one. The two cannot overlap if the old master has stopped taking writes, and the
+    /// last renewal that it took has run out, before a replica is promoted.
     private func isolation(_ facts: DeploymentFacts, _ node: NodeFacts, _ wanted: Int) -> DoctorFinding? {
         let replicas = facts.replicas(of: node).count
         guard replicas > 0, facts.soleDomain?.address == node.address else { return nil }

@@ -1,7 +1,8 @@
 import Lapse
 import RedisClient
 
-/// `notify-keyspace-events` announces expirations on every node: a replica takes over with its own setting.
+/// `notify-keyspace-events` announces expirations on every node: a replica takes over with its own
+/// setting.
 struct NotificationsCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.filter { !$0.isLockServer }.compactMap { node in

@@ -1,5 +1,5 @@
-/// The output buffer of subscribers is not smaller than Redis' own default: a burst beyond it cuts the feed off, and
-/// what was not sent is gone.
+/// The output buffer of subscribers is not smaller than Redis' own default: a burst beyond it cuts the
+/// feed off, and what was not sent is gone.
 struct OutputBufferCheck: Check {
     private static let normalHard = 32 << 20
     private static let normalSoft = 8 << 20

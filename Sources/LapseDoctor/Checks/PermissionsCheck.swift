@@ -7,7 +7,8 @@ struct PermissionsCheck: Check {
         facts.answering.flatMap { node in node.refusals.map { finding($0, node, facts) } } + untried(facts)
     }
 
-    /// A server older than Redis 7.0 tells no script what it may run: writing and companions cannot be tried there without doing it.
+    /// A server older than Redis 7.0 tells no script what it may run: writing and companions cannot be
+    /// tried there without doing it.
     private func untried(_ facts: DeploymentFacts) -> [DoctorFinding] {
         let old = facts.answering.compactMap { node in
             ServerVersion(node).flatMap { $0.product == .redis && $0.major < 7 ? (node, $0) : nil }
@@ -80,8 +81,8 @@ struct PermissionsCheck: Check {
             fix: commands(rights.split(separator: " ").map(String.init), on: node, facts))
     }
 
-    /// Redis refuses a pattern to a user that has all keys or channels, and with it all else that the command grants:
-    /// commands, keys and channels are granted apart.
+    /// Redis refuses a pattern to a user that has all keys or channels, and with it all else that the
+    /// command grants: commands, keys and channels are granted apart.
     private func commands(_ rights: [String], on node: NodeFacts, _ facts: DeploymentFacts) -> String {
         let groups = [rights.filter { $0.hasPrefix("+") }] + rights.filter { !$0.hasPrefix("+") }.map { [$0] }
         return groups.filter { !$0.isEmpty }

@@ -1,7 +1,7 @@
 import RedisClient
 
-/// A restart does not forget the keys: those that are gone announce nothing. The lease survives it, for a server
-/// younger than the lease gives no vote.
+/// A restart does not forget the keys: those that are gone announce nothing. The lease survives it, for
+/// a server younger than the lease gives no vote.
 struct PersistenceCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.filter(\.isDataMaster).compactMap { node in

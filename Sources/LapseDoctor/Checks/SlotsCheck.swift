@@ -20,7 +20,8 @@ struct SlotsCheck: Check {
         return found
     }
 
-    /// The keys of its slots are nowhere else, or on a replica that has not taken over: it is never to be removed.
+    /// The keys of its slots are nowhere else, or on a replica that has not taken over: it is never to be
+    /// removed.
     private func owner(_ node: NodeFacts, _ facts: DeploymentFacts) -> DoctorFinding {
         let replica = facts.replicas(of: node).first { $0.isAnswering }
         return DoctorFinding(

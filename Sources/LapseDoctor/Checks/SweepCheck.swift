@@ -1,7 +1,8 @@
 import Lapse
 
-/// A long SCAN walks in the order of the server's own expiry cursor, which then finds only clean ground and expires nothing
-/// (redis#15411, seen on 8.2.2): no sweep should be all that makes such a server punctual.
+/// A long SCAN walks in the order of the server's own expiry cursor, which then finds only clean ground
+/// and expires nothing (redis#15411, seen on 8.2.2): no sweep should be all that makes such a server
+/// punctual.
 struct SweepCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         guard facts.rights.punctual == .sweep else { return [] }

@@ -9,8 +9,9 @@ import Timing
 
 /// Runs a program for each expiration: its facts in the environment, and as one line of JSON on stdin.
 ///
-/// Exit code 0 says that it is handled, 75 (EX_TEMPFAIL) that it is to be tried again; any other one is a failure. Each is an attempt.
-/// What it prints goes into the log. At the timeout and at the end of the term its process group is killed.
+/// Exit code 0 says that it is handled, 75 (EX_TEMPFAIL) that it is to be tried again; any other one is
+/// a failure. Each is an attempt. What it prints goes into the log. At the timeout and at the end of
+/// the term its process group is killed.
 package struct ExecHandler: Sendable {
     private let replica: String
     private let words: [String]

@@ -21,8 +21,8 @@ struct ProgramRun: Sendable {
     let hidden: Set<String>
     let input: [UInt8]
 
-    /// Runs it to its end. When the task is cancelled its process group is killed; what it has left behind in its group when it ends,
-    /// as well.
+    /// Runs it to its end. When the task is cancelled its process group is killed; what it has left behind
+    /// in its group when it ends, as well.
     ///
     /// - Parameters:
     ///   - mayBegin: asked right before it is started: others may be started first.
@@ -31,7 +31,8 @@ struct ProgramRun: Sendable {
     func end(ifStill mayBegin: @escaping @Sendable () -> Bool, _ line: @escaping @Sendable (String) -> Void)
         async throws -> End
     {
-        // A file: a program that does not read it has not failed, and nothing waits for one that does not read on.
+        // A file: a program that does not read it has not failed, and nothing waits for one that does not read
+        // on.
         let file = try MemoryFile(input)
         defer { file.close() }
         let pipe = try ProgramPipe(words[0])
@@ -67,8 +68,8 @@ struct ProgramRun: Sendable {
         }
     }
 
-    /// Until nothing holds the pipe any more, or the program has ended and what it had written is read: a process that it left behind may
-    /// hold it for ever.
+    /// Until nothing holds the pipe any more, or the program has ended and what it had written is read: a
+    /// process that it left behind may hold it for ever.
     private static func read(_ descriptor: Int32, until child: ChildProcess, _ lines: consuming OutputLines) {
         var lines = lines
         var buffer = [UInt8](repeating: 0, count: 4096)

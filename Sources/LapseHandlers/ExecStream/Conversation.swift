@@ -6,7 +6,8 @@ import Spawning
 import Synchronization
 import Timing
 
-/// One run of a program that is asked on stdin and answers on stdout. A thread of its own writes and reads, so neither side waits for the other.
+/// One run of a program that is asked on stdin and answers on stdout. A thread of its own writes and
+/// reads, so neither side waits for the other.
 final class Conversation: Sendable {
     /// After its stdin was closed.
     private static let farewell = Duration.seconds(2)
@@ -69,8 +70,9 @@ final class Conversation: Sendable {
     ///
     /// - Parameters:
     ///   - hasNext: whether there is a line to be written now.
-    ///   - next: writes the next line, if there is one, with the function that it is given: this answers how many bytes went, and nil
-    ///     where none can go any more. Answers what is left of the line; nil where none can go any more.
+    ///   - next: writes the next line, if there is one, with the function that it is given: this answers
+    ///     how many bytes went, and nil where none can go any more. Answers what is left of the line; nil
+    ///     where none can go any more.
     ///   - isOver: whether nothing will be asked any more.
     ///   - answered: false for an answer to nothing that was asked.
     func run(

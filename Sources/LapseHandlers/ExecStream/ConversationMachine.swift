@@ -39,7 +39,8 @@ struct ConversationMachine {
     /// Whether the present program has answered anything.
     private(set) var hasAnswered = false
 
-    /// What is to be written next. An entry that may stand in a stream twice waits for the answer to its twin.
+    /// What is to be written next. An entry that may stand in a stream twice waits for the answer to its
+    /// twin.
     var next: Question? { isDying ? nil : waiting.first { asked[$0.id] == nil } }
     var hasWaiting: Bool { !waiting.isEmpty }
     var waitingCount: Int { waiting.count }

@@ -6,10 +6,12 @@ import Processes
 import Synchronization
 package import Timing
 
-/// Asks one long-lived program about each expiration: a line of JSON on its stdin, and the id back on its stdout.
+/// Asks one long-lived program about each expiration: a line of JSON on its stdin, and the id back on
+/// its stdout.
 ///
-/// A program that ends is started again, after a pause that grows while it answers nothing; what it had been asked and has not answered was an
-/// attempt that failed. An attempt that takes too long, and the end of the term, kill its process group.
+/// A program that ends is started again, after a pause that grows while it answers nothing; what it had
+/// been asked and has not answered was an attempt that failed. An attempt that takes too long, and the
+/// end of the term, kill its process group.
 package final class ExecStreamHandler: Sendable {
     private struct State {
         var machine = ConversationMachine()
@@ -189,7 +191,8 @@ package final class ExecStreamHandler: Sendable {
         fail(end.unanswered, ProgramFailed(program: words[0], end: how))
     }
 
-    /// Writes the next line with the lock held, so that nothing is withdrawn between: what is written does not wait.
+    /// Writes the next line with the lock held, so that nothing is withdrawn between: what is written does
+    /// not wait.
     ///
     /// - Returns: what is left of it; nil where nothing can be written any more.
     private func writeNext(_ write: (ArraySlice<UInt8>) -> Int?) -> ArraySlice<UInt8>? {
@@ -246,7 +249,8 @@ struct UnaskableKey: AdvisesOnAttempts, CustomStringConvertible {
     var anotherAttempt: AnotherAttempt { .pointless }
 }
 
-/// An answer is a line with the id, and this id is no such line: it comes from an entry of a stream, which any client may have added.
+/// An answer is a line with the id, and this id is no such line: it comes from an entry of a stream,
+/// which any client may have added.
 struct UnaskableRunID: AdvisesOnAttempts, CustomStringConvertible {
     var description: String {
         "--exec-stream: the run ID of this expiration cannot stand in a line: it has bytes beside 0x21 to 0x7E, or begins with {"

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-/// A line that a program of `--exec-stream` has written: the id of what it has handled, or an object with what became of it.
+/// A line that a program of `--exec-stream` has written: the id of what it has handled, or an object
+/// with what became of it.
 struct ProgramAnswer: Equatable {
     enum Verdict: Equatable {
         case handled

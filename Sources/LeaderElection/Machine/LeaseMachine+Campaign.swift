@@ -78,7 +78,8 @@ extension LeaseMachine {
         effects.append(.note(.refused(text)))
     }
 
-    /// A register's late word, after a majority of the others had voted already; false if it says nothing of rules.
+    /// A register's late word, after a majority of the others had voted already; false if it says nothing
+    /// of rules.
     mutating func refuses(_ claim: Claim, _ outcome: Outcome, _ now: ClockReading) -> Bool {
         guard case .acquired(.mismatch(let rules)) = outcome else { return false }
         switch state {
@@ -148,8 +149,8 @@ extension LeaseMachine {
         obstacle = nil
         refusal = nil
         leader = settings.id
-        // The first renewal follows at once: it takes the votes that a contested election left out, so that the term does
-        // not rest on a bare majority until a third of the lease has passed.
+        // The first renewal follows at once: it takes the votes that a contested election left out, so that
+        // the term does not rest on a bare majority until a third of the lease has passed.
         let tenure = Tenure(
             claim: ballot.claim, token: won.token, term: won.term, begun: now.monotonic, window: won.window,
             nextRound: now.monotonic)
@@ -179,8 +180,8 @@ extension LeaseMachine {
         let denied = ballot.won == nil && ballot.tries == 1 ? ballot.round.denied : []
         let targets = everyRegister.filter { !denied.contains($0) }
         guard !targets.isEmpty else { return nil }
-        // Others slept only if a majority looked taken. To wake them for less would have the woken split the next
-        // vote, and wake the others again, for ever.
+        // Others slept only if a majority looked taken. To wake them for less would have the woken split the
+        // next vote, and wake the others again, for ever.
         return send(.release(ballot.claim, wake: targets.count >= majority), to: targets, now)
     }
 }

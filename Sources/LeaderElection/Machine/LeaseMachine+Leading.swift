@@ -104,8 +104,9 @@ extension LeaseMachine {
         completeSoon(round, now)
     }
 
-    /// A rival's vote of a contested election is given back within moments, and nothing tells of it: looks again soon, a
-    /// few times and ever later, rather than rest on the other registers until the next renewal.
+    /// A rival's vote of a contested election is given back within moments, and nothing tells of it: looks
+    /// again soon, a few times and ever later, rather than rest on the other registers until the next
+    /// renewal.
     private mutating func completeSoon(_ round: Round, _ now: ClockReading) {
         guard var tenure, let next = tenure.nextRound, round.isHeldByAnother else { return }
         let pause = timing.renewRetry.lowerBound * (1 << min(tenure.incomplete, 8))
@@ -115,8 +116,8 @@ extension LeaseMachine {
         self.tenure = tenure
     }
 
-    /// Takes votes back that were lost, once the same round has shown that the majority is held: never otherwise, or
-    /// a claim that was lost everywhere would be won again under an old token.
+    /// Takes votes back that were lost, once the same round has shown that the majority is held: never
+    /// otherwise, or a claim that was lost everywhere would be won again under an old token.
     private mutating func heal(_ tenure: Tenure, _ candidates: [Int], _ now: ClockReading) {
         let empty = candidates.filter { tenure.round?.answers[$0] == .renewed(.lost(holder: nil)) }
         guard !empty.isEmpty else { return }

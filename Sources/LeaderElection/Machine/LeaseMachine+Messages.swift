@@ -25,7 +25,8 @@ extension LeaseMachine {
     package enum Effect: Sendable {
         /// Ask a register; feed back its answer whenever it comes.
         case send(Request)
-        /// Come back with `Event.timer` at this time of the monotonic clock (nil: never). Replaces the last one.
+        /// Come back with `Event.timer` at this time of the monotonic clock (nil: never). Replaces the last
+        /// one.
         case wake(at: Duration?)
         /// Run the body.
         case beginTerm(TermInfo)

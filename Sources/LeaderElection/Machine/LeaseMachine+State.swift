@@ -42,8 +42,8 @@ extension LeaseMachine {
             let window: LeaseWindow
             let token: FencingToken
             let term: UInt64
-            /// Those whose counter the token is not smaller than: only their word counts. The others are told the token too,
-            /// so that more than one register must forget it before a smaller one can be given out.
+            /// Those whose counter the token is not smaller than: only their word counts. The others are told the
+            /// token too, so that more than one register must forget it before a smaller one can be given out.
             let voters: [Int]
         }
     }
@@ -61,7 +61,8 @@ extension LeaseMachine {
         var settled = false
         /// Nil while a round is undecided.
         var nextRound: Duration?
-        /// Good rounds in a row that found a register without this claim: the next one comes sooner for the first few.
+        /// Good rounds in a row that found a register without this claim: the next one comes sooner for the
+        /// first few.
         var incomplete = 0
     }
 

@@ -44,8 +44,8 @@ extension LeaseMachine {
 
     /// No handler may be called any more. The lease is kept until the body has returned, but not renewed.
     ///
-    /// A process that was stopped past its lease learns of the end only when it goes on: its body too has the stop budget to
-    /// return in.
+    /// A process that was stopped past its lease learns of the end only when it goes on: its body too has
+    /// the stop budget to return in.
     mutating func end(_ tenure: Tenure, _ reason: TermEnd, _ now: ClockReading) {
         var tenure = tenure
         tenure.round = nil

@@ -2,8 +2,9 @@ import Timing
 
 /// How a replica lets another one win: an operator has named the next leader.
 ///
-/// It does not campaign for a time. A wake-up, which says that the lease is free, shortens that to a head start: should the
-/// other one not be there, it leads as soon as that is over. It asks no other and promises nothing: the registers decide.
+/// It does not campaign for a time. A wake-up, which says that the lease is free, shortens that to a
+/// head start: should the other one not be there, it leads as soon as that is over. It asks no other
+/// and promises nothing: the registers decide.
 extension LeaseMachine {
     /// For `time` another replica is to win; zero: not any more.
     mutating func yield(for time: Duration, _ now: ClockReading) {

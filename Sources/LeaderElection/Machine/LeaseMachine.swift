@@ -1,7 +1,7 @@
 package import Timing
 
-/// The election as seen by one replica, as a pure value: events go in, effects come out. It reads no clock and
-/// does no I/O, so tests drive its time.
+/// The election as seen by one replica, as a pure value: events go in, effects come out. It reads no
+/// clock and does no I/O, so tests drive its time.
 ///
 /// ```
 /// idle ─▶ campaigning ─▶ confirming ─▶ leading ⇄ suspect ─▶ stopping ─▶ releasing ─▶ idle | stopped

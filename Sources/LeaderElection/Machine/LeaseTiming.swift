@@ -2,7 +2,8 @@
 public struct LeaseTiming: Sendable, Hashable {
     /// How long a vote lasts.
     public let ttl: Duration
-    /// By how much two clocks may differ over one TTL: the drift's fraction of it, and 2 ms for the registers' rounding.
+    /// By how much two clocks may differ over one TTL: the drift's fraction of it, and 2 ms for the
+    /// registers' rounding.
     public let drift: Duration
     /// The end of the lease, which is kept for the body to return in once its task was cancelled.
     public let stopBudget: Duration
@@ -17,8 +18,8 @@ public struct LeaseTiming: Sendable, Hashable {
     ///   - ttl: the lease's length, at least 370 ms with the other values at their defaults.
     ///   - clockDrift: the rate by which two clocks may differ, as a fraction: 0.01 for 1 %. Not negative.
     ///   - stopBudget: nil for a tenth of the TTL, at least 50 ms and at most 1 s. Not negative.
-    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: a renewal and two retries do not fit into the lease,
-    ///   or a value is negative.
+    /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: a renewal and two
+    ///   retries do not fit into the lease, or a value is negative.
     public init(ttl: Duration, clockDrift: Double = 0.01, stopBudget: Duration? = nil) throws(ElectionError) {
         self.ttl = ttl
         self.drift = ttl * clockDrift + .milliseconds(2)
@@ -35,7 +36,8 @@ public struct LeaseTiming: Sendable, Hashable {
         }
     }
 
-    /// The shortest lease with these values, in milliseconds, to the next 10; nil where none is long enough.
+    /// The shortest lease with these values, in milliseconds, to the next 10; nil where none is long
+    /// enough.
     private static func least(_ clockDrift: Double, _ stopBudget: Duration?) -> Int64? {
         stride(from: 10, through: 60_000, by: 10).first { milliseconds in
             let ttl = Duration.milliseconds(milliseconds)
@@ -52,7 +54,8 @@ public struct LeaseTiming: Sendable, Hashable {
         return shortest...(shortest * 2)
     }
 
-    /// After the known TTL ran out, or a wake-up: spreads the candidates without costing the take-over much.
+    /// After the known TTL ran out, or a wake-up: spreads the candidates without costing the take-over
+    /// much.
     package var followJitter: ClosedRange<Duration> { .milliseconds(5) ... .milliseconds(50) }
 
     /// After a vote was split or lost; grows with every one in a row, up to `retryLimit`.

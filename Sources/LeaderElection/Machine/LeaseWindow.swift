@@ -1,7 +1,7 @@
 package import Timing
 
-/// What one good round of votes is worth: from the moment it was *sent* until shortly before the first vote of
-/// it can run out on a register.
+/// What one good round of votes is worth: from the moment it was *sent* until shortly before the first
+/// vote of it can run out on a register.
 package struct LeaseWindow: Sendable, Hashable {
     /// Read before the first byte of the round was sent.
     package let start: ClockReading

@@ -41,7 +41,8 @@ package enum AnnouncedAddress: String, Sendable, CaseIterable {
     case name
 }
 
-/// Rewrites addresses that nodes announce into ones this process can reach (`--address-map FROM=TO`, behind NAT).
+/// Rewrites addresses that nodes announce into ones this process can reach (`--address-map FROM=TO`,
+/// behind NAT).
 ///
 /// `FROM` is `host:port` or a host alone; `TO` likewise. A rule for a host alone keeps the port.
 package struct AddressMap: Sendable, Equatable {

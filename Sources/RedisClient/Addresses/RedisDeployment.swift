@@ -1,6 +1,7 @@
 package import Endpoints
 
-/// Where to begin and how to log in, read from what a user wrote: URLs, a password, TLS files, address rules.
+/// Where to begin and how to log in, read from what a user wrote: URLs, a password, TLS files, address
+/// rules.
 package struct RedisDeployment: Sendable {
     /// What a user writes.
     package struct Input: Sendable {
@@ -111,7 +112,8 @@ package struct RedisDeployment: Sendable {
         } catch { throw Malformed(text: error.text) }
     }
 
-    /// The Sentinels' own credentials; where none are given, those of the servers, for a Sentinel that asks for some.
+    /// The Sentinels' own credentials; where none are given, those of the servers, for a Sentinel that asks
+    /// for some.
     private static func sentinelSettings(
         _ input: Input, _ servers: ConnectionSettings, isSentinel: Bool
     ) throws(Malformed) -> ConnectionSettings {

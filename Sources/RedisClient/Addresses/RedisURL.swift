@@ -1,6 +1,7 @@
 package import Endpoints
 
-/// One `--redis` address: `redis://`, `rediss://` or `redis+sentinel://`, with user, password and database.
+/// One `--redis` address: `redis://`, `rediss://` or `redis+sentinel://`, with user, password and
+/// database.
 ///
 /// For Sentinel the path names the master: `redis+sentinel://host:26379/mymaster[/database]`.
 package struct RedisURL: Sendable, Equatable {
@@ -16,7 +17,8 @@ package struct RedisURL: Sendable, Equatable {
     package var usesTLS: Bool { scheme == .tls || scheme == .sentinelTLS }
     package var isSentinel: Bool { scheme == .sentinel || scheme == .sentinelTLS }
 
-    /// Reads one URL. The error says what is wrong and repeats nothing: a URL with a mistake has its password anywhere.
+    /// Reads one URL. The error says what is wrong and repeats nothing: a URL with a mistake has its
+    /// password anywhere.
     package init(_ text: String) throws(RedisURLError) {
         guard let separator = text.firstRange(of: "://") else {
             throw RedisURLError("a Redis URL starts with redis://, rediss:// or redis+sentinel://")
@@ -59,7 +61,8 @@ package struct RedisURL: Sendable, Equatable {
 
     private static func credentials(_ text: Substring) throws(RedisURLError) -> Credentials? {
         guard !text.isEmpty else { return nil }
-        // The password may be in a file, or be that of the other servers: a reader without any refuses the URL.
+        // The password may be in a file, or be that of the other servers: a reader without any refuses the
+        // URL.
         guard let colon = text.firstIndex(of: ":") else { return Credentials(user: try decoded(text), password: nil) }
         let user = try decoded(text[..<colon])
         let password = try decoded(text[text.index(after: colon)...])

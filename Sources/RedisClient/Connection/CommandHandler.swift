@@ -4,8 +4,9 @@ import RESP
 
 /// Matches replies to the commands that wait for them, in order; lives on its channel's event loop.
 ///
-/// A command that times out keeps its place, where the late reply is dropped. A server that sends nothing for the longest wait is taken
-/// for gone, and the connection closed: a frozen peer never closes by itself.
+/// A command that times out keeps its place, where the late reply is dropped. A server that sends
+/// nothing for the longest wait is taken for gone, and the connection closed: a frozen peer never
+/// closes by itself.
 final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

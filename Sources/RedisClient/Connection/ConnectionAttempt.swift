@@ -1,10 +1,12 @@
 import NIOCore
 import NIOSSL
 
-/// The making of one connection, as long as it can be given up: a server that never answers must hold up no other's end.
+/// The making of one connection, as long as it can be given up: a server that never answers must hold
+/// up no other's end.
 final class ConnectionAttempt: Sendable {
     private enum Phase {
-        /// One channel for each address of the host that was tried, and one more to look for TLS on the wrong port.
+        /// One channel for each address of the host that was tried, and one more to look for TLS on the wrong
+        /// port.
         case underWay([any Channel])
         case givenUp
     }

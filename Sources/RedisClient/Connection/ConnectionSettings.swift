@@ -6,7 +6,8 @@ package struct ConnectionSettings: Sendable {
     package var tls: TLSSettings?
     /// `CLIENT SETNAME`; characters that Redis refuses become `-`.
     package var clientName: String
-    /// Credentials that the server does not take are no error as long as it answers: Sentinels often have none.
+    /// Credentials that the server does not take are no error as long as it answers: Sentinels often have
+    /// none.
     package var mayBeOpen = false
     package var database = 0
     package var connectTimeout: Duration = .seconds(2)
@@ -24,8 +25,9 @@ package struct ConnectionSettings: Sendable {
 
     /// The settings for one of several independent servers: the credentials of its own URL.
     ///
-    /// Those of the servers are given to it only when it runs on one of their hosts, and not in plain text when they use TLS:
-    /// a password is for those whom it was given for. A URL with a user alone takes that password, or is refused.
+    /// Those of the servers are given to it only when it runs on one of their hosts, and not in plain text
+    /// when they use TLS: a password is for those whom it was given for. A URL with a user alone takes that
+    /// password, or is refused.
     package func independent(_ url: RedisURL, of seeds: RedisSeeds) throws(RedisURLError) -> ConnectionSettings {
         guard tls != nil || !url.usesTLS else {
             throw RedisURLError("TLS lock servers need rediss:// in --redis too")

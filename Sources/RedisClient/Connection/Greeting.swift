@@ -2,8 +2,8 @@ import NIOCore
 import NIOPosix
 import RESP
 
-/// What a port says to a connection that says nothing: a server that refuses a connection before it is asked closes it with a
-/// line, which is lost when something was sent to it meanwhile.
+/// What a port says to a connection that says nothing: a server that refuses a connection before it is
+/// asked closes it with a line, which is lost when something was sent to it meanwhile.
 enum Greeting {
     /// The error that the line is; nil where none comes soon.
     static func listen(

@@ -5,8 +5,8 @@ import Timing
 
 /// Commands to one node over one connection that is made when needed and made anew when it breaks.
 ///
-/// While a reconnect waits its turn (exponential backoff), commands fail at once with the last error: callers decide
-/// when to try again, and nothing piles up.
+/// While a reconnect waits its turn (exponential backoff), commands fail at once with the last error:
+/// callers decide when to try again, and nothing piles up.
 package final class NodeClient: Sendable {
     private enum Link {
         case idle(retryAt: NIODeadline, last: RedisError?)
@@ -34,11 +34,12 @@ package final class NodeClient: Sendable {
 
     /// Sends the commands in one write. Error replies are values; a connection's failure is thrown.
     ///
-    /// `timeout` covers the making of the connection too: what was not sent by then is not sent at all. A cancelled task
-    /// waits no longer; what it sent may be applied.
+    /// `timeout` covers the making of the connection too: what was not sent by then is not sent at all. A
+    /// cancelled task waits no longer; what it sent may be applied.
     ///
-    /// - Parameter identity: the server that must answer. When another server does, nothing is sent to it, the connection is closed, and
-    ///   ``RedisError/Kind/otherServer`` is thrown: the next attempt finds out anew where the address leads.
+    /// - Parameter identity: the server that must answer. When another server does, nothing is sent to it,
+    ///   the connection is closed, and ``RedisError/Kind/otherServer`` is thrown: the next attempt finds
+    ///   out anew where the address leads.
     package func send(
         _ commands: [RESPCommand], to identity: ServerIdentity? = nil, timeout: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {

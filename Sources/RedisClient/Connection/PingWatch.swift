@@ -1,13 +1,16 @@
-/// When a subscription pings, and when a node that leaves a ping unanswered counts as silent. A pure value.
+/// When a subscription pings, and when a node that leaves a ping unanswered counts as silent. A pure
+/// value.
 ///
-/// Bytes are the sign of life: a pong waits behind the output buffer, 34 MB in a burst. They postpone the beginning of a silence, and
-/// never end one: a master frozen while another took its place announces everything again, before it has learnt of its successor.
+/// Bytes are the sign of life: a pong waits behind the output buffer, 34 MB in a burst. They postpone
+/// the beginning of a silence, and never end one: a master frozen while another took its place
+/// announces everything again, before it has learnt of its successor.
 package struct PingWatch: Sendable {
     package enum Step: Sendable, Equatable {
         case none
         /// A ping is to be sent.
         case ping
-        /// Nothing has come for longer than a ping may take: the node is silent, or silent again after it spoke.
+        /// Nothing has come for longer than a ping may take: the node is silent, or silent again after it
+        /// spoke.
         case silent
     }
 
@@ -32,7 +35,8 @@ package struct PingWatch: Sendable {
         return isSilent
     }
 
-    /// About every half second. Counting ticks, not time, keeps a stall of this process from passing for the node's.
+    /// About every half second. Counting ticks, not time, keeps a stall of this process from passing for
+    /// the node's.
     package mutating func tick() -> Step {
         ticksSincePing += 1
         let wasQuiet = !hasHeard

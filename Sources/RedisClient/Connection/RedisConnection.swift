@@ -133,7 +133,8 @@ enum Handshake {
             let password = credentials.password.reveal
             commands.append(credentials.user.map { RESPCommand("AUTH", $0, password) } ?? RESPCommand("AUTH", password))
         }
-        // Naming is a courtesy to the operator: a refusal is no reason to stop. PING tells whether we may speak at all.
+        // Naming is a courtesy to the operator: a refusal is no reason to stop. PING tells whether we may
+        // speak at all.
         commands.append(RESPCommand("CLIENT", "SETNAME", settings.clientName))
         commands.append(settings.database == 0 ? RESPCommand("PING") : RESPCommand("SELECT", "\(settings.database)"))
         return commands

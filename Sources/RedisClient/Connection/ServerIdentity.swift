@@ -1,6 +1,7 @@
 import RESP
 
-/// Which server it is. An address is only where it was last seen: names move, and addresses are used again.
+/// Which server it is. An address is only where it was last seen: names move, and addresses are used
+/// again.
 package enum ServerIdentity: Sendable, Hashable {
     /// A server process, by the run ID that INFO server tells.
     case process(String)

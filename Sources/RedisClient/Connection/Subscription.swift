@@ -7,7 +7,8 @@ package protocol PushReceiver: AnyObject, Sendable {
     /// Some pushes, in order.
     func receive(_ batch: borrowing ReplyBatch)
 
-    /// This was all for now, were it only a part of a message: its reader is woken once, not for each batch.
+    /// This was all for now, were it only a part of a message: its reader is woken once, not for each
+    /// batch.
     func receivedAll()
 
     /// A ping is on its way.
@@ -16,9 +17,9 @@ package protocol PushReceiver: AnyObject, Sendable {
     /// The ping has been answered: what is received from here on was sent after it had reached the node.
     func pingAnswered()
 
-    /// The node has left a ping unanswered and said nothing else (true): it may be frozen, and may lose its role without
-    /// knowing. True again when it has spoken meanwhile and then fallen silent anew.
-    /// Or it answers again (false); what came with the answer has been received before.
+    /// The node has left a ping unanswered and said nothing else (true): it may be frozen, and may lose its
+    /// role without knowing. True again when it has spoken meanwhile and then fallen silent anew. Or it
+    /// answers again (false); what came with the answer has been received before.
     func silenceChanged(_ silent: Bool)
 }
 
@@ -28,10 +29,12 @@ extension PushReceiver {
     package func pingAnswered() {}
 }
 
-/// A connection that listens on channels of one node. RESP2: once subscribed it can only (un)subscribe and ping.
+/// A connection that listens on channels of one node. RESP2: once subscribed it can only (un)subscribe
+/// and ping.
 ///
-/// It pings each second: a frozen node's socket looks alive to keepalive and TCP_USER_TIMEOUT (see ``PingWatch``). A silent one is
-/// reported, not closed: when the node wakes, all that it has to say is still heard. Its owner closes it once the node answers elsewhere.
+/// It pings each second: a frozen node's socket looks alive to keepalive and TCP_USER_TIMEOUT (see
+/// ``PingWatch``). A silent one is reported, not closed: when the node wakes, all that it has to say is
+/// still heard. Its owner closes it once the node answers elsewhere.
 package final class Subscription: Sendable {
     /// A longer key, or other message, is passed over: it is reported with its size, and never held.
     package static let messageBytes = 1 << 20

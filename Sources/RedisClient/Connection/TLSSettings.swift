@@ -29,7 +29,8 @@ package struct TLSSettings: Sendable {
 
     private init(_ context: NIOSSLContext) { source = .fixed(context) }
 
-    /// Takes any certificate: enough to find out whether a port speaks TLS, and nothing is said over it that matters.
+    /// Takes any certificate: enough to find out whether a port speaks TLS, and nothing is said over it
+    /// that matters.
     static func trustingAnyone() throws -> TLSSettings {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
@@ -43,7 +44,8 @@ package struct TLSSettings: Sendable {
             case .files(let files): files.current()
             }
         if let serverName { return try NIOSSLClientHandler(context: context, serverHostname: serverName) }
-        // Server name indication takes names only; an address is verified against the certificate all the same.
+        // Server name indication takes names only; an address is verified against the certificate all the
+        // same.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
     }

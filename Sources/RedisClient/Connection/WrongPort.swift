@@ -1,9 +1,11 @@
 import NIOCore
 
-/// Tells a port of the other kind (TLS where plain text was tried, or the reverse) from a server that is in trouble.
+/// Tells a port of the other kind (TLS where plain text was tried, or the reverse) from a server that
+/// is in trouble.
 ///
-/// A TLS port hangs up on plain text, and a plain port waits for ever for the line that a TLS greeting never ends. So does
-/// a server that restarts or is frozen. Therefore the port is tried once more, the other way.
+/// A TLS port hangs up on plain text, and a plain port waits for ever for the line that a TLS greeting
+/// never ends. So does a server that restarts or is frozen. Therefore the port is tried once more, the
+/// other way.
 enum WrongPort {
     /// The error that tells what to mend, or the one given.
     static func explain(

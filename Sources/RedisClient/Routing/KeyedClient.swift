@@ -19,7 +19,8 @@ package final class KeyedClient: Sendable {
 
     /// Sends a command for `key`, within `timeout` all told. An error reply is thrown.
     ///
-    /// - Parameter isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
+    /// - Parameter isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it
+    ///   is thrown at once.
     package func send(
         _ command: RESPCommand, key: String, timeout: Duration = .seconds(2), isPatient: Bool = true
     ) async throws(RedisError) -> RESPValue {
@@ -41,9 +42,10 @@ package final class KeyedClient: Sendable {
     ///
     /// - Parameters:
     ///   - rest: further arguments, encoded already.
-    ///   - isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is thrown at once.
-    ///   - replicas: how many are to have what the script wrote, else NOREPLICAS is thrown: it was applied all the same. What follows
-    ///     on this connection waits as long.
+    ///   - isPatient: passing trouble (TRYAGAIN, CLUSTERDOWN, no connection) is waited out; else it is
+    ///     thrown at once.
+    ///   - replicas: how many are to have what the script wrote, else NOREPLICAS is thrown: it was applied
+    ///     all the same. What follows on this connection waits as long.
     package func run(
         _ script: Script, keys: [[UInt8]], arguments: [[UInt8]] = [], rest: RESPCommand = RESPCommand(),
         timeout: Duration = .seconds(2), isPatient: Bool = true, replicas: Int = 0

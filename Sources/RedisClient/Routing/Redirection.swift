@@ -2,7 +2,8 @@ package import RESP
 
 /// What an error reply of a cluster node means for the command that met it.
 ///
-/// Source: Redis cluster specification, "MOVED Redirection", "ASK redirection", "Multiple keys operations".
+/// Source: Redis cluster specification, "MOVED Redirection", "ASK redirection", "Multiple keys
+/// operations".
 package enum Redirection: Equatable, Sendable {
     /// The slot has moved for good: go there, and look at the topology again.
     case moved(to: NodeAddress?)

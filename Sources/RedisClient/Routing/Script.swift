@@ -1,7 +1,8 @@
 package import RESP
 import Synchronization
 
-/// A Lua script, sent by its digest once a server has told it, and in full where a server does not know it.
+/// A Lua script, sent by its digest once a server has told it, and in full where a server does not know
+/// it.
 ///
 /// The digest comes from the first server's own `SCRIPT LOAD`, so no hash function is needed here.
 package final class Script: Sendable {

@@ -1,7 +1,7 @@
 /// Under which address each node of a cluster is reached, by the answers of several nodes.
 ///
-/// A node may be wrong about itself: it keeps the address that it once had, or one that only it can reach. The others talk
-/// to it, so their word counts before its own.
+/// A node may be wrong about itself: it keeps the address that it once had, or one that only it can
+/// reach. The others talk to it, so their word counts before its own.
 struct AnnouncedAddresses {
     private var addresses: [String: NodeAddress] = [:]
 
@@ -32,7 +32,8 @@ struct AnnouncedAddresses {
 
     subscript(id: String) -> NodeAddress? { addresses[id] }
 
-    /// A rule of the address map that sends two nodes to one address is not followed for the one that does not answer there.
+    /// A rule of the address map that sends two nodes to one address is not followed for the one that does
+    /// not answer there.
     private mutating func part(_ announced: [String: NodeAddress], _ answers: [ClusterNodes]) {
         let answering = Dictionary(
             answers.compactMap { answer in answer.myself.map { (answer.asked, $0.id) } },

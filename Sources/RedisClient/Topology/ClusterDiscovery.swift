@@ -1,7 +1,8 @@
 import RESP
 import Synchronization
 
-/// Looks at a cluster by asking a few masters for `CLUSTER NODES`, in turn; the cost grows with the cluster, not its square.
+/// Looks at a cluster by asking a few masters for `CLUSTER NODES`, in turn; the cost grows with the
+/// cluster, not its square.
 final class ClusterDiscovery: Discovery {
     /// The answer that all masters asked last agreed upon: while it stays the same, nothing has to be read.
     private struct Agreed {

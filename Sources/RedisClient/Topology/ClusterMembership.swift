@@ -1,7 +1,7 @@
 /// Tells the members of one cluster from servers that merely answer at one of its addresses.
 ///
-/// An answer counts only if its node is known to nodes that are trusted, and knows them: addresses are used again by
-/// nodes of other clusters, whose word on slots would otherwise send the lease there.
+/// An answer counts only if its node is known to nodes that are trusted, and knows them: addresses are
+/// used again by nodes of other clusters, whose word on slots would otherwise send the lease there.
 package struct ClusterMembership {
     package struct Answer {
         package let asked: NodeAddress
@@ -17,8 +17,10 @@ package struct ClusterMembership {
     package private(set) var outsiders: [Outsider] = []
 
     /// - Parameters:
-    ///   - known: the cluster as it was last seen; nil at the first look, which trusts the servers named by the user.
-    ///   - order: of the servers named by the user; between two clusters of equal weight the earlier one counts.
+    ///   - known: the cluster as it was last seen; nil at the first look, which trusts the servers named by
+    ///     the user.
+    ///   - order: of the servers named by the user; between two clusters of equal weight the earlier one
+    ///     counts.
     package init(_ answers: [Answer], known: Topology?, order: [NodeAddress]) {
         let trusted = Set(known?.nodes.map(\.id) ?? [])
         let groups = Self.groups(answers.filter { $0.nodes.myself != nil })
@@ -44,7 +46,8 @@ package struct ClusterMembership {
         }.sorted { $0.address < $1.address }
     }
 
-    /// A node alone must still know half of the cluster: one that was reset and met another cluster keeps its ID.
+    /// A node alone must still know half of the cluster: one that was reset and met another cluster keeps
+    /// its ID.
     private static func isTrusted(_ weight: (trusted: Int, knows: Int, count: Int, order: Int), of count: Int) -> Bool {
         weight.trusted > 1 || weight.trusted == 1 && weight.knows * 2 >= count
     }

@@ -69,8 +69,9 @@ package struct ClusterNodes: Sendable {
         return Line(node: node, isMyself: flags.contains("myself"), hostName: hostName, slots: slots)
     }
 
-    /// Merges several nodes' answers: for each node and each slot the claim of the highest configuration epoch counts,
-    /// as in the cluster itself. A master that was frozen while another took over therefore loses, whatever it says.
+    /// Merges several nodes' answers: for each node and each slot the claim of the highest configuration
+    /// epoch counts, as in the cluster itself. A master that was frozen while another took over therefore
+    /// loses, whatever it says.
     ///
     /// - Parameters:
     ///   - useHostNames: connect by announced host name where there is one (TLS certificates carry names).
@@ -113,8 +114,8 @@ package struct ClusterNodes: Sendable {
         return Topology(cluster: merged, owner: owner)
     }
 
-    /// Of two descriptions of one node the later configuration counts; at the same epoch what others say of a failing
-    /// node, else its own word.
+    /// Of two descriptions of one node the later configuration counts; at the same epoch what others say of
+    /// a failing node, else its own word.
     private static func beats(_ new: Line, _ old: Line) -> Bool {
         if new.node.configEpoch != old.node.configEpoch { return new.node.configEpoch > old.node.configEpoch }
         if new.node.isFailing != old.node.isFailing { return old.isMyself ? false : new.isMyself || new.node.isFailing }

@@ -1,16 +1,18 @@
 internal import NIOCore
 import RESP
 
-/// A node's answer to `CLUSTER NODES` without what differs from second to second, or between nodes that agree: the times of pings, the
-/// state of links, the order of lines, the node asked. Equal tables say the same about nodes, roles and slots, and are not read again:
-/// with a hundred nodes they have 15 KB, and several come each second.
+/// A node's answer to `CLUSTER NODES` without what differs from second to second, or between nodes that
+/// agree: the times of pings, the state of links, the order of lines, the node asked. Equal tables say
+/// the same about nodes, roles and slots, and are not read again: with a hundred nodes they have 15 KB,
+/// and several come each second.
 struct ClusterTable: Sendable {
     private let lines: [ArraySlice<UInt8>]
     /// The role in which the node that answered sees itself.
     let ownRole: Topology.Role?
     /// The ID of the node that answered.
     let ownID: String?
-    /// No line leaves a host out: such a line means the host that was asked, so that equal words may differ in meaning.
+    /// No line leaves a host out: such a line means the host that was asked, so that equal words may differ
+    /// in meaning.
     let namesEveryHost: Bool
 
     /// Source: Redis documentation of CLUSTER NODES (serialization format).

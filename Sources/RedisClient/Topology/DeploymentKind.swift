@@ -2,8 +2,9 @@ import RESP
 
 /// What kind of deployment a server belongs to, by its own word.
 ///
-/// `cluster_enabled` of INFO cluster decides: Redis and Valkey both have it. The mode itself is `redis_mode` to Redis and
-/// `server_mode` to Valkey 8 and later. A server that names neither is not taken for a single one.
+/// `cluster_enabled` of INFO cluster decides: Redis and Valkey both have it. The mode itself is
+/// `redis_mode` to Redis and `server_mode` to Valkey 8 and later. A server that names neither is not
+/// taken for a single one.
 enum DeploymentKind {
     static let questions = [RESPCommand("INFO", "server"), RESPCommand("INFO", "cluster")]
 

@@ -30,15 +30,16 @@ package struct TopologyPoll: Sendable {
         return !ownWord.contains { $0.value == .master && topology.node(at: $0.key)?.address != node.address }
     }
 
-    /// Without Sentinels and a cluster nothing decides between two masters: while the one that is known answers as such, another is
-    /// a copy.
+    /// Without Sentinels and a cluster nothing decides between two masters: while the one that is known
+    /// answers as such, another is a copy.
     private func isCopy(_ address: NodeAddress, _ own: Topology.Role) -> Bool {
         guard topology.mode == .standalone, own == .master, let master = topology.owner(of: 0) else { return false }
         return master.address != address && ownWord[master.address] == .master
     }
 }
 
-/// A server that answered at an address of the deployment and does not belong to it: nothing that it says counts.
+/// A server that answered at an address of the deployment and does not belong to it: nothing that it
+/// says counts.
 package struct Outsider: Sendable, Hashable {
     package var address: NodeAddress
     /// What it calls itself: its node ID in a cluster, else its run ID.
@@ -61,10 +62,12 @@ protocol Discovery: Sendable {
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll
 }
 
-/// The first look waits for connections to be made, or to say why not; later ones must not be held up by one node.
+/// The first look waits for connections to be made, or to say why not; later ones must not be held up
+/// by one node.
 func patience(_ known: Topology?) -> Duration? { known == nil ? nil : .seconds(1) }
 
-/// Asks several nodes the same at once; returns the answers that came, or throws the most telling error.
+/// Asks several nodes the same at once; returns the answers that came, or throws the most telling
+/// error.
 func askAll(
     _ addresses: [NodeAddress], _ nodes: NodeDirectory, _ command: RESPCommand, timeout: Duration?
 ) async throws(RedisError) -> [(NodeAddress, RESPValue)] {
@@ -119,7 +122,8 @@ package func infoCount(_ name: String, in value: RESPValue) -> UInt64? {
     infoField(name, in: value).flatMap { PlausibleCount.read($0) }
 }
 
-/// One field of an INFO reply: nothing but its line is looked at, which counts where every node is asked each second.
+/// One field of an INFO reply: nothing but its line is looked at, which counts where every node is
+/// asked each second.
 package func infoField(_ name: String, in value: RESPValue) -> String? {
     guard let bytes = value.bytes else { return nil }
     let view = bytes.readableBytesView

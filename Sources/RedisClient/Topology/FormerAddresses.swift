@@ -1,7 +1,8 @@
-/// Addresses that have left the view of a cluster, and which node was there: they are asked again for some looks.
+/// Addresses that have left the view of a cluster, and which node was there: they are asked again for
+/// some looks.
 ///
-/// The others know a node without an address (`noaddr`) as soon as another one answers at it, so a stranger there might never be met
-/// otherwise, and nothing would be said of it.
+/// The others know a node without an address (`noaddr`) as soon as another one answers at it, so a
+/// stranger there might never be met otherwise, and nothing would be said of it.
 struct FormerAddresses {
     private struct Former {
         let id: String
@@ -29,7 +30,8 @@ struct FormerAddresses {
         for address in former.keys where present.contains(address) { former[address] = nil }
     }
 
-    /// An address has answered, and is asked no more. Nil for the node that was there before: it was taken out as intended.
+    /// An address has answered, and is asked no more. Nil for the node that was there before: it was taken
+    /// out as intended.
     mutating func answered(_ address: NodeAddress, id: String) -> Outsider? {
         guard let entry = former.removeValue(forKey: address), entry.id != id else { return nil }
         return Outsider(

@@ -1,7 +1,9 @@
-/// Which servers belong to a single Redis, and which of them is the master, by what the servers say of themselves.
+/// Which servers belong to a single Redis, and which of them is the master, by what the servers say of
+/// themselves.
 ///
-/// Nothing stands above the servers: a replica that is taken out (`REPLICAOF NO ONE`) calls itself a master like a promoted
-/// one. Therefore the present master stays as long as it calls itself one, and for some looks after it has fallen silent.
+/// Nothing stands above the servers: a replica that is taken out (`REPLICAOF NO ONE`) calls itself a
+/// master like a promoted one. Therefore the present master stays as long as it calls itself one, and
+/// for some looks after it has fallen silent.
 package struct ReplicationGroup: Sendable {
     private let seeds: [NodeAddress]
     private var master: Topology.Node?
@@ -10,7 +12,8 @@ package struct ReplicationGroup: Sendable {
     private var processes: Set<String> = []
     private var last: Topology?
     private var silentLooks = 0
-    /// How many looks the present master may leave unanswered before another that calls itself one takes its place.
+    /// How many looks the present master may leave unanswered before another that calls itself one takes
+    /// its place.
     static let patience = 3
 
     package init(seeds: [NodeAddress]) { self.seeds = seeds }
@@ -68,7 +71,8 @@ package struct ReplicationGroup: Sendable {
         _ servers: [NodeAddress: ReplicationWord], _ main: (NodeAddress) -> NodeAddress
     ) -> NodeAddress? {
         guard let master else { return best(of: servers.filter { $0.value.role == .master }, servers, main) }
-        // The process first, wherever it answers; then the one that answers at its address: it has restarted, or the name moved.
+        // The process first, wherever it answers; then the one that answers at its address: it has restarted,
+        // or the name moved.
         let same = servers.first { $0.value.runID != nil && $0.value.runID == master.runID }?.key
         if let same, servers[same]?.role == .master {
             silentLooks = 0
@@ -109,7 +113,8 @@ package struct ReplicationGroup: Sendable {
     private func group(
         around master: NodeAddress, _ servers: [NodeAddress: ReplicationWord], _ main: (NodeAddress) -> NodeAddress
     ) -> Set<NodeAddress> {
-        // While the master is silent, nothing tells a promoted replica from one that was taken out: it stays for the time.
+        // While the master is silent, nothing tells a promoted replica from one that was taken out: it stays
+        // for the time.
         var inside: Set<NodeAddress> =
             servers[master] == nil
             ? Set(servers.filter { $0.value.role == .master && isCandidate($0.key, $0.value) }.keys) : [master]

@@ -1,7 +1,7 @@
 import RESP
 
-/// Looks at a Sentinel group: the sentinels name the master and its replicas; of differing answers the latest
-/// configuration epoch counts.
+/// Looks at a Sentinel group: the sentinels name the master and its replicas; of differing answers the
+/// latest configuration epoch counts.
 struct SentinelDiscovery: Discovery {
     let sentinels: [NodeAddress]
     let masterName: String
@@ -68,7 +68,8 @@ struct SentinelDiscovery: Discovery {
         return TopologyPoll(topology: Topology(mode: .sentinel, nodes: list, aliases: aliases), ownWord: ownWord)
     }
 
-    /// Of those named at one epoch the one that says itself that it is the master, else the one that most Sentinels name.
+    /// Of those named at one epoch the one that says itself that it is the master, else the one that most
+    /// Sentinels name.
     static func master(of candidates: [NodeAddress], _ ownWord: [NodeAddress: Topology.Role]) -> NodeAddress? {
         let masters = candidates.filter { ownWord[$0] == .master }
         let named = Dictionary(grouping: masters.isEmpty ? candidates : masters) { $0 }

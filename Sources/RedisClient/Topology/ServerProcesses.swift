@@ -5,14 +5,16 @@ struct ServerProcesses {
     /// Of each address that answered.
     var runIDs: [NodeAddress: String] = [:]
 
-    /// - Parameter server: what INFO server said there. A server without a run ID is known by its address alone.
+    /// - Parameter server: what INFO server said there. A server without a run ID is known by its address
+    ///   alone.
     mutating func add(_ address: NodeAddress, server: RESPValue) {
         if let runID = infoField("run_id", in: server), !runID.isEmpty { runIDs[address] = runID }
     }
 
-    /// For every address that leads to a process known by another address: that address. An address by which the process
-    /// was known before stays; else the first in the order given counts, then the smallest. An address that is silent goes on
-    /// leading to the process that was met there while that one answers elsewhere: a feed may still listen through it.
+    /// For every address that leads to a process known by another address: that address. An address by
+    /// which the process was known before stays; else the first in the order given counts, then the
+    /// smallest. An address that is silent goes on leading to the process that was met there while that one
+    /// answers elsewhere: a feed may still listen through it.
     func aliases(known: Topology?, order: [NodeAddress]) -> [NodeAddress: NodeAddress] {
         var aliases: [NodeAddress: NodeAddress] = [:]
         var mains: [String: NodeAddress] = [:]

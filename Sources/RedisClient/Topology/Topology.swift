@@ -1,4 +1,5 @@
-/// One view of the servers: which there are, in which role, and the owner of each slot. Immutable; a new view replaces it.
+/// One view of the servers: which there are, in which role, and the owner of each slot. Immutable; a
+/// new view replaces it.
 package struct Topology: Sendable {
     package enum Mode: String, Sendable { case standalone, cluster, sentinel }
     package enum Role: String, Sendable { case master, replica }
@@ -40,7 +41,8 @@ package struct Topology: Sendable {
     package var mode: Mode
     /// Sorted by address.
     package private(set) var nodes: [Node]
-    /// For each slot the index in `nodes` of its owner, or `noOwner`. Empty where the one master owns everything.
+    /// For each slot the index in `nodes` of its owner, or `noOwner`. Empty where the one master owns
+    /// everything.
     private var owners: [UInt16]
     private var soleMaster: Int?
     private var indexes: [NodeAddress: Int] = [:]
@@ -107,7 +109,8 @@ package struct Topology: Sendable {
         return mode == .cluster ? .clusterNode(node.id) : node.runID.map { .process($0) }
     }
 
-    /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is importing it.
+    /// Whether an expiration of a key in `slot` counts when this node announces it: it owns the slot or is
+    /// importing it.
     package func countsExpirations(of slot: UInt16, at address: NodeAddress) -> Bool {
         claim(of: address).counts(slot)
     }

@@ -4,10 +4,11 @@ import RESP
 import Synchronization
 import Timing
 
-/// Keeps the view of the servers fresh: it looks about every second, and at once after ``refreshSoon()``.
+/// Keeps the view of the servers fresh: it looks about every second, and at once after
+/// ``refreshSoon()``.
 ///
-/// A demoted master keeps its subscribers' sockets open and falls silent, so the topology is polled, not inferred
-/// from errors.
+/// A demoted master keeps its subscribers' sockets open and falls silent, so the topology is polled,
+/// not inferred from errors.
 package final class TopologyWatch: Sendable {
     private struct State {
         var poll: TopologyPoll?
@@ -59,7 +60,8 @@ package final class TopologyWatch: Sendable {
     /// Asks for a look soon: something did not fit the view.
     package func refreshSoon() { bell.ring() }
 
-    /// The same, and the next look asks this node too. A doubt that lasts waits for the looks that are made anyway.
+    /// The same, and the next look asks this node too. A doubt that lasts waits for the looks that are made
+    /// anyway.
     package func refreshSoon(doubting doubted: NodeAddress) {
         let isNew = state.withLock { state in
             state.doubts.insert(doubted)
@@ -118,8 +120,9 @@ package final class TopologyWatch: Sendable {
         return try await look()
     }
 
-    /// An address that a redirection names, made reachable: a redirection may name a node by its IP address where connections
-    /// go to its host name, and the reverse. Nil for a node that is not known yet, where only the topology tells its name.
+    /// An address that a redirection names, made reachable: a redirection may name a node by its IP address
+    /// where connections go to its host name, and the reverse. Nil for a node that is not known yet, where
+    /// only the topology tells its name.
     package func reachable(_ address: NodeAddress, announcedBy source: NodeAddress) -> NodeAddress? {
         let address = address.host.isEmpty ? NodeAddress(host: source.host, port: address.port) : address
         if let node = current?.node(announcedAs: address) { return node.address }

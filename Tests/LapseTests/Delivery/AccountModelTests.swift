@@ -3,8 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// Random traffic on two logs, with a predecessor's pending ones, ignored ones, lost ones and dead letters: whatever is
-/// announced is in exactly one place, after every step (I9).
+/// Random traffic on two logs, with a predecessor's pending ones, ignored ones, lost ones and dead
+/// letters: whatever is announced is in exactly one place, after every step (I9).
 struct AccountModelTests {
     private struct Model {
         var machine = DeliveryMachine.leading()

@@ -15,9 +15,7 @@ struct BatchLaneTests {
     private struct Refused: Error {}
 
     private static let loops = MultiThreadedEventLoopGroup.singleton
-    private let nodes = [
-        NodeAddress(host: "10.0.0.1", port: 6379), NodeAddress(host: "10.0.0.2", port: 6379),
-    ]
+    private let nodes = (1...2).map { NodeAddress(host: "10.0.0.\($0)", port: 6379) }
     private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
 
     private func dispatcher() -> Dispatcher {
@@ -60,6 +58,14 @@ struct BatchLaneTests {
         }
     }
 
+    /// Of one node.
+    private func waitUntilHandled(through ordinal: UInt64, by dispatcher: Dispatcher) async throws {
+        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
+            _ = dispatcher.watch(now: SystemClock.read().monotonic)
+            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: ordinal) ? nil : "not yet"
+        }
+    }
+
     @Test func aBatchHoldsOneNodesExpirationsInTheirOrderAndAKeyTwice() async throws {
         logs.log(of: "run", at: nodes[0]).hear(["a", "b", "a", "c"])
         let dispatcher = dispatcher()
@@ -89,10 +95,7 @@ struct BatchLaneTests {
             if isFirst { result.fail(1, Refused()) }
             return result
         }
-        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
-            _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
-        }
+        try await waitUntilHandled(through: 3, by: dispatcher)
         #expect(calls.withLock { $0 } == [["a1", "b1", "c1"], ["b2"]])
         dispatcher.stopHandingOut()
         await serving.value
@@ -112,10 +115,7 @@ struct BatchLaneTests {
             if isFirst { result.fail(2, Refused()) }
             return result
         }
-        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
-            _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 2) ? nil : "not yet"
-        }
+        try await waitUntilHandled(through: 2, by: dispatcher)
         #expect(calls.withLock { $0.sorted { $0.count > $1.count } }.first == ["a", "b"])
         #expect(Set(calls.withLock { $0.dropFirst() }) == [["a"], ["b"]])
         dispatcher.stopHandingOut()
@@ -166,10 +166,7 @@ struct BatchLaneTests {
             if isOneTried { result.fail(0, CancellationError()) }
             return result
         }
-        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
-            _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 3) ? nil : "not yet"
-        }
+        try await waitUntilHandled(through: 3, by: dispatcher)
         #expect(calls.withLock { $0.prefix(3) } == ["a1", "b1", "c1"])
         #expect(calls.withLock { $0.dropFirst(3).sorted() } == (isOneTried ? ["a2", "b1", "c1"] : ["a2", "b2", "c2"]))
         dispatcher.stopHandingOut()
@@ -196,10 +193,7 @@ struct BatchLaneTests {
             if isFirst { throw Refused() }
             return .handled
         }
-        try await waitUntil("all are handled", within: .seconds(20), every: .milliseconds(1)) {
-            _ = dispatcher.watch(now: SystemClock.read().monotonic)
-            return dispatcher.inspect { $0.progress() }.first?.cursor == Cursor(through: 5) ? nil : "not yet"
-        }
+        try await waitUntilHandled(through: 5, by: dispatcher)
         #expect(calls.withLock { $0 } == [1, 2, 4, 1, 3, 5])
         dispatcher.stopHandingOut()
         await serving.value

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// Random traffic on few keys in batches, of which some fail: each is handled once, in the order of the node, and what comes later of a
-/// key that failed waits for it.
+/// Random traffic on few keys in batches, of which some fail: each is handled once, in the order of the
+/// node, and what comes later of a key that failed waits for it.
 struct BatchModelTests {
     private struct Model {
         var machine = DeliveryMachine.leading(order: .ofNodes)

@@ -5,8 +5,8 @@ import ThrowawayRedis
 
 @testable import Lapse
 
-/// What the article's program got wrong after the election: it blocked its feeds with its handler, never retried, and never
-/// subscribed again.
+/// What the article's program got wrong after the election: it blocked its feeds with its handler,
+/// never retried, and never subscribed again.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct DeliveryFaultTests {
     /// What a handler saw, and a gate that holds it up.

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// Random traffic on few keys: the expirations of one key are handled in order and never two at once (I10), and what is
-/// pending is exact at every step.
+/// Random traffic on few keys: the expirations of one key are handled in order and never two at once
+/// (I10), and what is pending is exact at every step.
 struct DeliveryModelTests {
     private struct Model {
         var machine = DeliveryMachine.leading()

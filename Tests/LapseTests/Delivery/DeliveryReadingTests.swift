@@ -254,7 +254,8 @@ struct DeliveryReadingTests {
         #expect(machine.cursor("gone")?.pending.isEmpty == true)
     }
 
-    /// A peer that noticed earlier has other expirations under these numbers, which are handled here under theirs.
+    /// A peer that noticed earlier has other expirations under these numbers, which are handled here under
+    /// theirs.
     @Test func peersAreNotAskedForWhatTheNodeNeverAnnounced() throws {
         let log = logs.log(of: "run", at: node)
         log.subscriptionBegan()

@@ -6,7 +6,8 @@ import ThrowawayRedis
 @testable import Lapse
 
 struct GlobTests {
-    /// Pattern, keys that match, keys that do not. Source: Redis documentation of KEYS, and its `stringmatchlen`.
+    /// Pattern, keys that match, keys that do not. Source: Redis documentation of KEYS, and its
+    /// `stringmatchlen`.
     static let rules: [(String, [String], [String])] = [
         ("h?llo", ["hello", "hallo", "hxllo"], ["hllo", "heello", "hello "]),
         ("h*llo", ["hllo", "heeeello", "h*llo"], ["hll", "ello", "hllo2"]),

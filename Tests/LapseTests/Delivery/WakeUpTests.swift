@@ -8,10 +8,11 @@ import Timing
 @testable import Lapse
 @testable import RedisClient
 
-/// Expirations come in while lanes look for the last time before they wait, over and over: none may be left to sleep.
+/// Expirations come in while lanes look for the last time before they wait, over and over: none may be
+/// left to sleep.
 ///
-/// No test here calls ``Dispatcher/watch(now:)``, which would wake a forgotten lane in time: nothing is handled but by lanes
-/// that were woken for what came in, or for a key that has become free.
+/// No test here calls ``Dispatcher/watch(now:)``, which would wake a forgotten lane in time: nothing is
+/// handled but by lanes that were woken for what came in, or for a key that has become free.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct WakeUpTests {
     /// How many handlers are still to end; says when it was the last.

@@ -3,7 +3,8 @@ import Testing
 @testable import Lapse
 @testable import RedisClient
 
-/// Whose announcements count, row by row of the table in ``SlotOwnership``: faults 48, 101, 107 and 108.
+/// Whose announcements count, row by row of the table in ``SlotOwnership``: faults 48, 101, 107 and
+/// 108.
 struct OwnershipTests {
     private let old = NodeAddress(host: "10.0.0.1", port: 6379)
     private let new = NodeAddress(host: "10.0.0.2", port: 6379)

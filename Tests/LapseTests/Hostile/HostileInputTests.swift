@@ -10,10 +10,11 @@ import Testing
 
 @testable import Lapse
 
-/// I14: no input from a socket ends a process. Each test feeds one parser, and goes on as the product does with what was read.
+/// I14: no input from a socket ends a process. Each test feeds one parser, and goes on as the product
+/// does with what was read.
 ///
-/// A trap ends the test process: `LAPSE_FUZZ_VERBOSE=1 swift test --filter HostileInputTests/NAME` prints the case that
-/// did it last; `LAPSE_FUZZ_SEED` draws others.
+/// A trap ends the test process: `LAPSE_FUZZ_VERBOSE=1 swift test --filter HostileInputTests/NAME`
+/// prints the case that did it last; `LAPSE_FUZZ_SEED` draws others.
 @Suite(.timeLimit(.minutes(5)))
 struct HostileInputTests {
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)

@@ -5,8 +5,9 @@ import RESP
 
 /// Draws texts and values that a hostile or broken peer may send, the same ones from the same seed.
 ///
-/// Valid examples are changed in two ways: numbers are replaced by extreme ones, and bytes are changed, dropped, doubled
-/// or cut off. Extreme numbers find arithmetic that traps; changed bytes find indexes and conversions that do.
+/// Valid examples are changed in two ways: numbers are replaced by extreme ones, and bytes are changed,
+/// dropped, doubled or cut off. Extreme numbers find arithmetic that traps; changed bytes find indexes
+/// and conversions that do.
 struct HostileText {
     static let seed = ProcessInfo.processInfo.environment["LAPSE_FUZZ_SEED"].flatMap { UInt64($0) } ?? 20_261
     static let rounds = ProcessInfo.processInfo.environment["LAPSE_SLOW_TESTS"] == nil ? 3_000 : 200_000

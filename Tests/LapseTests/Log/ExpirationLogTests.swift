@@ -18,7 +18,8 @@ struct ExpirationLogTests {
         #expect(log.count == 8)
     }
 
-    /// A peer's word on what the feed heard before it had a number, and on what lay before: chunks must not overlap.
+    /// A peer's word on what the feed heard before it had a number, and on what lay before: chunks must not
+    /// overlap.
     @Test func whatAPeerToldOfAnUnnumberedStretchGivesWay() {
         var log = ExpirationLog()
         log.add("own:1", 1, isNumbered: false)

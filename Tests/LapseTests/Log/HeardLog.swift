@@ -13,7 +13,8 @@ struct HeardLog {
     var lapsedLocks = 0
     var others: [String] = []
 
-    /// Hears messages in one read: `("__keyevent@0__:expired", key)`, or `("lapse:test", nonce)`, which pins a mark.
+    /// Hears messages in one read: `("__keyevent@0__:expired", key)`, or `("lapse:test", nonce)`, which
+    /// pins a mark.
     mutating func hear(_ messages: [(channel: String, payload: String)], now: UInt64 = 1_000) -> Int {
         var reader = ReplyReader()
         var bytes = ByteBuffer()

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// A node with its counter, and two subscribers that come, go and lose stretches: they must give every expiration the
-/// same number, and account for each one exactly once.
+/// A node with its counter, and two subscribers that come, go and lose stretches: they must give every
+/// expiration the same number, and account for each one exactly once.
 struct NumberingModelTests {
     private struct Subscriber {
         var numbering = Numbering()
@@ -97,7 +97,8 @@ struct NumberingModelTests {
                 for _ in 0..<Int.random(in: 1...5, using: &random) { expire([1 - index]) }
                 mark(index, late: 0)
             case 6 where subscribers[0].numbering.isNumbered && subscribers[0].isConnected && counter > 3:
-                // The leader marks before the counter has regrown, when a reset could not be told from forged messages.
+                // The leader marks before the counter has regrown, when a reset could not be told from forged
+                // messages.
                 guard !subscribers[1].isConnected || subscribers[1].numbering.isNumbered else { continue }
                 for each in 0...1 { mark(each, late: 0) }
                 counter = 0

@@ -147,7 +147,8 @@ struct NumberingTests {
         #expect(numbering.resolve(counter: 4) == .numbered(offset: 1_007, missed: nil))
     }
 
-    /// Two listeners hear five forged messages and a real one; who subscribes behind them learns of it from the leader.
+    /// Two listeners hear five forged messages and a real one; who subscribes behind them learns of it from
+    /// the leader.
     @Test func whoWasNotThereWhenMessagesWereForgedNumbersAnew() {
         var leader = numbered(at: 100)
         var witness = numbered(at: 100)

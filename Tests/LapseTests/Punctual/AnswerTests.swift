@@ -67,7 +67,8 @@ struct AnswerTests {
         _ = machine.answered(batch, [.integer(1_790_000_100_000), .integer(1_790_000_200_000)], sent: 5, now: 7)
         #expect(batch.places.map { machine.table[$0].deadline } == [1_790_000_100_000, 1_790_000_200_000])
 
-        // The next one goes with ASKING, whose answer is none of a key; nor are they shifted when that is known to be over.
+        // The next one goes with ASKING, whose answer is none of a key; nor are they shifted when that is
+        // known to be over.
         _ = machine.hint(key, now: 2 * Self.second)
         let next = try questions(&machine, at: 2 * Self.second)
         #expect(next.asking == [batch.places[0]])

@@ -86,7 +86,8 @@ struct PunctualClusterTests {
                 try await waitUntil("no key is left", within: .seconds(40)) {
                     let missing = Set(ids.joined().map { "timer:\($0)" }).subtracting(handler.keys)
                     guard missing.count < 20 else { return "\(missing.count) are missing" }
-                    // RESTORE drops a key whose last millisecond has begun: Redis counts no expiration then, and announces none.
+                    // RESTORE drops a key whose last millisecond has begun: Redis counts no expiration then, and
+                    // announces none.
                     for (key, master) in missing.flatMap({ key in masters.map { (key, $0) } }) {
                         let left = try await master.cli("CLUSTER", "COUNTKEYSINSLOT", "\(KeySlot.of(key))")
                         guard left == "0" else { return "\(key) is at \(master.address)" }

@@ -4,7 +4,8 @@ import ThrowawayRedis
 
 @testable import Lapse
 
-/// Row 91: what happens to the hints happens to nothing else. On servers that expire nothing by themselves.
+/// Row 91: what happens to the hints happens to nothing else. On servers that expire nothing by
+/// themselves.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct PunctualHintTests {
     private func untouched(_ handler: RunningHandler) {

@@ -5,8 +5,9 @@ import Testing
 
 @testable import Lapse
 
-/// The machine against a server in simulated time. Promised: a key whose deadline has passed while the server could be reached is
-/// announced within a second, whatever became of hints, answers and clocks; and nothing is kept for ever.
+/// The machine against a server in simulated time. Promised: a key whose deadline has passed while the
+/// server could be reached is announced within a second, whatever became of hints, answers and clocks;
+/// and nothing is kept for ever.
 struct PunctualModelTests {
     @Test(arguments: 0..<24 as Range<UInt64>)
     func announcedWithinASecond(seed: UInt64) {

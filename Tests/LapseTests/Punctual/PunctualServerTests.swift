@@ -4,7 +4,8 @@ import Timing
 
 @testable import Lapse
 
-/// `--punctual` on servers that expire nothing by themselves (DEBUG SET-ACTIVE-EXPIRE 0): what is announced was asked for.
+/// `--punctual` on servers that expire nothing by themselves (DEBUG SET-ACTIVE-EXPIRE 0): what is
+/// announced was asked for.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct PunctualServerTests {
     @Test("row 93: what falls due while writes are paused, for longer than two looks, is announced when they go on")

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Lapse
 
-/// I12: what a replica asks its peers for so that it can take over at any time, and when it asks nothing.
+/// I12: what a replica asks its peers for so that it can take over at any time, and when it asks
+/// nothing.
 struct CatchUpTests {
     private let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
     private let node = NodeAddress(host: "10.0.0.1", port: 6379)

@@ -3,9 +3,11 @@ import Testing
 
 @testable import Lapse
 
-/// Whatever a partition's servers forget and whichever answers are lost: what was answered is there in the end.
+/// Whatever a partition's servers forget and whichever answers are lost: what was answered is there in
+/// the end.
 @Suite struct StreamBringingTests {
-    /// What a server does with a call: it appends what it does not have, unless it has had fewer than the leader knows of.
+    /// What a server does with a call: it appends what it does not have, unless it has had fewer than the
+    /// leader knows of.
     private struct Server {
         private(set) var entries: [UInt64] = []
         private var held: Set<UInt64> = []

@@ -217,7 +217,8 @@ struct StreamServerTests {
             try await stream.run {
                 try await Self.expire(0..<50, server)
                 try await RunningStream.waitForEntries(50, server)
-                // What a replica holds that was promoted without the last twenty: stream, memory and cursor of one moment.
+                // What a replica holds that was promoted without the last twenty: stream, memory and cursor of one
+                // moment.
                 let keys = try await server.cli("KEYS", "*out*").split(separator: "\n").map(String.init)
                 try await server.script(keys.map { "COPY \($0) saved:\($0)" })
                 try await Self.expire(50..<70, server)

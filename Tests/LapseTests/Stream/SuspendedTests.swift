@@ -3,7 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// What a partition out of reach leaves behind in the delivery machine: nothing is an attempt, and nothing is lost.
+/// What a partition out of reach leaves behind in the delivery machine: nothing is an attempt, and
+/// nothing is lost.
 @Suite struct SuspendedTests {
     private func machine(_ keys: [String], room: Int) -> DeliveryMachine {
         var machine = DeliveryMachine.leading(.init(perKey: 1024, entries: room), order: .ofNodes)

@@ -1,7 +1,8 @@
 import Lapse
 import RedisClient
 
-/// A consumer group as Redis keeps it, and the counts beside it: what the worker's scripts do, in a few lines.
+/// A consumer group as Redis keeps it, and the counts beside it: what the worker's scripts do, in a few
+/// lines.
 struct ModelGroup {
     struct Pending { var consumer: Int, since: Duration }
     struct Count { var begun: Int, turn: String }

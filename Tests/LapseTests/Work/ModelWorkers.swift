@@ -2,7 +2,8 @@ import RedisClient
 
 @testable import Lapse
 
-/// Workers in simulated time over one ``ModelGroup``: requests and answers are lost, workers die and leave, all drawn from a seed.
+/// Workers in simulated time over one ``ModelGroup``: requests and answers are lost, workers die and
+/// leave, all drawn from a seed.
 struct ModelWorkers {
     private struct Worker {
         var machine: WorkMachine

@@ -5,7 +5,8 @@ import Timing
 
 /// A handler that does not end when it is cancelled.
 @Suite(.timeLimit(.minutes(1))) struct StubbornHandlerTests {
-    /// Its worker cannot end, but others handle what it has: the time after which they claim is far longer than this test.
+    /// Its worker cannot end, but others handle what it has: the time after which they claim is far longer
+    /// than this test.
     @Test func othersHandleWhatItHas() async throws {
         let server = try await ThrowawayServer.start()
         _ = try await server.cli(

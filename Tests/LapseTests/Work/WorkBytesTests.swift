@@ -3,7 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// What a worker has in hand is bounded in bytes, too: the kernel kills one that has too much, and each death counts an attempt.
+/// What a worker has in hand is bounded in bytes, too: the kernel kills one that has too much, and each
+/// death counts an attempt.
 @Suite struct WorkBytesTests {
     private func id(_ number: UInt64) -> StreamID { StreamID(milliseconds: number) }
 

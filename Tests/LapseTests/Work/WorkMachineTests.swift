@@ -114,7 +114,8 @@ import Testing
         #expect(machine.waitingCount == 2)
         // Its time for another attempt is not one for another letter.
         #expect(letter(2, 2, machine.step(.tick, now: .seconds(20))) == 0)
-        // A handler may still succeed; and its failure is the last one, also where the group has dropped the entry meanwhile.
+        // A handler may still succeed; and its failure is the last one, also where the group has dropped the
+        // entry meanwhile.
         _ = machine.step(.kept("s", lost: [id(1)]), now: .seconds(20))
         #expect(letter(1, 1, machine.step(.failed(entry(1), .init(text: "no")), now: .seconds(20))) == 1)
         #expect(machine.step(.buried(entry(1)), now: .seconds(20)).contains(.acknowledge("s", [id(1)])))
@@ -230,8 +231,8 @@ import Testing
         #expect(!machine.step(.read("s", []), now: .zero).contains { if case .read = $0 { true } else { false } })
     }
 
-    /// Random deaths, departures and lost messages: all is handled, nothing healthy is buried, no two attempts at an
-    /// entry have one number, and nothing is left behind.
+    /// Random deaths, departures and lost messages: all is handled, nothing healthy is buried, no two
+    /// attempts at an entry have one number, and nothing is left behind.
     @Test(arguments: 1...24) func eachEntryIsHandledWhateverHappens(seed: Int) {
         let poison = WorkEntry("a", StreamID(milliseconds: 7))
         var model = ModelWorkers(seed: UInt64(seed), lanes: 3, losses: seed % 3 == 0 ? 0 : 8) { $0 == poison }

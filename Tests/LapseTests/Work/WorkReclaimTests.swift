@@ -3,7 +3,8 @@ import Testing
 
 @testable import Lapse
 
-/// What a worker does when an answer does not come: what it held is in the worker's name, and in no hand.
+/// What a worker does when an answer does not come: what it held is in the worker's name, and in no
+/// hand.
 @Suite struct WorkReclaimTests {
     private func id(_ number: UInt64) -> StreamID { StreamID(milliseconds: number) }
 

@@ -1,8 +1,9 @@
 import LeaderElection
 import Simulation
 
-/// Candidates, registers and the network between them, in one value with a clock of its own. Everything happens in an
-/// order that follows from the seed, and after every step the invariants of the election are checked.
+/// Candidates, registers and the network between them, in one value with a clock of its own. Everything
+/// happens in an order that follows from the seed, and after every step the invariants of the election
+/// are checked.
 struct ElectionWorld {
     /// What becomes of one request on its way there and of its answer on the way back.
     struct Trip {

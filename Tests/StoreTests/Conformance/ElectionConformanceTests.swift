@@ -39,8 +39,8 @@ struct ElectionConformanceTests {
         }
     }
 
-    /// Rows 5 and 9: from one moment on nothing of the leader reaches the server, as if it had been killed or cut off. It
-    /// ends its term by itself, and only then another leads.
+    /// Rows 5 and 9: from one moment on nothing of the leader reaches the server, as if it had been killed
+    /// or cut off. It ends its term by itself, and only then another leads.
     @Test(arguments: StoresUnderTest.present)
     func aLeaderCutOffStepsDownBeforeTheNext(_ kind: any StoreUnderTest) async throws {
         try await StoreStage.with(kind, shared: true) { stage in
@@ -86,7 +86,8 @@ struct ElectionConformanceTests {
         }
     }
 
-    /// The server stalls for longer than the lease, or dies: the term ends without it, and an election follows.
+    /// The server stalls for longer than the lease, or dies: the term ends without it, and an election
+    /// follows.
     @Test(arguments: StoresUnderTest.present, [false, true])
     func theServerStallsOrDies(_ kind: any StoreUnderTest, dies: Bool) async throws {
         try await StoreStage.with(kind) { stage in
@@ -112,7 +113,8 @@ struct ElectionConformanceTests {
         }
     }
 
-    /// Rows 2 and 4: every answer is slower than the elector counts on. It never leads, hangs nothing, and leaves no vote.
+    /// Rows 2 and 4: every answer is slower than the elector counts on. It never leads, hangs nothing, and
+    /// leaves no vote.
     @Test(arguments: StoresUnderTest.present)
     func answersThatAreAlwaysLateElectNobody(_ kind: any StoreUnderTest) async throws {
         try await StoreStage.with(kind, shared: true) { stage in

@@ -19,7 +19,8 @@ final class Chronicle: Sendable {
 
     func write(_ entry: Entry) { content.withLock { $0.entries.append(entry) } }
 
-    /// A term begins. While its lease is valid no lease of another term may be: each alone says who may call handlers.
+    /// A term begins. While its lease is valid no lease of another term may be: each alone says who may
+    /// call handlers.
     func begin(_ id: String, _ term: Term) {
         content.withLock { content in
             content.entries.append(.began(id, token: term.token.rawValue))

@@ -9,10 +9,11 @@ final class FaultProxy: Sendable {
         case pass
         /// Replies come so much later.
         case delay(Duration)
-        /// Nothing comes through either way, and neither end is told. Connections that lost bytes are closed when it ends.
+        /// Nothing comes through either way, and neither end is told. Connections that lost bytes are closed
+        /// when it ends.
         case blackHole
-        /// So many replies come through. The next request reaches the server and is done; its reply is swallowed, the
-        /// connection cut, and from then on all pass again.
+        /// So many replies come through. The next request reaches the server and is done; its reply is
+        /// swallowed, the connection cut, and from then on all pass again.
         case cut(afterReplies: Int)
     }
 

@@ -1,8 +1,8 @@
 import LeaderElection
 import Testing
 
-/// Stores that are closed in the moment in which their last answer comes: a connection is given back and closed at once. The
-/// process once ended in this, one time in some thousand.
+/// Stores that are closed in the moment in which their last answer comes: a connection is given back
+/// and closed at once. The process once ended in this, one time in some thousand.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct QuickGoodbyeConformanceTests {
     @Test(arguments: StoresUnderTest.present)

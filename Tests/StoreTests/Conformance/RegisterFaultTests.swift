@@ -4,8 +4,9 @@ import Testing
 /// What every register must do when messages are lost, late, or the server is gone.
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct RegisterFaultConformanceTests {
-    /// Row 3, exhaustively: an operation may exchange several messages with the server. Its connection is cut in the place
-    /// of each of its replies, one after the other, until it needs no more; a retry must find things in order.
+    /// Row 3, exhaustively: an operation may exchange several messages with the server. Its connection is
+    /// cut in the place of each of its replies, one after the other, until it needs no more; a retry must
+    /// find things in order.
     @Test(arguments: StoresUnderTest.present)
     func aReplyIsCutOffOnAcquire(_ kind: any StoreUnderTest) async throws {
         try await everyCut(kind) { stage, name, register, cut in
@@ -68,8 +69,8 @@ struct RegisterFaultConformanceTests {
 
     typealias Cut<Reply> = (() async throws -> Reply) async throws -> Reply
 
-    /// Runs `round` with the connection cut in the place of the operation's first reply, its second, … until a
-    /// round saw no cut.
+    /// Runs `round` with the connection cut in the place of the operation's first reply, its second, …
+    /// until a round saw no cut.
     private func everyCut(
         _ kind: any StoreUnderTest,
         _ round: (StoreStage, String, any LeaseRegister, Cutter) async throws -> Void
@@ -105,7 +106,8 @@ struct RegisterFaultConformanceTests {
         }
     }
 
-    /// Rows 2 and 5: nothing is answered. A cancelled operation returns, and the register works when the network does.
+    /// Rows 2 and 5: nothing is answered. A cancelled operation returns, and the register works when the
+    /// network does.
     @Test(arguments: StoresUnderTest.present)
     func aCancelledOperationReturnsFromABlackHole(_ kind: any StoreUnderTest) async throws {
         try await StoreStage.with(kind, shared: true) { stage in

@@ -13,7 +13,8 @@ struct StoreStage: Sendable {
         let all = Mutex<[@Sendable () async -> Void]>([])
     }
 
-    /// Runs `work` on a server of its own, or, unless it is harmed (`shared`), on one that other tests use too.
+    /// Runs `work` on a server of its own, or, unless it is harmed (`shared`), on one that other tests use
+    /// too.
     static func with<Result: Sendable>(
         _ kind: any StoreUnderTest, shared: Bool = false, _ work: (StoreStage) async throws -> Result
     ) async throws -> Result {
@@ -58,7 +59,8 @@ struct StoreStage: Sendable {
         return Claim(name: name, id: id, value: "\(id):\(digits.joined())", ttl: ttl ?? kind.lease, rules: rules)
     }
 
-    /// Acquires, however long a young server, a lock delay or another's lease makes it wait; repeats lost answers.
+    /// Acquires, however long a young server, a lock delay or another's lease makes it wait; repeats lost
+    /// answers.
     func take(_ register: any LeaseRegister, _ claim: Claim) async throws -> Vote {
         var said = "nothing"
         for _ in 0..<3000 {

@@ -1,7 +1,8 @@
 import LeaderElection
 import Testing
 
-/// A kind of store that takes the one suite. To take part: conform, and add yourself to ``StoresUnderTest/all``.
+/// A kind of store that takes the one suite. To take part: conform, and add yourself to
+/// ``StoresUnderTest/all``.
 protocol StoreUnderTest: Sendable, CustomTestStringConvertible {
     /// As in `--store`: `redis`, `etcd`, `consul`, `mysql-lease`.
     var kind: String { get }
@@ -24,7 +25,8 @@ protocol StoreServer: Sendable {
     /// The port that clients dial on 127.0.0.1, and that a ``FaultProxy`` relays to.
     var port: Int { get }
 
-    /// A store as one replica has it, with clients of its own. With `port`, it dials there (a proxy) instead.
+    /// A store as one replica has it, with clients of its own. With `port`, it dials there (a proxy)
+    /// instead.
     func makeStore(name: String, port: Int?) async throws -> any LeaseStore
 
     /// SIGSTOP: connections stay open, nothing answers.

@@ -116,7 +116,8 @@ struct ConsulAccessTests {
         }
         options.tls = certificates.tls(certificates.wrongName)
         options.tls?.requiresClientCertificate = false
-        // The command line of Consul would not trust it either, so this server is asked without waiting for it.
+        // The command line of Consul would not trust it either, so this server is asked without waiting for
+        // it.
         let wrong = try await ThrowawayConsul.startUnchecked(options)
         let configuration = try ConsulConfiguration(
             url: "consul+tls://127.0.0.1:\(wrong.port)",

@@ -4,12 +4,12 @@ import ThrowawayStores
 
 @testable import LeaderElectionConsul
 
-/// The faults of the Consul program that is usually copied: each check passes for the register, and fails for the
-/// article's logic.
+/// The faults of the Consul program that is usually copied: each check passes for the register, and
+/// fails for the article's logic.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayConsul.isInstalled))
 struct ConsulSessionLeakTests {
-    /// The article's logic: its options for the session leave the TTL out, an attempt that is lost forgets its session,
-    /// and a task that is cancelled returns without a word to Consul.
+    /// The article's logic: its options for the session leave the TTL out, an attempt that is lost forgets
+    /// its session, and a task that is cancelled returns without a word to Consul.
     private struct LeakyProgram {
         let consul: ConsulOperator
         let id: String

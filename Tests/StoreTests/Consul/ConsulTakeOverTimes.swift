@@ -4,8 +4,9 @@ import LeaderElectionConsul
 import Testing
 import ThrowawayStores
 
-/// Measures how long a take-over takes, with Consul's own shortest session and Lapse's own lease. It asserts nothing about
-/// it: run it with `LAPSE_MEASURE=1 swift test --filter ConsulTakeOverTimes` and read what it prints.
+/// Measures how long a take-over takes, with Consul's own shortest session and Lapse's own lease. It
+/// asserts nothing about it: run it with `LAPSE_MEASURE=1 swift test --filter ConsulTakeOverTimes` and
+/// read what it prints.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct ConsulTakeOverTimes {
     private static let isWanted =

@@ -4,8 +4,8 @@ import ThrowawayStores
 
 @testable import LeaderElectionConsul
 
-/// Row 21: the session is destroyed, a check turns critical, a key is deleted. In each case the lock is free at once for
-/// Consul, while its holder may believe in it until its own deadline.
+/// Row 21: the session is destroyed, a check turns critical, a key is deleted. In each case the lock is
+/// free at once for Consul, while its holder may believe in it until its own deadline.
 @Suite(.serialized, .timeLimit(.minutes(10)), .enabled(if: ThrowawayConsul.isInstalled))
 struct LostSessionTests {
     /// Long enough for a rival to take over in it if nothing but the delay keeps it out.
@@ -52,7 +52,8 @@ struct LostSessionTests {
         }
     }
 
-    /// A leader that cannot be told believes in its lease to the end; the delay keeps the rival out until then.
+    /// A leader that cannot be told believes in its lease to the end; the delay keeps the rival out until
+    /// then.
     @Test func theDelayOutlastsALeaderThatDoesNotHear() async throws {
         try await StoreStage.with(ConsulUnderTest(), shared: true) { stage in
             let name = StoreStage.name()
@@ -120,7 +121,8 @@ struct LostSessionTests {
         }
     }
 
-    /// Both keys deleted, and the session destroyed at that: nothing is left to keep a rival out, but the token grows.
+    /// Both keys deleted, and the session destroyed at that: nothing is left to keep a rival out, but the
+    /// token grows.
     @Test func theTokenGrowsThoughEverythingIsDeleted() async throws {
         try await StoreStage.with(ConsulUnderTest(), shared: true) { stage in
             let name = StoreStage.name()

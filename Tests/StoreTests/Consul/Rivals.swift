@@ -54,7 +54,8 @@ final class Rivals: Sendable {
         try await join(Member(id, store, name: name, lease: lease))
     }
 
-    /// Takes part until the task is cancelled or the elector is stopped. The body does nothing but wait for its end.
+    /// Takes part until the task is cancelled or the elector is stopped. The body does nothing but wait for
+    /// its end.
     func join(_ member: Member) async throws {
         let id = member.id
         let changes = member.elector.leadership

@@ -52,7 +52,8 @@ struct EtcdFaultTests {
         }
     }
 
-    /// The lease of a claim is revoked between its grant and the vote: the vote is refused, whichever replica waited meanwhile.
+    /// The lease of a claim is revoked between its grant and the vote: the vote is refused, whichever
+    /// replica waited meanwhile.
     @Test func aLeaseRevokedWhileWaitingGetsNoVote() async throws {
         try await StoreStage.with(kind) { stage in
             let proxy = try await stage.proxy()
@@ -74,7 +75,8 @@ struct EtcdFaultTests {
         }
     }
 
-    /// History is compacted away from under a watch: it says that the lock may have ended, and goes on from there.
+    /// History is compacted away from under a watch: it says that the lock may have ended, and goes on from
+    /// there.
     @Test func aCompactionCostsNoWakeUp() async throws {
         let server = try await ThrowawayEtcd.start()
         let gateway = EtcdGateway(
@@ -115,7 +117,8 @@ struct EtcdFaultTests {
         }
     }
 
-    /// etcd's own leader is stopped for longer than the lease, with three members: never two leaders, and one again.
+    /// etcd's own leader is stopped for longer than the lease, with three members: never two leaders, and
+    /// one again.
     @Test func anotherMemberLeadsEtcd() async throws {
         let members = try await ThrowawayEtcd.startCluster(3)
         let ports = members.map(\.port)

@@ -6,7 +6,8 @@ import NIOHTTP1
 import Testing
 import ThrowawayStores
 
-/// The faults of the etcd program that is usually copied. Each check is shown to fail on the article's logic first.
+/// The faults of the etcd program that is usually copied. Each check is shown to fail on the article's
+/// logic first.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayEtcd.isInstalled, "etcd is not installed"))
 struct EtcdLeaseFaultTests {
     /// A lease (and a keep-alive stream) for every attempt, never revoked.
@@ -43,7 +44,8 @@ struct EtcdLeaseFaultTests {
         }
     }
 
-    /// After the loss the channel of keep-alives gives nil for ever: the article loops on it and still says it leads.
+    /// After the loss the channel of keep-alives gives nil for ever: the article loops on it and still says
+    /// it leads.
     @Test func nilKeepAlivesSpinForEver() async throws {
         try await StoreStage.with(EtcdUnderTest()) { stage in
             let register = try await stage.register("x")
@@ -72,7 +74,8 @@ struct EtcdLeaseFaultTests {
     }
 }
 
-/// The article's logic: grant, put if absent, never revoke, and take the absence of a keep-alive for nothing.
+/// The article's logic: grant, put if absent, never revoke, and take the absence of a keep-alive for
+/// nothing.
 private actor LeakyRegister {
     let port: Int
     private var lease: Int64 = 0

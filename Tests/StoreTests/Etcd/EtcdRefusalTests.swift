@@ -4,7 +4,8 @@ import Testing
 
 @testable import LeaderElectionEtcd
 
-/// What etcd's gateway says to a client certificate with a CommonName, while etcd's authentication is on (3.4, 3.5).
+/// What etcd's gateway says to a client certificate with a CommonName, while etcd's authentication is
+/// on (3.4, 3.5).
 @Suite struct EtcdRefusalTests {
     @Test(arguments: [400, 401])
     func aCommonNameIsRefusedWithTheRemedy(status: Int) {

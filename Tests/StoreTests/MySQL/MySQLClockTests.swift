@@ -4,8 +4,8 @@ import LeaderElectionMySQL
 import Testing
 import ThrowawayStores
 
-/// Row 22: only the server's clock decides, in whatever time zone. The server's clock is driven: every new connection
-/// of a user without special rights stands still at the time that `init_connect` sets.
+/// Row 22: only the server's clock decides, in whatever time zone. The server's clock is driven: every
+/// new connection of a user without special rights stands still at the time that `init_connect` sets.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayMariaDB.missing == nil))
 struct MySQLClockTests {
     private func stop(_ server: ThrowawayMariaDB, at seconds: String) async throws {

@@ -32,8 +32,8 @@ struct MySQLLockFaultTests {
         #expect(try await a.act(on: a.look(), clientNow: now))
         #expect(try await b.act(on: b.look(), clientNow: now + 3600), "the article: it leads beside a live leader")
 
-        // Here a client has no clock to be wrong: MySQLClockTests shows that the server's is the only one. A faked
-        // client clock of an hour ahead cannot even be handed in.
+        // Here a client has no clock to be wrong: MySQLClockTests shows that the server's is the only one. A
+        // faked client clock of an hour ahead cannot even be handed in.
         try await server.with(heartbeat(server)) { replica in
             let mine = replica.claim("a")
             _ = try await replica.take(mine)

@@ -5,7 +5,8 @@ import Testing
 import ThrowawayRedis
 import ThrowawayStores
 
-/// Row 22, the connection's part: deadlocks, cut and silent connections, servers that only read or may forget.
+/// Row 22, the connection's part: deadlocks, cut and silent connections, servers that only read or may
+/// forget.
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: ThrowawayMariaDB.missing == nil))
 struct MySQLTroubleTests {
     typealias Scheme = MySQLConfiguration.Scheme
