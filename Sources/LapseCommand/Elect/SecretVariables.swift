@@ -4,6 +4,8 @@ enum SecretVariables {
     private static let files = [
         Connection.passwordFile.row, Connection.sentinelPasswordFile.row, Connection.tlsKey.row,
         Election.storePasswordFile.row, Election.storeKey.row, Webhook.secretFile.row,
+        // A file of options may hold every secret of them.
+        Connection.config.row,
         // Its path is often the secret.
         Webhook.url.row,
     ]
