@@ -103,4 +103,19 @@ import ThrowawayRedis
         _ = try await top.end()
         await server.shutDown()
     }
+
+    @Test func eachLookUsesTheSameConnectionToALockServer() async throws {
+        let server = try await ThrowawayServer.start()
+        let lock = try await ThrowawayServer.start()
+        let top = try LapseBinary.start(["top", "--json", "--redis", server.url, "--lock-servers", lock.url])
+        try await waitUntil("it has looked four times", within: .seconds(30)) {
+            top.lines.count >= 4 ? nil : "\(top.text)"
+        }
+        let clients = try await lock.cli("CLIENT", "LIST").split(separator: "\n").filter { $0.contains(" name=lapse") }
+        #expect(clients.count == 1, "\(clients)")
+        top.signal(2)
+        _ = try await top.end()
+        await server.shutDown()
+        await lock.shutDown()
+    }
 }

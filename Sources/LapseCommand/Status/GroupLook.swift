@@ -4,7 +4,7 @@ import Logging
 import Timing
 
 /// The way to a group's state, for the length of a closure: connections to Redis, and to the store of
-/// the election if that is another.
+/// the election if that is another, or its lock servers.
 struct GroupLook: Sendable {
     let observer: GroupObserver
     let access: RedisAccess
@@ -23,7 +23,12 @@ struct GroupLook: Sendable {
         let store = try StoreOptions(values).open(
             election: ElectionConfiguration(name: configuration.name, id: configuration.id), logger: logger)
         do {
-            try await body(GroupLook(observer: GroupObserver(access, configuration, store: store), access: access))
+            let observer = try GroupObserver(access, configuration, store: store)
+            do { try await body(GroupLook(observer: observer, access: access)) } catch {
+                await observer.shutDown()
+                throw error
+            }
+            await observer.shutDown()
         } catch {
             await store?.shutDown()
             await access.shutDown()

@@ -23,11 +23,33 @@ struct GroupObserver: Sendable {
     private let configuration: ProcessorConfiguration
     /// Where the election is held, if not in Redis.
     private let store: (any LeaseStore)?
+    /// The independent servers of the lease, for all looks: each would open a connection of its own else.
+    private let lockServers: [NodeClient]
 
-    init(_ access: RedisAccess, _ configuration: ProcessorConfiguration, store: (any LeaseStore)?) {
+    /// - Throws: ``Failure`` for a lock server's URL that cannot be used.
+    init(
+        _ access: RedisAccess, _ configuration: ProcessorConfiguration, store: (any LeaseStore)?
+    ) throws(Failure) {
         self.store = store
         self.access = access
         self.configuration = configuration
+        lockServers = try configuration.lockServers.map { text throws(Failure) in
+            let url: RedisURL
+            let settings: ConnectionSettings
+            do throws(RedisURLError) {
+                url = try RedisURL(text)
+                settings = try access.deployment.settings.independent(url, of: access.deployment.seeds)
+            } catch { throw .usage("--lock-servers: \(error)") }
+            return NodeClient(url.address, settings: settings, on: access.loop)
+        }
+    }
+
+    /// Closes the connections that are its own.
+    func shutDown() async {
+        // At once: a frozen server takes its time.
+        await withDiscardingTaskGroup { group in
+            for server in lockServers { group.addTask { await server.shutDown() } }
+        }
     }
 
     @concurrent
@@ -36,7 +58,7 @@ struct GroupObserver: Sendable {
         let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
         let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
         let places = ElectionKeys.registers(count, name: configuration.name)
-        let voters = try voters(places, client)
+        let voters = voters(places, client)
         async let words = store == nil ? ask(voters) : askStore()
         async let groupRecord = GroupRecord.read(places, client)
         async let counters = NodeCounter.read(topology.nodes, access.nodes)
@@ -46,18 +68,10 @@ struct GroupObserver: Sendable {
     /// The registers of the lease: keys in this deployment, or independent servers.
     private func voters(
         _ places: [ElectionKeys], _ client: KeyedClient
-    ) throws(Failure) -> [(keys: ElectionKeys, runner: any ScriptRunner)] {
-        guard !configuration.lockServers.isEmpty else { return places.map { ($0, client) } }
+    ) -> [(keys: ElectionKeys, runner: any ScriptRunner)] {
+        guard !lockServers.isEmpty else { return places.map { ($0, client) } }
         let keys = ElectionKeys(tag: LockTags.tags(1)[0], name: configuration.name)
-        return try configuration.lockServers.map { text throws(Failure) in
-            let url: RedisURL
-            let settings: ConnectionSettings
-            do throws(RedisURLError) {
-                url = try RedisURL(text)
-                settings = try access.deployment.settings.independent(url, of: access.deployment.seeds)
-            } catch { throw .usage("--lock-servers: \(error)") }
-            return (keys, SingleServer(NodeClient(url.address, settings: settings, on: access.loop)))
-        }
+        return lockServers.map { (keys, SingleServer($0)) }
     }
 
     private func ask(_ voters: [(keys: ElectionKeys, runner: any ScriptRunner)]) async -> [Word] {
