@@ -32,13 +32,23 @@ struct DeliveryTrial {
                 channels: [EventChannel.name(0), ElectionKeys.channel(name)], on: client.loop
             ) { _ in .success(ear) }
         } catch {
-            return error.kind == .unreachable || error.kind == .closed || error.kind == .timeout
-                ? [] : [TrialFailure(.subscription, error.text)]
+            let mayBeGone = error.kind == .unreachable || error.kind == .closed || error.kind == .timeout
+            if mayBeGone, await !answers() { return [] }
+            return [TrialFailure(.subscription, error.text)]
         }
         let found = await [mark(nonce, subscription.runID, ear), scripts(probe), expiration(probe, ear)]
+        let hasEnded = !subscription.isActive
         subscription.close()
+        if hasEnded, found[0] != nil || found[2] != nil, await answers() {
+            // What was not heard then is no fault of marks or events.
+            let reason = TrialFailure(.subscription, "the connection ended soon after it was opened")
+            return [reason] + [found[1]].compactMap(\.self)
+        }
         return found.compactMap(\.self)
     }
+
+    /// A server that went away is no finding; one that answers here is one that run would not hear.
+    private func answers() async -> Bool { (try? await client.send(RESPCommand("PING"))) != nil }
 
     private func mark(_ nonce: String, _ runID: String, _ ear: TrialEar) async -> TrialFailure? {
         do throws(RedisError) {

@@ -139,6 +139,30 @@ struct DoctorServerTests {
         #expect(mute.map(\.title) == ["an expiration was not announced"], "\(mute)")
     }
 
+    @Test("row 71: a server or proxy with which no subscription stands, while commands are answered")
+    func noSubscriptionStands() async throws {
+        let closing = try await failure { _ in
+        } _: {
+            $0.end(behind: "subscribe")
+        }
+        let halved = try await failure { _ in
+        } _: {
+            $0.onAnswers { _, bytes in
+                if bytes.firstRange(of: "subscribe".utf8) != nil { bytes = Array("*3\r\n$9\r\nsubsc".utf8) }
+            }
+            $0.end(behind: "subsc")
+        }
+        let silent = try await failure { _ in
+        } _: {
+            $0.onRequests { _, bytes in
+                if bytes.firstRange(of: "SUBSCRIBE".utf8) != nil { bytes = [] }
+            }
+        }
+        for found in [closing, halved, silent] {
+            #expect(found.map(\.title) == ["cannot be listened to"], "\(found)")
+        }
+    }
+
     @Test("row 61: who announces what, where a node is wrong about itself")
     func aNodesOwnWord() {
         var facts = NodeFacts(NodeAddress(host: "10.0.0.1", port: 6379), .master)
