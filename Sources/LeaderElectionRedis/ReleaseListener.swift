@@ -65,15 +65,14 @@ final class ReleaseListener: Sendable {
         }
     }
 
-    /// Returns when the connection has ended, the node is silent or no longer a master, or the task is
-    /// cancelled.
+    /// Returns when the connection has ended, the node is silent, has left or is no longer a master, or the
+    /// task is cancelled.
     private func listen(
         _ subscription: Subscription, _ ear: Ear, _ reconnection: inout Reconnection, _ isTold: inout Bool
     ) async {
         subscription.closed.whenComplete { _ in ear.bell.ring() }
-        while subscription.isActive, !ear.isSilent,
-            watch.current?.node(at: subscription.address)?.role != .replica
-        {
+        let nextLook = watch.looks
+        while subscription.isActive, !ear.isSilent, isMeant(subscription, nextLook) {
             if await ear.bell.wait(upTo: .seconds(1)) == .cancelled { break }
             if reconnection.lives(now: SystemClock.read().monotonic), isTold {
                 isTold = false
@@ -82,6 +81,15 @@ final class ReleaseListener: Sendable {
         }
         subscription.close()
         try? await subscription.closed.get()
+    }
+
+    /// Whether the deployment's releases reach that node: one that has left keeps its subscribers.
+    private func isMeant(_ subscription: Subscription, _ nextLook: Int) -> Bool {
+        guard let view = watch.latest else { return true }
+        guard let node = view.topology.node(at: subscription.address), node.role != .replica else { return false }
+        // A look that began before the subscription stood may have met a process that is gone.
+        guard view.number >= nextLook, let runID = node.runID else { return true }
+        return runID == subscription.runID
     }
 
     /// What arrives on the connection.

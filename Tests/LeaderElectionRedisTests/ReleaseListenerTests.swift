@@ -60,4 +60,52 @@ struct ReleaseListenerTests {
         relay.shutDown()
         await server.shutDown()
     }
+
+    @Test("a node that has left the cluster keeps its subscribers: releases are heard on another")
+    func aNodeThatHasLeft() async throws {
+        var options = ClusterOptions()
+        options.replicasPerMaster = 0
+        let cluster = try await ThrowawayCluster.start(options)
+        let election = ElectionConfiguration(name: "left", id: "one", leaseTTL: .seconds(1))
+        let store = try await RedisElectionStore.connect(
+            .init(redis: cluster.nodes.map(\.url)), election: election, logger: Messages().logger)
+        let wakeUps = store.wakeUps()
+        let released = Mutex(0)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await store.run() }
+            group.addTask { for await case .released in wakeUps { released.withLock { $0 += 1 } } }
+            let left = try await listened(of: cluster.nodes)
+            let others = cluster.nodes.filter { $0 !== left }
+            let id = try await left.cli("CLUSTER", "MYID")
+            let slots = try await cluster.slots(of: left).flatMap(Array.init)
+            try await waitUntil("it is reset", within: .seconds(10)) {
+                try await left.script(["FLUSHALL", "CLUSTER RESET HARD"])
+                return nil
+            }
+            for other in others { try await other.cli("CLUSTER", "FORGET", id) }
+            try await others[0].script(["CLUSTER ADDSLOTS " + slots.map(String.init).joined(separator: " ")])
+            let next = try await listened(of: others)
+            let before = released.withLock { $0 }
+            try await next.cli("PUBLISH", "lapse:left", "released")
+            try await waitUntil("it is heard", within: .seconds(10)) {
+                released.withLock { $0 } > before ? nil : "not yet"
+            }
+            group.cancelAll()
+        }
+        await store.shutDown()
+        await cluster.shutDown()
+    }
+
+    /// The one of these nodes on which releases are listened for.
+    private func listened(of nodes: [ThrowawayServer]) async throws -> ThrowawayServer {
+        var found: ThrowawayServer?
+        try await waitUntil("one is listened to", within: .seconds(30)) {
+            for node in nodes {
+                let subscribers = try await node.cli("PUBSUB", "NUMSUB", "lapse:left")
+                if subscribers.hasSuffix("\n1") { found = node }
+            }
+            return found == nil ? "none is" : nil
+        }
+        return try #require(found)
+    }
 }

@@ -49,7 +49,10 @@ package final class TopologyWatch: Sendable {
     /// The last view; nil before the first look succeeded.
     package var current: Topology? { state.withLock { $0.poll?.topology } }
 
-    /// The number of the last look.
+    /// The same with the number of the look that it is from.
+    package var latest: TopologyPoll? { state.withLock { $0.poll } }
+
+    /// How many looks have begun: the number of the next.
     package var looks: Int { state.withLock { $0.looks } }
 
     /// Calls the listener after every look that succeeded, before the tasks that wait for it.
