@@ -217,6 +217,26 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test func aTailWhoseConnectionHasDiedSaysSoAndListensAgain() async throws {
+        let server = try await ThrowawayServer.start()
+        let relay = try Relay(to: server)
+        let child = try LapseBinary.start(["tail", "--redis", relay.url, "--log-level", "debug"])
+        let subscribed = { child.text.errors.split(separator: "\n").count { $0.contains(" subscribed ") } }
+        try await waitUntil("it listens", within: .seconds(10)) { subscribed() == 1 ? nil : child.text.errors }
+        relay.holdFeeds()
+        try await waitUntil("it listens again", within: .seconds(30)) { subscribed() == 2 ? nil : child.text.errors }
+        try await waitUntil("it says so", within: .seconds(10)) {
+            child.text.errors.contains("the node is heard again") ? nil : child.text.errors
+        }
+        #expect(child.text.errors.contains("the node is silent: nothing of it is printed"))
+        try await server.script(["SET k v PX 20"])
+        try await waitUntil("it prints", within: .seconds(10)) { child.lines.count == 1 ? nil : "nothing yet" }
+        child.signal(SIGINT)
+        #expect(try await child.end().code == 0)
+        relay.shutDown()
+        await server.shutDown()
+    }
+
     @Test func aTailThatNobodyReadsEndsWithoutAnExpiration() async throws {
         let server = try await ThrowawayServer.start()
         let child = try LapseBinary.start(["tail", "--redis", server.url, "--log-level", "debug"])

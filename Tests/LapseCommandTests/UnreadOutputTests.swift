@@ -83,6 +83,20 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test func whatATailHasNotPrintedIsBoundedInBytes() async throws {
+        let queue = TailQueue(room: 1_000)
+        let batch = [UInt8](repeating: 0, count: 400)
+        #expect(queue.put(batch))
+        #expect(queue.put(batch))
+        #expect(!queue.put(batch), "there is no room for a third")
+        var lines = queue.lines.makeAsyncIterator()
+        let first = await lines.next()
+        queue.printed(try #require(first))
+        #expect(queue.put(batch))
+        // Alone it has room, however large.
+        #expect(TailQueue(room: 1).put(batch))
+    }
+
     /// The thread that logs may be the one that renews, drains or ends the process.
     @Test func aLogThatIsNotReadHoldsUpNoEnd() async throws {
         let server = try await ThrowawayServer.start()

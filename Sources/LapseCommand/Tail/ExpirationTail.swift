@@ -2,6 +2,7 @@ import Lapse
 import LapseHandlers
 import Logging
 import NIOCore
+import RESP
 import RedisClient
 import Synchronization
 import Timing
@@ -14,8 +15,7 @@ final class ExpirationTail: Sendable {
     private let filter: KeyFilter
     private let databases: [Int]
     private let logger: Logger
-    private let lines: AsyncStream<[UInt8]>
-    private let sink: AsyncStream<[UInt8]>.Continuation
+    private let queue = TailQueue()
     private let members = Mutex<Set<NodeAddress>>([])
     private struct Work {
         var task: Task<Void, any Error>?
@@ -34,15 +34,13 @@ final class ExpirationTail: Sendable {
         self.logger = logger
         databases = configuration.databases.isEmpty ? [access.deployment.database ?? 0] : configuration.databases
         filter = KeyFilter(match: configuration.match, ignore: configuration.ignore, databases: databases)
-        // One element for each read, so the bound is on memory, not on the pace.
-        (lines, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(65_536))
     }
 
     /// Lets ``run()`` return, soon after what was heard is printed.
     func stop() { end(because: nil) }
 
     private func end(because failure: Failure?) {
-        sink.finish()
+        queue.finish()
         let task = work.withLock { work in
             work.isStopped = true
             work.failure = work.failure ?? failure
@@ -62,7 +60,12 @@ final class ExpirationTail: Sendable {
                 logger.warning("stdout is not read", metadata: ["seconds": .stringConvertible(stall.seconds)])
             })
         let listening = Task { try await listen() }
-        let printing = Task { for await batch in lines { try await output.write(batch) } }
+        let printing = Task {
+            for await batch in queue.lines {
+                try await output.write(batch)
+                queue.printed(batch)
+            }
+        }
         let isStopped = work.withLock { work in
             work.task = listening
             return work.isStopped
@@ -95,7 +98,7 @@ final class ExpirationTail: Sendable {
     }
 
     private func listen() async throws {
-        defer { sink.finish() }
+        defer { queue.finish() }
         try await access.check(configuration, try await access.discover(within: nil))
         await withDiscardingTaskGroup { group in
             group.addTask { await self.access.watch.run() }
@@ -116,15 +119,22 @@ final class ExpirationTail: Sendable {
     /// Listens to one node for as long as it belongs to the deployment.
     private func follow(_ address: NodeAddress) async {
         defer { members.withLock { _ = $0.remove(address) } }
-        let bell = Doorbell(on: access.loop)
-        var backoff = Backoff()
+        // No connection rings it: one that has ended must not cut the wait short.
+        let pause = Doorbell(on: access.loop)
+        var reconnection = Reconnection(enough: .seconds(1))
         var told: String?
+        var isDeaf = false
         while !Task.isCancelled, access.watch.current?.node(at: address) != nil {
             do throws(RedisError) {
-                let subscription = try await subscribe(to: address)
+                let bell = Doorbell(on: access.loop)
+                let receiver = TailReceiver(node: "\(address)", filter: filter, format: format, bell: bell) {
+                    [weak self] batch in self?.put(batch, from: address)
+                }
+                let subscription = try await subscribe(receiver, to: address)
                 told = nil
-                backoff.reset()
-                await watchOver(subscription, bell)
+                reconnection.begins(now: SystemClock.read().monotonic)
+                await watchOver(subscription, receiver, bell, &isDeaf)
+                reconnection.ends(now: SystemClock.read().monotonic)
                 subscription.close()
                 if !Task.isCancelled { logger.warning("subscription lost", metadata: ["node": "\(address)"]) }
             } catch {
@@ -133,33 +143,60 @@ final class ExpirationTail: Sendable {
                     logger.warning("not subscribed", metadata: ["node": "\(address)", "error": "\(error.text)"])
                 }
             }
-            if await bell.wait(upTo: backoff.next()) == .cancelled { return }
+            if await pause.wait(upTo: reconnection.next()) == .cancelled { return }
         }
     }
 
-    private func subscribe(to address: NodeAddress) async throws(RedisError) -> Subscription {
+    private func put(_ batch: [UInt8], from address: NodeAddress) {
+        if !queue.put(batch) { drop("\(address)") }
+    }
+
+    private func subscribe(
+        _ receiver: TailReceiver, to address: NodeAddress
+    ) async throws(RedisError) -> Subscription {
         let channels = databases.map { "__keyevent@\($0)__:expired" }
         let subscription = try await Subscription.open(
             to: address, settings: access.deployment.settings, channels: channels, on: access.loop
-        ) { [weak self, sink, filter, format] _ in
-            .success(
-                TailReceiver(node: "\(address)", filter: filter, format: format) { [weak self] batch in
-                    if case .dropped = sink.yield(batch) { self?.drop("\(address)") }
-                })
-        }
+        ) { _ in .success(receiver) }
         logger.debug("subscribed", metadata: ["node": "\(address)"])
         return subscription
     }
 
-    /// Returns when the subscription has ended or its node has left.
-    private func watchOver(_ subscription: Subscription, _ bell: Doorbell) async {
+    /// Returns when the subscription has ended, its node has left, or answers elsewhere and not here.
+    ///
+    /// - Parameter isDeaf: a silence has been told, and its end has not.
+    private func watchOver(
+        _ subscription: Subscription, _ receiver: TailReceiver, _ bell: Doorbell, _ isDeaf: inout Bool
+    ) async {
         let isClosed = Mutex(false)
         subscription.closed.whenComplete { _ in
             isClosed.withLock { $0 = true }
             bell.ring()
         }
-        while !isClosed.withLock({ $0 }), access.watch.current?.node(at: subscription.address) != nil {
+        let node = subscription.address
+        var watch = FeedWatch(patience: 3)
+        while !isClosed.withLock({ $0 }), access.watch.current?.node(at: node) != nil {
+            let isSilent = receiver.isSilent
+            if isSilent != isDeaf {
+                isDeaf = isSilent
+                watch.silenceChanged()
+                if isSilent {
+                    logger.warning("the node is silent: nothing of it is printed", metadata: ["node": "\(node)"])
+                } else {
+                    logger.notice("the node is heard again", metadata: ["node": "\(node)"])
+                }
+            }
+            if isSilent, await answers(node),
+                watch.answersElsewhere(hasHeard: receiver.takeHeard(), hasSpoken: true) == .dead
+            {
+                return
+            }
             if await bell.wait(upTo: .seconds(1)) == .cancelled { return }
         }
+    }
+
+    /// On the connection for commands.
+    private func answers(_ node: NodeAddress) async -> Bool {
+        (try? await access.nodes[node].send(RESPCommand("PING"), timeout: .seconds(1))) != nil
     }
 }

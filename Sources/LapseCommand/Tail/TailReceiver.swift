@@ -1,6 +1,7 @@
 import Lapse
 import RESP
 import RedisClient
+import Synchronization
 import Timing
 
 /// Turns what one node announces into lines, a whole read at a time.
@@ -11,9 +12,22 @@ final class TailReceiver: PushReceiver {
     private let node: String
     private let filter: KeyFilter
     private let format: TailLine.Format
+    private let bell: Doorbell
     private let put: @Sendable ([UInt8]) -> Void
 
-    init(node: String, filter: KeyFilter, format: TailLine.Format, put: @escaping @Sendable ([UInt8]) -> Void) {
+    private struct Signs {
+        var isSilent = false
+        var hasHeard = false
+    }
+
+    private let signs = Mutex(Signs())
+
+    /// - Parameter bell: rung when a silence begins or ends.
+    init(
+        node: String, filter: KeyFilter, format: TailLine.Format, bell: Doorbell,
+        put: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        self.bell = bell
         self.node = node
         self.filter = filter
         self.format = format
@@ -32,7 +46,23 @@ final class TailReceiver: PushReceiver {
         if !lines.isEmpty { put(lines) }
     }
 
-    func silenceChanged(_ silent: Bool) {}
+    func receivedAll() { signs.withLock { $0.hasHeard = true } }
+
+    func silenceChanged(_ silent: Bool) {
+        signs.withLock { $0.isSilent = silent }
+        bell.ring()
+    }
+
+    /// The node leaves a ping unanswered.
+    var isSilent: Bool { signs.withLock { $0.isSilent } }
+
+    /// Whether anything has come since this was last asked.
+    func takeHeard() -> Bool {
+        signs.withLock { signs in
+            defer { signs.hasHeard = false }
+            return signs.hasHeard
+        }
+    }
 
     private static func database(_ channel: RawSpan) -> UInt16? {
         guard channel.byteCount > prefix.count + suffix.count, channel.starts(with: prefix),
