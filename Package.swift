@@ -229,9 +229,9 @@ let package = Package(
         .testTarget(
             name: "StoreTests",
             dependencies: [
-                "Endpoints", "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul", "LeaderElectionMySQL",
-                "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis", "ThrowawayStores", "Timing",
-                asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
+                "Endpoints", "HTTPClients", "LeaderElection", "LeaderElectionEtcd", "LeaderElectionConsul",
+                "LeaderElectionMySQL", "LeaderElectionRedis", "RedisClient", "RESP", "ThrowawayRedis",
+                "ThrowawayStores", "Timing", asyncHTTPClient, nioCore, nioPosix, nioSSL, logging,
             ]),
         .testTarget(
             name: "RedisClientTests",

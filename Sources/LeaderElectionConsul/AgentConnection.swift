@@ -32,7 +32,11 @@ final class AgentConnection: Sendable {
 
     /// The agent that is asked now.
     var agent: ConsulConfiguration.Agent {
-        configuration.agents[current.load(ordering: .relaxed) % configuration.agents.count]
+        agent(current.load(ordering: .relaxed))
+    }
+
+    private func agent(_ number: Int) -> ConsulConfiguration.Agent {
+        configuration.agents[number % configuration.agents.count]
     }
 
     func shutDown() async {
@@ -45,20 +49,30 @@ final class AgentConnection: Sendable {
         _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, patience: Duration = .zero
     ) async throws(RegisterError) -> Answer {
         let number = current.load(ordering: .relaxed)
+        let silence = Silence(since: .now, isWanted: patience > .zero)
         do {
-            return try await send(method, path, body, patience)
+            return try await send(agent(number), method, path, body, patience)
         } catch {
-            if error.code == .unreachable, configuration.agents.count > 1 {
+            if configuration.agents.count > 1, Self.blamesAgent(error, silence) {
                 _ = current.compareExchange(expected: number, desired: number &+ 1, ordering: .relaxed)
             }
             throw error
         }
     }
 
+    /// Another agent may do better.
+    private static func blamesAgent(_ error: RegisterError, _ silence: Silence) -> Bool {
+        switch error.code {
+        case .unreachable, .timedOut: true
+        case .cancelled: silence.blamesServer(at: .now)
+        default: false
+        }
+    }
+
     private func send(
-        _ method: HTTPMethod, _ path: String, _ body: ByteBuffer?, _ patience: Duration
+        _ agent: ConsulConfiguration.Agent, _ method: HTTPMethod, _ path: String, _ body: ByteBuffer?,
+        _ patience: Duration
     ) async throws(RegisterError) -> Answer {
-        let agent = agent
         let host = agent.host.contains(":") ? "[\(agent.host)]" : agent.host
         let url = "\(configuration.tls == nil ? "http" : "https")://\(host):\(agent.port)/v1/\(path)"
         let response: HTTPClient.Response

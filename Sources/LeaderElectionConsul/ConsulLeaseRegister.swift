@@ -20,6 +20,7 @@ struct ConsulLeaseRegister: LeaseRegister {
 
     private final class SharedState: Sendable {
         let ledger = Mutex(SessionLedger())
+        let tries = Mutex(ClaimTries())
         let delay = Mutex(DelayEstimate())
     }
 
@@ -41,22 +42,26 @@ struct ConsulLeaseRegister: LeaseRegister {
         } catch {
             return .refused(reason: error.reason, retryAfter: nil)
         }
+        guard let number = state.tries.withLock({ $0.begin(claim.value) }) else {
+            return .refused(reason: "the session of the claim's earlier try is being ended", retryAfter: nil)
+        }
         for _ in 0..<Self.attempts {
             let view = try await connection.view(keys)
             switch view.stand(of: claim, session: openSession(of: claim)) {
             case .mine(let session):
                 // A retry. The view says that the claim held just now; the TTL still has to start anew.
-                remember(.open(session), for: claim)
-                guard let lock = view.lock, try await connection.renewSession(session) else { continue }
+                guard adopt(session, for: claim) == session, let lock = view.lock,
+                    try await connection.renewSession(session)
+                else { continue }
                 return .granted(Vote(counter: lock.modifyIndex, term: view.record.term))
             case .held(let holder):
-                await dropSession(of: claim)
+                await dropSession(of: claim, after: number)
                 return .held(by: holder, ttl: nil)
             case .mismatch(let rules):
-                await dropSession(of: claim)
+                await dropSession(of: claim, after: number)
                 return .mismatch(rules: rules)
             case .halfHeld:
-                await dropSession(of: claim)
+                await dropSession(of: claim, after: number)
                 return .refused(
                     reason: "\(keys.lock) was deleted, and the session of its holder has not ended yet",
                     retryAfter: .seconds(1))
@@ -70,7 +75,7 @@ struct ConsulLeaseRegister: LeaseRegister {
                 }
                 return .granted(Vote(counter: lock.modifyIndex, term: view.record.term))
             case .lockDelay:
-                await dropSession(of: claim)
+                await dropSession(of: claim, after: number)
                 let now = ContinuousClock.now
                 let wait = state.delay.withLock { delay in
                     delay.sawFree(index: view.lock?.modifyIndex ?? 0, at: now)
@@ -78,11 +83,11 @@ struct ConsulLeaseRegister: LeaseRegister {
                 }
                 return .refused(reason: "Consul's lock delay runs", retryAfter: wait)
             case .invalidSession:
-                remember(nil, for: claim)
+                forget(session, of: claim)
             case .conflict: break
             }
         }
-        await dropSession(of: claim)
+        await dropSession(of: claim, after: number)
         return .refused(reason: "others keep changing \(keys.folder)", retryAfter: nil)
     }
 
@@ -99,7 +104,7 @@ struct ConsulLeaseRegister: LeaseRegister {
         var known = openSession(of: claim)
         if known == nil { known = session(of: claim, in: try await connection.view(keys)) }
         guard let session = known, try await connection.renewSession(session) else {
-            remember(nil, for: claim)
+            forget(known, of: claim)
             return try await lost(claim, token: token, term: term, heal: heal)
         }
         // Only now is it known whether the session, which lives, still holds the locks.
@@ -146,7 +151,7 @@ struct ConsulLeaseRegister: LeaseRegister {
                 guard case .done = try await connection.transact(operations) else { continue }
             }
             try await connection.destroySession(session)
-            remember(nil, for: claim)
+            forget(session, of: claim)
             return
         }
         throw .unreachable("others keep changing \(keys.folder)")
@@ -162,12 +167,14 @@ struct ConsulLeaseRegister: LeaseRegister {
 
     // MARK: Sessions
 
-    private func remember(_ entry: SessionLedger.Entry?, for claim: Claim) {
-        state.ledger.withLock { $0[claim.value] = entry }
+    private func openSession(of claim: Claim) -> String? { state.ledger.withLock { $0.opened(by: claim.value) } }
+
+    private func adopt(_ session: String, for claim: Claim) -> String {
+        state.ledger.withLock { $0.adopt(session, for: claim.value) }
     }
 
-    private func openSession(of claim: Claim) -> String? {
-        if case .open(let session) = state.ledger.withLock({ $0[claim.value] }) { session } else { nil }
+    private func forget(_ session: String?, of claim: Claim) {
+        state.ledger.withLock { $0.forget(session, of: claim.value) }
     }
 
     /// The session of a claim, also of one that was made through another store.
@@ -178,21 +185,22 @@ struct ConsulLeaseRegister: LeaseRegister {
     /// The claim's session: the one it has, one whose creation was not answered, or a new one.
     private func session(for claim: Claim, _ times: SessionTimes) async throws(RegisterError) -> String {
         if let session = try await ownSession(of: claim) { return session }
-        remember(.asked, for: claim)
-        let session = try await connection.createSession(
+        guard state.ledger.withLock({ $0.ask(claim.value) }) else { return try await session(for: claim, times) }
+        let made = try await connection.createSession(
             claim, ttl: times.ttl, lockDelay: times.lockDelay, checks: configuration.checks)
-        remember(.open(session), for: claim)
-        return session
+        let own = adopt(made, for: claim)
+        if own != made { try? await connection.destroySession(made) }
+        return own
     }
 
     private func sessionAskedFor(_ claim: Claim) async throws(RegisterError) -> String? {
         guard state.ledger.withLock({ $0[claim.value] }) == .asked else { return nil }
         let found = try await connection.sessions(of: claim)
         guard let first = found.first else { return nil }
+        let own = adopt(first, for: claim)
         // Each request that went unanswered may have made one.
-        for session in found.dropFirst() { try await connection.destroySession(session) }
-        remember(.open(first), for: claim)
-        return first
+        for session in found where session != own { try await connection.destroySession(session) }
+        return own
     }
 
     /// The session that the claim has, as far as this store knows or can find out.
@@ -202,9 +210,13 @@ struct ConsulLeaseRegister: LeaseRegister {
     }
 
     /// Ends the session of a claim that got no vote, so that attempts leave none behind. Should that fail,
-    /// its TTL ends it.
-    private func dropSession(of claim: Claim) async {
-        if let session = try? await ownSession(of: claim) { try? await connection.destroySession(session) }
-        remember(nil, for: claim)
+    /// its TTL ends it, and the next try makes another.
+    private func dropSession(of claim: Claim, after number: UInt64) async {
+        // A later try may lead by now, with the same session.
+        guard state.tries.withLock({ $0.giveUp(claim.value, after: number) }) else { return }
+        let session = try? await ownSession(of: claim)
+        if let session { try? await connection.destroySession(session) }
+        forget(session, of: claim)
+        state.tries.withLock { $0.ended(claim.value) }
     }
 }

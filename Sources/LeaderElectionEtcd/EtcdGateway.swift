@@ -89,15 +89,21 @@ final class EtcdGateway: Sendable {
         var last = EtcdFailure.cancelled
         for _ in configuration.endpoints {
             let turn = turn.load(ordering: .relaxed)
+            let silence = Silence(since: .now, isWanted: method == .watch)
             do throws(EtcdFailure) {
-                return try await authorized(current, method, body, limit, enough)
+                return try await authorized(turn % configuration.endpoints.count, method, body, limit, enough)
             } catch {
                 // A stream that was quiet until its end is no fault.
-                guard error.blamesEndpoint, !(method == .watch && error == .timedOut) else { throw error }
+                let isToBlame =
+                    error == .cancelled
+                    ? silence.blamesServer(at: .now)
+                    : error.blamesEndpoint && !(method == .watch && error == .timedOut)
+                guard isToBlame else { throw error }
                 last = error
                 logger.debug("etcd endpoint failed", metadata: ["endpoint": "\(endpoint)", "error": "\(error)"])
                 // A request that failed at the same time has moved on already.
                 _ = self.turn.compareExchange(expected: turn, desired: turn + 1, ordering: .relaxed)
+                if error == .cancelled { throw error }
             }
         }
         throw last

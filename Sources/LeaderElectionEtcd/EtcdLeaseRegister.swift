@@ -1,6 +1,7 @@
 import Foundation
 import LeaderElection
 import Logging
+import Synchronization
 
 /// The vote of an etcd cluster: a key under a lease that belongs to one claim, granted when the lock
 /// was seen free, and revoked when the claim is lost or released. The counter is the revision at which
@@ -13,6 +14,12 @@ struct EtcdLeaseRegister: LeaseRegister {
     let keys: EtcdKeys
     let gateway: EtcdGateway
     let logger: Logger
+    let shared = Shared()
+
+    /// What the operations of one register know of each other.
+    final class Shared: Sendable {
+        let tries = Mutex(ClaimTries())
+    }
 
     /// What one consistent look at the election's keys showed.
     private struct SeenKeys {
@@ -28,6 +35,9 @@ struct EtcdLeaseRegister: LeaseRegister {
     var label: String { "\(gateway.endpoint)\(String(decoding: keys.lock, as: UTF8.self))" }
 
     func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
+        guard let number = shared.tries.withLock({ $0.begin(claim.value) }) else {
+            return .refused(reason: "the lease of the claim's earlier try is being revoked", retryAfter: nil)
+        }
         do throws(EtcdFailure) {
             let lease = EtcdLeaseID(of: claim.value)
             var seen = try await look()
@@ -39,7 +49,7 @@ struct EtcdLeaseRegister: LeaseRegister {
             }
             if seen.holder != nil { return try await occupied(seen, claim) }
             try await grant(lease, claim.ttl)
-            return try await put(claim, under: lease)
+            return try await put(claim, under: lease, in: number)
         } catch {
             throw RegisterError(error)
         }
@@ -143,7 +153,9 @@ struct EtcdLeaseRegister: LeaseRegister {
         }
     }
 
-    private func put(_ claim: Claim, under lease: EtcdLeaseID) async throws(EtcdFailure) -> AcquireReply {
+    private func put(
+        _ claim: Claim, under lease: EtcdLeaseID, in number: UInt64
+    ) async throws(EtcdFailure) -> AcquireReply {
         let reply: WireTransactionReply
         do throws(EtcdFailure) {
             reply = try await gateway.call(
@@ -161,11 +173,22 @@ struct EtcdLeaseRegister: LeaseRegister {
         }
         let seen = seenKeys(in: reply)
         if seen.holder == claim.value { return .granted(Vote(counter: seen.created, term: seen.term.term)) }
-        // Another was quicker. If this fails, the lease ends by itself: nothing keeps it alive.
+        // Another was quicker.
+        await giveUp(claim, lease, after: number)
+        return try await occupied(seen, claim)
+    }
+
+    /// If this fails, the lease ends by itself: nothing keeps it alive.
+    private func giveUp(_ claim: Claim, _ lease: EtcdLeaseID, after number: UInt64) async {
+        // A later try may hold the lock by now, under the same lease.
+        guard shared.tries.withLock({ $0.giveUp(claim.value, after: number) }) else { return }
+        let asked = gateway.endpoint
         do throws(EtcdFailure) { try await revoke(lease) } catch {
             logger.debug("a lost claim's lease was not revoked", metadata: ["error": "\(error)"])
+            return
         }
-        return try await occupied(seen, claim)
+        // Where an endpoint was asked in vain before, it may revoke what the claim would get next.
+        if gateway.endpoint == asked { shared.tries.withLock { $0.ended(claim.value) } }
     }
 
     /// Starts the lease anew and then makes sure that the lock is still there and under this claim; nil: it

@@ -15,6 +15,8 @@ final class FaultProxy: Sendable {
         /// So many replies come through. The next request reaches the server and is done; its reply is
         /// swallowed, the connection cut, and from then on all pass again.
         case cut(afterReplies: Int)
+        /// So many replies come through. The next one is kept until ``letGo()``; everything else passes.
+        case hold(afterReplies: Int)
     }
 
     /// What is known of one relayed connection; belongs to the loop.
@@ -24,6 +26,8 @@ final class FaultProxy: Sendable {
         /// A request went to the server and no byte of the reply has come.
         var awaitsReply = true
         var hasLostBytes = false
+        /// A reply that is kept from the client.
+        var held: ByteBuffer?
 
         func close() {
             client?.close(promise: nil)
@@ -101,9 +105,31 @@ final class FaultProxy: Sendable {
     func set(_ mode: Mode) async throws {
         try await group.next().submit {
             self.book.value.mode = mode
-            if case .cut(let replies) = mode { self.book.value.repliesLeft = replies }
+            switch mode {
+            case .cut(let replies), .hold(let replies): self.book.value.repliesLeft = replies
+            case .pass, .delay, .blackHole: break
+            }
             for link in self.book.value.links.values where mode != .blackHole && link.hasLostBytes { link.close() }
         }.get()
+    }
+
+    /// What was kept in mode `hold` comes through now.
+    func letGo() async throws {
+        try await group.next().submit {
+            for link in self.book.value.links.values {
+                guard let held = link.held else { continue }
+                link.client?.writeAndFlush(held, promise: nil)
+                link.held = nil
+                link.awaitsReply = false
+            }
+        }.get()
+    }
+
+    /// Replies that are kept now.
+    var heldReplies: Int {
+        get async throws {
+            try await group.next().submit { self.book.value.links.values.count { $0.held != nil } }.get()
+        }
     }
 
     /// Cuts every connection now.
@@ -151,6 +177,10 @@ private final class RelayLeg: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
+        if direction == .reply, link.held != nil {
+            link.held?.writeImmutableBuffer(bytes)
+            return
+        }
         switch book.value.mode {
         case .blackHole:
             link.hasLostBytes = true
@@ -165,7 +195,14 @@ private final class RelayLeg: ChannelInboundHandler {
             book.value.cuts += 1
             book.value.mode = .pass
             link.close()
-        case .pass, .delay, .cut: relay(bytes)
+        case .hold where direction == .reply && link.awaitsReply:
+            guard book.value.repliesLeft == 0 else {
+                book.value.repliesLeft -= 1
+                return relay(bytes)
+            }
+            link.held = bytes
+            book.value.mode = .pass
+        case .pass, .delay, .cut, .hold: relay(bytes)
         }
     }
 

@@ -146,6 +146,36 @@ struct ConsulAccessTests {
         }
     }
 
+    /// It accepts connections and answers nothing. Requests end by their own time, or the elector cancels
+    /// them before.
+    @Test(arguments: [Duration.seconds(1), .seconds(300)])
+    func anotherAgentIsAskedWhenOneIsFrozen(requestTimeout: Duration) async throws {
+        try await StoreStage.with(ConsulUnderTest(), shared: true) { stage in
+            let name = StoreStage.name()
+            let frozen = try await stage.proxy()
+            try await frozen.set(.blackHole)
+            let store = try ConsulLeaseStore(
+                configuration: .init(
+                    agents: [.init(port: frozen.port), .init(port: stage.server.port)],
+                    shortestSession: .milliseconds(1500), requestTimeout: requestTimeout),
+                name: name, logger: quiet)
+            let rivals = Rivals()
+            let outcome: Result<Void, any Error>
+            do {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await rivals.join("a", store, name: name, lease: .seconds(4)) }
+                    try await eventually("it leads by the other agent") { rivals.leads("a") }
+                    group.cancelAll()
+                }
+                outcome = .success(())
+            } catch {
+                outcome = .failure(error)
+            }
+            await store.shutDown()
+            try outcome.get()
+        }
+    }
+
     @Test func anotherAgentIsAskedWhenOneIsGone() async throws {
         try await StoreStage.with(ConsulUnderTest(), shared: true) { stage in
             let name = StoreStage.name()
