@@ -29,6 +29,14 @@ struct ReleaseListenerTests {
         }
     }
 
+    private final class Count: Sendable {
+        private let number = Mutex(0)
+
+        var all: Int { number.withLock { $0 } }
+
+        func add() { number.withLock { $0 += 1 } }
+    }
+
     @Test(
         "row 47: a connection that is closed right after it has subscribed is opened ever more rarely, and it is said once"
     )
@@ -70,10 +78,10 @@ struct ReleaseListenerTests {
         let store = try await RedisElectionStore.connect(
             .init(redis: cluster.nodes.map(\.url)), election: election, logger: Messages().logger)
         let wakeUps = store.wakeUps()
-        let released = Mutex(0)
+        let released = Count()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await store.run() }
-            group.addTask { for await case .released in wakeUps { released.withLock { $0 += 1 } } }
+            group.addTask { for await case .released in wakeUps { released.add() } }
             let left = try await listened(of: cluster.nodes)
             let others = cluster.nodes.filter { $0 !== left }
             let id = try await left.cli("CLUSTER", "MYID")
@@ -85,10 +93,10 @@ struct ReleaseListenerTests {
             for other in others { try await other.cli("CLUSTER", "FORGET", id) }
             try await others[0].script(["CLUSTER ADDSLOTS " + slots.map(String.init).joined(separator: " ")])
             let next = try await listened(of: others)
-            let before = released.withLock { $0 }
+            let before = released.all
             try await next.cli("PUBLISH", "lapse:left", "released")
             try await waitUntil("it is heard", within: .seconds(10)) {
-                released.withLock { $0 } > before ? nil : "not yet"
+                released.all > before ? nil : "not yet"
             }
             group.cancelAll()
         }
