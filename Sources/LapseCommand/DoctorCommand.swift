@@ -4,6 +4,8 @@ import FoundationEssentials
 import Lapse
 import LapseDoctor
 import LapseHandlers
+import LeaderElection
+import Logging
 import RedisClient
 
 /// The options of `lapse doctor` that no other subcommand has, and what it must know of how `lapse run`
@@ -35,7 +37,7 @@ struct DoctorCommand: AsyncParsableCommand {
               lapse doctor --fix                             sets what CONFIG SET can mend
               lapse doctor --acl --stream expired            the smallest ACL user for lapse run --stream expired
 
-            Give it the options of `lapse run`: what endangers a lease depends on its length and its registers. \
+            Give it the options of `lapse run`: what endangers a lease depends on its length, its registers and its store. \
             Exit codes: 0 healthy (warnings and notes are no fault), 1 findings that break delivery or the lease, \
             64 usage, 69 Redis not reached, 77 authentication or permission refused.
             """)
@@ -50,19 +52,38 @@ struct DoctorCommand: AsyncParsableCommand {
         var configuration = try ProcessorConfiguration(values)
         configuration.startupTimeout = configuration.startupTimeout ?? .seconds(5)
         let mayFix = try values(Examination.fix) ?? false
+        let isJSON = try values(Results.json) ?? false
         if try values(Examination.acl) ?? false { return try await printUser(configuration, mayFix: mayFix) }
 
+        // Last: a later throw would have to shut it down.
+        let store = try StoreOptions(values).open(
+            election: ElectionConfiguration(
+                name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL),
+            logger: Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() })
+        configuration.store = store
+        let report: DoctorReport
+        do {
+            report = try await look(configuration, mayFix: mayFix)
+        } catch {
+            await store?.shutDown()
+            throw error
+        }
+        await store?.shutDown()
+        try await print(report, asJSON: isJSON)
+        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+    }
+
+    private func look(_ configuration: ProcessorConfiguration, mayFix: Bool) async throws -> DoctorReport {
         let doctor = try Doctor(configuration)
         let report: DoctorReport
         do {
             report = try await examine(doctor, mayFix: mayFix)
-            await doctor.shutDown()
         } catch {
             await doctor.shutDown()
             throw error
         }
-        try await print(report, asJSON: try values(Results.json) ?? false)
-        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+        await doctor.shutDown()
+        return report
     }
 
     private func examine(_ doctor: Doctor, mayFix: Bool) async throws -> DoctorReport {

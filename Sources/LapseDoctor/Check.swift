@@ -9,7 +9,8 @@ package enum Checkup {
     package static let checks: [any Check] = [
         ReachabilityCheck(), SlotsCheck(), RoleCheck(), VersionCheck(), NotificationsCheck(), PermissionsCheck(),
         DeliveryCheck(), AddressesCheck(),
-        RegistersCheck(), EvictionCheck(), MemoryCheck(), FailoverCheck(), MinReplicasCheck(), PersistenceCheck(),
+        RegistersCheck(), StoreCheck(), EvictionCheck(), MemoryCheck(), FailoverCheck(), MinReplicasCheck(),
+        PersistenceCheck(),
         AgeCheck(), ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
         ExpireCycleCheck(), SweepCheck(), LazyFreeCheck(),
         SharedIDsCheck(), DeadLetterCheck(),

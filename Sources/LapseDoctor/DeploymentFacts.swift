@@ -1,4 +1,4 @@
-import LeaderElection
+package import LeaderElection
 package import RedisClient
 
 /// Everything the checks judge: the servers, and how Lapse is going to use them.
@@ -14,9 +14,25 @@ package struct DeploymentFacts: Sendable {
         }
     }
 
+    /// One register of a store other than Redis.
+    package struct StoreRegister: Sendable, Equatable {
+        /// What it is called in logs.
+        package var label: String
+        /// Why it did not answer; nil when it did.
+        package var error: RegisterError?
+
+        package init(label: String, error: RegisterError? = nil) {
+            self.label = label
+            self.error = error
+        }
+    }
+
     package var mode: Topology.Mode
     package var nodes: [NodeFacts]
+    /// Where Redis votes on the lease; empty where another store does.
     package var registers: [Register]
+    /// The registers of another store; nil where Redis votes.
+    package var storeRegisters: [StoreRegister]?
     package var uncoveredSlots = 0
     package var name = "default"
     package var leaseTTL: Duration = .seconds(8)

@@ -27,7 +27,7 @@ package final class Doctor: Sendable {
         var facts: NodeFacts
     }
 
-    /// Throws ``LapseError``. End with ``shutDown()``.
+    /// Throws ``LapseError``. End with ``shutDown()``; the store of the configuration stays open.
     package init(_ configuration: ProcessorConfiguration) throws(LapseError) {
         try configuration.validate()
         self.configuration = configuration
@@ -78,14 +78,11 @@ package final class Doctor: Sendable {
                 client: server.client, known: server.facts, name: configuration.name, mode: .standalone,
                 registers: lockKeys, rights: rights)
         }
-        let registers =
-            lockServers.isEmpty
-            ? keys.map {
-                DeploymentFacts.Register(key: $0.lock, node: topology.owner(of: HashSlot.of($0.lock))?.address)
-            }
-            : lockServers.map { DeploymentFacts.Register(key: lockKeys[0].lock, node: $0.facts.address) }
         let examined = Self.announcing(await examine(examinations))
-        var facts = DeploymentFacts(mode: topology.mode, nodes: examined, registers: registers)
+        var facts = DeploymentFacts(mode: topology.mode, nodes: examined, registers: registers(keys, topology))
+        if let store = configuration.store {
+            facts.storeRegisters = await StoreTrial(store: store, name: configuration.name).registers()
+        }
         facts.uncoveredSlots = topology.uncoveredSlots
         facts.name = configuration.name
         facts.leaseTTL = configuration.leaseTTL
@@ -133,6 +130,18 @@ package final class Doctor: Sendable {
                 if isHopeless || ContinuousClock.now >= deadline { throw LapseError(error) }
                 if await Doorbell(on: group.any()).wait(upTo: backoff.next()) == .cancelled { throw LapseError(error) }
             }
+        }
+    }
+
+    /// Where Redis votes on the lease.
+    private func registers(_ keys: [ElectionKeys], _ topology: Topology) -> [DeploymentFacts.Register] {
+        guard configuration.store == nil else { return [] }
+        guard lockServers.isEmpty else {
+            let key = ElectionKeys.registers(1, name: configuration.name)[0].lock
+            return lockServers.map { DeploymentFacts.Register(key: key, node: $0.facts.address) }
+        }
+        return keys.map {
+            DeploymentFacts.Register(key: $0.lock, node: topology.owner(of: HashSlot.of($0.lock))?.address)
         }
     }
 

@@ -98,9 +98,18 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func theCheckFindsTheFirstMistake() async throws {
         #expect(try await LapseBinary.run(["config", "check"]).output == "ok\n")
         #expect(try await LapseBinary.run(["config", "check", "--stream", "expirations"]).output == "ok\n")
+        for store in ["etcd://h:2379/prefix", "consul://h:8500"] {
+            #expect(try await LapseBinary.run(["config", "check", "--store", store]).output == "ok\n")
+        }
         for (arguments, word) in [
             (["--lease-ttl", "soon"], "--lease-ttl"), (["--webhook", "ftp://x"], "--webhook"),
             (["--log-level", "loud"], "--log-level"), (["--registers", "2"], "--registers"),
+            (["--store", "etcd://ann@h:2379"], "--store-password-file"),
+            (["--store", "consul://u@h"], "tokens, not users"), (["--store", "mysql://h/db"], "--store: "),
+            (["--store", "etcd+tls://h", "--store-tls-ca", "/nowhere/ca.pem"], "--store-tls-ca: /nowhere/ca.pem"),
+            (["--store", "consul+tls://h", "--store-tls-ca", "/nowhere/ca.pem"], "--store-tls-ca: /nowhere/ca.pem"),
+            (["--store", "etcd://h", "--store-tls-ca", "/nowhere/ca.pem"], "write etcd+tls://"),
+            (["--store", "consul://h", "--registers", "3"], "registers and lock servers"),
         ] {
             let run = try await LapseBinary.run(["config", "check"] + arguments)
             #expect(run.code == 64 && run.lastLine.contains(word), "\(run)")

@@ -2,6 +2,8 @@ import ArgumentParser
 import Console
 import FoundationEssentials
 import Lapse
+import LeaderElection
+import Logging
 
 /// `lapse config`: the options of `lapse run` as they are understood, without a look at any server.
 struct ConfigCommand: AsyncParsableCommand {
@@ -24,16 +26,26 @@ struct ConfigCheckCommand: AsyncParsableCommand {
         let values = try await options.values()
         var configuration = try ProcessorConfiguration(values)
         _ = try HandlerChoice(values, configuration, environment: ProcessInfo.processInfo.environment)
-        _ = try StoreOptions(values)
         _ = try values(Running.admin)
         _ = try values(Supervising.supervise)
         _ = try values(Supervising.onCrash)
         _ = try values(Supervising.crashReport)
         _ = try values(LogLines.level)
         _ = try values.logFormat()
-        // What the store votes with is the store's.
-        configuration.store = nil
-        do { try configuration.validate() } catch { throw Failure(error) }
+        // Opening reads URL and files, and contacts nobody.
+        // Last: a later throw would have to shut it down.
+        let store = try StoreOptions(values).open(
+            election: ElectionConfiguration(
+                name: configuration.name, id: configuration.id, leaseTTL: configuration.leaseTTL),
+            logger: Logger(label: "lapse") { _ in SwiftLogNoOpLogHandler() })
+        configuration.store = store
+        let failure: Failure?
+        do {
+            try configuration.validate()
+            failure = nil
+        } catch { failure = Failure(error) }
+        await store?.shutDown()
+        if let failure { throw failure }
         try await StandardStream.print("ok")
     }
 }

@@ -27,7 +27,7 @@ struct ReachabilityCheck: Check {
         case .answered(let time):
             // As the elector's own patience with a register: see LeaseTiming.
             let patience = min(max(facts.leaseTTL / 16, .milliseconds(50)), .milliseconds(500))
-            guard time > patience / 2 else { return nil }
+            guard time > patience / 2, facts.storeRegisters == nil else { return nil }
             return DoctorFinding(
                 .warns, "reachability", at: node.address, "slow to answer",
                 "It took \(Wording.duration(time)) to answer a small command; a renewal of the lease counts only within "
