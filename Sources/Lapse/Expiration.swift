@@ -203,18 +203,23 @@ public struct Gap: Sendable, Hashable {
     public let node: String
     /// The node's run ID.
     public let runID: String
-    /// The ordinals that are missing.
+    /// Where they are missing: all of these, or after a take-over those among them that the last leader had
+    /// not finished.
     public let ordinals: ClosedRange<UInt64>
     /// How many of them were brought in from a peer.
     public let repaired: UInt64
+    /// How many are lost for good.
+    public let lost: UInt64
 
-    package init(node: String, runID: String, ordinals: ClosedRange<UInt64>, repaired: UInt64) {
+    /// - Parameter lost: what was not repaired of all ordinals, unless it is said.
+    package init(node: String, runID: String, ordinals: ClosedRange<UInt64>, repaired: UInt64, lost: UInt64? = nil) {
         self.node = node
         self.runID = runID
         self.ordinals = ordinals
         self.repaired = repaired
+        self.lost = lost ?? UInt64(ordinals.count) - repaired
     }
 
-    /// How many are lost for good.
-    public var lost: UInt64 { UInt64(ordinals.count) - repaired }
+    /// How many this replica did not hear.
+    package var count: UInt64 { repaired + lost }
 }

@@ -84,7 +84,7 @@ extension SimulatedWorld {
     /// A hole is as full as it will ever be: what it still lacks is called lost.
     func report(_ hole: Repairer.Hole, _ lost: UInt64, _ replica: Replica, _ body: Body) {
         let log = replica.logs[hole.runID]
-        let missing = hole.ordinals.filter { log?.entry($0) == nil }
+        let missing = hole.ordinals.filter { hole.lacks($0) && log?.entry($0) == nil }
         trace.note("gap", replica.life, lost)
         body.lost[hole.runID, default: []].formUnion(missing)
         let isExact = ledger.processes[hole.runID]?.isExact ?? true

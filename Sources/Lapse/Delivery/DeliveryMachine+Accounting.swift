@@ -38,20 +38,25 @@ extension DeliveryMachine {
         }
     }
 
-    /// A log that waits to be opened has an account as well: everything from where its cursor will begin is
-    /// to come.
+    /// A log that waits to be opened has an account as well.
     private func account(_ log: NodeLog) -> NodeAccount? {
         let last = log.counts.last
         if let account = cursors.account(log.runID, last: last ?? 0) { return account }
-        let cursor = progressAtBegin[log.runID]?.cursor ?? log.baseline.map { Cursor(through: $0) }
-        return cursor.map { Tally($0).account($0, last: last ?? 0) }
+        return cursorOrBegin(log).map { Tally($0).account($0, last: last ?? 0) }
+    }
+
+    /// Where the cursor stands, or where it will begin in a log that waits to be opened: everything from
+    /// there on is to come.
+    private func cursorOrBegin(_ log: NodeLog) -> Cursor? {
+        cursors[log.runID] ?? progressAtBegin[log.runID]?.cursor ?? log.baseline.map { Cursor(through: $0) }
     }
 
     /// Expirations waiting or under way, by log; only the leader knows.
     package func backlog() -> [String: UInt64] {
-        Dictionary(
+        guard phase != .idle else { return [:] }
+        return Dictionary(
             logs.all.compactMap { log in
-                guard let cursor = cursors[log.runID] else { return nil }
+                guard let cursor = cursorOrBegin(log) else { return nil }
                 let last = max(log.counts.last ?? 0, cursor.through)
                 return (log.runID, last - cursor.through + UInt64(cursor.pending.count))
             }, uniquingKeysWith: { first, _ in first })
@@ -60,9 +65,10 @@ extension DeliveryMachine {
     /// When the oldest expiration of each log that is not finished was heard, in milliseconds since 1970;
     /// only the leader knows.
     package func oldest() -> [String: UInt64] {
-        Dictionary(
+        guard phase != .idle else { return [:] }
+        return Dictionary(
             logs.all.compactMap { log in
-                cursors[log.runID].flatMap { log.received(after: $0.settled) }.map { (log.runID, $0) }
+                cursorOrBegin(log).flatMap { log.received(after: $0.settled) }.map { (log.runID, $0) }
             }, uniquingKeysWith: min)
     }
 

@@ -73,14 +73,13 @@ extension DeliveryMachine {
         guard let progress = progressAtBegin[log.runID] else { return openFirst(log) }
         guard log.baseline != nil || !log.isSubscribed, !log.isProvisional else { return false }
         let pending = progress.cursor.pending.sorted
-        // One stretch at a time: what lies between two of them was finished, and must not be counted as lost.
-        let gone = lost[log.runID] ?? []
-        let missing = pending.filter { ordinal in
-            log.entry(ordinal) == nil && !gone.contains { $0.contains(ordinal) }
-        }
+        let gone = lostPending[log.runID] ?? []
+        let missing = pending.filter { log.entry($0) == nil && !gone.contains($0) }
         if let first = missing.first {
-            let length = missing.enumerated().first { $1 != first + UInt64($0) }?.offset ?? missing.count
-            ask(first...missing[length - 1], log)
+            // All at once, as far as a question reaches whose end is known: each may take a second, and the log
+            // waits. What lies between was finished.
+            let asked = missing.prefix { $0 - first < RepairRequest.openEnd - 1 }
+            ask(first...(asked.last ?? first), log, pending: PendingOrdinals(asked))
             return false
         }
         open(log.runID, at: progress.cursor)
@@ -100,7 +99,7 @@ extension DeliveryMachine {
                 }
             }
         }
-        lost[log.runID]?.removeAll { $0.upperBound <= progress.cursor.through }
+        lostPending[log.runID] = nil
         return true
     }
 }

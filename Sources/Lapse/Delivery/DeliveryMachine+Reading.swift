@@ -132,7 +132,10 @@ extension DeliveryMachine {
         return false
     }
 
-    mutating func ask(_ hole: ClosedRange<UInt64>, _ log: NodeLog, isUnannounced: Bool = false) {
+    /// - Parameter pending: of the hole only these are missing; nil: all of it.
+    mutating func ask(
+        _ hole: ClosedRange<UInt64>, _ log: NodeLog, isUnannounced: Bool = false, pending: PendingOrdinals? = nil
+    ) {
         repairing[log.runID] = hole
         // What lies behind the hole waits for the answer, which may take longer than the log's age. The log
         // may be younger than the cursor: one that held nothing is dropped with its feed, and comes back with
@@ -141,6 +144,7 @@ extension DeliveryMachine {
         note(log, isUnproven: false)
         actions.holes.append(
             Repairer.Hole(
-                runID: log.runID, node: "\(log.address)", ordinals: hole, token: token, isUnannounced: isUnannounced))
+                runID: log.runID, node: "\(log.address)", ordinals: hole, token: token, isUnannounced: isUnannounced,
+                pending: pending))
     }
 }

@@ -61,6 +61,8 @@ package struct DeliveryMachine {
     var repairing: [String: ClosedRange<UInt64>] = [:]
     /// What no replica has, of each log, ahead of its cursor: reported as lost, and to be passed over.
     var lost: [String: [ClosedRange<UInt64>]] = [:]
+    /// The same of what the last leader left pending, until the log is opened.
+    var lostPending: [String: PendingOrdinals] = [:]
     /// Logs whose cursor stands before an entry that nothing proves to count or not.
     var unproven: Set<String> = []
 
@@ -120,6 +122,7 @@ package struct DeliveryMachine {
         writes = 0
         repairing = [:]
         lost = [:]
+        lostPending = [:]
         surveys = SurveySchedule()
         surveyedThrough = [:]
         opened = [:]
@@ -217,7 +220,13 @@ package struct DeliveryMachine {
             return 0
         }
         let part = hole.settled(by: end)
-        let missing = logs[hole.runID]?.missing(in: part) ?? [part]
+        let log = logs[hole.runID]
+        if let pending = hole.pending {
+            let missing = pending.sorted.filter { part.contains($0) && log?.entry($0) == nil }
+            for ordinal in missing { lostPending[hole.runID, default: []].insert(ordinal) }
+            return UInt64(missing.count)
+        }
+        let missing = log?.missing(in: part) ?? [part]
         lost[hole.runID, default: []] += missing
         return missing.reduce(0) { $0 + UInt64($1.count) }
     }

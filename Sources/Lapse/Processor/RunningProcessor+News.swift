@@ -26,14 +26,14 @@ extension RunningProcessor {
         logger.log(
             level: gap.lost > 0 ? .error : .notice, "gap",
             metadata: [
-                "node": "\(gap.node)", "count": .stringConvertible(gap.ordinals.count),
+                "node": "\(gap.node)", "count": .stringConvertible(gap.count),
                 "repaired": .stringConvertible(gap.repaired),
                 "lost": .stringConvertible(gap.lost), "from": .stringConvertible(gap.ordinals.lowerBound),
                 "to": .stringConvertible(gap.ordinals.upperBound),
                 "runId": "\(gap.runID)",
             ])
         metrics.recent.note(
-            .gap, "\(gap.ordinals.count) not heard", node: gap.node,
+            .gap, "\(gap.count) not heard", node: gap.node,
             "\(gap.repaired) repaired, \(gap.lost) lost (\(gap.ordinals.lowerBound) to \(gap.ordinals.upperBound))",
             now: WallClock.milliseconds())
         metrics.ledger.lost(gap, "no replica heard it", now: WallClock.milliseconds())

@@ -6,8 +6,8 @@ import DequeModule
 /// They come nearly in order and go nearly in order, so both are done at an end, and the smallest one,
 /// which decides what the log must keep, stands in front. Where one in the middle goes, mostly nothing
 /// moves.
-package struct PendingOrdinals: Sendable, Equatable, ExpressibleByArrayLiteral {
-    private struct Word: Sendable, Equatable {
+package struct PendingOrdinals: Sendable, Hashable, ExpressibleByArrayLiteral {
+    private struct Word: Sendable, Hashable {
         /// Of the ordinals through 64.
         var index: UInt64
         /// Never 0.
@@ -28,6 +28,11 @@ package struct PendingOrdinals: Sendable, Equatable, ExpressibleByArrayLiteral {
         words.flatMap { word in
             (0..<64).filter { word.bits & 1 << $0 != 0 }.map { word.index << 6 | $0 }
         }
+    }
+
+    package func contains(_ ordinal: UInt64) -> Bool {
+        let place = place(of: ordinal >> 6)
+        return place < words.count && words[place].index == ordinal >> 6 && words[place].bits & 1 << (ordinal & 63) != 0
     }
 
     package mutating func insert(_ ordinal: UInt64) { insert(1 << (ordinal & 63), word: ordinal >> 6) }

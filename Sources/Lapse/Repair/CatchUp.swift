@@ -83,10 +83,31 @@ package struct CatchUp {
         guard let written = progress[log.runID], let last = log.counts.last, !log.isProvisional,
             written.cursor.settled < last
         else { return nil }
-        for gap in log.gaps(in: written.cursor.settled + 1...last, upTo: 64) {
-            let part = log.unannounced.first(of: gap)
-            guard part.reason == nil else { continue }
-            if let rest = Self.subtract(state.hopeless, from: part.ordinals) { return rest }
+        let unannounced = log.unannounced
+        var low = written.cursor.settled + 1
+        while low <= last {
+            // Each lookup holds the log's lock only for so many.
+            let gaps = log.gaps(in: low...last, upTo: Self.lookup)
+            for gap in gaps {
+                if let part = Self.part(of: gap, without: unannounced, state.hopeless) { return part }
+            }
+            guard gaps.count == Self.lookup, let end = gaps.last?.upperBound else { return nil }
+            low = end + 1
+        }
+        return nil
+    }
+
+    private static let lookup = 64
+
+    /// The first part of a gap that was announced, and that no peer was asked for in vain.
+    private static func part(
+        of gap: ClosedRange<UInt64>, without unannounced: UnannouncedOrdinals, _ hopeless: [ClosedRange<UInt64>]
+    ) -> ClosedRange<UInt64>? {
+        var low = gap.lowerBound
+        while low <= gap.upperBound {
+            let part = unannounced.first(of: low...gap.upperBound)
+            if part.reason == nil, let rest = subtract(hopeless, from: part.ordinals) { return rest }
+            low = part.ordinals.upperBound + 1
         }
         return nil
     }

@@ -22,9 +22,7 @@ package struct RepairInquiry {
         case cut(through: UInt64)
     }
 
-    private let runID: String
-    private let ordinals: ClosedRange<UInt64>
-    private let isUnannounced: Bool
+    private let hole: Repairer.Hole
     private var peers: Set<String>
     private var answered: Set<String> = []
     private var cut: UInt64?
@@ -53,11 +51,9 @@ package struct RepairInquiry {
 
     /// - Parameter peers: the other replicas.
     package init(_ hole: Repairer.Hole, peers: Set<String>) {
-        runID = hole.runID
-        ordinals = hole.ordinals
-        isUnannounced = hole.isUnannounced
+        self.hole = hole
         self.peers = peers
-        missing = UInt64(hole.ordinals.count)
+        missing = hole.count(in: hole.ordinals)
     }
 
     /// The other replicas as they are known now.
@@ -74,7 +70,7 @@ package struct RepairInquiry {
             began = nil
             return .wait
         }
-        if isUnannounced || isRefused || missing == 0 { return .over(.answered) }
+        if hole.isUnannounced || isRefused || missing == 0 { return .over(.answered) }
         guard let began else {
             began = now
             wasAsked = false
@@ -112,10 +108,10 @@ package struct RepairInquiry {
         switch answer {
         case .heard(let expirations):
             hasHeard = true
-            let wanted = expirations.filter { ordinals.contains($0.ordinal) }
-            missing -= min(missing, UInt64(logs[runID]?.insert(wanted, look: look, now: now) ?? 0))
+            let wanted = expirations.filter { hole.lacks($0.ordinal) }
+            missing -= min(missing, UInt64(logs[hole.runID]?.insert(wanted, look: look, now: now) ?? 0))
         case .more(let replica, let through):
-            guard ordinals.contains(through) else { return }
+            guard hole.ordinals.contains(through) else { return }
             answered.insert(replica)
             cut = min(cut ?? through, through)
         case .done(let replica, let processes):

@@ -23,6 +23,20 @@ package final class Repairer: Sendable {
         /// The node counted these and said nothing: no peer has heard them, and one that numbers otherwise
         /// would tell of others.
         package var isUnannounced = false
+        /// A predecessor took these up and did not finish them; what else lies among the ordinals was
+        /// finished, is not missing, and cannot be lost. Nil: all of them are missing.
+        package var pending: PendingOrdinals?
+
+        /// Whether this one is wanted.
+        package func lacks(_ ordinal: UInt64) -> Bool {
+            ordinals.contains(ordinal) && (pending?.contains(ordinal) ?? true)
+        }
+
+        /// How many of a part of it were missing.
+        package func count(in part: ClosedRange<UInt64>) -> UInt64 {
+            guard let pending else { return UInt64(part.count) }
+            return UInt64(pending.sorted.count { part.contains($0) })
+        }
 
         /// What of it a question has settled.
         package func settled(by end: RepairInquiry.End) -> ClosedRange<UInt64> {
@@ -110,8 +124,8 @@ package final class Repairer: Sendable {
     private func repair(_ hole: Hole) async {
         guard let end = await ask(hole), let lost = listeners.settled(hole, end), hole.survey == nil else { return }
         let part = hole.settled(by: end)
-        let repaired = UInt64(part.count) - lost
-        listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: part, repaired: repaired))
+        let repaired = hole.count(in: part) - lost
+        listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: part, repaired: repaired, lost: lost))
     }
 
     /// Puts what the others had into the log; nil if it is no longer awaited.

@@ -27,6 +27,7 @@ struct PendingOrdinalsTests {
                 model.subtract(stretch)
             }
             #expect(pending.count == model.count && pending.min == model.min())
+            #expect(pending.contains(first) == model.contains(first))
         }
         #expect(pending.sorted == model.sorted())
         #expect(pending == PendingOrdinals(model.sorted()))

@@ -26,7 +26,7 @@ struct CatchUpTests {
         ]
     }
 
-    private func insert(_ ordinals: ClosedRange<UInt64>) {
+    private func insert(_ ordinals: some Sequence<UInt64>) {
         let heard = ordinals.map { HeardExpiration(ordinal: $0, database: 0, receivedAt: 1, key: Array("k".utf8)) }
         _ = logs["run"]?.insert(heard, look: 0, now: 1)
     }
@@ -51,6 +51,43 @@ struct CatchUpTests {
         #expect(catchUp.isWhole(logs, progress(50)))
         let again = catchUp.next(logs, progress(50), peers: ["b", "c"])
         #expect(again.first?.ordinals == 91...100, "another replica has come")
+    }
+
+    @Test("what lies behind a part of a gap that was never announced is asked for all the same")
+    func aGapOfSeveralKinds() throws {
+        join(at: 100)
+        let log = try #require(logs["run"])
+        let counted = log.markForTests(110, flagsWereFine: true)
+        #expect(counted == .missed(101...110))
+        log.subscriptionEnded(now: 1_000)
+        log.subscriptionBegan()
+        log.markForTests(200)
+        var catchUp = CatchUp()
+        #expect(!catchUp.isWhole(logs, progress(100)))
+        let hole = try #require(catchUp.next(logs, progress(100), peers: ["b"]).first)
+        #expect(hole.ordinals == 111...200)
+        // Nobody has the first of it either.
+        catchUp.settle(hole, .cut(through: 150), logs)
+        #expect(!catchUp.isWhole(logs, progress(100)))
+        let rest = try #require(catchUp.next(logs, progress(100), peers: ["b"]).first)
+        #expect(rest.ordinals == 151...200)
+        insert(151...200)
+        catchUp.settle(rest, .answered, logs)
+        #expect(catchUp.isWhole(logs, progress(100)))
+    }
+
+    @Test("however many gaps nobody can fill, the one behind them is asked for")
+    func manyHopelessGaps() throws {
+        join(at: 332)
+        insert(stride(from: 2, through: 332, by: 2))
+        var catchUp = CatchUp()
+        for ordinal in stride(from: 1 as UInt64, through: 331, by: 2) {
+            #expect(!catchUp.isWhole(logs, progress(0)))
+            let hole = try #require(catchUp.next(logs, progress(0), peers: ["b"]).first)
+            #expect(hole.ordinals == ordinal...ordinal)
+            catchUp.settle(hole, .answered, logs)
+        }
+        #expect(catchUp.isWhole(logs, progress(0)))
     }
 
     @Test("at rest nothing is asked: without a hole, without progress, without a peer")
@@ -82,13 +119,14 @@ struct CatchUpTests {
 
 extension NodeLog {
     /// Numbers the subscription as a mark does.
-    fileprivate func markForTests(_ counter: UInt64) {
+    @discardableResult
+    fileprivate func markForTests(_ counter: UInt64, flagsWereFine: Bool = false) -> Numbering.Finding? {
         var reader = ReplyReader()
         var bytes = ByteBuffer()
         RESPCommand("message", "lapse:test", "nonce").encode(into: &bytes)
         try? reader.read(bytes) { batch in
             _ = take(batch, now: 1_000, look: 0) { _ in pinMark() }
         }
-        _ = resolve(counter: counter)
+        return resolve(counter: counter, flagsWereFine: flagsWereFine)
     }
 }
