@@ -16,7 +16,7 @@ extension ProgressKeeper {
     /// Tells the others what is missing from a process' counter, once for each base. What too few registers
     /// take is told again with each read.
     package func publish(base: Int64, of runID: String) async {
-        guard base > 0, base <= 1 << 53 else { return }
+        guard base > 0, base < Numbering.toldLimit else { return }
         let own = UInt64(base)
         let untold = state.withLock { state -> UInt64? in
             let known = state.ownBases[runID]?.base ?? 0

@@ -162,11 +162,11 @@ enum ProgressScripts {
         return redis.pcall('ZADD', KEYS[1], 0, ARGV[1])
         """)
 
-    /// ARGV: field, base. A base never falls.
+    /// ARGV: field, base. A base never falls, but for one that cannot be true: see ``Numbering/toldLimit``.
     static let tellBase = Script(
         """
         local base = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^v1 (%d+)$') or '0')
-        if base < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], 'v1 ' .. ARGV[2]) end
+        if base < tonumber(ARGV[2]) or base >= 2251799813685248 then redis.call('HSET', KEYS[1], ARGV[1], 'v1 ' .. ARGV[2]) end
         return 1
         """)
 }

@@ -243,6 +243,15 @@ struct ProgressKeeperTests {
         }
     }
 
+    @Test func aBaseThatCannotBeTrueIsWrittenOver() async throws {
+        try await Self.withServer { server, keeper in
+            let key = ElectionKeys.registers(3, name: "test")[0].progress
+            try await server.cli("HSET", key, "base:run", "v1 9007199254740991")
+            await keeper("a", nil, 0...0).publish(base: 100, of: "run")
+            #expect(try await server.cli("HGET", key, "base:run") == "v1 100")
+        }
+    }
+
     @Test("row 86: the last build's script and this one's write for each other")
     func theBuildBefore() async throws {
         try await Self.withServer { server, keeper in
