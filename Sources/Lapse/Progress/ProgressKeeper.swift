@@ -145,6 +145,7 @@ package final class ProgressKeeper: Sendable {
         state.withLock { state in
             state.epoch = epoch
             state.latestToken = token.rawValue
+            state.wholeness = nil
             state.known = Dictionary(entries.map { ($0.runID, $0) }) { first, _ in first }
         }
         let arguments = adoption(entries, epoch, token, 0)
@@ -281,12 +282,10 @@ package final class ProgressKeeper: Sendable {
         let reading = ProgressReading(words, of: places.count)
         state.withLock { state in
             state.troubles.reading = reading == nil ? Self.trouble(replies) : nil
-            // Its tokens begin anew.
-            if let epoch = reading?.origin?.epoch, epoch > state.epoch { state.latestToken = 0 }
+            if let epoch = reading?.origin?.epoch { state.enter(epoch) }
             state.take(words, of: places.count, refusal)
             // A minority's word still serves to trim: it was written by some leader.
             if !words.isEmpty { state.known = Progress.newest([state.known] + words.map(\.entries)) }
-            if let epoch = reading?.origin?.epoch { state.epoch = max(state.epoch, epoch) }
         }
         // A term that begins does not wait for it.
         if reading != nil, token == nil { await tellAgain() }

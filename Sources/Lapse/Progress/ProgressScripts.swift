@@ -68,12 +68,14 @@ enum ProgressScripts {
             """)
 
     /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence.
-    /// What the register held of cursors before goes: it was numbered by another store's tokens.
+    /// What the register held of cursors before goes: it was numbered by another store's tokens. So does the
+    /// word whether logs are whole.
     static let adopt = Script(
         epoch + """
 
             if epoch() >= tonumber(ARGV[1]) then return 0 end
             local all = redis.call('HGETALL', KEYS[1])
+            redis.call('HDEL', KEYS[1], 'whole')
             for i = 1, #all, 2 do
                 if string.find(all[i], '^log:') or string.find(all[i], '^account:') then redis.call('HDEL', KEYS[1], all[i]) end
             end
