@@ -101,12 +101,12 @@ extension SimulatedWorld {
             return node.process.counter
         } done: { [unowned self] counter in
             guard feed.mark?.nonce == nonce, feed.connection === connection else { return }
-            guard let counter else { return marked(false, feed, replica, connection) }
+            guard let counter else { return marked(.failed, feed, replica, connection) }
             feed.mark?.counter = counter
             resolveMark(feed, replica, connection)
             after(.seconds(2), in: replica) { [unowned self] in
                 if feed.mark?.nonce == nonce, feed.connection === connection {
-                    marked(false, feed, replica, connection)
+                    marked(.unanswered, feed, replica, connection)
                 }
             }
         }
@@ -120,14 +120,15 @@ extension SimulatedWorld {
             connection.process.wasResetUnheard = false
             connection.process.isUndecidable = Int64(counter) + (feed.log?.base ?? 0) >= Int64(feed.floorAtMark)
         }
-        marked(finding != nil, feed, replica, connection)
+        marked(finding == nil ? .unusable : .numbered, feed, replica, connection)
         pump(replica)
     }
 
-    private func marked(_ isResolved: Bool, _ feed: Feed, _ replica: Replica, _ connection: Connection) {
-        let isKnown = isResolved || !feed.watch.isFirstMark
-        feed.watch.marked(isKnown: isKnown, now: replica.clock.read(now).monotonic)
-        if isKnown {
+    private func marked(
+        _ outcome: FeedWatch.MarkOutcome, _ feed: Feed, _ replica: Replica, _ connection: Connection
+    ) {
+        feed.watch.marked(outcome, now: replica.clock.read(now).monotonic)
+        if !feed.watch.isFirstMark {
             feed.isNumbered = true
             connection.numberedAt = connection.numberedAt ?? now
             feed.unnumbered = []
@@ -137,7 +138,9 @@ extension SimulatedWorld {
         feed.endMark()
         // A peer's mark comes between two looks.
         if wasForPeer { return }
-        guard feed.isNewcomer, isKnown, let log = feed.log else { return inspect(feed, replica, connection) }
+        guard feed.isNewcomer, !feed.watch.isFirstMark, let log = feed.log else {
+            return inspect(feed, replica, connection)
+        }
         feed.isNewcomer = false
         askAboutNumbers(of: log, replica) { [unowned self] in
             guard feed.connection === connection else { return }

@@ -10,6 +10,15 @@ package struct FeedWatch {
         case dead
     }
 
+    package enum MarkOutcome: Sendable, Equatable {
+        case numbered
+        /// The node took it, and the feed, which stands, did not bring it.
+        case unanswered
+        /// It came with a count that cannot be true.
+        case unusable
+        case failed
+    }
+
     private var check = CounterCheck()
     private var isMarked = false
     private var silentLooks = 0
@@ -19,6 +28,8 @@ package struct FeedWatch {
     private var isMarkWanted = true
     private var lastMark: Duration?
     private var tries = 0
+    /// Marks since the last one that numbered.
+    private var unanswered = 0
     /// A mark travels to every node: whatever is heard or forged, a stream is marked no more often.
     private static let spacing = Duration.seconds(5)
 
@@ -44,12 +55,20 @@ package struct FeedWatch {
         return now >= lastMark + (isMarked ? Self.spacing : min(.seconds(1) * (1 << min(tries, 3)), Self.spacing))
     }
 
-    /// A mark has been tried. - Parameter isKnown: whether the numbering is known.
-    package mutating func marked(isKnown: Bool, now: Duration) {
+    /// Marks do not come back over the feed: one may have met a slow moment.
+    package var marksGoUnanswered: Bool { unanswered >= 2 }
+
+    /// A mark has been tried. What is numbered stays so; a mark that came to nothing is tried again.
+    package mutating func marked(_ outcome: MarkOutcome, now: Duration) {
         lastMark = now
-        tries = isKnown ? 0 : tries + 1
-        isMarked = isKnown
-        isMarkWanted = !isKnown
+        if outcome == .numbered { isMarked = true }
+        tries = isMarked ? 0 : tries + 1
+        isMarkWanted = !isMarked || outcome == .unanswered || outcome == .unusable
+        switch outcome {
+        case .numbered: unanswered = 0
+        case .unanswered: unanswered += 1
+        case .unusable, .failed: break
+        }
         check.settled()
     }
 

@@ -10,16 +10,18 @@ extension NodeFeed {
     func mark(
         _ subscription: Subscription, _ sink: FeedSink, _ watch: inout FeedWatch, _ flags: inout FlagsWatch
     ) async {
-        let isKnown = await mark(subscription, sink, isFirst: watch.isFirstMark, flagsWereFine: flags.wereFine)
-        watch.marked(isKnown: isKnown, now: monotonic)
+        let outcome = await mark(subscription, sink, flagsWereFine: flags.wereFine)
+        watch.marked(outcome, now: monotonic)
+        if outcome == .unanswered, watch.marksGoUnanswered {
+            tell(RedisError(.protocolViolation, node: address, "marks do not come back over the feed"))
+        }
         flags.marked()
         await dependencies.numbers.publishBase(of: sink.log)
     }
 
-    /// Marks the stream; true when the numbering is known.
     private func mark(
-        _ subscription: Subscription, _ sink: FeedSink, isFirst: Bool, flagsWereFine: Bool
-    ) async -> Bool {
+        _ subscription: Subscription, _ sink: FeedSink, flagsWereFine: Bool
+    ) async -> FeedWatch.MarkOutcome {
         let (floor, base) = (sink.log.floor, sink.log.base)
         let nonce = "mark:\(dependencies.id):\(UInt64.random(in: .min ... .max))"
         sink.expect(nonce)
@@ -30,25 +32,35 @@ extension NodeFeed {
                 of: subscription.runID)
             let deadline = ContinuousClock.now + .seconds(2)
             while !sink.markArrived, subscription.isActive, ContinuousClock.now < deadline, !isOver {
-                if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return false }
+                if await bell.wait(upTo: .milliseconds(100)) == .cancelled { return .failed }
             }
-            guard sink.markArrived,
-                let finding = sink.log.resolve(counter: counter, floor: floor, flagsWereFine: flagsWereFine)
-            else { return !isFirst }
+            // One that ends, or is silent, is told of as such.
+            let stands = subscription.isActive && !sink.isSilent && !isOver
+            guard sink.markArrived else { return stands ? .unanswered : .failed }
+            guard let finding = sink.log.resolve(counter: counter, floor: floor, flagsWereFine: flagsWereFine) else {
+                guard stands else { return .failed }
+                tell(RedisError(.protocolViolation, node: address, "a count of \(counter) cannot be true"))
+                return .unusable
+            }
             report(finding, counter, grown: sink.log.base - base)
             dependencies.listeners.appended()
             current.withLock { $0.error = nil }
-            return true
+            return .numbered
         } catch {
             // What was heard here cannot be numbered by another server's count.
             if error.kind == .otherServer { subscription.close() }
-            let isNews = current.withLock { status in
-                defer { status.error = error.description }
-                return status.error != error.description
-            }
-            if isNews { logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"]) }
-            return !isFirst
+            tell(error)
+            return .failed
         }
+    }
+
+    /// Stands until the next mark that numbers.
+    private func tell(_ error: RedisError) {
+        let isNews = current.withLock { status in
+            defer { status.error = error.description }
+            return status.error != error.description
+        }
+        if isNews { logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"]) }
     }
 
     /// - Parameter grown: by how much the base has grown.

@@ -64,13 +64,24 @@ package struct Numbering: Sendable, Equatable {
     /// The leader's word on `base`, for a replica that was not there at a reset, or when messages were
     /// forged. A base never falls: an older word says nothing.
     package mutating func adopt(base: Int64) {
-        guard base > self.base else { return }
+        guard base > self.base, base < Self.toldLimit else { return }
         self.base = base
         isProvisional = offset != nil
     }
 
     /// The leader's word on how far it is. A counter that with its base lies below was reset since.
-    package mutating func learn(through ordinal: UInt64) { floor = max(floor, min(ordinal, Self.largest)) }
+    package mutating func learn(through ordinal: UInt64) {
+        if ordinal < Self.toldLimit { floor = max(floor, ordinal) }
+    }
+
+    /// What others say is smaller: so the numbers that come of it, a floor and a base added up and all that
+    /// a node announces on top, stay below `PlausibleCount.limit`. At that the marks end.
+    package static let toldLimit = PlausibleCount.limit / 4
+
+    /// What others say of a count or a base; nil for what cannot be true.
+    package static func told(_ text: some StringProtocol) -> UInt64? {
+        PlausibleCount.read(text).flatMap { $0 < toldLimit ? $0 : nil }
+    }
 
     /// Larger than any counter will ever be, and small enough to add to.
     private static let largest: UInt64 = 1 << 60

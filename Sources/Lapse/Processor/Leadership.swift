@@ -255,8 +255,9 @@ struct Leadership: Sendable {
         repeat {
             let isWhole = dispatcher.inspect { $0.isWhole } && self.isWhole()
             guard isWhole != said, term.lease.isValid else { continue }
-            said = isWhole
-            await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))
+            // What too few registers have taken may stand in some: it is said again whatever it was.
+            let isTaken = await keeper.write(Wholeness(token: term.token.rawValue, isWhole: isWhole))
+            said = isTaken ? isWhole : nil
         } while await bell.wait(upTo: progressInterval) != .cancelled
     }
 

@@ -44,7 +44,7 @@ package struct Progress: Sendable, Equatable {
         let parts = text.split(separator: " ")
         // A base never falls below 0, and nothing is pending that was not taken up.
         guard parts.count == 6, let token = PlausibleCount.read(parts[0]), let write = PlausibleCount.read(parts[1]),
-            let through = PlausibleCount.read(parts[2]), let base = PlausibleCount.read(parts[3]),
+            let through = Numbering.told(parts[2]), let base = Numbering.told(parts[3]),
             parts[4].utf8.count <= 512, let pending = Self.set(parts[5], through: through),
             (5...132).contains(field.utf8.count)
         else { return nil }

@@ -41,6 +41,14 @@ extension ProgressKeeper {
 }
 
 extension ProgressKeeper.State {
+    /// Tokens begin anew with an epoch: what was said under earlier ones is of no leader that may lead now.
+    mutating func enter(_ newer: UInt64) {
+        guard newer > epoch else { return }
+        epoch = newer
+        latestToken = 0
+        wholeness = nil
+    }
+
     /// What registers say besides the cursors.
     mutating func take(_ words: [RegisterWord], of registers: Int, _ refusal: ProgressTrouble?) {
         troubles.presence = refusal
@@ -59,7 +67,10 @@ extension ProgressKeeper.State {
         }
         latestToken = max(latestToken, words.map(\.fence).max() ?? 0)
         for word in words {
-            if let word = word.wholeness, word.token >= wholeness?.token ?? 0 { wholeness = word }
+            // One that was away when the epoch began says what an earlier one's leader said.
+            if let said = word.wholeness, word.origin?.epoch ?? 0 >= epoch, said.token >= wholeness?.token ?? 0 {
+                wholeness = said
+            }
             bases.merge(word.bases, uniquingKeysWith: max)
             for complaint in word.complaints where complained.count < 1000 {
                 if complained.insert(complaint).inserted { complaints.append(complaint) }

@@ -28,6 +28,7 @@ package final class ProgressKeeper: Sendable {
     struct State {
         var known: [String: Progress] = [:]
         var bases: [String: UInt64] = [:]
+        var ownBases: [String: OwnBase] = [:]
         var members: Set<String> = []
         var leaving: Set<String> = []
         var wholeness: Wholeness?
@@ -144,6 +145,7 @@ package final class ProgressKeeper: Sendable {
         state.withLock { state in
             state.epoch = epoch
             state.latestToken = token.rawValue
+            state.wholeness = nil
             state.known = Dictionary(entries.map { ($0.runID, $0) }) { first, _ in first }
         }
         let arguments = adoption(entries, epoch, token, 0)
@@ -189,23 +191,14 @@ package final class ProgressKeeper: Sendable {
         }
     }
 
-    /// Tells the others what is missing from a process' counter, if they do not know.
-    package func publish(base: Int64, of runID: String) async {
-        guard base > self.base(of: runID), base <= 1 << 53 else { return }
-        state.withLock { $0.bases[runID] = UInt64(base) }
-        let arguments = bytes(["base:\(runID)", "\(base)"])
-        _ = await onAll { [timeout] place throws(RedisError) in
-            try await place.runner.run(
-                ProgressScripts.tellBase, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
-        }
-    }
-
     /// What the leader of the largest token said last about its logs; nil when no leader has said it.
     package var latestWholeness: Wholeness? { state.withLock { $0.wholeness } }
 
     /// Says whether this leader's logs are whole. A register that has seen a larger token passes over it.
-    package func write(_ wholeness: Wholeness) async {
-        await say([Wholeness.field, wholeness.text], token: wholeness.token)
+    ///
+    /// - Returns: whether a majority has taken it.
+    package func write(_ wholeness: Wholeness) async -> Bool {
+        Self.isTaken(await say([Wholeness.field, wholeness.text], token: wholeness.token))
     }
 
     /// Notes what this leader has begun, and over what others died.
@@ -249,6 +242,7 @@ package final class ProgressKeeper: Sendable {
             for runID in runIDs {
                 state.known[runID] = nil
                 state.bases[runID] = nil
+                state.ownBases[runID] = nil
             }
         }
         let fields = runIDs.flatMap { ["log:\($0)", PublishedAccount.field($0), "base:\($0)"] }
@@ -288,13 +282,13 @@ package final class ProgressKeeper: Sendable {
         let reading = ProgressReading(words, of: places.count)
         state.withLock { state in
             state.troubles.reading = reading == nil ? Self.trouble(replies) : nil
-            // Its tokens begin anew.
-            if let epoch = reading?.origin?.epoch, epoch > state.epoch { state.latestToken = 0 }
+            if let epoch = reading?.origin?.epoch { state.enter(epoch) }
             state.take(words, of: places.count, refusal)
             // A minority's word still serves to trim: it was written by some leader.
             if !words.isEmpty { state.known = Progress.newest([state.known] + words.map(\.entries)) }
-            if let epoch = reading?.origin?.epoch { state.epoch = max(state.epoch, epoch) }
         }
+        // A term that begins does not wait for it.
+        if reading != nil, token == nil { await tellAgain() }
         return reading
     }
 }

@@ -68,12 +68,14 @@ enum ProgressScripts {
             """)
 
     /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence.
-    /// What the register held of cursors before goes: it was numbered by another store's tokens.
+    /// What the register held of cursors before goes: it was numbered by another store's tokens. So does the
+    /// word whether logs are whole.
     static let adopt = Script(
         epoch + """
 
             if epoch() >= tonumber(ARGV[1]) then return 0 end
             local all = redis.call('HGETALL', KEYS[1])
+            redis.call('HDEL', KEYS[1], 'whole')
             for i = 1, #all, 2 do
                 if string.find(all[i], '^log:') or string.find(all[i], '^account:') then redis.call('HDEL', KEYS[1], all[i]) end
             end
@@ -162,11 +164,11 @@ enum ProgressScripts {
         return redis.pcall('ZADD', KEYS[1], 0, ARGV[1])
         """)
 
-    /// ARGV: field, base. A base never falls.
+    /// ARGV: field, base. A base never falls, but for one that cannot be true: see ``Numbering/toldLimit``.
     static let tellBase = Script(
         """
         local base = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^v1 (%d+)$') or '0')
-        if base < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], 'v1 ' .. ARGV[2]) end
+        if base < tonumber(ARGV[2]) or base >= 2251799813685248 then redis.call('HSET', KEYS[1], ARGV[1], 'v1 ' .. ARGV[2]) end
         return 1
         """)
 }

@@ -109,7 +109,7 @@ package struct RegisterWord: Sendable {
                 complain(field, text)
             }
         } else if field.hasPrefix("base:") {
-            if text.hasPrefix("v1 "), let base = PlausibleCount.read(text.dropFirst(3)) {
+            if text.hasPrefix("v1 "), let base = Numbering.told(text.dropFirst(3)) {
                 bases[String(field.dropFirst(5))] = base
             } else {
                 complain(field, text)

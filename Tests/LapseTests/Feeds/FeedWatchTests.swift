@@ -10,6 +10,26 @@ struct FeedWatchTests {
         #expect(found == [.unknown, .connection, .dead])
     }
 
+    @Test("marks that do not come back are told from the second on, tried again, and over with the next that does")
+    func marksThatDoNotComeBack() {
+        var watch = FeedWatch(patience: 3)
+        watch.marked(.unanswered, now: .seconds(2))
+        #expect(!watch.marksGoUnanswered && watch.isFirstMark)
+        watch.marked(.failed, now: .seconds(4))
+        watch.marked(.unanswered, now: .seconds(8))
+        #expect(watch.marksGoUnanswered)
+        watch.marked(.numbered, now: .seconds(12))
+        #expect(!watch.marksGoUnanswered && !watch.isFirstMark && !watch.isMarkDue(now: .seconds(60)))
+        watch.marked(.unanswered, now: .seconds(62))
+        #expect(!watch.isFirstMark && !watch.isMarkDue(now: .seconds(66)))
+        #expect(watch.isMarkDue(now: .seconds(67)), "what it was to find out is still open")
+        watch.marked(.unusable, now: .seconds(67))
+        #expect(watch.isMarkDue(now: .seconds(72)))
+        watch.marked(.numbered, now: .seconds(73))
+        watch.marked(.failed, now: .seconds(75))
+        #expect(!watch.isFirstMark && !watch.isMarkDue(now: .seconds(100)))
+    }
+
     @Test("row 53: one that delivers is never given up, were its pong minutes away")
     func aFeedThatDelivers() {
         var watch = FeedWatch(patience: 3)

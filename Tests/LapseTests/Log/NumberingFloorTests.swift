@@ -1,3 +1,4 @@
+import RESP
 import Testing
 
 @testable import Lapse
@@ -80,6 +81,44 @@ struct NumberingFloorTests {
         numbering.pin()
         _ = numbering.resolve(counter: .max, floor: numbering.floor)
         _ = numbering.next()
+    }
+
+    @Test(
+        "a word that no node can have reached is none: the node's own count stands, and marks go on",
+        arguments: [Numbering.toldLimit, PlausibleCount.limit - 1])
+    func whatCannotBeTrueStopsNoLog(_ word: UInt64) {
+        var numbering = numbering(floor: 0)
+        numbering.pin()
+        #expect(numbering.resolve(counter: 10) == .numbered(offset: 10, missed: nil))
+        numbering.learn(through: word)
+        numbering.adopt(base: Int64(word))
+        #expect(numbering.next() == 11)
+        let floor = numbering.floor
+        numbering.saw(counter: 11, floor: floor)
+        numbering.pin()
+        #expect(numbering.resolve(counter: 11, floor: floor) == .confirmed)
+        #expect(!numbering.isProvisional)
+        #expect(numbering.next() == 12)
+    }
+
+    @Test("the largest words that are believed, even added up, leave room for all that a node announces")
+    func theLargestWords() {
+        let word = Numbering.toldLimit - 1
+        for base in [word, word - 10, 0] {
+            var numbering = numbering(floor: 0)
+            numbering.pin()
+            #expect(numbering.resolve(counter: 0) == .numbered(offset: 0, missed: nil))
+            numbering.learn(through: word)
+            numbering.adopt(base: Int64(base))
+            _ = numbering.next(3)
+            numbering.saw(counter: 3, floor: word)
+            numbering.pin()
+            #expect(numbering.resolve(counter: 3, floor: word) != nil)
+            _ = numbering.next(1 << 40)
+            numbering.pin()
+            #expect(numbering.resolve(counter: 3 + 1 << 40, floor: word) == .confirmed)
+            #expect(!numbering.isProvisional)
+        }
     }
 
     @Test func flagsAreFineOnlyWhereEveryLookSaysSo() {

@@ -225,6 +225,26 @@ struct ProgressKeeperTests {
         }
     }
 
+    @Test("row 111: what a leader said of its logs before the epoch began says nothing of this one's")
+    func wholenessOfAnEpoch() async throws {
+        try await Self.withServer { _, keeper in
+            let (all, two) = (keeper("a", nil, 0...2), keeper("b", nil, 0...1))
+            _ = await all.read(fencing: FencingToken(rawValue: 100))
+            _ = await all.write(Wholeness(token: 100, isWhole: true))
+            let reading = try #require(await two.read(fencing: FencingToken(rawValue: 3)))
+            #expect(two.latestWholeness?.token == 100)
+            _ = await two.adopt(reading, token: FencingToken(rawValue: 3))
+            #expect(two.latestWholeness == nil)
+            for one in [two, all, keeper("c", nil, 0...2)] {
+                _ = await one.read()
+                #expect(one.latestWholeness == nil, "the third register was away, and says what it knew")
+            }
+            _ = await two.write(Wholeness(token: 3, isWhole: true))
+            _ = await all.read()
+            #expect(all.latestWholeness == Wholeness(token: 3, isWhole: true))
+        }
+    }
+
     @Test("row 116: what one replica adds to a counter the others learn, and it never falls")
     func bases() async throws {
         try await Self.withServer { _, keeper in
@@ -240,6 +260,15 @@ struct ProgressKeeperTests {
             let fresh = keeper("d", nil, 0...2)
             _ = await fresh.read()
             #expect(fresh.bases.isEmpty)
+        }
+    }
+
+    @Test func aBaseThatCannotBeTrueIsWrittenOver() async throws {
+        try await Self.withServer { server, keeper in
+            let key = ElectionKeys.registers(3, name: "test")[0].progress
+            try await server.cli("HSET", key, "base:run", "v1 9007199254740991")
+            await keeper("a", nil, 0...0).publish(base: 100, of: "run")
+            #expect(try await server.cli("HGET", key, "base:run") == "v1 100")
         }
     }
 

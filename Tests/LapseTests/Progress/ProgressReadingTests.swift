@@ -50,6 +50,8 @@ struct ProgressReadingTests {
         arguments: [
             ("log:a", "v2 7 3 90 5 n - more", "format 2"), ("log:a", "nonsense", "makes no sense"),
             ("store", "v9 1 2 3", "format 9"), ("store", "v1 99999999999999999999 x", "format 1"),
+            ("log:a", "7 3 9007199254740991 5 n -", "makes no sense"),
+            ("log:a", "7 3 90 2251799813685248 n -", "makes no sense"), ("base:a", "v1 9007199254740991", "format 1"),
             ("base:a", "v2 5", "format 2"), ("base:a", "v1 18446744073709551615", "format 1"),
         ])
     func unknownFormats(_ field: String, _ text: String, _ reason: String) throws {
