@@ -68,8 +68,8 @@ enum ProgressScripts {
             """)
 
     /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence.
-    /// What the register held of cursors before goes: it was numbered by another store's tokens. So does the
-    /// word whether logs are whole.
+    /// What the register held of cursors before goes: it was numbered by another store's tokens. So does
+    /// the word whether logs are whole.
     static let adopt = Script(
         epoch + """
 
