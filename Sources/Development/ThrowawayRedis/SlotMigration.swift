@@ -60,8 +60,14 @@ extension ThrowawayCluster {
             let commands = keys.filter { !$0.isEmpty }.map { keys in
                 "MIGRATE \(target.host) \(target.port) \"\" 0 5000\(login) KEYS \(keys.joined(separator: " "))"
             }
-            if !commands.isEmpty { try await source.script(commands) }
             remaining = zip(remaining, keys).filter { !$1.isEmpty }.map(\.0)
+            guard !commands.isEmpty else { continue }
+            do {
+                try await source.script(commands)
+            } catch let error where "\(error)".contains("CLUSTERDOWN") {
+                // Nodes of a starved machine miss each other. What was not moved is listed again.
+                try await waitUntilHealthy()
+            }
         }
     }
 
