@@ -38,8 +38,8 @@ package enum FatalLine {
 
     package static func write(_ text: String, level: Weight = .critical) {
         LogOutput.errors.put(self.text(text, level))
-        // Mostly it is the last line. Its thread may hold what must not wait for a reader.
-        LogOutput.errors.flush(for: 250)
+        // The last line of a process, whose thread may hold what must not wait long for a reader.
+        if level == .critical { LogOutput.errors.flush(for: 250) }
     }
 
     static func text(_ text: String, _ level: Weight) -> [UInt8] {

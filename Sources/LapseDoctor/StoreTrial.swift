@@ -22,6 +22,7 @@ struct StoreTrial {
     /// Nil when it answered in time.
     private static func trouble(of register: any LeaseRegister, _ name: String) async -> RegisterError? {
         await withTaskGroup(of: RegisterError?.self) { group in
+            // The question and its time: the first to end ends the other, and the group awaits both.
             group.addTask { await Self.refusal(of: register, name) }
             group.addTask {
                 try? await Task.sleep(for: Self.limit)

@@ -59,6 +59,7 @@ final class ExpirationTail: Sendable {
             onStalled: { [logger] stall in
                 logger.warning("stdout is not read", metadata: ["seconds": .stringConvertible(stall.seconds)])
             })
+        // Two tasks, both awaited below: a reader that stands still stops the printing, not the listening.
         let listening = Task { try await listen() }
         let printing = Task {
             for await batch in queue.lines {
