@@ -32,7 +32,7 @@ struct ConfigCheckCommand: AsyncParsableCommand {
         _ = try values(Supervising.crashReport)
         _ = try values(LogLines.level)
         _ = try values.logFormat()
-        // Opening reads URL and files, and contacts nobody.
+        // Opening reads URL and files; no server is asked.
         // Last: a later throw would have to shut it down.
         let store = try StoreOptions(values).open(
             election: ElectionConfiguration(

@@ -47,7 +47,7 @@ struct CatchUpTests {
         insert(61...90)
         catchUp.settle(rest, .answered, logs)
         let hopeless = catchUp.next(logs, progress(50), peers: ["b"])
-        #expect(hopeless.isEmpty, "nobody has the last ten")
+        #expect(hopeless.isEmpty, "no peer has the last ten")
         #expect(catchUp.isWhole(logs, progress(50)))
         let again = catchUp.next(logs, progress(50), peers: ["b", "c"])
         #expect(again.first?.ordinals == 91...100, "another replica has come")
@@ -66,7 +66,7 @@ struct CatchUpTests {
         #expect(!catchUp.isWhole(logs, progress(100)))
         let hole = try #require(catchUp.next(logs, progress(100), peers: ["b"]).first)
         #expect(hole.ordinals == 111...200)
-        // Nobody has the first of it either.
+        // No peer has the first of it either.
         catchUp.settle(hole, .cut(through: 150), logs)
         #expect(!catchUp.isWhole(logs, progress(100)))
         let rest = try #require(catchUp.next(logs, progress(100), peers: ["b"]).first)
@@ -76,7 +76,7 @@ struct CatchUpTests {
         #expect(catchUp.isWhole(logs, progress(100)))
     }
 
-    @Test("however many gaps nobody can fill, the one behind them is asked for")
+    @Test("however many gaps no peer can fill, the one behind them is asked for")
     func manyHopelessGaps() throws {
         join(at: 332)
         insert(stride(from: 2, through: 332, by: 2))
