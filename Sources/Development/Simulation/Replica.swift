@@ -46,6 +46,7 @@ final class Replica {
 
     // Progress and peers.
     var relay = ProgressRelay(lease: SimulatedWorld.ttl)
+    var hasAskedForProgress = false
     /// Of the leader whose word on the control channel was found to be the holder's.
     var believedToken: UInt64?
     var known: [String: Progress] = [:]

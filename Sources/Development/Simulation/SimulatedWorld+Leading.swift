@@ -111,6 +111,7 @@ extension SimulatedWorld {
         guard body.phase == .cancelled, body.lanes.allSatisfy({ $0.running == nil }) else { return }
         body.phase = .writing
         let final = falsified(replica.deliveryMachine.progress(), body)
+        learn(final, replica)
         replica.deliveryMachine.end()
         sayThatItLives(replica, body)
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
@@ -122,6 +123,7 @@ extension SimulatedWorld {
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
         writeProgress(final, replica, body) { [unowned self] outcome in
             guard outcome == .failed, now - began < Self.ttl * 1.75, !registers.contains(where: \.refusesWrites) else {
+                if outcome == .failed, leaseIsValid(replica, body) { share(final, replica, body) }
                 return returnBody(replica, body)
             }
             after(.milliseconds(50), in: replica) { [unowned self] in handOver(final, replica, body, since: began) }

@@ -58,7 +58,9 @@ extension SimulatedWorld {
                 case .written:
                     body.unwritten.wrote(moved)
                     for entry in moved { replica.logs[entry.runID]?.trim(through: entry.cursor.settled) }
-                case .failed: share(moved, replica, body)
+                case .failed:
+                    learn(moved, replica)
+                    if body.sharedAt.map({ now - $0 >= .seconds(1) }) ?? true { share(moved, replica, body) }
                 case .fenced:
                     if replica.body === body { step(.resign, replica) }
                     return
@@ -98,10 +100,8 @@ extension SimulatedWorld {
     }
 
     /// While the registers refuse to write, the followers are told, at most once a second.
-    private func share(_ progress: [Progress], _ replica: Replica, _ body: Body) {
-        guard registers.contains(where: \.refusesWrites), body.sharedAt.map({ now - $0 >= .seconds(1) }) ?? true else {
-            return
-        }
+    func share(_ progress: [Progress], _ replica: Replica, _ body: Body) {
+        guard registers.contains(where: \.refusesWrites) else { return }
         body.sharedAt = now
         for message in SharedProgress.messages(
             leader: replica.id, token: body.info.token.rawValue, progress, turn: body.shares)
@@ -113,10 +113,24 @@ extension SimulatedWorld {
 
     /// A follower repeats what a leader told that has fallen silent.
     func repeatProgress(_ replica: Replica) {
-        if !replica.mayCallHandlers(at: now) {
-            for message in replica.relay.due(now: replica.clock.read(now).monotonic) { publish(message.text, replica) }
-        }
+        repeatDueProgress(replica)
         after(.milliseconds(250), in: replica) { [unowned self] in repeatProgress(replica) }
+    }
+
+    func repeatDueProgress(_ replica: Replica) {
+        guard !replica.mayCallHandlers(at: now) else { return }
+        for message in replica.relay.due(now: replica.clock.read(now).monotonic) { publish(message.text, replica) }
+    }
+
+    /// A replica that has begun asks for what a leader told before, once it can hear the answer.
+    func askForProgress(_ replica: Replica) {
+        guard !replica.hasAskedForProgress else { return }
+        replica.hasAskedForProgress = true
+        publish("wanted:v1:", replica) { [unowned self] isPublished in
+            guard !isPublished else { return }
+            replica.hasAskedForProgress = false
+            after(.milliseconds(50), in: replica) { [unowned self] in askForProgress(replica) }
+        }
     }
 
     /// Only the holder of the lease is believed, dead or alive; the registers are asked once for each

@@ -189,6 +189,10 @@ extension SimulatedWorld {
         if text == "released" { step(.wakeUp, replica) }
         if let request = RepairRequest(text) { answerPeer(request, replica) }
         if text.hasPrefix("check") { hearNumbers(text, replica) }
+        if text == "wanted:v1:" {
+            replica.relay.wanted()
+            repeatDueProgress(replica)
+        }
         if let message = SharedProgress(text), message.leader != replica.id, believes(message, replica) {
             learn(message.entries, replica)
             replica.relay.heard(message, now: replica.clock.read(now).monotonic)

@@ -75,6 +75,7 @@ extension SimulatedWorld {
         feed.unnumbered = []
         feed.backoff.reset()
         guard connection.isOpen else { return close(feed, replica, connection) }
+        askForProgress(replica)
         inform(log, replica)
         ping(feed, replica, connection)
         feed.isNewcomer = log.counts.last == nil

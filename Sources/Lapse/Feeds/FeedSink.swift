@@ -16,6 +16,8 @@ final class FeedSink: PushReceiver {
         var leaseFreed: @Sendable (WakeUp) -> Void
         /// The lock with this key has expired.
         var lockLapsed: @Sendable (String) -> Void = { _ in }
+        /// A server has confirmed a subscription.
+        var subscribed: @Sendable () -> Void = {}
         /// A leader asks its peers for what it did not hear.
         var asked: @Sendable (RepairRequest) -> Void
         /// Another message of the group: see ``GroupMessage``.

@@ -9,6 +9,8 @@ import RESP
 enum GroupMessage: Sendable, Equatable {
     /// The text of a ``SharedProgress``.
     case progress(String)
+    /// A replica has begun to listen: what a leader told that the registers refuse is to be repeated for it.
+    case wanted
     /// A replica is about to number a process anew: peers are to look whether their own numbers hold.
     case check(NumberQuestion)
     /// One has looked.
@@ -25,6 +27,7 @@ enum GroupMessage: Sendable, Equatable {
     case unknown(String)
 
     private static let progress = Array("progress:v".utf8)
+    private static let wants = Array("wanted:v".utf8)
     private static let check = Array("check:v".utf8)
     private static let checked = Array("checked:v".utf8)
     private static let silenced = Array("silenced:v".utf8)
@@ -32,20 +35,21 @@ enum GroupMessage: Sendable, Equatable {
     private static let traces = Array("trace:v".utf8)
 
     init?(_ payload: RawSpan) {
-        let isOurs = [Self.progress, Self.check, Self.checked, Self.silenced, Self.wishes, Self.traces].contains {
-            payload.starts(with: $0)
-        }
+        let isOurs = [
+            Self.progress, Self.wants, Self.check, Self.checked, Self.silenced, Self.wishes, Self.traces,
+        ].contains { payload.starts(with: $0) }
         guard isOurs, payload.byteCount <= SharedProgress.limitBytes else { return nil }
         self.init(payload.text)
     }
 
     init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, ["progress", "check", "checked", "silenced", "wish", "trace"].contains(parts[0]) else {
-            return nil
-        }
+        guard parts.count == 3,
+            ["progress", "wanted", "check", "checked", "silenced", "wish", "trace"].contains(parts[0])
+        else { return nil }
         switch (parts[0], parts[1]) {
         case ("progress", "v1"): self = .progress(text)
+        case ("wanted", "v1"): self = .wanted
         case ("check", "v1"):
             guard let question = NumberQuestion(parts[2]) else { return nil }
             self = .check(question)
@@ -65,6 +69,7 @@ enum GroupMessage: Sendable, Equatable {
     var text: String {
         switch self {
         case .progress(let text): text
+        case .wanted: "wanted:v1:"
         case .check(let question): "check:v1:\(question.nonce):\(question.runID):\(question.asker)"
         case .checked(let nonce, let replica): "checked:v1:\(nonce):\(replica)"
         case .silenced(let runID): "silenced:v1:\(runID)"

@@ -175,6 +175,7 @@ final class NodeFeed: Sendable {
             status = Status(isSubscribed: true, runID: subscription.runID)
         }
         dependencies.metrics.subscription(address, up: true)
+        dependencies.listeners.subscribed()
         logger.info("subscribed", metadata: ["node": "\(address)", "runId": "\(subscription.runID)"])
         return (subscription, sink)
     }

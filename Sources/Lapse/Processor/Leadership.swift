@@ -107,6 +107,8 @@ struct Leadership: Sendable {
         }
         async let withdrawn: Void? = canaries?.withdraw()
         let final = dispatcher.inspect { $0.progress() }
+        // Written or not, it is true: this replica may be the next leader.
+        keeper.learn(final)
         watch.close(dispatcher.inspect { $0.accounts() })
         dispatcher.update { $0.end() }
         guard term.lease.isValid else {
@@ -234,6 +236,8 @@ struct Leadership: Sendable {
                 // Only what is written is finished for the next leader: it would ask for the rest, and call it lost.
                 for entry in moved { logs[entry.runID]?.trim(through: entry.cursor.settled) }
             case .failed:
+                // It is true all the same, and this replica may be the next leader.
+                keeper.learn(moved)
                 let refusal = keeper.troubles.writing
                 tell(&trouble, refusal, now)
                 guard refusal?.isRefusal ?? false, sharedAt.map({ now - $0 >= .seconds(1) }) ?? true else { continue }

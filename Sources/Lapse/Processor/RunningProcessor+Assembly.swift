@@ -166,26 +166,29 @@ extension RunningProcessor {
         let turn = Int(progress.first?.write ?? 0)
         let messages = SharedProgress.messages(
             leader: configuration.id, token: token.rawValue, progress, turn: turn)
-        await publish(messages, configuration, client, logger)
+        _ = await publish(messages.map { .progress($0.text) }, configuration, client, logger)
     }
 
     private static func publish(
-        _ messages: [SharedProgress], _ configuration: ProcessorConfiguration, _ client: KeyedClient, _ logger: Logger
-    ) async {
+        _ messages: [GroupMessage], _ configuration: ProcessorConfiguration, _ client: KeyedClient, _ logger: Logger
+    ) async -> Bool {
         let channel = ElectionKeys.channel(configuration.name)
         for message in messages {
             do throws(RedisError) {
                 _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
             } catch {
-                return logger.debug("progress not told to followers", metadata: ["error": "\(error)"])
+                logger.debug("progress not told to peers", metadata: ["error": "\(error)"])
+                return false
             }
         }
+        return true
     }
 
     /// Another message of the group than a mark, a release or a question about a hole.
     private func hear(_ message: GroupMessage, _ numbers: NumberExchange, _ listener: ProgressListener) {
         switch message {
         case .progress(let text): listener.hear(text)
+        case .wanted: listener.hearWanted()
         case .check(let question): numbers.hear(question)
         case .checked(let nonce, let replica): numbers.hear(answerTo: nonce, from: replica)
         case .silenced(let runID): logs[runID]?.wasSilenced()
@@ -279,7 +282,7 @@ extension RunningProcessor {
             loops: threads.feeds, control: threads.control.any(), commands: commands, watch: watch, logs: logs,
             listeners: .init(
                 appended: { dispatcher.appended() }, leaseFreed: { votes?.wake($0) },
-                lockLapsed: { ownLocks.heard($0) },
+                lockLapsed: { ownLocks.heard($0) }, subscribed: { listener.subscribed() },
                 asked: { peer.hear($0) }, told: { [weak self] in self?.hear($0, numbers, listener) },
                 look: { [watch] in watch.looks }, punctuality: punctuality, canaries: canaries,
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),

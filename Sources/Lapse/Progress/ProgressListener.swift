@@ -6,7 +6,7 @@ import Timing
 
 /// Takes in what the leader tells over the control channel while the registers refuse to write its
 /// progress; what a silent leader has told is repeated for replicas that begin meanwhile
-/// (``ProgressRelay``).
+/// (``ProgressRelay``), and one that begins asks for it.
 ///
 /// Any client may publish there, so only the lease holder's token counts: the registers are asked for
 /// the holder once for each token, and at most once a second.
@@ -18,16 +18,19 @@ final class ProgressListener: Sendable {
     private let logger: Logger
     /// The token of this replica's own last term: what it told itself is no news.
     private let ownToken: @Sendable () -> UInt64
-    private let publish: @Sendable (SharedProgress) async -> Void
+    /// False for what the servers did not take.
+    private let publish: @Sendable (GroupMessage) async -> Bool
     private let relay: Mutex<ProgressRelay>
     private let bell: Doorbell
+    /// Rung when the first subscription stands: the answer can be heard.
+    private let hearing: Doorbell
     private let messages: AsyncStream<String>
     private let inbox: AsyncStream<String>.Continuation
 
     init(
         id: String, name: String, lease: Duration, keeper: ProgressKeeper, registers: [any LeaseRegister],
         on loop: any EventLoop, logger: Logger, ownToken: @escaping @Sendable () -> UInt64,
-        publish: @escaping @Sendable (SharedProgress) async -> Void
+        publish: @escaping @Sendable (GroupMessage) async -> Bool
     ) {
         self.id = id
         self.name = name
@@ -38,23 +41,44 @@ final class ProgressListener: Sendable {
         self.publish = publish
         relay = Mutex(ProgressRelay(lease: lease))
         bell = Doorbell(on: loop)
+        hearing = Doorbell(on: loop)
         (messages, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
     }
 
     /// A message came in on some feed; each comes by every feed.
     func hear(_ text: String) { inbox.yield(text) }
 
+    /// A replica that begins asks for what the leader told before.
+    func hearWanted() {
+        relay.withLock { $0.wanted() }
+        bell.ring()
+    }
+
+    /// A subscription stands.
+    func subscribed() { hearing.ring() }
+
     /// Listens, and repeats what a silent leader told, until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
+            // Both end with the group, which awaits them.
             group.addTask { await self.listen() }
+            group.addTask { await self.ask() }
             while await bell.wait(upTo: relay.withLock { $0.isIdle } ? .seconds(3_600) : .milliseconds(250))
                 != .cancelled
             {
                 let due = relay.withLock { $0.due(now: SystemClock.read().monotonic) }
-                for message in due where message.token > ownToken() { await publish(message) }
+                for message in due where message.token > ownToken() { _ = await publish(.progress(message.text)) }
             }
             group.cancelAll()
+        }
+    }
+
+    /// Once in this replica's life: later it hears each telling itself.
+    private func ask() async {
+        var backoff = Backoff(first: .milliseconds(50), cap: .seconds(2))
+        guard await hearing.wait(upTo: nil) == .rung else { return }
+        while !Task.isCancelled, await !publish(.wanted) {
+            if await hearing.wait(upTo: backoff.next()) == .cancelled { return }
         }
     }
 

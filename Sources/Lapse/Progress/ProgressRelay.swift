@@ -15,6 +15,9 @@ package struct ProgressRelay: Sendable {
     private var toldAt = Duration.zero
     /// When the telling was last heard, from the leader or from another follower, or repeated.
     private var lastAt = Duration.zero
+    /// A replica that has begun meanwhile asks for it.
+    private var isWanted = false
+    private var answeredAt: Duration?
 
     package init(lease: Duration) { life = lease + .seconds(2) }
 
@@ -40,9 +43,18 @@ package struct ProgressRelay: Sendable {
 
     package var isIdle: Bool { telling.isEmpty }
 
+    /// A replica has begun, and may lead before the next repetition: it is told at once, also while the
+    /// leader lives.
+    package mutating func wanted() { isWanted = !telling.isEmpty }
+
     /// What to repeat now.
     package mutating func due(now: Duration) -> [SharedProgress] {
-        guard !telling.isEmpty, now - toldAt >= Self.silence, now - lastAt >= Self.spacing else { return [] }
+        // Any client may ask.
+        let isAsked = isWanted && answeredAt.map { now - $0 >= Self.spacing } ?? true
+        let isSilent = now - toldAt >= Self.silence && now - lastAt >= Self.spacing
+        guard !telling.isEmpty, isAsked || isSilent else { return [] }
+        if isAsked { answeredAt = now }
+        isWanted = false
         guard now - toldAt < life else {
             telling = []
             return []

@@ -48,6 +48,28 @@ struct ProgressRelayTests {
         }
     }
 
+    @Test("a replica that begins is told at once, however often the others have heard it")
+    mutating func oneThatBeginsAsks() {
+        relay.wanted()
+        #expect(relay.due(now: .zero).isEmpty)
+        relay.heard(message(1), now: .seconds(1))
+        // The leader may die before it tells again.
+        relay.wanted()
+        #expect(relay.due(now: .milliseconds(1_100)) == [message(1)])
+        #expect(relay.due(now: .milliseconds(1_100)).isEmpty)
+        // A second one: not more than twice a second, and not forgotten.
+        relay.wanted()
+        #expect(relay.due(now: .milliseconds(1_200)).isEmpty)
+        #expect(relay.due(now: .milliseconds(1_600)) == [message(1)])
+    }
+
+    @Test mutating func anOldTellingIsNotRepeatedForOneThatBegins() {
+        relay.heard(message(1), now: .zero)
+        relay.wanted()
+        #expect(relay.due(now: .seconds(11)).isEmpty)
+        #expect(relay.isIdle)
+    }
+
     @Test mutating func aLaterTermEndsIt() {
         relay.heard(message(9), now: .seconds(0))
         relay.heard(message(1, token: 8), now: .seconds(1))
