@@ -22,6 +22,17 @@ enum ProgressScripts {
 
         """
 
+    /// Lua unpacks at most some 8000 values at once, four for each log: more go in slices. Of an even
+    /// length, for a field goes with its text.
+    private static let inSlices = """
+        local function inSlices(command, first)
+            for i = first, #ARGV, 1000 do
+                redis.call(command, KEYS[1], unpack(ARGV, i, math.min(i + 999, #ARGV)))
+            end
+        end
+
+        """
+
     /// ARGV: this replica's id; of a term that begins also the token's field, token, the write's field, and
     /// the record of the store for a hash that has none; the register counts it as not closed. Reading
     /// needs no right to write, and works where memory is full: what cannot be written here is told in the
@@ -53,7 +64,7 @@ enum ProgressScripts {
     /// Answers 1 when written, 0 when refused, 2 when the register knows nothing of the epoch yet:
     /// ``adopt`` brings it all of the progress.
     static let write = Script(
-        count + epoch + """
+        count + inSlices + epoch + """
 
             local now = epoch()
             if now > tonumber(ARGV[5]) then return 0 end
@@ -63,7 +74,8 @@ enum ProgressScripts {
             if token == tonumber(ARGV[2]) and count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then
                 return 1
             end
-            redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], unpack(ARGV, 6))
+            redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
+            inSlices('HSET', 6)
             return 1
             """)
 
@@ -71,7 +83,7 @@ enum ProgressScripts {
     /// What the register held of cursors before goes: it was numbered by another store's tokens. So does
     /// the word whether logs are whole.
     static let adopt = Script(
-        epoch + """
+        inSlices + epoch + """
 
             if epoch() >= tonumber(ARGV[1]) then return 0 end
             local all = redis.call('HGETALL', KEYS[1])
@@ -79,23 +91,23 @@ enum ProgressScripts {
             for i = 1, #all, 2 do
                 if string.find(all[i], '^log:') or string.find(all[i], '^account:') then redis.call('HDEL', KEYS[1], all[i]) end
             end
-            redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+            inSlices('HSET', 2)
             return 1
             """)
 
     /// ARGV: the token's field, token, then fields.
     static let remove = Script(
-        count + """
+        count + inSlices + """
             if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
-            redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
+            inSlices('HDEL', 3)
             return 1
             """)
 
     /// ARGV: the token's field, token, then fields and their values.
     static let say = Script(
-        count + """
+        count + inSlices + """
             if count(redis.call('HGET', KEYS[1], ARGV[1])) > tonumber(ARGV[2]) then return 0 end
-            redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+            inSlices('HSET', 3)
             return 1
             """)
 
