@@ -224,6 +224,8 @@ struct Leadership: Sendable {
         while await bell.wait(upTo: progressInterval) != .cancelled {
             let progress = dispatcher.inspect { $0.progress() }
             watch.look(dispatcher.inspect { $0.accounts() })
+            // Followers take what the registers lack for removed.
+            unwritten.lost(keeper.takeLacked())
             let moved = unwritten.moved(progress)
             guard term.lease.isValid else { continue }
             await keeper.remove(logs.replaced(keeper.latest, isAbsent: isAbsent), token: term.token)

@@ -26,4 +26,13 @@ extension RunningProcessor {
             absent.withLock { $0.isAbsent(address, now: WallClock.milliseconds()) }
         } ?? false
     }
+
+    /// A follower forgets the progress that the leader has removed, where it would have removed it itself.
+    func forgetRemoved(_ parts: Parts, _ reading: ProgressReading) {
+        let known = parts.keeper.latest
+        let now = SystemClock.read().monotonic
+        let gone = removed.withLock { $0.look(known, reading, now: now) }
+        guard !gone.isEmpty else { return }
+        parts.keeper.forget(logs.replaced(gone, isAbsent: isAbsent))
+    }
 }

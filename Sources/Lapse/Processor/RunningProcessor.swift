@@ -50,6 +50,7 @@ final class RunningProcessor: Sendable {
     let metrics: ProcessorMetrics
     let account = NodeTotals()
     let absent: Mutex<AbsentNodes>
+    let removed: Mutex<RemovedProgress>
     let parts = Mutex<Parts?>(nil)
     /// This replica and this process, by which its peers tell it from a namesake.
     let member: MemberID
@@ -90,6 +91,7 @@ final class RunningProcessor: Sendable {
         startBell = Doorbell(on: threads.control.any())
         metrics = ProcessorMetrics(keys: configuration.logKeys)
         absent = Mutex(AbsentNodes(logAge: configuration.logAge))
+        removed = Mutex(RemovedProgress(logAge: configuration.logAge))
         steering = Steering(longestPause: configuration.logAge, on: threads.control.any())
         logs = LogSet(
             limitBytes: configuration.logBytes, limitAge: configuration.logAge,
@@ -245,7 +247,7 @@ final class RunningProcessor: Sendable {
             if let reading = await parts.keeper.read() {
                 // The leader too: a peer may have found what the leader's subscription missed.
                 logs.adopt(bases: parts.keeper.bases)
-                if !parts.elector.state.isLeader { follow(reading) }
+                if !parts.elector.state.isLeader { follow(reading, parts) }
                 noteLeader(parts)
             }
             await steer(parts)
@@ -259,8 +261,9 @@ final class RunningProcessor: Sendable {
         }
     }
 
-    /// Keeps what the leader has not finished, and forgets what it has.
-    private func follow(_ reading: ProgressReading) {
+    /// Keeps what the leader has not finished, and forgets what it has, and what it has removed.
+    private func follow(_ reading: ProgressReading, _ parts: Parts) {
+        forgetRemoved(parts, reading)
         for log in logs.all {
             guard let entry = reading[log.runID] else {
                 log.follow(false)

@@ -29,6 +29,8 @@ package final class ProgressKeeper: Sendable {
         var known: [String: Progress] = [:]
         var bases: [String: UInt64] = [:]
         var ownBases: [String: OwnBase] = [:]
+        /// Of what is known, what a majority of the registers lacked when they were last read.
+        var lacked: Set<String> = []
         var members: Set<String> = []
         var leaving: Set<String> = []
         var wholeness: Wholeness?
@@ -235,24 +237,6 @@ package final class ProgressKeeper: Sendable {
         }
     }
 
-    /// Forgets the progress of processes that are gone.
-    package func remove(_ runIDs: [String], token: FencingToken) async {
-        guard !runIDs.isEmpty else { return }
-        state.withLock { state in
-            for runID in runIDs {
-                state.known[runID] = nil
-                state.bases[runID] = nil
-                state.ownBases[runID] = nil
-            }
-        }
-        let fields = runIDs.flatMap { ["log:\($0)", PublishedAccount.field($0), "base:\($0)"] }
-        let arguments = bytes([tokenField, "\(token)"] + fields)
-        _ = await onAll { [timeout] place throws(RedisError) in
-            try await place.runner.run(
-                ProgressScripts.remove, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
-        }
-    }
-
     // MARK: - Reading
 
     /// Reads the newest progress of every log, and tells the registers in passing that this replica is
@@ -286,6 +270,7 @@ package final class ProgressKeeper: Sendable {
             state.take(words, of: places.count, refusal)
             // A minority's word still serves to trim: it was written by some leader.
             if !words.isEmpty { state.known = Progress.newest([state.known] + words.map(\.entries)) }
+            if let reading { state.lacked = Set(state.known.keys.filter(reading.lacks)) }
         }
         // A term that begins does not wait for it.
         if reading != nil, token == nil { await tellAgain() }

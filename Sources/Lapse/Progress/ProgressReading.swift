@@ -13,11 +13,21 @@ package struct ProgressReading: Sendable {
     private var hasForeignTokens: Bool
     /// Through which ordinal a majority of all registers calls each log finished.
     private var finished: [String: UInt64] = [:]
+    /// How many registers are known to have no word on each log that any of them has one on, and how many on
+    /// all others.
+    private var lacking: [String: Int] = [:]
+    private let answered: Int
+    private let registers: Int
+    /// The latest word on any log.
+    private let latest: Progress?
 
     /// Nil when fewer than a majority answered.
     package init?(_ words: [RegisterWord], of registers: Int) {
         guard let entries = ProgressVote.newest(words.map(\.entries), of: registers) else { return nil }
         self.entries = entries
+        self.registers = registers
+        answered = words.count
+        latest = entries.values.max { $1.isNewer(than: $0) }
         unclosed = UnclosedTerms.agreed(words.map(\.unclosed), of: registers)
         suspects = words.compactMap(\.suspects).max { $0.token < $1.token }
         let epoch = words.map { $0.origin?.epoch ?? 0 }.max() ?? 0
@@ -28,12 +38,19 @@ package struct ProgressReading: Sendable {
         // A store's own tokens are never larger than the fence in front of them.
         hasForeignTokens = present.contains { word in word.entries.values.contains { $0.token > word.fence } }
         for runID in entries.keys {
+            lacking[runID] = words.count { $0.entries[runID] == nil }
             let settled = present.compactMap { $0.entries[runID]?.cursor.settled }.sorted(by: >)
             if settled.count > registers / 2 { finished[runID] = settled[registers / 2] }
         }
     }
 
     package subscript(runID: String) -> Progress? { entries[runID] }
+
+    /// Whether a majority of all registers has no word on a log.
+    func lacks(_ runID: String) -> Bool { lacking[runID, default: answered] > registers / 2 }
+
+    /// Whether a leader has written progress, of whatever log, after this word.
+    func isLater(than word: Progress) -> Bool { latest?.isNewer(than: word) ?? false }
 
     /// Through which ordinal followers may forget a log; nil while that is not known. Not by the word of a
     /// leader after whom another one has begun, and not by one that fewer than a majority of the registers

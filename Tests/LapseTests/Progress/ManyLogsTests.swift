@@ -64,4 +64,55 @@ struct ManyLogsTests {
             #expect(left.entries.keys.sorted() == ["run4500"])
         }
     }
+
+    @Test("row 65: a follower does not bring back at its own take-over what the leader has removed")
+    func whatWasRemovedStaysAway() async throws {
+        try await Self.withServer { server, keeper in
+            let (old, new) = (FencingToken(rawValue: 7), FencingToken(rawValue: 8))
+            let (leader, follower) = (keeper("a"), keeper("b"))
+            _ = await leader.read(fencing: old)
+            await leader.publish(base: 5, of: "gone")
+            _ = await leader.write([progress("gone", write: 1), progress("here", write: 1)], token: old)
+            _ = await follower.read()
+            #expect(follower.latest.keys.sorted() == ["gone", "here"] && follower.bases == ["gone": 5])
+            await leader.remove(["gone"], token: old)
+            _ = await leader.write([progress("here", write: 2)], token: old)
+            // Another process is listened to at that address.
+            let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
+            logs.log(of: "here", at: NodeAddress(host: "10.0.0.1", port: 6379)).subscriptionBegan()
+            var removed = RemovedProgress(logAge: .seconds(60))
+            for now in [Duration.zero, .seconds(120)] {
+                let reading = try #require(await follower.read())
+                follower.forget(logs.replaced(removed.look(follower.latest, reading, now: now)))
+            }
+            #expect(follower.latest.keys.sorted() == ["here"] && follower.bases.isEmpty)
+            let reading = try #require(await follower.read(fencing: new))
+            let begin = Progress.newest([reading.entries, follower.latest])
+            #expect(begin.keys.sorted() == ["here"])
+            let fields = try await server.cli("HKEYS", Self.keys[0].progress)
+            #expect(!fields.contains("gone"))
+        }
+    }
+
+    @Test("what a majority of the registers has lost is told once for each read, for the leader to write again")
+    func whatRegistersLost() async throws {
+        try await Self.withServer { server, keeper in
+            let token = FencingToken(rawValue: 7)
+            let leader = keeper("a")
+            _ = await leader.read(fencing: token)
+            _ = await leader.write([progress("quiet", write: 1), progress("busy", write: 1)], token: token)
+            _ = await leader.read()
+            #expect(leader.takeLacked().isEmpty)
+            try await server.cli("HDEL", Self.keys[0].progress, "log:quiet")
+            _ = await leader.read()
+            #expect(leader.takeLacked().isEmpty, "two of three hold it")
+            try await server.cli("HDEL", Self.keys[2].progress, "log:quiet")
+            _ = await leader.read()
+            #expect(leader.takeLacked() == ["quiet"])
+            #expect(leader.takeLacked().isEmpty)
+            _ = await leader.write([progress("quiet", write: 2)], token: token)
+            _ = await leader.read()
+            #expect(leader.takeLacked().isEmpty)
+        }
+    }
 }
