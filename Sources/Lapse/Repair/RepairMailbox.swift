@@ -13,7 +13,9 @@ package struct RepairMailbox: Sendable {
     /// What the lists of one account hold at most.
     static let limitBytes = 16 << 20
     /// How long answers, and an account that is not renewed, stay.
-    private static let patience = "10000"
+    package static let life = Duration.seconds(10)
+    /// The same in milliseconds.
+    private static let patience = "\(Int(life / .milliseconds(1)))"
 
     private let client: any CommandRunner
     private let key: @Sendable (_ nonce: String) -> String

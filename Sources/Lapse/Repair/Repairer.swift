@@ -130,13 +130,9 @@ package final class Repairer: Sendable {
 
     /// Puts what the others had into the log; nil if it is no longer awaited.
     private func ask(_ hole: Hole) async -> RepairInquiry.End? {
-        let number = questions.withLock { questions in
-            questions.number += 1
-            questions.open += 1
-            return questions.number
-        }
+        questions.withLock { $0.open += 1 }
         var asked: RepairRequest?
-        let end = await ask(hole, number, &asked)
+        let end = await ask(hole, &asked)
         if let asked { await mailbox.close(asked) }
         let isLast = questions.withLock { questions in
             questions.open -= 1
@@ -153,9 +149,17 @@ package final class Repairer: Sendable {
             ordinals: hole.ordinals)
     }
 
-    private func ask(_ hole: Hole, _ number: Int, _ asked: inout RepairRequest?) async -> RepairInquiry.End? {
+    private func newNumber() -> Int {
+        questions.withLock { questions in
+            questions.number += 1
+            return questions.number
+        }
+    }
+
+    private func ask(_ hole: Hole, _ asked: inout RepairRequest?) async -> RepairInquiry.End? {
         let bell = Doorbell(on: loop)
         var inquiry = RepairInquiry(hole, peers: [])
+        var (number, round) = (newNumber(), 0)
         var failures = 0
         while true {
             // Also after the last moment: a process that was stopped meanwhile finds what came.
@@ -164,9 +168,13 @@ package final class Repairer: Sendable {
             inquiry.note(peers: peers().subtracting([id]))
             switch inquiry.next(now: SystemClock.read().monotonic, leads: leads) {
             case .ask:
+                let former = inquiry.round == round ? nil : asked
+                if inquiry.round != round { (number, round) = (newNumber(), inquiry.round) }
                 let request = request(hole, number)
                 asked = request
                 await publish(request, &inquiry, &failures)
+                // What came under the former name is in part only: peers tell all of it again.
+                if let former { await mailbox.close(former) }
             case .wait: if await bell.wait(upTo: .milliseconds(10)) == .cancelled { return nil }
             case .over(let end): return end
             }
