@@ -55,6 +55,14 @@ import Testing
         }
     }
 
+    /// Row 8: within a lease, and while it asks its peers.
+    @Test func aLeaderIsStopped() throws {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let violation = try SimulatedWorld(Schedule(seed: seed, situations: [.stoppedQuestion])).run()
+            #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
     @Test(
         arguments: [
             (.leaseAskedOnce, [.i1], 40), (.halfIsWhole, [.i13], 20), (.nodeNotAwaited, [.turn], 20),

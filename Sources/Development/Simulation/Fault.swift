@@ -2,6 +2,8 @@
 package enum Fault: Sendable, Equatable {
     /// In place of a replica: the one that leads when it happens.
     package static let leader = -1
+    /// The first one that does not.
+    package static let follower = -2
 
     // Replicas, by place.
     case kill(replica: Int, away: Duration)

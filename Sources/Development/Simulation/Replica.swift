@@ -45,11 +45,13 @@ final class Replica {
     var opensFeeds = false
 
     // Progress and peers.
-    var relay = ProgressRelay(lease: SimulatedWorld.ttl)
+    var relay: ProgressRelay
     var hasAskedForProgress = false
     /// Of the leader whose word on the control channel was found to be the holder's.
     var believedToken: UInt64?
     var known: [String: Progress] = [:]
+    /// Of that, what a majority of the registers lacked when they were last read.
+    var lacked: Set<String> = []
     /// What any replica has told to be missing from a process' counter.
     var bases: [String: UInt64] = [:]
     /// Questions about numbers that peers still have to answer, by nonce.
@@ -86,6 +88,7 @@ final class Replica {
         self.clock = clock
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
+        relay = ProgressRelay(lease: conditions.lease)
         logs = LogSet(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
         deliveryMachine = DeliveryMachine(
             logs: logs, filter: filter, lanes: lanes, order: conditions.batchLimit == nil ? .ofKeys : .ofNodes,

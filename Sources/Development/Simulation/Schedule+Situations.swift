@@ -54,6 +54,7 @@ extension Schedule {
         case .otherRules: otherRules(&random)
         case .ownLocks: ownLocks(&random)
         case .stuckSlots: stuckSlots(&random)
+        case .stoppedQuestion: stoppedQuestion(&random)
         case .batches: batches(&random)
         case .poison: poison(&random)
         }

@@ -13,7 +13,7 @@ package struct Schedule: Sendable {
     package var traffic: Int
     package var faults: [PlannedFault]
     /// The faults end here; the rest of the run heals.
-    package let faultsEnd: Duration
+    package internal(set) var faultsEnd: Duration
     package internal(set) var situations: [Situation] = []
     package internal(set) var conditions = Conditions()
 

@@ -127,7 +127,9 @@ extension SimulatedWorld {
         let mayBeAskedInVain =
             now - peer.bornAt < .seconds(6) || now - peer.lastTrouble < .seconds(6) || hasTrouble(asker)
             || now - lastNodeTrouble < .seconds(6)
-        guard peer.isAlive, !peer.isPaused(now), !mayBeAskedInVain || !allowances.contains(.youngPeer),
+        // There the stops are what is judged: the peer goes on long before the asker does.
+        let isExcused = allowances.contains(.youngPeer) && !judges(.stoppedQuestion)
+        guard peer.isAlive, !peer.isPaused(now), !mayBeAskedInVain || !isExcused,
             let entry = peer.logs[runID]?.entry(ordinal)
         else { return false }
         return !entry.provenance.isDoubted

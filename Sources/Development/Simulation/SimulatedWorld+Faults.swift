@@ -107,7 +107,7 @@ extension SimulatedWorld {
     /// The stated assumption: no majority of the registers loses its data within one lease. One at a time,
     /// then.
     func mayForget() -> Bool {
-        guard registers.count > 1, now - lastRegisterFault > Self.ttl * 1.5 else { return false }
+        guard registers.count > 1, now - lastRegisterFault > conditions.lease * 1.5 else { return false }
         lastRegisterFault = now
         return true
     }
@@ -183,7 +183,7 @@ extension SimulatedWorld {
         isHealed = true
         // I6: the lease of the last leader, or of a young register, and two retries; a second for starting and
         // asking. Messages that were sent before may be applied five seconds late.
-        let patience = Self.ttl + timing.retryLimit * 2 + .seconds(1) + .seconds(5)
+        let patience = conditions.lease + timing.retryLimit * 2 + .seconds(1) + .seconds(5)
         after(patience) { [unowned self] in
             if !ledAfterHealing { ledger.violate(.i6, "no leader \(patience) after the faults had ended") }
         }

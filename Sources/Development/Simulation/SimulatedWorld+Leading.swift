@@ -23,7 +23,7 @@ extension SimulatedWorld {
         guard leaseIsValid(replica, body), !body.drainRequested else { return returnBody(replica, body) }
         readProgress(replica, fencing: body.info.token.rawValue) { [unowned self] read in
             guard replica.body === body, body.phase == .reading else { return }
-            if read == nil, now - body.begunReading > Self.ttl * 1.75 { step(.resign, replica) }
+            if read == nil, now - body.begunReading > conditions.lease * 1.75 { step(.resign, replica) }
             guard let read, leaseIsValid(replica, body), !body.drainRequested else {
                 after(.milliseconds(50), in: replica) { [unowned self] in
                     if replica.body === body, body.phase == .reading { readLastProgress(replica, body) }
@@ -122,7 +122,8 @@ extension SimulatedWorld {
     private func handOver(_ final: [Progress], _ replica: Replica, _ body: Body, since began: Duration) {
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
         writeProgress(final, replica, body) { [unowned self] outcome in
-            guard outcome == .failed, now - began < Self.ttl * 1.75, !registers.contains(where: \.refusesWrites) else {
+            guard outcome == .failed, now - began < conditions.lease * 1.75, !registers.contains(where: \.refusesWrites)
+            else {
                 if outcome == .failed, leaseIsValid(replica, body) { share(final, replica, body) }
                 return returnBody(replica, body)
             }

@@ -25,7 +25,9 @@ extension SimulatedWorld {
                 pump(replica)
                 replica.known = Progress.newest([replica.known] + words.map(\.entries))
             }
-            done(ProgressReading(words, of: replies.count))
+            let reading = ProgressReading(words, of: replies.count)
+            if let reading { replica.lacked = Set(replica.known.keys.filter(reading.lacks)) }
+            done(reading)
         }
     }
 
@@ -49,6 +51,8 @@ extension SimulatedWorld {
         after(.milliseconds(250), in: replica) { [unowned self] in
             guard replica.body === body, body.phase == .running || body.phase == .draining else { return }
             let progress = falsified(replica.deliveryMachine.progress(), body)
+            body.unwritten.lost(replica.lacked)
+            replica.lacked = []
             let moved = body.unwritten.moved(progress)
             guard leaseIsValid(replica, body) else { return writeProgressSoon(replica, body) }
             forgetReplaced(replica, body)

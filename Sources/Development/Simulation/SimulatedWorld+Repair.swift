@@ -9,13 +9,10 @@ extension SimulatedWorld {
     var switchboard: SimulatedNode { nodes[shards[shards.count / 2].master] }
 
     func repair(_ hole: Repairer.Hole, _ replica: Replica, _ body: Body) {
-        ledger.requests += 1
         let others = replica.peers.subtracting([replica.id])
         trace.note(
             "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
-        let nonce = "n.\(ledger.requests)"
-        let request = RepairRequest(nonce: nonce, asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
-        goOn(Question(hole, request, RepairInquiry(hole, peers: others)), replica, body)
+        goOn(Question(hole, "n\(replica.life)", RepairInquiry(hole, peers: others)), replica, body)
     }
 
     private func goOn(_ question: Question, _ replica: Replica, _ body: Body) {
@@ -24,7 +21,7 @@ extension SimulatedWorld {
         question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
         switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: leaseIsValid(replica, body)) {
         case .ask:
-            publish(question.request, replica) { [unowned self] isPut in
+            publish(request(question, replica), replica) { [unowned self] isPut in
                 if isPut { question.inquiry.asked(now: replica.clock.read(now).monotonic) }
                 goOn(question, replica, body)
             }
@@ -33,8 +30,20 @@ extension SimulatedWorld {
         }
     }
 
+    /// Under the name that it has now.
+    private func request(_ question: Question, _ replica: Replica) -> RepairRequest {
+        if let request = question.request, question.round == question.inquiry.round { return request }
+        ledger.requests += 1
+        let request = RepairRequest(
+            nonce: "\(question.account).\(ledger.requests)", asker: replica.id, runID: question.hole.runID,
+            ordinals: question.hole.ordinals)
+        (question.request, question.round) = (request, question.inquiry.round)
+        return request
+    }
+
     private func publish(_ request: RepairRequest, _ replica: Replica, done: @escaping (Bool) -> Void) {
         ask(replica, node: switchboard) { [unowned self] in
+            if let account = request.account { accounts[account] = now + RepairMailbox.life }
             guard let heard = RepairRequest(request.text) else { return }
             for node in nodes where node.answers(now) {
                 for connection in node.connections where connection.replica !== replica {
@@ -47,8 +56,10 @@ extension SimulatedWorld {
     }
 
     private func take(_ question: Question, _ replica: Replica) {
-        guard switchboard.answers(now) else { return }
-        for bytes in answers.removeValue(forKey: question.request.nonce) ?? [] {
+        guard switchboard.answers(now), let request = question.request,
+            let list = answers.removeValue(forKey: request.nonce), now < list.until
+        else { return }
+        for bytes in list.elements {
             guard let answer = RepairAnswer(ByteBuffer(bytes: bytes)) else { continue }
             trace.note("told", replica.life, UInt64(bytes.count), "\(answer)")
             question.inquiry.take(
@@ -81,11 +92,8 @@ extension SimulatedWorld {
     func catchUp(_ replica: Replica) {
         let peers = replica.peers.subtracting([replica.id])
         for hole in replica.catchUp.next(replica.logs, replica.known, peers: peers) {
-            ledger.requests += 1
-            let request = RepairRequest(
-                nonce: "c.\(ledger.requests)", asker: replica.id, runID: hole.runID, ordinals: hole.ordinals)
             trace.note("catches up", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals)")
-            catchUp(Question(hole, request, RepairInquiry(hole, peers: peers)), replica)
+            catchUp(Question(hole, "c\(replica.life)", RepairInquiry(hole, peers: peers)), replica)
         }
         after(.seconds(1), in: replica) { [unowned self] in catchUp(replica) }
     }
@@ -95,7 +103,7 @@ extension SimulatedWorld {
         question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
         switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: true) {
         case .ask:
-            publish(question.request, replica) { [unowned self] isPut in
+            publish(request(question, replica), replica) { [unowned self] isPut in
                 if isPut { question.inquiry.asked(now: replica.clock.read(now).monotonic) }
                 catchUp(question, replica)
             }
@@ -118,27 +126,48 @@ extension SimulatedWorld {
         switch reply.next(from: replica.logs, replica.deliveryMachine.ownership(of:)) {
         case .tell(let answer):
             ask(replica, node: switchboard) { [unowned self] in
-                answers[request.nonce, default: []].append(answer.bytes)
-            } done: { [unowned self] written in
-                guard written != nil else { return replica.admission.forget(request) }
-                push(reply, request, replica)
+                put(answer, request)
+            } done: { [unowned self] isRead in
+                guard let isRead else { return replica.admission.forget(request) }
+                if isRead { push(reply, request, replica) }
             }
         case .wait:
             after(RepairReply.pause, in: replica) { [unowned self] in push(reply, request, replica) }
         case .over: break
         }
     }
+
+    /// False where the asker's account has run out: what is put is not read.
+    private func put(_ answer: RepairAnswer, _ request: RepairRequest) -> Bool {
+        if let account = request.account {
+            guard let until = accounts[account], now < until else { return false }
+        }
+        var list = answers[request.nonce].flatMap { now < $0.until ? $0 : nil } ?? AnswerList()
+        list.elements.append(answer.bytes)
+        list.until = now + RepairMailbox.life
+        answers[request.nonce] = list
+        return true
+    }
+}
+
+/// What peers have answered to a question; gone some time after the last of it.
+struct AnswerList {
+    var elements: [[UInt8]] = []
+    var until: Duration = .zero
 }
 
 /// A question under way.
 private final class Question {
     let hole: Repairer.Hole
-    let request: RepairRequest
+    let account: String
+    /// Nil until it is put.
+    var request: RepairRequest?
+    var round = 0
     var inquiry: RepairInquiry
 
-    init(_ hole: Repairer.Hole, _ request: RepairRequest, _ inquiry: RepairInquiry) {
+    init(_ hole: Repairer.Hole, _ account: String, _ inquiry: RepairInquiry) {
         self.hole = hole
-        self.request = request
+        self.account = account
         self.inquiry = inquiry
     }
 }

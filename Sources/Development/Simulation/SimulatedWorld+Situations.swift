@@ -43,9 +43,14 @@ extension SimulatedWorld {
         }
     }
 
-    /// A place, or that of the replica that leads, or else the first one.
+    /// A place, or that of the replica that leads, or else the first one; or that of another one.
     func resolve(_ place: Int) -> Int {
-        place == Fault.leader ? replicas.first { $0.mayCallHandlers(at: now) }?.place ?? 0 : place % replicas.count
+        if place == Fault.follower {
+            let leader = resolve(Fault.leader)
+            return replicas.first { $0.place != leader }?.place ?? leader
+        }
+        return place == Fault.leader
+            ? replicas.first { $0.mayCallHandlers(at: now) }?.place ?? 0 : place % replicas.count
     }
 
     func isRefused(_ replica: Replica, _ node: Int) -> Bool {

@@ -26,7 +26,10 @@ package final class SimulatedWorld {
     var ledger = Ledger()
     var network = Network()
     var handlers = HandlerMood()
-    var answers: [String: [[UInt8]]] = [:]
+    /// What peers have answered and the asker has not taken, by the name of the question.
+    var answers: [String: AnswerList] = [:]
+    /// Until when each asker's answers may be put.
+    var accounts: [String: Duration] = [:]
     var timersPlanned = 0
     var lastNodeTrouble: Duration = .seconds(-100)
     var lastRegisterFault: Duration = .seconds(-100)
@@ -40,7 +43,6 @@ package final class SimulatedWorld {
     var reader = ReplyReader()
     package internal(set) var trace = Trace()
 
-    static let ttl = Duration.seconds(2)
     static let lanes = 3
     static let rules = "rules"
     let timing: LeaseTiming
@@ -57,7 +59,7 @@ package final class SimulatedWorld {
         trace = Trace(isRecording: recording)
         var mix = RandomSource.seeded(schedule.seed ^ 0x5EED)
         random = .seeded(mix.next())
-        timing = try LeaseTiming(ttl: Self.ttl)
+        timing = try LeaseTiming(ttl: schedule.conditions.lease)
         companionRules = try CompanionRules(["c:* => d:*"])
         filter = KeyFilter(match: ["k:*", "c:*"], ignore: [], databases: [0], companions: companionRules)
         registers = (0..<schedule.registers).map { _ in SimulatedRegister() }

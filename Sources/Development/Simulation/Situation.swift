@@ -52,6 +52,9 @@ package enum Situation: String, CaseIterable, Sendable {
     /// 54. The slots of some keys are between two servers: what is asked about them is answered by
     ///   TRYAGAIN.
     case stuckSlots = "stuck-slots"
+    /// 8. The leader is stopped within its lease, while a question to its peers is open, until their answers
+    ///   are gone.
+    case stoppedQuestion = "stopped-question"
     /// Handlers take batches of a node.
     case batches
     /// 88. The handling of some keys kills the process.
@@ -60,6 +63,7 @@ package enum Situation: String, CaseIterable, Sendable {
 
 /// What stays as it is for a whole run.
 package struct Conditions: Sendable, Equatable {
+    var lease: Duration = .seconds(2)
     /// How long a log keeps an expiration, in whole seconds, and how much of it.
     var logAge: Duration = .seconds(60)
     var logBytes = 64 << 20

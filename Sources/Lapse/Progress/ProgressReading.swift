@@ -47,7 +47,7 @@ package struct ProgressReading: Sendable {
     package subscript(runID: String) -> Progress? { entries[runID] }
 
     /// Whether a majority of all registers has no word on a log.
-    func lacks(_ runID: String) -> Bool { lacking[runID, default: answered] > registers / 2 }
+    package func lacks(_ runID: String) -> Bool { lacking[runID, default: answered] > registers / 2 }
 
     /// Whether a leader has written progress, of whatever log, after this word.
     func isLater(than word: Progress) -> Bool { latest?.isNewer(than: word) ?? false }
