@@ -203,12 +203,14 @@ let package = Package(
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Sources/Development/SimulateCommand"),
 
-        // What it costs: processor time per million expirations, beside a bare C loop.
+        // What it costs: processor time per million expirations, beside a bare C loop; and
+        // webhooks beside AsyncHTTPClient alone.
         .executableTarget(
             name: "lapse-bench",
             dependencies: [
                 "Lapse", "LeaderElection", "LeaderElectionRedis", "ThrowawayRedis", "ThrowawayStores", "Timing",
-                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Development/BenchCommand"),
 

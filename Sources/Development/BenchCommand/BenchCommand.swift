@@ -9,6 +9,7 @@ struct BenchCommand: AsyncParsableCommand {
         subcommands: [
             AllCommand.self, CostCommand.self, LatencyCommand.self, MemoryCommand.self, ScaleCommand.self,
             TakeoverCommand.self, CrashCommand.self, OnTimeCommand.self, SleeperCommand.self,
+            ReceiverCommand.self, PosterCommand.self,
         ],
         defaultSubcommand: AllCommand.self)
 }
