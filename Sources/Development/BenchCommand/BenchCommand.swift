@@ -8,7 +8,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "lapse-bench", abstract: "Measures on real servers, everything of one table in one run.",
         subcommands: [
             AllCommand.self, CostCommand.self, LatencyCommand.self, MemoryCommand.self, ScaleCommand.self,
-            TakeoverCommand.self, CrashCommand.self, OnTimeCommand.self, SleeperCommand.self,
+            TakeoverCommand.self, CrashCommand.self, OnTimeCommand.self, WebhooksCommand.self, SleeperCommand.self,
             ReceiverCommand.self, PosterCommand.self,
         ],
         defaultSubcommand: AllCommand.self)

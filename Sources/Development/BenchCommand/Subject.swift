@@ -33,6 +33,15 @@ struct Subject {
         return subject
     }
 
+    /// Posts each expiration to a URL.
+    static func leader(_ lapse: String, posting url: String, concurrency: Int) -> Subject {
+        var subject = Subject(
+            name: "lapse leader: log -> webhook, concurrency \(concurrency)", command: lapse,
+            arguments: { Self.run($0.url, concurrency, ["--webhook", url]) })
+        subject.leads = true
+        return subject
+    }
+
     /// The library, with a handler that waits for a millisecond.
     static func sleeper(concurrency: Int) -> Subject {
         var subject = Subject(
@@ -53,18 +62,18 @@ struct Subject {
             name: "lapse leader: log -> \(handler) into a pipe", command: "/bin/sh",
             arguments: { server in
                 // The shell becomes the program, and keeps its process ID.
-                ["-c", "exec \"$0\" \"$@\" \(output)> '\(lines.path)'", lapse] + Self.run(server.url, 64, handler)
+                ["-c", "exec \"$0\" \"$@\" \(output)> '\(lines.path)'", lapse]
+                    + Self.run(server.url, 64, ["--handler", handler])
             })
         subject.leads = true
         subject.lines = lines
         return subject
     }
 
-    static func run(_ url: String, _ concurrency: Int, _ handler: String = "none") -> [String] {
-        [
-            "run", "--redis", url, "--handler", handler, "--concurrency", "\(concurrency)", "--admin", "off",
-            "--lease-ttl", "2s",
-        ]
+    static func run(
+        _ url: String, _ concurrency: Int, _ handler: [String] = ["--handler", "none"]
+    ) -> [String] {
+        ["run", "--redis", url, "--concurrency", "\(concurrency)", "--admin", "off", "--lease-ttl", "2s"] + handler
     }
 
     func start(on server: ThrowawayServer) async throws -> ThrowawayProcess {
