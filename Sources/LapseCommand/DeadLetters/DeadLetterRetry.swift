@@ -14,6 +14,8 @@ struct DeadLetterRetry: Sendable {
     private let handler: HandlerChoice
     private let handling: Handling
     private let timeout: Duration
+    /// What of a key stands in log lines.
+    private let keys: KeyDisclosure
     private let logger: Logger
 
     init(_ values: OptionValues, _ letters: DeadLetterStream, logger: Logger) throws {
@@ -27,11 +29,14 @@ struct DeadLetterRetry: Sendable {
         stream = try values(Retrying.stream)
         var configuration = ProcessorConfiguration(id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID())
         if let value = try values(Running.handlerTimeout) { configuration.handlerTimeout = value }
+        if let value = try values(LogLines.keys) { configuration.logKeys = value }
         do { try configuration.validate() } catch { throw Failure(error) }
         handler = try HandlerChoice(
             values, configuration, environment: ProcessInfo.processInfo.environment)
-        handling = handler.handling(.init(replica: configuration.id, logger: logger, onBroken: { _ in }))
+        handling = handler.handling(
+            .init(replica: configuration.id, logger: logger, keys: configuration.logKeys, onBroken: { _ in }))
         timeout = configuration.handlerTimeout
+        keys = configuration.logKeys
         self.letters = letters
         self.logger = logger
     }
@@ -94,10 +99,11 @@ struct DeadLetterRetry: Sendable {
         if let reason = record.noExpiration { throw Failure(.negative, reason) }
         if let stream { return try await letters.append(record, to: stream) }
         let attempt = Int(min(record.attempts, UInt64(Int32.max - 1))) + 1
-        try await Handling.unlessLate(timeout) { [handling, logger] in
+        try await Handling.unlessLate(timeout) { [handling, logger, keys] in
             try await handling.call(
                 record.expiration(receivedMilliseconds: milliseconds), term: record.term,
-                token: FencingToken(rawValue: record.token), attempt: attempt, logger: logger)
+                token: FencingToken(rawValue: record.token), attempt: attempt, logger: logger,
+                keys: keys)
         }
     }
 

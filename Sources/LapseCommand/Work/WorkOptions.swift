@@ -47,6 +47,7 @@ extension WorkerConfiguration {
         if let value = try values(Running.retryDelay) { shared.retryDelay = value }
         if let value = try values(Running.longestRetryDelay) { shared.longestRetryDelay = value }
         if let value = try values(Candidacy.drain) { shared.drain = value }
+        if let value = try values(LogLines.keys) { shared.logKeys = value }
         self.init(stream: stream, group: group, shared: shared)
         if let value = try values(Working.claimAfter) { claimAfter = value }
         do { try validate() } catch { throw Failure(error) }
