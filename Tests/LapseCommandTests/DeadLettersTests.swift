@@ -128,6 +128,42 @@ import ThrowawayRedis
         #expect(try await server.cli("XLEN", "dead") == "130")
         await server.shutDown()
     }
+
+    /// All of them together are more than a connection takes in one reply.
+    @Test func lettersWithLargeValuesAreLettersToo() async throws {
+        let server = try await ThrowawayServer.start()
+        let script = """
+            local value = string.rep('x', 1048576)
+            for i = 1, 80 do
+              redis.call('XADD', KEYS[1], i .. '-0', 'key', 'k:' .. i, 'database', '0', 'node', 'n:1', 'runId', 'run',
+                'ordinal', i, 'origin', 'live', 'attempts', '6', 'error', 'e', 'term', '3', 'token', '9',
+                'value', value, 'formatVersion', '1')
+            end
+            """
+        _ = try await server.cli("EVAL", script, "1", "dead")
+        let one = try await lapse(server, "list", "--limit", "1")
+        #expect(one.code == 0 && one.output.split(separator: "\n").count == 2, "\(one)")
+        let all = try await lapse(server, "list")
+        #expect(all.code == 0 && all.output.split(separator: "\n").count == 81, "\(all)")
+        let retried = try await lapse(server, "retry", "--handler", "none", "--all-matching", "--limit", "30")
+        #expect(retried.code == 0 && retried.errors.contains("handled=30"), "\(retried)")
+        let dropped = try await lapse(server, "drop", "--all-matching")
+        #expect(dropped.code == 0 && dropped.output == "dropped 50\n", "\(dropped)")
+        await server.shutDown()
+    }
+
+    /// A page that is more than the connection takes is asked for again in parts.
+    @Test func aPageThatIsTooLargeIsParted() async throws {
+        let server = try await ThrowawayServer.start()
+        let script = """
+            local value = string.rep('x', 20 * 1048576)
+            for i = 1, 5 do redis.call('XADD', KEYS[1], i .. '-0', 'any', value) end
+            """
+        _ = try await server.cli("EVAL", script, "1", "dead")
+        let run = try await lapse(server, "drop", "--all-matching")
+        #expect(run.code == 0 && run.output == "dropped 5\n", "\(run)")
+        await server.shutDown()
+    }
 }
 
 @Suite struct DeadLetterRecordTests {

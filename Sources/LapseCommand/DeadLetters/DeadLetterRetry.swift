@@ -75,10 +75,9 @@ struct DeadLetterRetry: Sendable {
             }
         case .matching(let filter, let limit):
             let now = try await letters.now()
-            try await letters.each(
-                filter, now: now,
-                isWanted: { trap.signal == nil && counts.handled + counts.failed < limit }
-            ) { try await handle($0, &counts) }
+            try await letters.each(filter, now: now, limit: limit, isWanted: { trap.signal == nil }) {
+                try await handle($0, &counts)
+            }
         }
         return counts
     }

@@ -7,11 +7,11 @@ import RedisClient
 
 /// The stream of dead letters, read in pages.
 struct DeadLetterStream: Sendable {
-    /// Letters in one reply: with keys and errors of the usual size some ten kilobytes.
-    static let page = 100
-
     let key: String
     private let client: KeyedClient
+    private let nodes: NodeDirectory
+    /// Values of megabytes may take a page over a slow network longer than a command.
+    private static let patience = Duration.seconds(5)
 
     /// Opens the stream that the options name, and closes all when the body has ended.
     static func opened(
@@ -28,7 +28,8 @@ struct DeadLetterStream: Sendable {
             _ = try await access.discover()
             try await body(
                 DeadLetterStream(
-                    key: key, client: KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)))
+                    key: key, client: KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop),
+                    nodes: access.nodes))
         } catch {
             await access.shutDown()
             throw error
@@ -45,27 +46,33 @@ struct DeadLetterStream: Sendable {
         return UInt64(seconds) * 1000 + UInt64(micros) / 1000
     }
 
-    /// Calls the body for each letter that matches, the oldest first, while more are wanted. What is
-    /// written meanwhile is left: what is retried into a stream may come back as a letter, without end.
+    /// Calls the body for each letter that matches, the oldest first, up to a limit and while more are
+    /// wanted. What is written meanwhile is left: what is retried into a stream may come back as a letter,
+    /// without end.
     func each(
-        _ filter: DeadLetterFilter, now: UInt64, isWanted: () -> Bool, _ body: (FoundLetter) async throws -> Void
+        _ filter: DeadLetterFilter, now: UInt64, limit: Int, isWanted: () -> Bool,
+        _ body: (FoundLetter) async throws -> Void
     ) async throws {
         guard let range = filter.range(now: now), let newest = try await newest() else { return }
         let last = min(range.upperBound, newest)
         var from = "\(range.lowerBound)"
-        while isWanted() {
-            let letters = try await letters(from: from, through: last, limit: Self.page)
-            for letter in letters where filter.wants(letter) {
-                guard isWanted() else { return }
+        var page = LetterPage(wanted: limit)
+        var left = limit
+        while left > 0, isWanted() {
+            let part = try await letters(from: from, through: last, &page)
+            for letter in part.letters where filter.wants(letter) {
+                guard left > 0, isWanted() else { return }
+                left -= 1
                 try await body(letter)
             }
-            guard letters.count == Self.page, let end = letters.last else { return }
+            guard !part.isLast, let end = part.letters.last else { return }
             from = "(\(end.id)"
         }
     }
 
     func letter(_ id: StreamID) async throws(Failure) -> FoundLetter? {
-        try await letters(from: "\(id)", through: id, limit: 1).first
+        var page = LetterPage(wanted: 1)
+        return try await letters(from: "\(id)", through: id, &page).letters.first
     }
 
     /// Deletes letters. Returns how many there were.
@@ -102,19 +109,66 @@ struct DeadLetterStream: Sendable {
     func missing(_ id: StreamID) -> Failure { Failure(.negative, "there is no letter \(id) in \(key)") }
 
     private func newest() async throws(Failure) -> StreamID? {
-        let reply = try await send(RESPCommand("XREVRANGE", key, "+", "-", "COUNT", "1"))
+        let reply = try await send(RESPCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), timeout: Self.patience)
         return (reply.array ?? []).compactMap(FoundLetter.init).first?.id
     }
 
-    private func letters(from: String, through last: StreamID, limit: Int) async throws(Failure) -> [FoundLetter] {
-        let reply = try await send(RESPCommand("XRANGE", key, from, "\(last)", "COUNT", "\(limit)"))
-        return (reply.array ?? []).compactMap(FoundLetter.init)
+    private struct Part {
+        var letters: [FoundLetter]
+        var isLast: Bool
     }
 
-    private func send(_ command: RESPCommand) async throws(Failure) -> RESPValue {
-        do throws(RedisError) { return try await client.send(command, key: key) } catch {
-            guard case .reply(let reply) = error.kind, reply.code == "WRONGTYPE" else { throw Failure(error) }
-            throw .usage("--dead-letter: \(key) is no stream")
+    /// A page, or less of it where that cannot be had at once.
+    private func letters(
+        from: String, through last: StreamID, _ page: inout LetterPage
+    ) async throws(Failure) -> Part {
+        while true {
+            let asked = page.limit
+            let command = RESPCommand("XRANGE", key, from, "\(last)", "COUNT", "\(asked)")
+            let reply: RESPValue
+            do throws(RedisError) {
+                // A reply that is too large ends its connection, and would come again to a patient caller.
+                reply = try await client.send(command, key: key, timeout: Self.patience, isPatient: false)
+            } catch {
+                guard !error.isPermanent else { throw failure(error) }
+                // What is late would keep the next reply waiting behind it.
+                if error.kind == .timeout, let node = client.node(for: key) { nodes[node].reconnect() }
+                // A server with a limit for its output closes, too.
+                if [.timeout, .protocolViolation, .closed].contains(error.kind), page.failed() { continue }
+                switch error.kind {
+                case .timeout: throw failure(error)
+                case .protocolViolation:
+                    let place = from.hasPrefix("(") ? "behind \(from.dropFirst())" : "from \(from) on"
+                    throw Failure(.internal, "the first letter \(place) cannot be read: \(error)")
+                // It passes.
+                default: reply = try await send(command, timeout: Self.patience)
+                }
+            }
+            let entries = reply.array ?? []
+            page.answered(count: entries.count, bytes: entries.reduce(0) { $0 + $1.bytesWithin })
+            return Part(letters: entries.compactMap(FoundLetter.init), isLast: entries.count < asked)
+        }
+    }
+
+    private func send(_ command: RESPCommand, timeout: Duration = .seconds(2)) async throws(Failure) -> RESPValue {
+        do throws(RedisError) { return try await client.send(command, key: key, timeout: timeout) } catch {
+            throw failure(error)
+        }
+    }
+
+    private func failure(_ error: RedisError) -> Failure {
+        guard case .reply(let reply) = error.kind, reply.code == "WRONGTYPE" else { return Failure(error) }
+        return .usage("--dead-letter: \(key) is no stream")
+    }
+}
+
+extension RESPValue {
+    /// Of all texts in it.
+    fileprivate var bytesWithin: Int {
+        switch self {
+        case .bulk(let buffer): buffer.readableBytes
+        case .array(let elements): elements.reduce(0) { $0 + $1.bytesWithin }
+        case .simple, .error, .integer, .null: 0
         }
     }
 }

@@ -34,10 +34,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 var table = TextTable("ID", "SINCE", "ATTEMPTS", "DB", "KEY", "ERROR")
                 let output = StandardStream.results()
                 let now = try await letters.now()
-                var left = try values(DeadLetterSelection.limit) ?? DeadLetterSelection.standardLimit
+                let limit = try values(DeadLetterSelection.limit) ?? DeadLetterSelection.standardLimit
                 var isEmpty = true
-                try await letters.each(filter, now: now, isWanted: { left > 0 }) { letter in
-                    left -= 1
+                try await letters.each(filter, now: now, limit: limit, isWanted: { true }) { letter in
                     isEmpty = false
                     guard asJSON else { return letter.add(to: &table, now: now) }
                     try await output.write(letter.json(now: now))
@@ -97,9 +96,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     }
                 case .matching(let filter, let limit):
                     var found: [StreamID] = []
-                    try await letters.each(filter, now: now, isWanted: { dropped + found.count < limit }) { letter in
+                    try await letters.each(filter, now: now, limit: limit, isWanted: { true }) { letter in
                         found.append(letter.id)
-                        guard found.count == DeadLetterStream.page else { return }
+                        guard found.count == LetterPage.most else { return }
                         dropped += try await letters.drop(found)
                         found = []
                     }
