@@ -104,6 +104,28 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// What cannot be read is a report, too: a reader of JSON finds nothing else on stdout.
+    @Test func watchedJSONIsJSONThroughAnOutage() async throws {
+        let server = try await ThrowawayServer.start()
+        let top = try LapseBinary.start(["top", "--json", "--redis", server.url])
+        try await waitUntil("it has looked", within: .seconds(20)) { top.lines.isEmpty ? "\(top.text)" : nil }
+        await server.kill()
+        try await waitUntil("it says that nothing can be read", within: .seconds(30)) {
+            top.lines.contains { $0.contains(#""state":"unknown""#) } ? nil : "\(top.text)"
+        }
+        try await server.start()
+        try await waitUntil("it reads again", within: .seconds(30)) {
+            top.lines.last?.contains(#""state":"vacant""#) == true ? nil : "\(top.text)"
+        }
+        top.signal(2)
+        let run = try await top.end()
+        for line in run.output.split(separator: "\n") {
+            let report = try JSONDecoder().decode(Report.self, from: Data(line.utf8))
+            #expect(report.leader == nil && ["vacant", "unknown"].contains(report.state), "\(line)")
+        }
+        await server.shutDown()
+    }
+
     @Test func eachLookUsesTheSameConnectionToALockServer() async throws {
         let server = try await ThrowawayServer.start()
         let lock = try await ThrowawayServer.start()

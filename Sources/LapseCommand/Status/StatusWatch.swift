@@ -20,8 +20,8 @@ struct StatusWatch: Sendable {
                 try await print(report, after: last)
                 last = report
             case .failure(let error):
-                guard last != nil, error.code == .unreachable || error.code == .internal else { throw error }
-                try await print(["\(error)"])
+                guard let last, error.code == .unreachable || error.code == .internal else { throw error }
+                if asJSON { try await printJSON(last.unread(because: error)) } else { try await print(["\(error)"]) }
             }
         } while await bell.wait(upTo: .seconds(1)) != .cancelled
     }
@@ -32,7 +32,12 @@ struct StatusWatch: Sendable {
     }
 
     private func print(_ report: GroupReport, after last: GroupReport?) async throws(Failure) {
-        guard asJSON else { return try await print(report.rates(since: last) + report.lines(fitting: Terminal.width)) }
+        if asJSON { return try await printJSON(report) }
+        try await print(report.rates(since: last) + report.lines(fitting: Terminal.width))
+    }
+
+    /// A line: nothing else is on stdout then.
+    private func printJSON(_ report: GroupReport) async throws(Failure) {
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -55,6 +60,16 @@ struct StatusWatch: Sendable {
 }
 
 extension GroupReport {
+    /// The same group, of which nothing can be read now.
+    func unread(because error: Failure) -> GroupReport {
+        let reason = error.description
+        return GroupReport(
+            name: name, topology: topology, state: .unknown, term: 0, token: 0,
+            registers: registers.map { .init(key: $0.key, node: $0.node, error: reason) },
+            unreadRegisters: registers.count, replicas: [],
+            nodes: nodes.map { .init(address: $0.address, role: $0.role, error: reason) })
+    }
+
     /// What moved since the look before, which was about a second ago.
     func rates(since last: GroupReport?) -> [String] {
         guard let last else { return [] }
