@@ -74,7 +74,10 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func look(_ configuration: ProcessorConfiguration, mayFix: Bool) async throws -> DoctorReport {
-        let doctor = try Doctor(configuration)
+        let limit = configuration.startupTimeout ?? .zero
+        let doctor = try Doctor(configuration) {
+            FatalLine.write("waiting for Redis, at most \(limit): \($0)", level: .warning)
+        }
         let report: DoctorReport
         do {
             report = try await examine(doctor, mayFix: mayFix)

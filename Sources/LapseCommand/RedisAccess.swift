@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RedisClient
+import Synchronization
 import Timing
 
 /// The way into Redis for subcommands that look and take no part in the election.
@@ -18,6 +19,8 @@ final class RedisAccess: Sendable {
     private let sentinels: NodeDirectory
     private let startupTimeout: Duration?
     private let logger: Logger
+    /// What has been said of a wait for the servers, until one answers.
+    private let told = Mutex<Set<String>>([])
 
     init(_ configuration: ProcessorConfiguration, logger: Logger) throws(Failure) {
         do { deployment = try Deployment(configuration) } catch { throw Failure(error) }
@@ -29,35 +32,55 @@ final class RedisAccess: Sendable {
         self.logger = logger
     }
 
-    /// Finds the servers, trying again until the startup timeout or for ever.
+    /// Finds the servers, trying again until the startup timeout or for ever. A wait of more than a second
+    /// is told.
     ///
-    /// - Parameter standard: the startup timeout where no option says one.
-    func discover(within standard: Duration? = .seconds(5)) async throws(Failure) -> Topology {
-        let deadline = (startupTimeout ?? standard).map { ContinuousClock.now + $0 }
+    /// - Parameters:
+    ///   - standard: the startup timeout where no option says one.
+    ///   - most: what is left of the caller's time.
+    func discover(
+        within standard: Duration? = .seconds(5), atMost most: Duration? = nil
+    ) async throws(Failure) -> Topology {
+        let limit = [startupTimeout ?? standard, most].compactMap(\.self).min()
+        let deadline = limit.map { ContinuousClock.now + $0 }
         let bell = Doorbell(on: loops.any())
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(2))
-        var told: String?
+        // Where connections are taken and nothing is said, an attempt takes seconds to fail.
+        let notice = loop.scheduleTask(in: .seconds(1)) { [self] in
+            tellOfWait("no answer yet from \(deployment.seeds.summary)", standard == nil ? nil : limit)
+        }
+        defer { notice.cancel() }
         while true {
             do throws(RedisError) {
-                return try await watch.discover()
+                let topology = try await watch.discover()
+                told.withLock { $0 = [] }
+                return topology
             } catch {
+                notice.cancel()
                 if let impossible = ImpossibleSettings.explain(error) { throw Failure(impossible) }
                 // Without a timeout that was asked for, a refusal is told at once.
                 let isFinal = error.isPermanent || error.kind == .protocolViolation
                 if isFinal, startupTimeout == nil { throw Failure(error) }
                 let left = deadline.map { $0 - .now } ?? .seconds(60)
                 guard left > .zero else { throw Failure(error) }
-                if told != error.description {
-                    told = error.description
-                    if let waiting = standard.map({ startupTimeout ?? $0 }) {
-                        FatalLine.write("waiting for Redis, at most \(waiting): \(error)", level: .warning)
-                    } else {
-                        logger.warning("waiting for Redis", metadata: ["error": "\(error)"])
-                    }
-                }
+                tellOfWait(error.description, standard == nil ? nil : limit)
                 if await bell.wait(upTo: min(backoff.next(), left)) == .cancelled { throw Failure(error) }
             }
         }
+    }
+
+    /// Says once why it waits: callers that look again and again come here as often.
+    ///
+    /// - Parameter limit: nil for a caller that waits for ever, and has a log.
+    private func tellOfWait(_ reason: String, _ limit: Duration?) {
+        let isNew = told.withLock { told in
+            if told.count >= 64 { told = [] }
+            return told.insert(reason).inserted
+        }
+        guard isNew else { return }
+        guard let limit else { return logger.warning("waiting for Redis", metadata: ["error": "\(reason)"]) }
+        let whole = Duration.milliseconds(Int64((limit / .milliseconds(1)).rounded(.up)))
+        FatalLine.write("waiting for Redis, at most \(whole): \(reason)", level: .warning)
     }
 
     /// Refuses what can never work on these servers.

@@ -19,6 +19,7 @@ package final class Doctor: Sendable {
     private let nodes: NodeDirectory
     private let sentinels: NodeDirectory
     private let watch: TopologyWatch
+    private let onWait: @Sendable (String) -> Void
     /// How many servers are examined at once.
     private static let breadth = 32
 
@@ -28,8 +29,13 @@ package final class Doctor: Sendable {
     }
 
     /// Throws ``LapseError``. End with ``shutDown()``; the store of the configuration stays open.
-    package init(_ configuration: ProcessorConfiguration) throws(LapseError) {
+    ///
+    /// - Parameter onWait: told why no server has been found yet, each reason once.
+    package init(
+        _ configuration: ProcessorConfiguration, onWait: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(LapseError) {
         try configuration.validate()
+        self.onWait = onWait
         self.configuration = configuration
         deployment = try Deployment(configuration)
         let settings = deployment.settings(for: "doctor", configuration)
@@ -121,13 +127,21 @@ package final class Doctor: Sendable {
     private func discover() async throws(LapseError) -> Topology {
         let deadline = ContinuousClock.now + (configuration.startupTimeout ?? .zero)
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(1))
+        // Where connections are taken and nothing is said, an attempt takes seconds to fail.
+        let notice = group.any().scheduleTask(in: .seconds(1)) { [onWait, deployment] in
+            onWait("no answer yet from \(deployment.seeds.summary)")
+        }
+        defer { notice.cancel() }
+        var told: Set<String> = []
         while true {
             do throws(RedisError) {
                 return try await watch.discover()
             } catch {
+                notice.cancel()
                 if let impossible = ImpossibleSettings.explain(error) { throw impossible }
                 let isHopeless = error.isPermanent || error.kind == .protocolViolation
                 if isHopeless || ContinuousClock.now >= deadline { throw LapseError(error) }
+                if told.insert(error.description).inserted { onWait(error.description) }
                 if await Doorbell(on: group.any()).wait(upTo: backoff.next()) == .cancelled { throw LapseError(error) }
             }
         }

@@ -44,7 +44,9 @@ struct GroupLook: Sendable {
         let bell = Doorbell(on: access.loop)
         while true {
             let last: Result<GroupReport, Failure>
-            do throws(Failure) { last = .success(try await observer.look()) } catch {
+            do throws(Failure) {
+                last = .success(try await observer.look(within: max(.zero, deadline - .now)))
+            } catch {
                 // Redis may be on its way up, too.
                 guard error.code == .unreachable else { throw error }
                 last = .failure(error)

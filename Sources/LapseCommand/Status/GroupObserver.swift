@@ -52,9 +52,10 @@ struct GroupObserver: Sendable {
         }
     }
 
+    /// - Parameter limit: how long to try to reach Redis, if less than the startup timeout.
     @concurrent
-    func look() async throws(Failure) -> GroupReport {
-        let topology = try await access.discover()
+    func look(within limit: Duration? = nil) async throws(Failure) -> GroupReport {
+        let topology = try await access.discover(atMost: limit)
         let count = configuration.registers ?? (topology.mode == .cluster ? 3 : 1)
         let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
         let places = ElectionKeys.registers(count, name: configuration.name)

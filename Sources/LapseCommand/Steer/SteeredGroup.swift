@@ -1,7 +1,9 @@
+import Console
 import FoundationEssentials
 import Lapse
 import LeaderElectionRedis
 import Logging
+import NIOCore
 import RedisClient
 import Timing
 
@@ -34,12 +36,17 @@ struct SteeredGroup: Sendable {
         await access.shutDown()
     }
 
-    /// Looks until `found` has what it waits for; nil when the time is over before.
+    /// Looks until `found` has what it waits for; nil when the time is over before. A wait of more than a
+    /// second is told: without a leader it lasts to its end.
     func look<Found: Sendable>(
         for limit: Duration, _ found: (WishSnapshot) -> Found?
     ) async throws -> Found? {
         let deadline = ContinuousClock.now + limit
         let bell = Doorbell(on: access.loop)
+        let notice = access.loop.scheduleTask(in: .seconds(1)) {
+            FatalLine.write("waiting for the leader's answer, at most \(limit)", level: .warning)
+        }
+        defer { notice.cancel() }
         var trouble: RedisError?
         repeat {
             do throws(RedisError) {

@@ -207,4 +207,11 @@ package struct RedisSeeds: Sendable {
         self.addresses = addresses
         self.mode = mode
     }
+
+    /// The first of them, for a line about all.
+    package var summary: String {
+        let named = addresses.prefix(3).map(\.description)
+        let rest = addresses.count - named.count
+        return named.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    }
 }
