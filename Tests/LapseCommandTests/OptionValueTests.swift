@@ -80,6 +80,21 @@ import Testing
         }
     }
 
+    /// Among the arguments of a program there may be a password.
+    @Test(arguments: ["exec", "exec-stream"], ["send --token hunter2 'x", "'' hunter2", "send hunter2 \\"])
+    func aProgramsArgumentsAreNeverShown(name: String, text: String) async throws {
+        let row = try #require(OptionCatalog.rows.first { $0.name == name })
+        let file = try TemporaryFile("\(row.fileKey): |-\n  \(text)\n")
+        for failure in [
+            await failure([name: [text]], [:]), await failure([:], [row.variable: text]),
+            await failure(["config": [file.path]], [:]),
+        ] {
+            let text = try #require(failure).description
+            #expect(text.hasPrefix("--\(name)") && text.contains(": the value "), "\(text)")
+            #expect(!text.contains("hunter2"), "\(text)")
+        }
+    }
+
     @Test func aBrokenFileIsNotQuoted() async throws {
         let file = try TemporaryFile("redis: redis://user:hunter2@host\n  : [")
         let text = try #require(await failure(["config": [file.path]], [:])).description
@@ -121,7 +136,7 @@ import Testing
             _ = try ProcessorConfiguration(values)
             _ = try (
                 values(Running.admin), values(Running.handler), values(LogLines.level), values(LogLines.format),
-                values(Electing.onLoss), values(Election.store)
+                values(Electing.onLoss), values(Election.store), values(Running.exec), values(Running.execStream)
             )
             return nil
         } catch { return Failure(error) }

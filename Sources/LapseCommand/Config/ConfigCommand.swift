@@ -87,7 +87,8 @@ struct ShownOption: Encodable, Equatable {
         from = given?.from ?? row.standardHelp.map { "not set: \($0)" } ?? "not set"
         if let given {
             let isStandard = given.texts == [row.standard].compactMap(\.self)
-            value = row.isSecret && !isStandard ? "set" : given.texts.map(row.shown).joined(separator: ", ")
+            let texts = given.texts.map { row.shown?($0) ?? $0 }
+            value = row.isSecret && !isStandard ? "set" : texts.joined(separator: ", ")
         }
     }
 

@@ -24,8 +24,9 @@ struct OptionRow: Sendable {
     var standardHelp: String?
     /// Never shown, not even in an error about it.
     var isSecret = false
-    /// What of a value may be shown where all options are.
-    var shown: @Sendable (String) -> String = { $0 }
+    /// What of a value may be shown where all options are; nil for all of it. A value that cannot be read
+    /// is not shown where this is given.
+    var shown: (@Sendable (String) -> String)?
     /// What completes a value in a shell.
     var completion = Completion.none
 

@@ -89,7 +89,8 @@ struct OptionValues: Sendable {
     /// An error about an option's value, which names the option and where it was given.
     func malformed(_ row: OptionRow, _ text: String?, _ reason: String) -> Failure {
         let place = place(row).map { " (\($0))" } ?? ""
-        let value = text.map { row.isSecret ? "the value " : "'\($0)' " } ?? ""
+        let isShown = !row.isSecret && row.shown == nil
+        let value = text.map { isShown ? "'\($0)' " : "the value " } ?? ""
         return .usage("\(row.flag)\(place): \(value)\(reason)")
     }
 
