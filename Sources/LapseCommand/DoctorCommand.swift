@@ -22,7 +22,7 @@ enum Examination: OptionGroupTable {
     static let rows =
         own + [
             Candidacy.leaseTTL.row, Running.notifications.row, Running.deadLetter.row, Wanted.companion.row,
-            Wanted.match.row, Streaming.stream.row, Streaming.partitions.row, OnTime.punctual.row,
+            Wanted.match.row, Wanted.ignore.row, Streaming.stream.row, Streaming.partitions.row, OnTime.punctual.row,
             Wanted.database.row,
         ]
 }

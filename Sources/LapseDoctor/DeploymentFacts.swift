@@ -80,8 +80,11 @@ package struct DeploymentFacts: Sendable {
     package func command(on node: NodeAddress, _ words: String...) -> String { command(on: node, words: words) }
 
     package func command(on node: NodeAddress, words: [String]) -> String {
-        RedisCommandLine(node: node, login: login, words: words).text
+        RedisCommandLine(node, login, words).text
     }
+
+    /// The same for a whole cluster: words as behind `redis-cli --cluster`.
+    package func clusterCommand(_ words: String...) -> String { RedisCommandLine(cluster: words, login).text }
 
     /// The clock difference that the lease allows for over one TTL.
     var drift: Duration { leaseTTL * 0.01 + .milliseconds(2) }

@@ -94,9 +94,7 @@ package final class Doctor: Sendable {
         facts.leaseTTL = configuration.leaseTTL
         facts.user = deployment.settings.credentials?.user ?? "default"
         facts.rights = rights
-        facts.login.user = deployment.settings.credentials?.user
-        facts.login.usesTLS = deployment.settings.tls != nil
-        facts.login.files = configuration.tls
+        facts.login = RedisLogin(deployment.settings, configuration.tls)
         let client = KeyedClient(nodes: nodes, watch: watch, on: group.any())
         facts.sharedIDs = await sharedIDs(keys, client)
         facts.deadLetter = await deadLetter(client)

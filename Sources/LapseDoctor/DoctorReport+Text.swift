@@ -25,7 +25,7 @@ extension DoctorReport {
             lines += entry.fixes.map { "    fix: \($0)" }
         }
         let fixes = findings.compactMap(\.fix)
-        if fixes.contains(where: { $0.hasPrefix("redis-cli") }) {
+        if fixes.contains(where: { $0.contains("redis-cli ") }) {
             lines.append("")
             lines += paragraph.lines(
                 "redis-cli takes the password from REDISCLI_AUTH. A user that may not run a command needs an administrator's name in "

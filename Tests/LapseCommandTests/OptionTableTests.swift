@@ -32,6 +32,13 @@ import Testing
         #expect(names.count == Set(names).count)
     }
 
+    /// It is given the options of `lapse run`.
+    @Test(arguments: Wanted.rows.map(\.name))
+    func theDoctorKnowsWhichKeysAreWanted(name: String) throws {
+        let command = try #require(try LapseCommand.parseAsRoot(["doctor", "--\(name)", "1"]) as? DoctorCommand)
+        #expect(command.examination.values == [name: ["1"]])
+    }
+
     @Test(arguments: runRows.map(\.name))
     func everyOptionIsInTheHelp(name: String) {
         let help = LapseCommand.helpMessage(for: RunCommand.self)

@@ -23,6 +23,8 @@ struct FeedDependencies: Sendable {
     var notifications: Notifications.Policy
     /// Class `g` is wanted too.
     var wantsHints: Bool
+    /// How an operator's redis-cli gets in.
+    var login = RedisLogin()
     /// What the group knows of a process' numbers.
     var numbers: NumberExchange
     /// A look has settled what was in doubt: the dispatcher may go on.
@@ -74,7 +76,7 @@ final class NodeFeed: Sendable {
         forecast = LagForecast(address: address, dependencies)
         self.inspector = NodeInspector(
             address: address, command: command, policy: dependencies.notifications,
-            wantsHints: dependencies.wantsHints,
+            wantsHints: dependencies.wantsHints, login: dependencies.login,
             channel: ElectionKeys.channel(dependencies.name), logger: dependencies.logger)
     }
 

@@ -28,6 +28,8 @@ final class NodeInspector: Sendable {
     private let command: NodeClient
     private let policy: Notifications.Policy
     private let wantsHints: Bool
+    /// How an operator's redis-cli gets in.
+    private let login: RedisLogin
     /// The control channel of the group.
     private let channel: String
     private let logger: Logger
@@ -38,12 +40,13 @@ final class NodeInspector: Sendable {
 
     init(
         address: NodeAddress, command: NodeClient, policy: Notifications.Policy, wantsHints: Bool = false,
-        channel: String, logger: Logger
+        login: RedisLogin = RedisLogin(), channel: String, logger: Logger
     ) {
         self.address = address
         self.command = command
         self.policy = policy
         self.wantsHints = wantsHints
+        self.login = login
         self.channel = channel
         self.logger = logger
         implausible = ImplausibleInput(logger)
@@ -123,6 +126,12 @@ final class NodeInspector: Sendable {
         }
     }
 
+    /// What adds the missing flags, to paste into a shell.
+    private func commandLine(_ flags: String, withHints: Bool) -> String {
+        let words = ["CONFIG", "SET", "notify-keyspace-events", Notifications.merged(flags, withHints: withHints)]
+        return RedisCommandLine(address, login, words).text
+    }
+
     /// Expirations are announced, but not that a TTL was set.
     private func tellUnhinted(_ flags: String) {
         logger.warning(
@@ -130,8 +139,7 @@ final class NodeInspector: Sendable {
             metadata: [
                 "node": "\(address)", "has": "\"\(flags)\"", "needs": "Exg",
                 "effect": "--punctual track sweeps here meanwhile",
-                "command":
-                    "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags, withHints: true))",
+                "command": "\(commandLine(flags, withHints: true))",
             ])
     }
 
@@ -155,8 +163,7 @@ final class NodeInspector: Sendable {
             "notifications missing",
             metadata: [
                 "node": "\(address)", "has": "\"\(flags)\"", "needs": wantsHints ? "Exg" : "Ex",
-                "command":
-                    "redis-cli -h \(address.host) -p \(address.port) \(Notifications.command(flags, withHints: wantsHints))",
+                "command": "\(commandLine(flags, withHints: wantsHints))",
             ])
     }
 }

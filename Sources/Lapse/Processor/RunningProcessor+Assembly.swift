@@ -288,6 +288,7 @@ extension RunningProcessor {
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             wantsHints: configuration.punctual == .track,
+            login: RedisLogin(deployment.settings, configuration.tls),
             numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } },
             isPunctual: configuration.punctual != .off, metrics: metrics, logger: logger
         )

@@ -12,7 +12,7 @@ struct RegistersCheck: Check {
                 DoctorFinding(
                     .breaks, "registers", "the lease cannot be held",
                     "\(wanted - places.count) of \(wanted) registers are in slots that no node owns; a majority is needed.",
-                    fix: facts.nodes.first.map { "redis-cli --cluster fix \($0.address)" }))
+                    fix: facts.nodes.first.map { facts.clusterCommand("fix", "\($0.address)") }))
         }
         found += crowding(facts, places) ?? sharedMachine(facts, places) ?? []
         return found
@@ -34,7 +34,7 @@ struct RegistersCheck: Check {
             isLockServers
             ? "name different servers in --lock-servers"
             : masters >= wanted
-                ? "redis-cli --cluster rebalance \(places[0])"
+                ? facts.clusterCommand("rebalance", "\(places[0])")
                 : "give the cluster at least \(wanted) masters, or run every replica with --registers 1"
         return [
             DoctorFinding(
@@ -60,9 +60,20 @@ struct RegistersCheck: Check {
                 .notes, "registers", "registers share the machine \(host)",
                 "\(shared.count) of \(facts.registers.count) registers are on servers of one machine: while it is down, "
                     + "no replica can lead.",
-                fix:
-                    "move masters so that no machine holds a majority of the registers: redis-cli CLUSTER FAILOVER on a replica elsewhere"
-            )
+                fix: "move masters so that no machine holds a majority of the registers"
+                    + (replicaElsewhere(facts, shared, host).map {
+                        ": \(facts.command(on: $0, "CLUSTER", "FAILOVER"))"
+                    } ?? ""))
         ]
+    }
+
+    /// A replica on another machine that can take the place of one of the masters.
+    private func replicaElsewhere(
+        _ facts: DeploymentFacts, _ shared: [NodeAddress], _ host: String
+    ) -> NodeAddress? {
+        guard facts.mode == .cluster else { return nil }
+        return facts.nodes.filter { shared.contains($0.address) }
+            .flatMap { facts.replicas(of: $0) }
+            .first { $0.isAnswering && $0.address.host != host }?.address
     }
 }

@@ -11,7 +11,10 @@ struct ReplicasCheck: Check {
                 "While this server is down none of its keys expires and no other server replaces it"
                     + (isLoneServer ? "; the lease is held here alone." : "."),
                 fix: facts.mode == .cluster
-                    ? "redis-cli --cluster add-node <new host:port> \(node.address) --cluster-slave --cluster-master-id \(node.id)"
+                    ? "with the address of a new server: "
+                        + facts.clusterCommand(
+                            "add-node", "NEW-HOST:PORT", "\(node.address)", "--cluster-slave", "--cluster-master-id",
+                            node.id)
                     : "on another server: REPLICAOF \(node.address.host) \(node.address.port)")
         }
     }

@@ -12,7 +12,7 @@ struct SlotsCheck: Check {
                     .breaks, "slots", "\(Wording.count(facts.uncoveredSlots, "slot is", "slots are")) owned by no node",
                     "Keys there can be neither set nor expired, and with cluster-require-full-coverage the whole cluster "
                         + "refuses commands.",
-                    fix: anyone.map { "redis-cli --cluster fix \($0)" }))
+                    fix: anyone.map { facts.clusterCommand("fix", "\($0)") }))
         }
         for node in facts.nodes where node.isFailing && !node.isLockServer {
             found.append(node.slotCount > 0 ? owner(node, facts) : leftover(node, facts, forgettingAt: anyone))
@@ -49,7 +49,6 @@ struct SlotsCheck: Check {
             fix: isLastCopy
                 ? "start it again"
                 : "start it again, or make all others forget it: "
-                    + RedisCommandLine.clusterCall(
-                        anyone ?? node.address, facts.login, ["CLUSTER", "FORGET", node.id]))
+                    + facts.clusterCommand("call", "\(anyone ?? node.address)", "CLUSTER", "FORGET", node.id))
     }
 }

@@ -127,6 +127,7 @@ struct PunctualServerTests {
             if policy == .verify {
                 let told = try #require(handler.log.lines("notifications missing").first)
                 #expect(told.contains("needs=Exg") && told.contains("CONFIG SET notify-keyspace-events xEg"))
+                #expect(told.contains("redis-cli --user lapse -h "), "\(told)")
             }
         }
     }

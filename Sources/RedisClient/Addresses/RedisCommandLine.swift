@@ -1,5 +1,4 @@
 package import Endpoints
-import RedisClient
 
 /// How `redis-cli` gets in where Lapse does. The password is no word of it: redis-cli takes that from
 /// REDISCLI_AUTH.
@@ -11,7 +10,14 @@ package struct RedisLogin: Sendable {
 
     package init() {}
 
-    var words: [String] {
+    /// - Parameter files: those of which the settings were made.
+    package init(_ settings: ConnectionSettings, _ files: TLSFiles) {
+        user = settings.credentials?.user
+        usesTLS = settings.tls != nil
+        self.files = files
+    }
+
+    fileprivate var words: [String] {
         var words = user.map { ["--user", $0] } ?? []
         guard usesTLS else { return words }
         words.append("--tls")
@@ -23,21 +29,21 @@ package struct RedisLogin: Sendable {
 }
 
 /// A `redis-cli` line to paste into a shell.
-struct RedisCommandLine {
-    var node: NodeAddress
-    var login = RedisLogin()
-    var words: [String]
+package struct RedisCommandLine: Sendable {
+    private let words: [String]
 
-    var text: String {
-        let start = ["redis-cli"] + login.words + ["-h", node.host, "-p", "\(node.port)"]
-        return (start + words).map(Self.quoted).joined(separator: " ")
+    /// A command on one server.
+    package init(_ node: NodeAddress, _ login: RedisLogin, _ words: [String]) {
+        self.words = login.words + ["-h", node.host, "-p", "\(node.port)"] + words
     }
 
-    /// The same command on every node of a cluster that answers. `del-node` does not know a node that is
-    /// gone.
-    static func clusterCall(_ node: NodeAddress, _ login: RedisLogin, _ words: [String]) -> String {
-        (["redis-cli"] + login.words + ["--cluster", "call", "\(node)"] + words).map(quoted).joined(separator: " ")
+    /// What `redis-cli --cluster` does to a whole cluster: `fix` and `rebalance` with an address, `add-node`,
+    /// and `call` for a command on every node that answers. `del-node` does not know a node that is gone.
+    package init(cluster words: [String], _ login: RedisLogin) {
+        self.words = login.words + ["--cluster"] + words
     }
+
+    package var text: String { (["redis-cli"] + words).map(Self.quoted).joined(separator: " ") }
 
     private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+@%=,")
 
