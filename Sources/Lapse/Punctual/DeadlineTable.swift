@@ -5,41 +5,44 @@ import RESP
 ///
 /// When there is no room the deadline furthest ahead gives way to a nearer one: the sweep brings it in
 /// again before it is due. A key takes 40 bytes, five to eleven for its place in the index, and itself.
-struct DeadlineTable: Sendable {
+package struct DeadlineTable: Sendable {
     /// What is going on about a key.
-    struct State: OptionSet, Sendable {
-        let rawValue: UInt8
+    package struct State: OptionSet, Sendable {
+        package let rawValue: UInt8
+
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+
         /// Its deadline is known.
-        static let known = State(rawValue: 1)
+        package static let known = State(rawValue: 1)
         /// It stands in the queue of questions.
-        static let queued = State(rawValue: 1 << 1)
+        package static let queued = State(rawValue: 1 << 1)
         /// A question or a nudge is under way. Its place is not given to another key meanwhile.
-        static let asked = State(rawValue: 1 << 2)
+        package static let asked = State(rawValue: 1 << 2)
         /// It was hinted at since it was asked: the answer may be of before.
-        static let again = State(rawValue: 1 << 3)
+        package static let again = State(rawValue: 1 << 3)
         /// It waits for the second in which it may be asked again.
-        static let trailing = State(rawValue: 1 << 4)
+        package static let trailing = State(rawValue: 1 << 4)
         /// Its expiration was heard; it is forgotten as soon as nothing is under way.
-        static let heard = State(rawValue: 1 << 5)
+        package static let heard = State(rawValue: 1 << 5)
         /// It was gone when last asked.
-        static let gone = State(rawValue: 1 << 6)
+        package static let gone = State(rawValue: 1 << 6)
         /// Its slot is on the way to this node, which takes no question without ASKING.
-        static let importing = State(rawValue: 1 << 7)
+        package static let importing = State(rawValue: 1 << 7)
 
         /// While one of these holds, the place is referred to from elsewhere.
         static let pinning: State = [.queued, .asked, .trailing]
     }
 
-    struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// By the server's clock, in milliseconds since 1970.
-        var deadline: Int64 = 0
+        package var deadline: Int64 = 0
         fileprivate var hash: UInt32 = 0
         /// In the arena; of a free place the next free one.
         fileprivate var key: UInt32 = 0
         /// When it was last asked, or since when it is gone, in milliseconds of the machine's time.
         var moment: UInt32 = 0
         fileprivate var length: UInt16 = 0
-        var state: State = []
+        package var state: State = []
         /// Answers in a row that it is gone, from a node whose role was confirmed behind them.
         var misses: UInt8 = 0
     }
@@ -48,7 +51,7 @@ struct DeadlineTable: Sendable {
 
     var wheel: TimingWheel<Entry>
     /// The most bytes that deadlines may take, see ``bytes``.
-    var limit: Int
+    package var limit: Int
     /// Keys beyond the limit whose deadlines are being asked for: an answer decides which of all are kept.
     static let slack = 4_096
     /// Keys in use whose deadline is not known.
@@ -57,7 +60,7 @@ struct DeadlineTable: Sendable {
     /// Open addressing with a step of one; a power of two, at most three quarters full.
     private var index: [UInt32]
     private var firstFree = none
-    private(set) var count = 0
+    package private(set) var count = 0
     private let seed: UInt64
 
     /// - Parameters:
@@ -71,21 +74,21 @@ struct DeadlineTable: Sendable {
     }
 
     /// What the keys in use take, with their share of everything else.
-    var bytes: Int { count * Self.bytesAnEntry + arena.used }
+    package var bytes: Int { count * Self.bytesAnEntry + arena.used }
 
     /// Without the key: its entry, its place in the wheel, and the index when it is half full.
     static let bytesAnEntry = TimingWheel<Entry>.bytesAnEntry + 2 * MemoryLayout<UInt32>.stride
 
-    subscript(place: Int) -> Entry {
+    package subscript(place: Int) -> Entry {
         get { wheel[place] }
         _modify { yield &wheel[place] }
     }
 
-    func withKey<Result>(_ place: Int, _ body: (RawSpan) -> Result) -> Result {
+    package func withKey<Result>(_ place: Int, _ body: (RawSpan) -> Result) -> Result {
         arena.withKey(wheel[place].key, length: Int(wheel[place].length), body)
     }
 
-    func find(_ key: RawSpan) -> Int? { find(key, hash(of: key)) }
+    package func find(_ key: RawSpan) -> Int? { find(key, hash(of: key)) }
 
     /// The place of a key, a new one if it has none yet; nil when it is too long, or there is no room even
     /// to ask about it.
@@ -167,7 +170,7 @@ struct DeadlineTable: Sendable {
     }
 
     /// All places in use, in no order.
-    var places: [Int] { index.compactMap { $0 == Self.none ? nil : Int($0) } }
+    package var places: [Int] { index.compactMap { $0 == Self.none ? nil : Int($0) } }
 
     private mutating func takePlace() -> Int {
         guard firstFree != Self.none else { return wheel.addPlace() }

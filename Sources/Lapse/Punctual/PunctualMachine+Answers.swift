@@ -1,24 +1,24 @@
-import RESP
-import RedisClient
+package import RESP
+package import RedisClient
 
 /// What the answers mean.
 extension PunctualMachine {
     /// What only the caller can see to.
-    struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// Keys that are another node's.
-        var redirected: [(place: Int, to: Redirection)] = []
+        package var redirected: [(place: Int, to: Redirection)] = []
         /// A refusal that does not pass.
-        var refusal: RESPError?
+        package var refusal: RESPError?
         /// A deadline may be nearer than the one that is waited for.
-        var hasNews = false
+        package var hasNews = false
     }
 
     /// What one machine knows of a key that is another's from now on.
-    struct KnownElsewhere: Sendable {
-        var key: [UInt8]
-        var deadline: Int64?
+    package struct KnownElsewhere: Sendable {
+        package var key: [UInt8]
+        package var deadline: Int64?
         /// It was hinted at, and the question was not answered.
-        var isDoubtful: Bool
+        package var isDoubtful: Bool
     }
 
     /// The server has answered a batch.
@@ -26,7 +26,9 @@ extension PunctualMachine {
     /// - Parameters:
     ///   - replies: one a key, and one for each ASKING.
     ///   - sent: when it went off.
-    mutating func answered(_ batch: Batch, _ replies: some Collection<RESPValue>, sent: Int64, now: Int64) -> Outcome {
+    package mutating func answered(
+        _ batch: Batch, _ replies: some Collection<RESPValue>, sent: Int64, now: Int64
+    ) -> Outcome {
         var outcome = Outcome()
         var rest = replies[...]
         for place in batch.places {
@@ -46,13 +48,13 @@ extension PunctualMachine {
     }
 
     /// Nothing came back.
-    mutating func failed(_ batch: Batch, now: Int64) {
+    package mutating func failed(_ batch: Batch, now: Int64) {
         for place in batch.places { putOff(place, now) }
         restsUntil = now + limits.patience
     }
 
     /// Tries again in a while: the node is loading, or the one that the key is at now is not known yet.
-    mutating func putOff(_ place: Int, _ now: Int64) {
+    package mutating func putOff(_ place: Int, _ now: Int64) {
         guard table[place].state.contains(.asked) else { return }
         // What could not be asked is not gone a second time.
         table[place].state.subtract([.asked, .gone])
@@ -61,7 +63,7 @@ extension PunctualMachine {
     }
 
     /// A key that was asked about is another machine's from now on; nil when it is not this one's any more.
-    mutating func release(_ place: Int) -> KnownElsewhere? {
+    package mutating func release(_ place: Int) -> KnownElsewhere? {
         guard table[place].state.contains(.asked) else { return nil }
         table[place].state.remove(.asked)
         let entry = table[place]
@@ -71,7 +73,7 @@ extension PunctualMachine {
     }
 
     /// What another machine may begin with. Nothing changes here: answers may still be under way.
-    func copy(_ place: Int) -> KnownElsewhere {
+    package func copy(_ place: Int) -> KnownElsewhere {
         let entry = table[place]
         let key = table.withKey(place) { [UInt8](copying: $0) }
         return KnownElsewhere(

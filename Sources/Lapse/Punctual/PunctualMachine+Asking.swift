@@ -4,7 +4,7 @@ import RESP
 /// What is sent: questions as they gather, nudges as they fall due.
 extension PunctualMachine {
     /// The next questions about deadlines.
-    mutating func nextQuestions(now: Int64) -> Step {
+    package mutating func nextQuestions(now: Int64) -> Step {
         while let place = trailing.popDue(now: now) {
             table[place].state.remove(.trailing)
             if table[place].state.contains(.asked) { table[place].state.insert(.again) } else { ask(place, now) }
@@ -33,7 +33,7 @@ extension PunctualMachine {
     }
 
     /// The next nudges of keys whose deadline has surely passed by the server's clock.
-    mutating func nextNudges(now: Int64) -> Step {
+    package mutating func nextNudges(now: Int64) -> Step {
         guard clock.isKnown else { return .wait(until: nil) }
         table.wheel.advance(to: clock.surely(now))
         let begin = max(restsUntil, rate.next)

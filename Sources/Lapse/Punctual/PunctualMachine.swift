@@ -1,5 +1,5 @@
 import DequeModule
-import RESP
+package import RESP
 
 /// Decides what to ask one server about which key, and when: hints and answers in, questions and nudges
 /// out. A nudge is a question past the deadline: answering it, the server expires the key and announces
@@ -9,17 +9,17 @@ import RESP
 /// forgotten when its expiration was heard, or when the key was gone twice by the word of a node whose
 /// role was confirmed behind each. Pure: times are the own monotonic clock's, in nanoseconds; deadlines
 /// the server's, in milliseconds.
-struct PunctualMachine: Sendable {
-    struct Limits: Sendable {
+package struct PunctualMachine: Sendable {
+    package struct Limits: Sendable {
         /// Questions and nudges in one write.
-        var questions = 512
-        var nudges = 256
+        package var questions = 512
+        package var nudges = 256
         /// How long questions gather for one write, in nanoseconds.
         var linger: Int64 = 4_000_000
         /// A key that was just asked about is asked again after this, in milliseconds.
-        var again: UInt32 = 1_000
+        package var again: UInt32 = 1_000
         /// Hints taken in a second: what lies beyond is left to a sweep.
-        var hints = 250_000
+        package var hints = 250_000
         /// After a full write of nudges the server has this many times as long as it took for its other
         /// clients.
         var rest: Int64 = 1
@@ -27,36 +27,36 @@ struct PunctualMachine: Sendable {
         var patience: Int64 = 100_000_000
     }
 
-    enum Kind: Sendable { case question, nudge }
+    package enum Kind: Sendable { case question, nudge }
 
     /// What goes to the server in one write.
-    struct Batch: Sendable {
-        var kind: Kind
-        var places: [Int] = []
+    package struct Batch: Sendable {
+        package var kind: Kind
+        package var places: [Int] = []
         /// Those before whose question ASKING goes: slots move while it is under way.
-        var asking: Set<Int> = []
+        package var asking: Set<Int> = []
         /// It asks for absolute deadlines.
-        var isAbsolute = false
+        package var isAbsolute = false
     }
 
-    enum Step: Sendable {
+    package enum Step: Sendable {
         case send(Batch)
         /// Nothing to do before that, or before something changes.
         case wait(until: Int64?)
     }
 
-    var limits = Limits()
-    var table: DeadlineTable
+    package var limits = Limits()
+    package var table: DeadlineTable
     var clock = ServerClock()
     /// The server tells absolute deadlines (PEXPIRETIME).
     var tellsDeadlines = false
     /// It does not tell them to this user, whatever its version: asked once, not after each reconnection.
     private(set) var isRefusedDeadlines = false
     /// When the look began that last confirmed that this server is the master.
-    var confirmedAt: Int64 = .min
+    package var confirmedAt: Int64 = .min
     /// When it was asked that last took a write: a server whose writes are paused says of overdue keys that
     /// they are gone.
-    var wroteAt: Int64 = .min
+    package var wroteAt: Int64 = .min
     var questions: Deque<UInt32> = []
     var trailing = TrailingQuestions()
     /// Nothing is sent before.
@@ -73,11 +73,14 @@ struct PunctualMachine: Sendable {
     /// The asking task waits for no time, or for a later one: it must be woken.
     private var isAwaited = false
     /// Hints were passed over: only a sweep can make up for that.
-    var hasMissedHints = false
+    package var hasMissedHints = false
     /// There was no room to ask about a key: there may be when the sweep meets it.
-    var hasFoundNoRoom = false
+    package var hasFoundNoRoom = false
 
-    init(bytes: Int) { table = DeadlineTable(limit: bytes, now: 0) }
+    /// - Parameter seed: of the table's hashes; nil for the process's own.
+    package init(bytes: Int, seed: UInt64? = nil) {
+        table = DeadlineTable(limit: bytes, now: 0, seed: seed ?? KeyHash.seed)
+    }
 
     // MARK: - What is heard
 
@@ -85,7 +88,7 @@ struct PunctualMachine: Sendable {
     ///
     /// - Returns: whether the asking task must be woken: there is something to ask, or enough for a full
     ///   write.
-    mutating func hint(_ key: RawSpan, now: Int64) -> Bool {
+    package mutating func hint(_ key: RawSpan, now: Int64) -> Bool {
         if now - hintSecond >= 1_000_000_000 {
             hintSecond = now
             hintCount = 0
@@ -103,7 +106,7 @@ struct PunctualMachine: Sendable {
     ///
     /// - Parameter renewsSince: before that hints may have been missed: a deadline that was asked for
     ///   earlier may be wrong. Nil where none is.
-    mutating func met(_ key: RawSpan, renewsSince: Int64?, now: Int64) -> Bool {
+    package mutating func met(_ key: RawSpan, renewsSince: Int64?, now: Int64) -> Bool {
         if let place = table.find(key), table[place].state.contains(.known) {
             guard let renewsSince else { return false }
             // What a hint has told since the sweep began, it needs not tell again.
@@ -116,7 +119,7 @@ struct PunctualMachine: Sendable {
     }
 
     /// Whether the asking task must be woken: to be looked at whenever something was heard or answered.
-    mutating func takeAwaited() -> Bool {
+    package mutating func takeAwaited() -> Bool {
         defer { isAwaited = false }
         return isAwaited
     }
@@ -124,7 +127,7 @@ struct PunctualMachine: Sendable {
     /// The server has announced the expiration of a key.
     ///
     /// - Returns: its deadline, when it was known.
-    mutating func heard(_ key: RawSpan, now: Int64) -> Int64? {
+    package mutating func heard(_ key: RawSpan, now: Int64) -> Int64? {
         guard let place = table.find(key) else { return nil }
         let entry = table[place]
         if entry.state.contains(.known), entry.deadline > clock.atMost(now) {
@@ -143,7 +146,7 @@ struct PunctualMachine: Sendable {
     }
 
     /// What another server's machine knew of a key that is this one's now.
-    mutating func adopt(_ key: RawSpan, _ known: KnownElsewhere, isImporting: Bool, now: Int64) {
+    package mutating func adopt(_ key: RawSpan, _ known: KnownElsewhere, isImporting: Bool, now: Int64) {
         guard let (place, _) = table.place(of: key) else {
             uncovered += 1
             return
@@ -160,7 +163,7 @@ struct PunctualMachine: Sendable {
     }
 
     /// The server's version is known.
-    mutating func greeted(major version: Int) { tellsDeadlines = version >= 7 && !isRefusedDeadlines }
+    package mutating func greeted(major version: Int) { tellsDeadlines = version >= 7 && !isRefusedDeadlines }
 
     /// What PTTL says is a little less exact.
     mutating func refusedDeadlines() {
@@ -169,7 +172,7 @@ struct PunctualMachine: Sendable {
     }
 
     /// The server said what time it is.
-    mutating func told(_ time: Int64, asked: Int64, heard: Int64) {
+    package mutating func told(_ time: Int64, asked: Int64, heard: Int64) {
         guard clock.answered(time, asked: asked, heard: heard) < -1_000_000 else { return }
         table.wheel.rewind(to: clock.surely(heard))
         // What was to be tried again at a time of the clock as it was would wait until then.
@@ -189,7 +192,7 @@ struct PunctualMachine: Sendable {
     /// clock was set.
     ///
     /// Not another sample where it was not: a write of many nudges takes too long to narrow anything down.
-    mutating func checked(_ reply: RESPValue?, asked: Int64, heard: Int64) {
+    package mutating func checked(_ reply: RESPValue?, asked: Int64, heard: Int64) {
         guard let time = ServerClock.nanoseconds(reply), !clock.allows(time, asked: asked, heard: heard) else { return }
         told(time, asked: asked, heard: heard)
     }
@@ -243,7 +246,7 @@ struct PunctualMachine: Sendable {
     func milliseconds(_ now: Int64) -> UInt32 { UInt32(truncatingIfNeeded: now / 1_000_000) }
 
     /// Forgets a key of which nothing more is to be expected.
-    mutating func forget(_ place: Int) {
+    package mutating func forget(_ place: Int) {
         if table[place].state.isDisjoint(with: .pinning) { table.remove(place) }
     }
 }

@@ -3,9 +3,9 @@
 ///
 /// A long SCAN walks the order of the server's own expiry cursor and can starve it, so no sweep is ever
 /// in a hurry. Pure: times are given, in nanoseconds of the own monotonic clock.
-struct SweepPace: Sendable {
+package struct SweepPace: Sendable {
     /// What a sweep is for.
-    enum Purpose: Sendable {
+    package enum Purpose: Sendable {
         /// Deadlines that were set before this term, or before the hints were heard.
         case catchingUp
         /// Everything, for there are no hints.
@@ -26,13 +26,13 @@ struct SweepPace: Sendable {
         fileprivate var interval: Int64 { self == .steady ? 60_000_000_000 : 100_000_000 }
     }
 
-    enum Step: Sendable, Equatable {
+    package enum Step: Sendable, Equatable {
         case scan(cursor: String)
         case wait(until: Int64)
     }
 
     /// Whether there are hints.
-    var isHinted = false
+    package var isHinted = false
     /// How long the next pass will take that is in no hurry, by the last one, in nanoseconds.
     private(set) var nextPass: Int64?
     /// What the pages of this pass took of the server's time.
@@ -40,7 +40,7 @@ struct SweepPace: Sendable {
     /// Failures in a row.
     private(set) var failures = 0
     /// How many keys one SCAN looks at: fewer while answers do not come, which may be too large.
-    private(set) var pageKeys = mostKeys
+    package private(set) var pageKeys = mostKeys
     private static let mostKeys = 500
     private var cursor = "0"
     private var isUnderWay = false
@@ -52,24 +52,26 @@ struct SweepPace: Sendable {
     /// A pass was wanted for keys that found no room, and none has begun by itself since.
     private var hasWantedRoom = false
 
-    var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
+    package init() {}
+
+    package var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
 
     /// Deadlines that are known may be wrong, but for those that were asked for since then; nil where they
     /// are right.
-    var renewsSince: Int64? { isCatchingUp ? begunAt : nil }
+    package var renewsSince: Int64? { isCatchingUp ? begunAt : nil }
 
     /// Hints may have been missed.
-    mutating func want() { isWanted = true }
+    package mutating func want() { isWanted = true }
 
     /// Keys found no room. The next pass may find some; where it does not, another one at once would not
     /// either.
-    mutating func wantRoom() {
+    package mutating func wantRoom() {
         guard !hasWantedRoom else { return }
         hasWantedRoom = true
         isWanted = true
     }
 
-    mutating func next(now: Int64) -> Step {
+    package mutating func next(now: Int64) -> Step {
         guard now >= restsUntil else { return .wait(until: restsUntil) }
         if !isUnderWay {
             let due = isWanted || begunAt == .min ? now : begunAt + purpose.interval
@@ -86,7 +88,7 @@ struct SweepPace: Sendable {
     }
 
     /// A page has been read.
-    mutating func page(next: String, took: Int64, now: Int64) {
+    package mutating func page(next: String, took: Int64, now: Int64) {
         restsUntil = now + took * (100 - purpose.share) / purpose.share
         failures = 0
         pageKeys = min(pageKeys * 2, Self.mostKeys)
@@ -100,7 +102,7 @@ struct SweepPace: Sendable {
     }
 
     /// Nothing came back; the cursor still holds, unless another process answers from now on.
-    mutating func failed(now: Int64) {
+    package mutating func failed(now: Int64) {
         failures += 1
         pageKeys = max(1, pageKeys / 4)
         restsUntil = now + min(200_000_000 << Int64(min(failures - 1, 5)), 5_000_000_000)
