@@ -68,7 +68,13 @@ extension PunctualMachine {
         table[place].state.remove(.asked)
         let entry = table[place]
         let known = copy(place)
-        if entry.state.isDisjoint(with: .pinning) { table.remove(place) } else { table[place].state.insert(.heard) }
+        guard entry.state.isDisjoint(with: .pinning) else {
+            // What waits here is asked there.
+            table[place].state.remove(.again)
+            table[place].state.insert(.heard)
+            return known
+        }
+        table.remove(place)
         return known
     }
 
@@ -94,7 +100,10 @@ extension PunctualMachine {
             askAgainIfHinted(place, now)
         case .error(let error):
             switch Redirection(error) {
-            case .moved, .ask: outcome.redirected.append((place, Redirection(error)))
+            case .moved, .ask:
+                // What a hint has asked is still open, whatever was known before it.
+                if batch.kind == .question { table[place].state.insert(.again) }
+                outcome.redirected.append((place, Redirection(error)))
             case .retry, .sendScript: putOff(place, now)
             case .none where batch.isAbsolute && error.text.lowercased().contains("pexpiretime"):
                 // Not known, or not granted: a nudge asks by PTTL.

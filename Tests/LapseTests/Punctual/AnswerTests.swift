@@ -141,4 +141,39 @@ struct AnswerTests {
         machine.adopt(unsafe known.key.span.bytes, known, isImporting: true, now: now + 1)
         #expect(try questions(&machine, at: now + 2).places == batch.places)
     }
+
+    @Test("a hint's question that is redirected leaves the deadline in doubt: the next owner is asked, too")
+    func redirectedQuestion() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        machine.tellsDeadlines = true
+        let first = try questions(&machine)
+        _ = machine.answered(first, [.integer(1_790_000_060_000)], sent: 5, now: 6)
+        // Shortened, and its slot moves before that can be asked about.
+        let now = 2 * Self.second
+        _ = machine.hint(Array("timer:1".utf8), now: now)
+        let second = try questions(&machine, at: now)
+        let outcome = machine.answered(
+            second, [.error(RESPError("MOVED 1 127.0.0.1:7001"))], sent: now, now: now + 1)
+        #expect(outcome.redirected.map { $0.place } == second.places)
+        let released = machine.release(second.places[0])
+        let known = try #require(released)
+        #expect(known.isDoubtful)
+
+        var other = self.machine(hintedAt: [])
+        other.tellsDeadlines = true
+        other.adopt(unsafe known.key.span.bytes, known, isImporting: false, now: now + 2)
+        #expect(try questions(&other, at: now + 3).places.count == 1)
+    }
+
+    @Test("a nudge that is redirected leaves none: the next owner nudges at once")
+    func redirectedNudge() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        let first = try questions(&machine)
+        _ = machine.answered(first, [.integer(100)], sent: 5, now: 6)
+        let now = 2 * Self.second
+        guard case .send(let nudge) = machine.nextNudges(now: now) else { throw NothingAsked() }
+        _ = machine.answered(nudge, [.error(RESPError("MOVED 1 127.0.0.1:7001"))], sent: now, now: now + 1)
+        let released = machine.release(nudge.places[0])
+        #expect(try #require(released).isDoubtful == false)
+    }
 }
