@@ -58,6 +58,8 @@ extension PunctualMachine {
         guard table[place].state.contains(.asked) else { return }
         // What could not be asked is not gone a second time.
         table[place].state.subtract([.asked, .gone])
+        // A hint since then is of the time after the expiration.
+        if table[place].state.contains(.again) { table[place].state.remove(.heard) }
         guard !table[place].state.contains(.heard) else { return forget(place) }
         table.wheel.insert(place, at: clock.surely(now) + limits.patience / 1_000_000)
     }

@@ -176,4 +176,18 @@ struct AnswerTests {
         let released = machine.release(nudge.places[0])
         #expect(try #require(released).isDoubtful == false)
     }
+
+    @Test("an expiration that was heard, a hint behind it, and no answer: the key was set again, and is asked about")
+    func setAgainWithoutAnAnswer() throws {
+        var machine = machine(hintedAt: ["timer:1"])
+        let first = try questions(&machine)
+        _ = machine.answered(first, [.integer(100)], sent: 5, now: 6)
+        let now = 2 * Self.second
+        guard case .send(let nudge) = machine.nextNudges(now: now) else { throw NothingAsked() }
+        _ = machine.heard(Array("timer:1".utf8), now: now + 1)
+        _ = machine.hint(Array("timer:1".utf8), now: now + 2)
+        machine.failed(nudge, now: now + 3)
+        guard case .send(let second) = machine.nextNudges(now: 3 * Self.second) else { throw NothingAsked() }
+        #expect(second.places == nudge.places)
+    }
 }
