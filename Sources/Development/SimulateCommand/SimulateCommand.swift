@@ -14,7 +14,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "How many seeds to run.")
     var seeds: UInt64 = 2_000
 
-    @Option(help: "The first seed.")
+    @Option(name: [.customLong("from"), .customLong("seed")], help: "The first seed.")
     var from: UInt64 = 1
 
     @Option(help: "Stop after this number of minutes, also with seeds left.")
@@ -50,13 +50,32 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "This number of timers instead of the seed's.")
     var traffic: Int?
 
+    @Flag(help: "Punctuality instead: servers that share slots, and the leader that nudges them.")
+    var punctual = false
+
+    @Option(
+        help:
+            "With --punctual, plant a mistake: \(PunctualMistake.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var mistake: PunctualMistake?
+
     @Flag(help: "Do not stop at the first failing seed: one line for each.")
     var keepGoing = false
 
     @Flag(help: "Print every step of the first seed.")
     var trace = false
 
+    func validate() throws {
+        if mistake != nil, !punctual { throw ValidationError("--mistake is for --punctual; see --defect") }
+        guard punctual else { return }
+        if defect != nil { throw ValidationError("--defect is not for --punctual; see --mistake") }
+        if allSituations || !situation.isEmpty || !without.isEmpty || traffic != nil {
+            throw ValidationError("--punctual has no situations, allowances and traffic")
+        }
+    }
+
     func run() throws {
+        if punctual { return try punctualRuns.run() }
         if trace { return try printTrace() }
         if allDefects {
             show("| planted defect | seeds until found | invariant | faults left after shrinking |")
@@ -78,16 +97,14 @@ struct SimulateCommand: ParsableCommand {
         }
         let search = Search(from: from, count: seeds, minutes: minutes)
         var failed = 0
-        let found = try search.run { seed in
+        let found = try search.run { (seed: UInt64) -> Violation? in
             let violation = try SimulatedWorld(schedule(seed), defect: defect, allowing: allowances).run()
             guard keepGoing, let violation else { return violation }
             failed += 1
             show("seed \(seed): \(violation)")
             return nil
         }
-        show(
-            "\(found.tried) seeds, \(String(format: "%.1f", found.seconds)) s, "
-                + "\(Int(Double(found.tried) / max(found.seconds, 0.001))) seeds/s")
+        show(found.summary)
         if failed > 0 {
             show("\(failed) seeds failed")
             throw ExitCode(1)
@@ -95,6 +112,13 @@ struct SimulateCommand: ParsableCommand {
         guard let (seed, violation) = found.failure else { return show("every invariant held") }
         try report(seed, violation)
         throw ExitCode(1)
+    }
+
+    private var punctualRuns: PunctualRuns {
+        PunctualRuns(
+            search: Search(from: from, count: seeds, minutes: minutes), mistake: mistake,
+            only: only.map { $0.split(separator: ",").compactMap { Int($0) } }, keepsGoing: keepGoing,
+            plantsAll: allDefects, traces: trace)
     }
 
     private var allowances: Set<Allowance> {
@@ -154,44 +178,10 @@ struct SimulateCommand: ParsableCommand {
         for line in world.trace.lines { show(line) }
         show(violation.map { "\($0)" } ?? "every invariant held")
     }
-
-    /// At once, also into a file.
-    private func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 }
+
+/// At once, also into a file.
+func show(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
 extension Defect: ExpressibleByArgument {}
-
-/// Seed after seed until one fails, or the time is over.
-private struct Search {
-    let from: UInt64
-    let count: UInt64
-    let minutes: Double?
-
-    init(from: UInt64, count: UInt64, minutes: Double?) {
-        self.from = from
-        self.count = count
-        self.minutes = minutes
-    }
-
-    struct Found {
-        var tried: UInt64 = 0
-        var seconds = 0.0
-        var failure: (seed: UInt64, Violation)?
-    }
-
-    func run(_ body: (UInt64) throws -> Violation?) rethrows -> Found {
-        var found = Found()
-        let clock = ContinuousClock()
-        let began = clock.now
-        for seed in from..<(from + count) {
-            found.tried += 1
-            if let violation = try body(seed) {
-                found.failure = (seed, violation)
-                break
-            }
-            if let minutes, clock.now - began > .seconds(minutes * 60) { break }
-        }
-        found.seconds = (clock.now - began) / .seconds(1)
-        return found
-    }
-}
+extension PunctualMistake: ExpressibleByArgument {}
