@@ -6,30 +6,21 @@ import Synchronization
 /// What is missing from a process' counter is told until a majority of the registers has taken it: a
 /// later leader that detects a reset knows its size from there alone.
 extension ProgressKeeper {
-    /// What this replica itself adds to a counter.
-    struct OwnBase: Sendable {
-        var base: UInt64
-        /// A majority has taken it.
-        var isTold = false
-    }
-
     /// Tells the others what is missing from a process' counter, once for each base. What too few registers
     /// take is told again with each read.
     package func publish(base: Int64, of runID: String) async {
         guard base > 0, base < Numbering.toldLimit else { return }
         let own = UInt64(base)
         let untold = state.withLock { state -> UInt64? in
-            let known = state.ownBases[runID]?.base ?? 0
-            if own > known { state.ownBases[runID] = OwnBase(base: own) }
             state.bases[runID] = max(state.bases[runID] ?? 0, own)
-            return state.ownBases[runID].flatMap { $0.isTold ? nil : $0.base }
+            return state.ownBases.found(own, of: runID)
         }
         if let untold { _ = await tell(untold, of: runID) }
     }
 
     /// Those that no majority has taken yet. Where one is not taken the others wait, too.
     func tellAgain() async {
-        let untold = state.withLock { $0.ownBases.compactMapValues { $0.isTold ? nil : $0.base } }
+        let untold = state.withLock { $0.ownBases.untold }
         for (runID, base) in untold {
             guard await tell(base, of: runID) else { return }
         }
@@ -42,10 +33,7 @@ extension ProgressKeeper {
                 ProgressScripts.tellBase, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
         }
         guard Self.isTaken(replies) else { return false }
-        state.withLock { state in
-            // It may have grown meanwhile.
-            if state.ownBases[runID]?.base == base { state.ownBases[runID]?.isTold = true }
-        }
+        state.withLock { $0.ownBases.taken(base, of: runID) }
         return true
     }
 

@@ -24,7 +24,7 @@ extension ProgressKeeper {
             for runID in runIDs {
                 state.known[runID] = nil
                 state.bases[runID] = nil
-                state.ownBases[runID] = nil
+                state.ownBases.forget(runID)
             }
         }
     }

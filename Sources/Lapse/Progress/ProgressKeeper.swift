@@ -28,7 +28,7 @@ package final class ProgressKeeper: Sendable {
     struct State {
         var known: [String: Progress] = [:]
         var bases: [String: UInt64] = [:]
-        var ownBases: [String: OwnBase] = [:]
+        var ownBases = OwnBases()
         /// Of what is known, what a majority of the registers lacked when they were last read.
         var lacked: Set<String> = []
         var members: Set<String> = []
