@@ -49,6 +49,15 @@ package enum Defect: String, CaseIterable, Sendable {
     /// What ended well before a leader died counts as begun.
     case endUnnoted = "end-unnoted"
 
+    /// A base that the registers refused counts as told.
+    case refusedBaseTold = "refused-base-told"
+    /// An answer to a peer that was refused counts as given.
+    case refusedAnswerGiven = "refused-answer-given"
+    /// A try that is refused ends what its claim has, whatever a later one has won.
+    case anyTryEnds = "any-try-ends"
+    /// A mark that does not come back is like one that could not be made.
+    case swallowedIsFailed = "swallowed-is-failed"
+
     /// Where it shows; nil for single faults.
     package var situation: Situation? {
         switch self {
@@ -64,6 +73,9 @@ package enum Defect: String, CaseIterable, Sendable {
         case .rulesUncompared: .otherRules
         case .addressBelieved: .foreignNode
         case .lockAnywhere: .ownLocks
+        case .refusedBaseTold, .refusedAnswerGiven: .refusedTelling
+        case .anyTryEnds: .lateRefusal
+        case .swallowedIsFailed: .swallowedMarks
         case .leaseAskedOnce, .halfIsWhole, .nodeNotAwaited: .batches
         case .termsUncounted, .suspectsForgotten, .endUnnoted: .poison
         }

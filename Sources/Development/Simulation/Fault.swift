@@ -62,6 +62,13 @@ package enum Fault: Sendable, Equatable {
     /// Half of the slots are between two servers.
     case stuckSlots(for: Duration)
     case refuseWrites(registers: Int, for: Duration)
+    /// What replicas tell registers, and each other through a server, is refused at the first try, and
+    /// taken when the same is told again.
+    case refuseFirstTries(for: Duration)
+    /// A register's refusals of a vote are answered late.
+    case lateRefusals(for: Duration)
+    /// A relay comes between a replica and a server: the feed begins anew, and no mark comes back over it.
+    case swallowMarks(replica: Int, node: Int, for: Duration)
     /// The progress of the first log there turns into the how many-th of a list of texts.
     case damage(register: Int, text: Int)
     /// A register's replica takes its place, without its last vote, or with the vote and without its last
@@ -101,7 +108,7 @@ extension Fault {
         case .feedCut(_, let node), .feedDeaf(_, let node), .allFeedsCut(let node, _), .nodeRestart(let node, _),
             .nodeFrozen(let node, _), .counterReset(let node), .burst(let node, _), .feedRefused(_, let node, _),
             .slowFeed(let node, _, _), .nodeDies(let node), .countedOnly(let node, _), .forge(let node, _),
-            .foreign(let node, _), .storm(let node, _):
+            .foreign(let node, _), .storm(let node, _), .swallowMarks(_, let node, _):
             node
         default: 0
         }

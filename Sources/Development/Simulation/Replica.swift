@@ -24,6 +24,8 @@ final class Replica {
     let registerMap: [Int]
     var timer = 0
     var body: Body?
+    /// Which try of a claim may end what the claim has, where that belongs to all its tries.
+    var tries = ClaimTries()
     /// Claims whose lease lapsed while a handler was running.
     var lapsedWhileRunning: Set<String> = []
     /// How its rules stand with those of the group.
@@ -54,6 +56,8 @@ final class Replica {
     var lacked: Set<String> = []
     /// What any replica has told to be missing from a process' counter.
     var bases: [String: UInt64] = [:]
+    /// What it has found itself, and whether a majority of the registers has taken it.
+    var ownBases = OwnBases()
     /// Questions about numbers that peers still have to answer, by nonce.
     var numberQuestions: [String: Set<String>] = [:]
     var answeredNumbers: Set<String> = []

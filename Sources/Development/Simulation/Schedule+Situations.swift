@@ -12,6 +12,9 @@ extension Situation {
     /// Came later: every tenth seed has one of these. So the others are what they always were.
     package static let heldSince: [Situation] = [.ownLocks, .stuckSlots]
 
+    /// Came later still: another tenth.
+    package static let heldLately: [Situation] = [.refusedTelling, .lateRefusal, .swallowedMarks]
+
     /// None, or one of these: two at once have not been made green yet.
     static func drawn(from all: [Situation], _ random: inout RandomSource) -> [Situation] {
         all.isEmpty || random.chance(40) ? [] : [all[random.pick(all.count)]]
@@ -55,6 +58,9 @@ extension Schedule {
         case .ownLocks: ownLocks(&random)
         case .stuckSlots: stuckSlots(&random)
         case .stoppedQuestion: stoppedQuestion(&random)
+        case .refusedTelling: refusedTelling(&random)
+        case .lateRefusal: lateRefusal(&random)
+        case .swallowedMarks: swallowedMarks(&random)
         case .batches: batches(&random)
         case .poison: poison(&random)
         }

@@ -48,6 +48,9 @@ package struct Schedule: Sendable {
         if wanted == nil, choice == Situation.held, seed % 10 == 5 {
             situations = [Situation.heldSince[Int(seed / 10) % Situation.heldSince.count]]
         }
+        if wanted == nil, choice == Situation.held, seed % 10 == 4 {
+            situations = [Situation.heldLately[Int(seed / 10) % Situation.heldLately.count]]
+        }
         if wanted == nil, choice == Situation.held, seed % 10 == 8 { situations = [.poison] }
         if !situations.isEmpty { faults = faults.filter(\.fault.isPlain).prefix(rough.pick(5)).map(\.self) }
         for situation in situations { shape(situation, &rough) }

@@ -114,6 +114,8 @@ final class Connection {
     /// Messages on their way, and when the last one came.
     var underWay = 0
     var lastByteAt: Duration = .zero
+    /// Since when its replica listens to it.
+    var beganAt: Duration = .zero
     /// Since when its entries have numbers.
     var numberedAt: Duration?
 

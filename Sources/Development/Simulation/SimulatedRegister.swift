@@ -181,9 +181,12 @@ package struct SimulatedRegister: Sendable {
 
     // MARK: Progress
 
-    mutating func note(_ word: Wholeness) {
-        guard !refusesWrites, word.token >= max(progressToken, wholeness?.token ?? 0) else { return }
+    /// Takes the word of the largest token. Nil: an error.
+    mutating func note(_ word: Wholeness) -> Bool? {
+        guard !refusesWrites else { return nil }
+        guard word.token >= max(progressToken, wholeness?.token ?? 0) else { return false }
         wholeness = word
+        return true
     }
 
     /// Damaged cursors: none of them can be true, whatever else they say.
@@ -260,11 +263,12 @@ package struct SimulatedRegister: Sendable {
         if closes { unclosed = 0 }
     }
 
-    /// A base never falls.
-    mutating func tell(base: UInt64, of runID: String) {
-        guard !refusesWrites else { return }
+    /// A base never falls. Nil: an error.
+    mutating func tell(base: UInt64, of runID: String) -> Bool? {
+        guard !refusesWrites else { return nil }
         let field = "base:\(runID)"
         progress[field] = "\(max(base, progress[field].flatMap { UInt64($0) } ?? 0))"
+        return true
     }
 
     /// Restarts without any data.

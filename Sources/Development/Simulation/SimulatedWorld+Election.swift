@@ -92,7 +92,8 @@ extension SimulatedWorld {
 
     private func send(_ request: LeaseMachine.Request, _ replica: Replica, _ trips: inout [Trip]) {
         checkRelease(request.operation, replica)
-        if let answer = answerByRules(request.operation, replica) {
+        let number = beginTry(request.operation, replica)
+        if let answer = answerByRules(request.operation, replica) ?? answerByTries(request.operation, number) {
             return after(.microseconds(10), in: replica) { [unowned self] in step(.answered(request, answer), replica) }
         }
         let register = replica.registerMap[request.register]
@@ -103,24 +104,27 @@ extension SimulatedWorld {
         }
         let trip = isDrawn ? trips.removeFirst() : trip(replica, register: register)
         guard !trip.isLost else { return }
-        after(trip.there) { [unowned self] in arrive(request, register, replica, trip) }
+        after(trip.there) { [unowned self] in arrive(request, register, replica, trip, number) }
         if let again = trip.again {
             after(trip.there + again) { [unowned self] in _ = apply(request.operation, register) }
         }
     }
 
-    private func arrive(_ request: LeaseMachine.Request, _ register: Int, _ replica: Replica, _ trip: Trip) {
+    private func arrive(
+        _ request: LeaseMachine.Request, _ register: Int, _ replica: Replica, _ trip: Trip, _ number: UInt64?
+    ) {
         guard !registers[register].isBlackHole else { return }
         var outcome =
             registers[register].isDown ? .failed(.unreachable("down")) : apply(request.operation, register)
         if trip.isCut { outcome = .failed(.unreachable("cut")) }
         guard !trip.answerIsLost else { return }
+        let back = trip.back + lateness(of: outcome)
         for _ in 0..<(trip.isDoubled ? 2 : 1) {
-            after(trip.back, in: replica) { [unowned self] in step(.answered(request, outcome), replica) }
+            after(back, in: replica) { [unowned self] in answered(request, outcome, number, register, replica) }
         }
     }
 
-    private func apply(_ operation: LeaseMachine.Operation, _ register: Int) -> LeaseMachine.Outcome {
+    func apply(_ operation: LeaseMachine.Operation, _ register: Int) -> LeaseMachine.Outcome {
         guard !registers[register].isDown else { return .failed(.unreachable("down")) }
         announceLapse(register)
         defer { watchLock(register) }

@@ -53,9 +53,11 @@ extension SimulatedWorld {
         if isWhole != body.saidWhole, leaseIsValid(replica, body) {
             body.saidWhole = isWhole
             let word = Wholeness(token: body.info.token.rawValue, isWhole: isWhole)
-            askAll(replica) { register in
-                register.note(word)
-            } done: { _ in
+            let isRefused = refusesFirstTry("\(replica.id) \(word.text)")
+            askAll(replica) { register -> Bool? in
+                isRefused ? nil : register.note(word)
+            } done: { [unowned self] answers in
+                if !isTaken(answers), judges(.refusedTelling) { body.saidWhole = nil }
             }
         }
         after(.milliseconds(250), in: replica) { [unowned self] in sayWhetherWhole(replica, body) }

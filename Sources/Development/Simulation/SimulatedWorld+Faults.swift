@@ -32,7 +32,9 @@ extension SimulatedWorld {
         case .kill(let place, let away): kill(resolve(place), away: away)
         case .pause(let place, let time): pause(resolve(place), for: time)
         case .restart(let place, let away): restart(resolve(place), away: away)
-        case .resign(let place): perform(in: replicas[place]) { [unowned self] in step(.resign, replicas[place]) }
+        case .resign(let place):
+            let place = resolve(place)
+            perform(in: replicas[place]) { [unowned self] in step(.resign, replicas[place]) }
         case .wakeUp(let place): perform(in: replicas[place]) { [unowned self] in step(.wakeUp, replicas[place]) }
         case .wallClock(let place, let by, let back):
             let replica = replicas[place]
@@ -172,6 +174,7 @@ extension SimulatedWorld {
         trace.note("healed", 0)
         network.badUntil = now
         network.partitions = []
+        network.refusalsLateUntil = now
         handlers.until = now
         for replica in replicas {
             if !replica.isAlive { revive(replica) }

@@ -97,7 +97,7 @@ extension SimulatedWorld {
         feed.mark = (nonce, false, nil)
         let node = nodes[feed.node]
         ask(replica, node: node) { [unowned self] in
-            for connection in node.connections { send(.nonce(nonce), connection) }
+            for connection in node.connections where !swallowsMarks(connection) { send(.nonce(nonce), connection) }
             return node.process.counter
         } done: { [unowned self] counter in
             guard feed.mark?.nonce == nonce, feed.connection === connection else { return }
@@ -106,7 +106,7 @@ extension SimulatedWorld {
             resolveMark(feed, replica, connection)
             after(.seconds(2), in: replica) { [unowned self] in
                 if feed.mark?.nonce == nonce, feed.connection === connection {
-                    marked(.unanswered, feed, replica, connection)
+                    marked(defect == .swallowedIsFailed ? .failed : .unanswered, feed, replica, connection)
                 }
             }
         }
@@ -156,6 +156,7 @@ extension SimulatedWorld {
     private func inspect(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard feed.connection === connection, let log = feed.log else { return }
         settleOld(feed, replica)
+        checkSaid(feed, replica, connection)
         let before = log.counts.last
         let floor = log.floor
         let node = nodes[feed.node]

@@ -10,6 +10,7 @@ extension SimulatedWorld {
     }
 
     func tell(baseOf log: NodeLog, _ replica: Replica, done: @escaping () -> Void = {}) {
+        guard !judges(.refusedTelling) else { return tellUntilTaken(log, replica, done: done) }
         let known = max(replica.known[log.runID]?.base ?? 0, Int64(clamping: replica.bases[log.runID] ?? 0))
         guard log.base > known, defect != .baseUntold else { return done() }
         let base = UInt64(log.base)

@@ -27,7 +27,9 @@ extension SimulatedWorld {
             }
             let reading = ProgressReading(words, of: replies.count)
             if let reading { replica.lacked = Set(replica.known.keys.filter(reading.lacks)) }
-            done(reading)
+            // A term that begins does not wait for it.
+            guard reading != nil, token == nil else { return done(reading) }
+            tellAgain(replica) { done(reading) }
         }
     }
 
@@ -151,12 +153,13 @@ extension SimulatedWorld {
     /// On the control channel.
     func publish(_ text: String, _ replica: Replica, done: @escaping (Bool) -> Void = { _ in }) {
         ask(replica, node: switchboard) { [unowned self] () -> Bool in
+            guard !refusesFirstTry("\(replica.id) \(text)") else { return false }
             for node in nodes where node.answers(now) {
                 for connection in node.connections { send(.words(text), connection) }
             }
             return true
         } done: { reply in
-            done(reply != nil)
+            done(reply == true)
         }
     }
 

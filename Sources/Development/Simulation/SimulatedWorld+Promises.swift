@@ -7,6 +7,7 @@ extension SimulatedWorld {
     /// tells.
     var judgesKeys: Bool {
         judges(.unheardReset) || judges(.halfHeardReset) || judges(.hostileMessages) || judges(.silentCounter)
+            || judges(.refusedTelling)
     }
 
     /// I12: what a replica takes with it, another one has, or it is finished. One that dies without warning

@@ -42,16 +42,18 @@ extension SimulatedWorld {
     }
 
     private func publish(_ request: RepairRequest, _ replica: Replica, done: @escaping (Bool) -> Void) {
-        ask(replica, node: switchboard) { [unowned self] in
+        ask(replica, node: switchboard) { [unowned self] () -> Bool in
+            guard !refusesFirstTry("\(replica.id) \(request.text)") else { return false }
             if let account = request.account { accounts[account] = now + RepairMailbox.life }
-            guard let heard = RepairRequest(request.text) else { return }
+            guard let heard = RepairRequest(request.text) else { return true }
             for node in nodes where node.answers(now) {
                 for connection in node.connections where connection.replica !== replica {
                     send(.repair(heard), connection)
                 }
             }
+            return true
         } done: { reply in
-            done(reply != nil)
+            done(reply == true)
         }
     }
 
@@ -125,17 +127,25 @@ extension SimulatedWorld {
         var reply = reply
         switch reply.next(from: replica.logs, replica.deliveryMachine.ownership(of:)) {
         case .tell(let answer):
-            ask(replica, node: switchboard) { [unowned self] in
-                put(answer, request)
-            } done: { [unowned self] isRead in
-                guard let isRead else { return replica.admission.forget(request) }
-                if isRead { push(reply, request, replica) }
+            ask(replica, node: switchboard) { [unowned self] () -> Taken in
+                guard !refusesFirstTry("\(replica.id) \(request.nonce)") else { return .refused }
+                return put(answer, request) ? .read : .unread
+            } done: { [unowned self] taken in
+                switch taken {
+                case .read: push(reply, request, replica)
+                case .unread: break
+                case .refused where defect == .refusedAnswerGiven: break
+                case .refused, nil: replica.admission.forget(request)
+                }
             }
         case .wait:
             after(RepairReply.pause, in: replica) { [unowned self] in push(reply, request, replica) }
         case .over: break
         }
     }
+
+    /// What became of an answer.
+    private enum Taken { case read, unread, refused }
 
     /// False where the asker's account has run out: what is put is not read.
     private func put(_ answer: RepairAnswer, _ request: RepairRequest) -> Bool {

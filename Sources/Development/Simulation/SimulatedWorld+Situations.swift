@@ -15,10 +15,7 @@ extension SimulatedWorld {
         case .feedRefused(let place, let node, let time):
             let place = resolve(place)
             network.refusedFeeds.append((place, node, now + time))
-            for connection in nodes[node].connections where connection.replica.place == place {
-                nodes[node].connections.removeAll { $0 === connection }
-                cut(connection, noticedAfter: random.microseconds(100...5_000))
-            }
+            endFeed(of: place, nodes[node])
         case .slowFeed(let node, let gap, let time):
             nodes[node].gap = gap
             nodes[node].slowUntil = now + time
@@ -36,6 +33,12 @@ extension SimulatedWorld {
             after(time) { [unowned self] in
                 for index in registers.indices { registers[index].refusesWrites = false }
             }
+        case .refuseFirstTries(let time): network.firstTriesRefusedUntil = now + time
+        case .lateRefusals(let time): network.refusalsLateUntil = now + time
+        case .swallowMarks(let place, let node, let time):
+            let place = resolve(place)
+            network.relays.append((place, node, now + time))
+            endFeed(of: place, nodes[node])
         case .damage(let register, let text): registers[register].damage(text)
         case .registerFailover(let register, let keepsVote):
             if mayForget() { registers[register].failOver(keepsVote: keepsVote) }
@@ -51,6 +54,13 @@ extension SimulatedWorld {
         }
         return place == Fault.leader
             ? replicas.first { $0.mayCallHandlers(at: now) }?.place ?? 0 : place % replicas.count
+    }
+
+    private func endFeed(of place: Int, _ node: SimulatedNode) {
+        for connection in node.connections where connection.replica.place == place {
+            node.connections.removeAll { $0 === connection }
+            cut(connection, noticedAfter: random.microseconds(100...5_000))
+        }
     }
 
     func isRefused(_ replica: Replica, _ node: Int) -> Bool {

@@ -63,6 +63,7 @@ extension SimulatedWorld {
         trace.note("subscribed", replica.life, UInt64(feed.node), connection.process.runID)
         // Until the leader has found out about a reset, and written it, a newcomer numbers by the old base.
         if let resetAt = connection.process.resetAt, now - resetAt < .seconds(5) { connection.process.isExact = false }
+        connection.beganAt = now
         feed.connection = connection
         feed.log = log
         feed.watch = FeedWatch(patience: 3)

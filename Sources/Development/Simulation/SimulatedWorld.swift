@@ -141,6 +141,13 @@ struct Network {
     var partitions: [(place: Int, registers: Int, until: Duration)] = []
     /// Subscriptions of a replica's place that a node refuses.
     var refusedFeeds: [(place: Int, node: Int, until: Duration)] = []
+    /// Until when first tries are refused, and what has been tried.
+    var firstTriesRefusedUntil: Duration = .zero
+    var tried: Set<String> = []
+    /// Until when registers answer refusals late.
+    var refusalsLateUntil: Duration = .zero
+    /// Relays between a replica's place and a node that swallow its marks.
+    var relays: [(place: Int, node: Int, until: Duration)] = []
     /// The last time at which a message was or could have been lost.
     var lastTrouble: Duration = .seconds(-100)
 }

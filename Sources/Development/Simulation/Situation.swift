@@ -55,6 +55,12 @@ package enum Situation: String, CaseIterable, Sendable {
     /// 8. The leader is stopped within its lease, while a question to its peers is open, until their answers
     ///   are gone.
     case stoppedQuestion = "stopped-question"
+    /// 116. What replicas tell the registers and each other is refused once, and taken when it is told again.
+    case refusedTelling = "refused-telling"
+    /// A claim's first try is refused, and the answer comes after its second try has won.
+    case lateRefusal = "late-refusal"
+    /// A relay before a server brings expirations and swallows marks.
+    case swallowedMarks = "swallowed-marks"
     /// Handlers take batches of a node.
     case batches
     /// 88. The handling of some keys kills the process.

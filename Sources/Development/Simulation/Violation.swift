@@ -23,6 +23,8 @@
 /// | twice | a handler is called again only for what was finished shortly before its term ended |
 /// | turn | a batch is of one log, in its order, and one of a node is on its way at a time |
 /// | poison | a key that kills its leaders is a dead letter after three deaths, no other one is, and the group comes to rest |
+/// | tries | what a later try of a claim has won, the answer to an earlier one does not take away |
+/// | said | a feed that brings expirations and no mark, so that none of them is handled, is told of within nine seconds |
 /// | companion | a companion whose timer is gone is handled, announced or not |
 ///
 /// Not simulated: processor time (a handler that blocks all threads), bytes on the wire, the bounds of
@@ -43,7 +45,7 @@ package enum Invariant: String, Sendable, CaseIterable {
     case i12 = "I12"
     case i13 = "I13"
     case i14 = "I14"
-    case position, `repeat`, companion, foreign, lock, late, twice, turn, poison
+    case position, `repeat`, companion, foreign, lock, late, twice, turn, poison, tries, said
 }
 
 package struct Violation: Sendable, Equatable, CustomStringConvertible {
