@@ -72,6 +72,32 @@ import Testing
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
     }
 
+    /// Words that are refused once, answered late, or swallowed.
+    @Test(arguments: Situation.heldLately)
+    func wordsThatDoNotArriveAtOnce(situation: Situation) throws {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let violation = try SimulatedWorld(Schedule(seed: seed, situations: [situation])).run()
+            #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (.refusedBaseTold, [.i8, .i13], 100), (.refusedAnswerGiven, [.i8], 50), (.anyTryEnds, [.tries], 50),
+            (.swallowedIsFailed, [.said], 20),
+        ] as [(Defect, Set<Invariant>, UInt64)])
+    func aMistakeAboutWordsIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
+        try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
+    }
+
+    /// A tenth of the seeds has these, and no other one.
+    @Test func onlySeedsThatEndInFourHaveThem() {
+        let drawn = (1...60 as ClosedRange<UInt64>).filter { seed in
+            !Set(Schedule(seed: seed).situations).isDisjoint(with: Situation.heldLately)
+        }
+        #expect(drawn == [4, 14, 24, 34, 44, 54])
+    }
+
     /// One that shows in few runs only.
     @Test func aLockThatIsLookedForAnywhereExcusesALoss() throws {
         let schedule = Defect.lockAnywhere.schedule(3_641)
