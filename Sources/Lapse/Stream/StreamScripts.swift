@@ -24,9 +24,7 @@ enum StreamScripts {
 
         """
 
-    /// What was read by no group, or not by the slowest: of the first entries, which are about to be taken
-    /// away.
-    private static let unread = """
+    private static let order = """
         local function parts(id)
             local ms, seq = string.match(id, '^(%d+)-(%d+)$')
             return tonumber(ms), tonumber(seq)
@@ -36,22 +34,49 @@ enum StreamScripts {
             local c, d = parts(right)
             return a > c or (a == c and b > d)
         end
-        local function unread(count)
-            local read
-            for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-                for i = 1, #group, 2 do
-                    if group[i] == 'last-delivered-id' and (not read or isAfter(read, group[i + 1])) then read = group[i + 1] end
-                end
-            end
-            if not read then return count end
-            local found = 0
-            for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', count)) do
-                if isAfter(entry[1], read) then found = found + 1 end
-            end
-            return found
-        end
 
         """
+
+    /// What was read by no group, or not by the slowest: of the first entries, which are about to be taken
+    /// away.
+    private static let unread =
+        order + """
+            local function unread(count)
+                local read
+                for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+                    for i = 1, #group, 2 do
+                        if group[i] == 'last-delivered-id' and (not read or isAfter(read, group[i + 1])) then read = group[i + 1] end
+                    end
+                end
+                if not read then return count end
+                local found = 0
+                for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', count)) do
+                    if isAfter(entry[1], read) then found = found + 1 end
+                end
+                return found
+            end
+
+            """
+
+    /// From where on a group has something to read or to acknowledge; nothing without a group.
+    private static let owed =
+        order + """
+            local function owed()
+                local keep
+                for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+                    local facts = {}
+                    for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
+                    local first = redis.call('XPENDING', KEYS[1], facts['name'])[2]
+                    if not first then
+                        local ms, seq = parts(facts['last-delivered-id'])
+                        first = string.format('%.0f-%.0f', ms, seq + 1)
+                    end
+                    if not keep or isAfter(keep, first) then keep = first end
+                end
+                return keep
+            end
+
+            """
 
     /// Each right is needed before the first entry is appended: what is refused leaves nothing behind.
     ///
@@ -156,26 +181,24 @@ enum StreamScripts {
     /// Takes away what each group has acknowledged; without a group nothing. Answers like ``append``, with
     /// no letters.
     static let upkeep = Script(
-        fence + unread + """
-            local keep
-            if length > 0 then
-                for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-                    local facts = {}
-                    for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
-                    local first = redis.call('XPENDING', KEYS[1], facts['name'])[2]
-                    if not first then
-                        local ms, seq = parts(facts['last-delivered-id'])
-                        first = string.format('%.0f-%.0f', ms, seq + 1)
-                    end
-                    if not keep or isAfter(keep, first) then keep = first end
-                end
-                -- Whole nodes first, no more at once than pass quickly; then the rest of one.
-                if keep and redis.call('XTRIM', KEYS[1], 'MINID', '~', keep, 'LIMIT', 10000) < 9000 then
-                    redis.call('XTRIM', KEYS[1], 'MINID', '=', keep)
-                end
+        fence + owed + """
+            local keep = length > 0 and owed()
+            -- Whole nodes first, no more at once than pass quickly; then the rest of one.
+            if keep and redis.call('XTRIM', KEYS[1], 'MINID', '~', keep, 'LIMIT', 10000) < 9000 then
+                redis.call('XTRIM', KEYS[1], 'MINID', '=', keep)
             end
             redis.call('HSET', KEYS[2], 'length', redis.call('XLEN', KEYS[1]))
             return {'ok', '', string.format('%.0f', number(held[3])), vanished, 0}
+            """)
+
+    /// Writes nothing. KEYS: the partition. Answers how many entries stand there, and 0 also where each
+    /// group has acknowledged all of them.
+    static let left = Script(
+        owed + """
+            local length = redis.call('XLEN', KEYS[1])
+            local keep = length > 0 and owed()
+            if keep and not redis.call('XRANGE', KEYS[1], keep, '+', 'COUNT', 1)[1] then return 0 end
+            return length
             """)
 
     /// KEYS: the layout. ARGV: the partitions. Answers the format, how many the stream has (those that

@@ -22,7 +22,10 @@ final class StreamWriter: Sendable {
     private let log: StreamLog
     private let partitions: [StreamPartition]
     private let current = Mutex<BatchContext?>(nil)
-    private let isLaidOut = Atomic(false)
+    private let layout: WrittenLayout
+    /// The token of the term that has found the layout as it should be, else 0: another leader may have
+    /// changed it since an earlier term.
+    private let laidOut = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - client: with connections of its own: a renewal must not wait behind a batch.
@@ -40,6 +43,7 @@ final class StreamWriter: Sendable {
         self.loop = loop
         let log = StreamLog(destination.keys.key, metrics, logger)
         self.log = log
+        layout = WrittenLayout(destination.keys, client: client, logger: logger)
         partitions = destination.keys.partitions.indices.map {
             StreamPartition($0, of: destination, client: client) { log.tell($0, $1) }
         }
@@ -48,13 +52,16 @@ final class StreamWriter: Sendable {
     /// A term begins: the partitions are looked after also where nothing expires for long.
     func lead(_ term: Term) {
         let context = BatchContext(term, logger)
+        laidOut.store(0, ordering: .relaxed)
         current.withLock { $0 = context }
     }
 
     @Sendable func callAsFunction(_ batch: ExpirationBatch, _ context: BatchContext) async throws -> BatchResult {
         current.withLock { $0 = context }
-        if !isLaidOut.load(ordering: .relaxed) {
-            do { try await checkLayout() } catch {
+        if !isLaidOut(context) {
+            do { try await checkLayout(context) } catch {
+                // The end of the term says nothing about the stream.
+                guard context.isLeading, !Task.isCancelled, !(error is FencedOut) else { throw error }
                 log.tell(layout: error)
                 throw StreamUnavailable(
                     partition: destination.keys.key, reason: "\(error)", wait: .seconds(1), others: false)
@@ -137,9 +144,9 @@ final class StreamWriter: Sendable {
             guard let context = current.withLock({ $0 }), context.isLeading else { continue }
             if context.term != term { (term, turn) = (context.term, 0) }
             let isTrimming = turn % 5 == 0
-            if isTrimming || !isLaidOut.load(ordering: .relaxed) { await lookAtLayout() }
+            if isTrimming || !isLaidOut(context) { await lookAtLayout(context) }
             // Partitions that are not this stream's are none to be looked after.
-            guard isLaidOut.load(ordering: .relaxed) else { continue }
+            guard isLaidOut(context) else { continue }
             turn += 1
             for partition in partitions {
                 await partition.keepUp(as: writer(context), isTrimming: isTrimming, context)
@@ -168,82 +175,34 @@ final class StreamWriter: Sendable {
     }
 
     /// Why this replica may not append at all; nil also where it cannot be told yet.
-    func refusal() async -> LapseError? {
-        do { try await checkLayout() } catch { return error as? LapseError }
-        return nil
-    }
+    func refusal() async -> LapseError? { await layout.refusal() }
 
     /// Writes it again where it was lost, by DEL, FLUSHALL or a failover: a worker that starts then takes
     /// the stream for one partition.
-    private func lookAtLayout() async {
-        do { try await checkLayout() } catch is LapseError {
+    private func lookAtLayout(_ context: BatchContext) async {
+        do { try await checkLayout(context) } catch is LapseError {
             // The next batch says what is wrong, and appends nothing.
-            isLaidOut.store(false, ordering: .relaxed)
+            laidOut.store(0, ordering: .relaxed)
         } catch {
             // It cannot be told now, and is as it was for all that is known.
         }
     }
 
-    /// Workers read how many partitions there are where it was first written: another number is refused
-    /// until the stream is empty.
-    ///
-    /// - Throws: ``LapseError`` for another number, `RedisError` where it cannot be told.
-    private func checkLayout() async throws {
-        let count = partitions.count
-        let (found, isNew) = try await layout("\(count)")
-        if isNew, isLaidOut.load(ordering: .relaxed) {
+    private func isLaidOut(_ context: BatchContext) -> Bool {
+        laidOut.load(ordering: .relaxed) == context.fencingToken.rawValue
+    }
+
+    /// Workers read how many partitions there are where it was first written: another number is taken over
+    /// when the old partitions are empty.
+    private func checkLayout(_ context: BatchContext) async throws {
+        if try await layout.settle(as: writer(context), context), isLaidOut(context) {
             logger.warning(
                 "the stream's number of partitions was lost: it is written again",
-                metadata: ["stream": "\(destination.keys.key)", "partitions": .stringConvertible(count)])
+                metadata: [
+                    "stream": "\(destination.keys.key)", "partitions": .stringConvertible(partitions.count),
+                ])
         }
-        guard found != count else { return isLaidOut.store(true, ordering: .relaxed) }
-        let old = try StreamKeys(destination.keys.key, partitions: found)
-        var lengths: [RESPValue] = []
-        for partition in old.partitions {
-            lengths.append(try await client.send(RESPCommand("XLEN", partition), key: partition))
-        }
-        guard let left = Self.total(lengths) else {
-            throw RedisError(
-                .protocolViolation, node: client.node(for: old.key),
-                "the answers to XLEN of the partitions of \(old.key) make no sense")
-        }
-        guard left == 0 else {
-            throw LapseError.configuration(
-                "partitions",
-                "the stream \(destination.keys.key) has \(found) and \(left) entries in them: run with \(found) until the workers "
-                    + "have acknowledged all, then with \(count)")
-        }
-        let layout = destination.keys.layout
-        _ = try await client.send(RESPCommand("HSET", layout, "partitions", "\(count)"), key: layout)
-        logger.notice(
-            "partitions changed",
-            metadata: ["stream": "\(destination.keys.key)", "from": "\(found)", "to": "\(count)"])
-        isLaidOut.store(true, ordering: .relaxed)
-    }
-
-    /// The sum of what servers say; nil where that cannot be true. Of as many as a stream can have the sum
-    /// fits.
-    static func total(_ lengths: [RESPValue]) -> UInt64? {
-        var total: UInt64 = 0
-        for length in lengths {
-            guard let length = PlausibleCount.read(length) else { return nil }
-            total += length
-        }
-        return total
-    }
-
-    private func layout(_ count: String) async throws -> (count: Int, isNew: Bool) {
-        let reply = try await client.run(
-            StreamScripts.layout, keys: [destination.keys.layout], arguments: [Array(count.utf8)])
-        guard let words = reply.array, words.count == 3, words[0].string == "1",
-            let count = words[1].int, (1...Int64(StreamKeys.limit)).contains(count)
-        else {
-            throw LapseError.configuration(
-                "stream",
-                "\(destination.keys.layout) is not of this version: use the newer build, or another stream, or delete that key"
-            )
-        }
-        return (Int(count), words[2].int == 1)
+        laidOut.store(context.fencingToken.rawValue, ordering: .relaxed)
     }
 }
 

@@ -39,12 +39,82 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// A group reads all of a partition, and acknowledges it.
+    private func acknowledge(_ partition: String, _ server: ThrowawayServer) async throws {
+        try await server.cli("XGROUP", "CREATE", partition, "g", "0", "MKSTREAM")
+        try await server.cli("XREADGROUP", "GROUP", "g", "c", "NOACK", "STREAMS", partition, ">")
+    }
+
+    @Test("a replica with another number changes nothing while it follows, and takes over when all is acknowledged")
+    func takenOver() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try RunningStream(server.url, partitions: 4)
+        let second = try RunningStream(server.url, partitions: 6)
+        let (old, new) = (first.destination.keys, second.destination.keys)
+        try await withThrowingTaskGroup { group in
+            // Both until they are told to stop.
+            group.addTask { try await first.processor.run() }
+            try await waitUntil("the first one leads", within: .seconds(30)) {
+                let count = try await server.cli("HGET", old.layout, "partitions")
+                return count == "4" ? nil : count
+            }
+            group.addTask { try await second.processor.run() }
+            try await waitUntil("the second one follows", within: .seconds(30)) {
+                let reasons = second.processor.readiness()
+                let leader = second.processor.status?.leader
+                return reasons.isEmpty && leader == first.processor.configuration.id ? nil : "\(reasons)"
+            }
+            try await server.script((0..<20).map { "SET k:\($0) 1 PX 20" })
+            try await RunningStream.waitForEntries(20, server, old.partitions)
+            #expect(try await server.cli("HGET", old.layout, "partitions") == "4")
+
+            first.processor.stop()
+            try await waitUntil("the second one leads", within: .seconds(30)) {
+                second.processor.status?.isLeader == true ? nil : "not yet"
+            }
+            try await server.script((20..<40).map { "SET k:\($0) 1 PX 20" })
+            try await waitUntil("it says why nothing is appended", within: .seconds(30)) {
+                second.log.lines("partitions of the stream not known").isEmpty ? "nothing" : nil
+            }
+            #expect(try await server.cli("HGET", old.layout, "partitions") == "4")
+            for partition in old.partitions { try await acknowledge(partition, server) }
+            try await RunningStream.waitForEntries(20, server, new.partitions)
+            #expect(try await server.cli("HGET", old.layout, "partitions") == "6")
+            second.processor.stop()
+            try await group.waitForAll()
+        }
+        let told = second.log.lines("partitions of the stream not known")
+        #expect(told.first?.contains("has 4 and 20 entries") == true, "\(told)")
+        #expect(second.log.lines("partitions changed").count == 1 && first.log.lines("partitions changed").isEmpty)
+        await server.shutDown()
+    }
+
+    @Test("what was acknowledged after the last trim keeps no replica with another number from its start")
+    func acknowledged() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try RunningStream(server.url)
+        try await first.run {
+            try await server.script((0..<3).map { "SET k:\($0) 1 PX 20" })
+            try await RunningStream.waitForEntries(3, server)
+        }
+        try await acknowledge("out", server)
+        #expect(try await server.cli("XLEN", "out") == "3")
+        let second = try RunningStream(server.url, partitions: 2)
+        try await second.run {
+            try await server.script((3..<6).map { "SET k:\($0) 1 PX 20" })
+            try await RunningStream.waitForEntries(3, server, second.destination.keys.partitions)
+        }
+        #expect(try await server.cli("HGET", second.destination.keys.layout, "partitions") == "2")
+        #expect(try await server.cli("XLEN", "out") == "0")
+        await server.shutDown()
+    }
+
     @Test("lengths that cannot be true are no sum: two of them would end the process")
     func lengths() {
-        #expect(StreamWriter.total([.integer(.max), .integer(.max)]) == nil)
-        #expect(StreamWriter.total([.integer(3), .null]) == nil && StreamWriter.total([.integer(-1)]) == nil)
-        #expect(StreamWriter.total([]) == 0 && StreamWriter.total([.integer(3), .integer(4)]) == 7)
+        #expect(WrittenLayout.total([.integer(.max), .integer(.max)]) == nil)
+        #expect(WrittenLayout.total([.integer(3), .null]) == nil && WrittenLayout.total([.integer(-1)]) == nil)
+        #expect(WrittenLayout.total([]) == 0 && WrittenLayout.total([.integer(3), .integer(4)]) == 7)
         let most = Array(repeating: RESPValue.integer(Int64(PlausibleCount.limit) - 1), count: StreamKeys.limit)
-        #expect(StreamWriter.total(most) != nil)
+        #expect(WrittenLayout.total(most) != nil)
     }
 }

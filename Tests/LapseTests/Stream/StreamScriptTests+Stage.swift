@@ -52,6 +52,13 @@ extension StreamScriptTests {
                 arguments: StreamAppend.upkeep(StreamScriptTests.writer, known: known), timeout: .seconds(5))
             return StreamAppend.outcome(reply, of: 0)
         }
+
+        /// What a group has not acknowledged, or may yet read.
+        func left() async throws -> Int64? {
+            try await runner.run(
+                StreamScripts.left, keys: [keys.key], arguments: [], timeout: .seconds(5)
+            ).int
+        }
     }
 
     static func withStage(_ body: (Stage) async throws -> Void) async throws {

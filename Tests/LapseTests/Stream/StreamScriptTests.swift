@@ -182,9 +182,11 @@ struct StreamScriptTests {
         try await Self.withStage { stage in
             try await stage.server.cli("CONFIG", "SET", "stream-node-max-entries", "10")
             #expect(try await stage.upkeep() != nil, "no stream is no trouble")
+            #expect(try await stage.left() == 0)
             _ = try await stage.answer((1...100).map { Self.item($0) })
             _ = try await stage.upkeep()
             #expect(try await stage.server.cli("XLEN", "s") == "100")
+            #expect(try await stage.left() == 100)
             for group in ["one", "two"] {
                 try await stage.server.cli("XGROUP", "CREATE", "s", group, "0")
                 try await stage.server.cli("XREADGROUP", "GROUP", group, "a", "COUNT", "60", "STREAMS", "s", ">")
@@ -201,6 +203,12 @@ struct StreamScriptTests {
             try await acknowledge("two", 30)
             _ = try await stage.upkeep()
             #expect(try await stage.server.cli("XLEN", "s") == "40")
+            for group in ["one", "two"] {
+                #expect(try await stage.left() == 40)
+                try await stage.server.cli("XREADGROUP", "GROUP", group, "a", "NOACK", "STREAMS", "s", ">")
+            }
+            #expect(try await stage.left() == 0)
+            #expect(try await stage.server.cli("XLEN", "s") == "40", "it only looks")
             #expect(try await stage.answer([Self.item(101)]).vanished == 0, "what the writer takes has not vanished")
         }
     }
