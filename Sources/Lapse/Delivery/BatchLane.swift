@@ -123,7 +123,7 @@ package struct BatchLane: Sendable {
             }
             if let failure {
                 let overran = deadline.stop()
-                if isCutShort([failure], overran: overran) {
+                if await isCutShort([failure], overran: overran) {
                     suspended.leave(delivery)
                 } else if overran || !suspended.take(delivery, failure) {
                     dependencies.failed(delivery, failure, overran: overran)
@@ -141,7 +141,7 @@ package struct BatchLane: Sendable {
     }
 
     private func fail(_ failures: [(delivery: Delivery, error: any Error)], of count: Int, overran: Bool) async {
-        guard !isCutShort(failures.map(\.error), overran: overran) else {
+        guard await !isCutShort(failures.map(\.error), overran: overran) else {
             return dependencies.dispatcher.handBack { $0.giveBack(failures.map(\.delivery)) }
         }
         var suspended = Suspended()
@@ -155,8 +155,11 @@ package struct BatchLane: Sendable {
     }
 
     /// Whether the end of the term did it: then they stay pending for the next leader.
-    private func isCutShort(_ errors: [any Error], overran: Bool) -> Bool {
-        if errors.contains(where: { $0 is FencedOut }) { dependencies.fencedOut() }
+    private func isCutShort(_ errors: [any Error], overran: Bool) async -> Bool {
+        guard !errors.contains(where: { $0 is FencedOut }) else {
+            await dependencies.leave(term)
+            return true
+        }
         return !term.lease.isValid || !overran && Task.isCancelled
     }
 }

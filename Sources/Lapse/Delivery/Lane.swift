@@ -153,9 +153,10 @@ package struct Lane: Sendable {
     }
 
     private func failed(_ delivery: Delivery, _ error: any Error, overran: Bool, _ began: Int64) async -> ClockGlance {
-        if error is FencedOut { dependencies.fencedOut() }
         dependencies.metrics.handlerTook(SystemClock.glance().monotonic - began)
-        guard term.lease.isValid, overran || !Task.isCancelled else {
+        let isFenced = error is FencedOut
+        if isFenced { await dependencies.leave(term) }
+        guard !isFenced, term.lease.isValid, overran || !Task.isCancelled else {
             // Cut short by the end of the term: it stays pending for the next leader.
             dependencies.dispatcher.handBack { $0.giveBack([delivery]) }
             return SystemClock.glance()
@@ -192,6 +193,18 @@ extension Lane.Dependencies {
         } else {
             bury(delivery, "\(error) (not tried again: too many wait for that)")
         }
+    }
+
+    /// A resource has seen a later leader: what the lane has is that one's. This term ends in a moment;
+    /// until then the same is not to be begun over and over.
+    func leave(_ term: Term) async {
+        if !term.isDrainRequested {
+            logger.warning(
+                "a resource has seen a later term: this one ends",
+                metadata: ["term": .stringConvertible(term.number), "token": "\(term.token)"])
+        }
+        fencedOut()
+        _ = await clock().wait(upTo: .milliseconds(50))
     }
 
     private func bury(_ delivery: Delivery, _ error: String) {

@@ -146,7 +146,8 @@ extension RunningProcessor {
         configuration.stream.map { destination in
             StreamWriter(
                 destination, client: KeyedClient(nodes: streams, watch: watch, on: threads.control.any()),
-                store: keeper.store, epoch: { keeper.epoch }, metrics: metrics, logger: logger,
+                name: configuration.name, store: keeper.store, epoch: { keeper.epoch }, metrics: metrics,
+                logger: logger,
                 on: threads.control.any())
         }
     }

@@ -201,13 +201,14 @@ enum StreamScripts {
             return length
             """)
 
-    /// KEYS: the layout. ARGV: the partitions. Answers the format, how many the stream has (those that
-    /// stand there already, else these), and 1 where none stood there.
+    /// KEYS: the layout. ARGV: the partitions, the group's name. Answers what stands there, else what was
+    /// just written: the format, the partitions, the name; and 1 where no partitions stood there.
     static let layout = Script(
         """
         redis.call('HSETNX', KEYS[1], 'format', '1')
+        redis.call('HSETNX', KEYS[1], 'name', ARGV[2])
         local isNew = redis.call('HSETNX', KEYS[1], 'partitions', ARGV[1])
-        local found = redis.call('HMGET', KEYS[1], 'format', 'partitions')
-        return {found[1], found[2], isNew}
+        local found = redis.call('HMGET', KEYS[1], 'format', 'partitions', 'name')
+        return {found[1], found[2], found[3], isNew}
         """)
 }

@@ -29,11 +29,12 @@ final class StreamWriter: Sendable {
 
     /// - Parameters:
     ///   - client: with connections of its own: a renewal must not wait behind a batch.
+    ///   - name: the group's.
     ///   - store: how the election's store names its keys: tokens of two stores are not compared.
     ///   - epoch: how often its tokens began anew.
     init(
-        _ destination: StreamDestination, client: KeyedClient, store: String, epoch: @escaping @Sendable () -> UInt64,
-        metrics: ProcessorMetrics, logger: Logger, on loop: any EventLoop
+        _ destination: StreamDestination, client: KeyedClient, name: String, store: String,
+        epoch: @escaping @Sendable () -> UInt64, metrics: ProcessorMetrics, logger: Logger, on loop: any EventLoop
     ) {
         self.destination = destination
         self.client = client
@@ -43,7 +44,7 @@ final class StreamWriter: Sendable {
         self.loop = loop
         let log = StreamLog(destination.keys.key, metrics, logger)
         self.log = log
-        layout = WrittenLayout(destination.keys, client: client, logger: logger)
+        layout = WrittenLayout(destination.keys, name: name, client: client, logger: logger)
         partitions = destination.keys.partitions.indices.map {
             StreamPartition($0, of: destination, client: client) { log.tell($0, $1) }
         }

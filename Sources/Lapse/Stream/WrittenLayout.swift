@@ -4,15 +4,18 @@ import Logging
 import RESP
 import RedisClient
 
-/// How many partitions a stream has, as it stands beside the stream: workers read it there, and only
-/// the leader writes it.
+/// How many partitions a stream has and whose it is, as it stands beside the stream: workers read it
+/// there, and only the leader writes it.
 struct WrittenLayout: Sendable {
     private let keys: StreamKeys
+    private let name: String
     private let client: KeyedClient
     private let logger: Logger
 
-    init(_ keys: StreamKeys, client: KeyedClient, logger: Logger) {
+    /// - Parameter name: the group's. Tokens of two groups cannot be compared, so one may append.
+    init(_ keys: StreamKeys, name: String, client: KeyedClient, logger: Logger) {
         self.keys = keys
+        self.name = name
         self.client = client
         self.logger = logger
     }
@@ -26,9 +29,9 @@ struct WrittenLayout: Sendable {
 
     private func look() async throws {
         let reply = try await client.send(
-            RESPCommand("HMGET", keys.layout, "format", "partitions"), key: keys.layout)
+            RESPCommand("HMGET", keys.layout, "format", "partitions", "name"), key: keys.layout)
         // What is missing there the leader writes.
-        guard let facts = reply.array, facts.count == 2, !facts.contains(.null) else { return }
+        guard let facts = reply.array, facts.count == 3, !facts[0].isNull, !facts[1].isNull else { return }
         let found = try partitions(facts)
         guard found != keys.partitions.count else { return }
         let old = try StreamKeys(keys.key, partitions: found)
@@ -43,13 +46,14 @@ struct WrittenLayout: Sendable {
     /// those of another number.
     ///
     /// - Returns: whether none stood there.
-    /// - Throws: ``LapseError`` where another number stands there still, `RedisError` where it cannot be
-    ///   told, `FencedOut` where a later leader is there, or `CancellationError` at the end of the term.
+    /// - Throws: ``LapseError`` where another group stands there, or another number still, `RedisError`
+    ///   where it cannot be told, `FencedOut` where a later leader is there, or `CancellationError` at the
+    ///   end of the term.
     func settle(as writer: StreamAppend.Writer, _ context: BatchContext) async throws -> Bool {
         guard context.isLeading else { throw CancellationError() }
         let count = keys.partitions.count
         let reply = try await client.run(
-            StreamScripts.layout, keys: [keys.layout], arguments: [Array("\(count)".utf8)])
+            StreamScripts.layout, keys: [keys.layout], arguments: [Array("\(count)".utf8), Array(name.utf8)])
         let words = reply.array ?? []
         let found = try partitions(words)
         let isNew = words.last?.int == 1
@@ -112,14 +116,21 @@ struct WrittenLayout: Sendable {
             .protocolViolation, node: client.node(for: keys.key), "the answer to \(what) of \(place) makes no sense")
     }
 
-    /// - Parameter facts: the format, and how many there are.
+    /// How many there are.
+    ///
+    /// - Parameter facts: the format, the number, the group's name.
     private func partitions(_ facts: [RESPValue]) throws(LapseError) -> Int {
-        guard facts.count >= 2, facts[0].string == "1",
+        guard facts.count >= 3, facts[0].string == "1",
             let count = facts[1].int, (1...Int64(StreamKeys.limit)).contains(count)
         else {
             throw LapseError.configuration(
                 "stream",
                 "\(keys.layout) is not of this version: use the newer build, or another stream, or delete that key")
+        }
+        if let owner = facts[2].string, owner != name {
+            throw LapseError.configuration(
+                "stream",
+                "the group \(owner) appends to \(keys.key), and this one is \(name): use another stream for it")
         }
         return Int(count)
     }

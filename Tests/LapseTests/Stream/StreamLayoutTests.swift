@@ -109,6 +109,24 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test("a stream has one group of replicas: another one is refused, and the first goes on")
+    func anotherGroup() async throws {
+        let server = try await ThrowawayServer.start()
+        let first = try RunningStream(server.url, name: "a")
+        let second = try RunningStream(server.url, name: "b")
+        try await first.run {
+            try await server.script((0..<3).map { "SET k:\($0) 1 PX 20" })
+            try await RunningStream.waitForEntries(3, server)
+            let error = await #expect(throws: LapseError.self) { try await second.run {} }
+            #expect(error?.code == .configuration && error?.property == "stream")
+            #expect(error?.description.contains("the group a ") == true, "\(String(describing: error))")
+            try await server.script((3..<6).map { "SET k:\($0) 1 PX 20" })
+            try await RunningStream.waitForEntries(6, server)
+        }
+        #expect(try await server.cli("HGET", first.destination.keys.layout, "name") == "a")
+        await server.shutDown()
+    }
+
     @Test("lengths that cannot be true are no sum: two of them would end the process")
     func lengths() {
         #expect(WrittenLayout.total([.integer(.max), .integer(.max)]) == nil)
