@@ -15,6 +15,12 @@ struct CursorTable {
     /// The last ordinal taken up.
     func through(_ index: Int) -> UInt64 { cursors[index].through }
 
+    /// How far the last ordinal taken up is from the oldest that is not finished.
+    func spread(_ index: Int) -> UInt64 {
+        let through = cursors[index].through
+        return through - min(cursors[index].settled, through)
+    }
+
     subscript(runID: String) -> Cursor? { indices[runID].map { cursors[$0] } }
 
     /// What became of a log's expirations in this term; nil before it was opened.

@@ -24,7 +24,7 @@ extension DeliveryMachine {
         if !openedByPeers.isEmpty { takeWhatWasHeardBefore(log) }
         // Made when there is something to judge: lanes look often where there is nothing.
         var judged: EntryVerdicts?
-        while freshCount(cursor) < wanted {
+        while freshCount(cursor) < wanted, cursors.spread(cursor) < bounds.distance {
             let limit = min(wanted - freshCount(cursor), 4096)
             let through = cursors.through(cursor)
             switch log.next(after: through, upTo: limit) {

@@ -39,7 +39,7 @@ package struct DeliveryMachine {
     /// The most expirations that are ready to be handed out: what may be handled at once. What waits has
     /// bounds of its own, see ``WaitingRoom``, and holds up nothing else.
     let readyLimit: Int
-    private let bounds: WaitingRoom.Bounds
+    let bounds: WaitingRoom.Bounds
 
     package private(set) var phase = Phase.idle
     /// Nothing is handed out, in this term or a later one: an operator has stopped it for a while.

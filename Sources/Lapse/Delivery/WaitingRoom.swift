@@ -15,12 +15,16 @@ package struct WaitingRoom: Sendable {
         package var entries = 32_768
         /// Of keys, with about what an entry costs besides its key.
         package var bytes = 32 << 20
+        /// How many ordinals beyond its oldest that is not finished a log is read: then it stands until that
+        /// one is.
+        package var distance = UInt64.max
 
         package init() {}
-        package init(perKey: Int, entries: Int, bytes: Int = 32 << 20) {
+        package init(perKey: Int, entries: Int, bytes: Int = 32 << 20, distance: UInt64 = .max) {
             self.perKey = perKey
             self.entries = entries
             self.bytes = bytes
+            self.distance = distance
         }
     }
 

@@ -44,7 +44,8 @@ extension RunningProcessor {
                     logger.notice(
                         "counted and not announced", metadata: ["node": "\(node)", "count": .stringConvertible(count)])
                 },
-                doubtful: { [watch] in watch.refreshSoon(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }))
+                doubtful: { [watch] in watch.refreshSoon(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }),
+            bounds: .init(for: configuration.stream))
         let locksAreHere = configuration.store == nil && configuration.lockServers.isEmpty
         let ownLocks = OwnLocks(
             locksAreHere ? ElectionKeys.registers(registerCount(topology), name: configuration.name) : [],

@@ -19,6 +19,9 @@ package struct StreamCursor: Sendable, Equatable {
     package static let words: UInt64 = 1024
     /// At least as many ordinals are told apart. A partition's cursor takes up to half a megabyte.
     package static let window = word * (words - 1)
+    /// No log is read further beyond the oldest that waits for its partition. The rest of the window is for
+    /// the stretch that is read at once.
+    package static let reach = window / 4 * 3
 
     private var marks: [UInt64: [UInt64: UInt32]] = [:]
     private var last: UInt64 = 0

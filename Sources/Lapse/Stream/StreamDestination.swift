@@ -13,3 +13,12 @@ package struct StreamDestination: Sendable {
 
     package init(_ keys: StreamKeys) { self.keys = keys }
 }
+
+extension WaitingRoom.Bounds {
+    /// What waits for a partition of a stream must still lie within its cursor's window when the partition
+    /// is back: a newer one may be the first that is appended then.
+    init(for stream: StreamDestination?) {
+        self.init()
+        if stream != nil { distance = StreamCursor.reach }
+    }
+}

@@ -1,4 +1,6 @@
+import ExpirationStream
 import LeaderElection
+import RedisClient
 import Testing
 
 @testable import Lapse
@@ -56,6 +58,50 @@ import Testing
         #expect(handled.sorted() == Array(1...12))
         #expect(machine.cursors["run"] == Cursor(through: 12) && machine.takeActions().surplus.isEmpty)
         #expect(machine.turns.aloneCount == 0 && machine.turns.aloneBytes == 0)
+    }
+
+    @Test("a log stands before it is too far beyond what waits, and goes on once that is handled")
+    func farBeyond() throws {
+        let node = NodeAddress(host: "10.0.0.1", port: 6379)
+        let logs = LogSet(limitBytes: 1 << 20, limitAge: .seconds(60))
+        logs.log(of: "run", at: node).hear((1...2000).map { "k\($0)" })
+        var machine = DeliveryMachine(
+            logs: logs, filter: KeyFilter(match: [], ignore: [], databases: [0]), lanes: 1, order: .ofNodes,
+            bounds: .init(perKey: 8, entries: 8, distance: 1000))
+        machine.note(.oneMaster(at: node))
+        machine.begin(token: FencingToken(rawValue: 1), progress: [:], now: 0)
+        var handled: [UInt64] = []
+        while let batch = machine.takeBatch() {
+            let isFirst = batch.deliveries[0].ordinal == 1
+            if isFirst { #expect(machine.suspend([batch.deliveries[0]], to: .seconds(1)).isEmpty) }
+            let rest = (isFirst ? 1 : 0)..<batch.deliveries.count
+            handled += rest.map { batch.deliveries[$0].ordinal }
+            machine.finish([rest], of: batch)
+            machine.isBack(batch)
+        }
+        let last = try #require(handled.last)
+        #expect(last >= 1000 && last < 1000 + UInt64(NodeBatch.limit), "\(last)")
+
+        // Its partition is back.
+        _ = machine.releaseDue(now: .seconds(1))
+        while let batch = machine.takeBatch() {
+            handled += batch.deliveries.map(\.ordinal)
+            machine.finish([0..<batch.deliveries.count], of: batch)
+            machine.isBack(batch)
+        }
+        #expect(handled.sorted() == Array(1...2000))
+        #expect(machine.cursors["run"] == Cursor(through: 2000))
+    }
+
+    @Test("what waits for a partition is still known to be missing there, however far the others are")
+    func withinTheWindow() throws {
+        let bounds = WaitingRoom.Bounds(for: StreamDestination(try StreamKeys("out", partitions: 2)))
+        var cursor = StreamCursor()
+        // With the longest stretch that is read at once.
+        #expect(cursor.take(1 + bounds.distance + 4096, mark: 1) == .append)
+        cursor.close()
+        #expect(cursor.take(1, mark: 1) == .append)
+        #expect(WaitingRoom.Bounds(for: nil).distance == .max)
     }
 
     @Test("where there is no room to wait they keep their turn")
