@@ -49,10 +49,8 @@ final class StreamLog: Sendable {
             }
         case .trouble(let error?):
             metrics.streamRefused()
-            let isDue = lines.withLock { lines in
-                lines.trouble[partition.key, default: LineLimit(every: .seconds(60))].happened(now: now) != nil
-            }
-            if isDue { Self.say(error, partition.key, logger) }
+            say(error, partition, now)
+        case .silent(let error): say(error, partition, now)
         case .trouble(nil):
             let wasTold = lines.withLock { $0.trouble.removeValue(forKey: partition.key) != nil }
             if wasTold { logger.notice("stream is appended to again", metadata: ["stream": "\(partition.key)"]) }
@@ -89,6 +87,13 @@ final class StreamLog: Sendable {
         logger.error(
             "partitions of the stream not known: nothing is appended",
             metadata: ["stream": "\(stream)", "error": "\(error)"])
+    }
+
+    private func say(_ error: RedisError, _ partition: StreamPartition, _ now: Duration) {
+        let isDue = lines.withLock { lines in
+            lines.trouble[partition.key, default: LineLimit(every: .seconds(60))].happened(now: now) != nil
+        }
+        if isDue { Self.say(error, partition.key, logger) }
     }
 
     private func say(_ text: Logger.Message, _ partition: StreamPartition, _ count: UInt64) {

@@ -14,6 +14,8 @@ final class StreamPartition: Sendable {
         case appended(StreamAppend.Answer)
         /// Nothing can be appended, or it can again.
         case trouble(RedisError?)
+        /// It could not be looked after, and takes nothing for a moment.
+        case silent(RedisError)
         /// What the groups have acknowledged cannot be taken away.
         case untrimmed(RedisError)
         /// Its server was promoted without the last entries: these are brought before anything newer.
@@ -86,9 +88,16 @@ final class StreamPartition: Sendable {
             guard isDue else { return }
             do {
                 try await upkeep(as: writer, context, now)
+                if state.withLock({ $0.hasAnswered() }) { tell(self, .trouble(nil)) }
             } catch let error as RedisError {
+                guard !Task.isCancelled else { return }
                 // A right may be missing that nothing else needs.
-                if !Task.isCancelled { tell(self, .untrimmed(error)) }
+                guard error.tookItsTime else {
+                    tell(self, .untrimmed(error))
+                    return
+                }
+                state.withLock { $0.isSilent(now: SystemClock.read().monotonic) }
+                tell(self, .silent(error))
             } catch {
                 // The term is over, or a later one was seen: the next batch says so.
             }

@@ -20,6 +20,8 @@ struct StreamStanding: Sendable {
     private var lack: Lack?
     private var failures = 0
     private var notBefore: Duration?
+    /// An append is among what failed: another one must show that it is over.
+    private var isRefusing = false
 
     /// A call of a partition that worked a moment ago; and of one that did not, at first: the rest of a
     /// batch waits for it.
@@ -106,13 +108,26 @@ struct StreamStanding: Sendable {
     var timeout: Duration { failures == 0 ? Self.patience : min(Self.patience, Self.probe * (1 << min(failures, 4))) }
 
     mutating func hasFailed(now: Duration) {
+        isRefusing = true
+        isSilent(now: now)
+    }
+
+    /// Nothing came of looking after it: a batch that went there now would wait as long.
+    mutating func isSilent(now: Duration) {
         failures += 1
         notBefore = now + Self.pause
     }
 
+    /// It could be looked after.
+    ///
+    /// - Returns: whether that ends its failing.
+    mutating func hasAnswered() -> Bool { isFailing && !isRefusing ? hasRecovered() : false }
+
+    /// An append has worked.
+    ///
     /// - Returns: whether it had failed.
     mutating func hasRecovered() -> Bool {
-        defer { (failures, notBefore) = (0, nil) }
+        defer { (failures, notBefore, isRefusing) = (0, nil, false) }
         return isFailing
     }
 }

@@ -14,6 +14,15 @@ struct StreamUnavailable: Error, CustomStringConvertible, AdvisesOnAttempts {
 }
 
 extension RedisError {
+    /// Whether the call was waited for, and not refused at once.
+    var tookItsTime: Bool {
+        switch kind {
+        case .reply(let reply): Redirection(reply) != .none
+        case .denied, .tls, .protocolViolation: false
+        case .unreachable, .closed, .timeout, .noNode, .otherServer: true
+        }
+    }
+
     /// What mends a stream that cannot be written.
     func fix(forStream key: String) -> String {
         guard case .reply(let reply) = kind else {

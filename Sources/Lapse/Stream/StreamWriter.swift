@@ -138,7 +138,7 @@ final class StreamWriter: Sendable {
     /// partitions. Until cancelled.
     func run() async {
         let bell = Doorbell(on: loop)
-        await unlessCancelled { await self.look() }
+        await unlessCancelled { await self.each { await self.look(at: $0.key) } }
         var term: UInt64?
         var turn = 0
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
@@ -149,30 +149,34 @@ final class StreamWriter: Sendable {
             // Partitions that are not this stream's are none to be looked after.
             guard isLaidOut(context) else { continue }
             turn += 1
+            let writer = writer(context)
+            await each { await $0.keepUp(as: writer, isTrimming: isTrimming, context) }
+        }
+    }
+
+    private func each(_ body: @escaping @Sendable (StreamPartition) async -> Void) async {
+        await withDiscardingTaskGroup { group in
             for partition in partitions {
-                await partition.keepUp(as: writer(context), isTrimming: isTrimming, context)
+                // One that does not answer must not keep the others waiting; the group awaits them.
+                group.addTask { await body(partition) }
             }
         }
     }
 
-    private func look() async {
-        for partition in partitions {
-            let key = partition.key
-            do throws(RedisError) {
-                // Refused for its position in any case, but only after everything else; it makes no stream.
-                _ = try await client.send(RESPCommand("XADD", key, "0-0", "key", ""), key: key)
-            } catch {
-                guard case .reply(let reply) = error.kind, reply.code == "ERR", reply.text.contains("0-0") else {
-                    StreamLog.say(error, key, logger)
-                    continue
-                }
+    private func look(at key: String) async {
+        do throws(RedisError) {
+            // Refused for its position in any case, but only after everything else; it makes no stream.
+            _ = try await client.send(RESPCommand("XADD", key, "0-0", "key", ""), key: key)
+        } catch {
+            guard case .reply(let reply) = error.kind, reply.code == "ERR", reply.text.contains("0-0") else {
+                return StreamLog.say(error, key, logger)
             }
-            guard let type = try? await client.send(RESPCommand("TYPE", key), key: key).string,
-                type != "none", type != "stream"
-            else { continue }
-            let error = RESPError("WRONGTYPE the key holds a \(type), and no stream")
-            StreamLog.say(RedisError(error, node: client.node(for: key)), key, logger)
         }
+        guard let type = try? await client.send(RESPCommand("TYPE", key), key: key).string,
+            type != "none", type != "stream"
+        else { return }
+        let error = RESPError("WRONGTYPE the key holds a \(type), and no stream")
+        StreamLog.say(RedisError(error, node: client.node(for: key)), key, logger)
     }
 
     /// Why this replica may not append at all; nil also where it cannot be told yet.

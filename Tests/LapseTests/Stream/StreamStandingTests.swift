@@ -1,4 +1,6 @@
 import ExpirationStream
+import RESP
+import RedisClient
 import Testing
 
 @testable import Lapse
@@ -39,6 +41,32 @@ import Testing
         #expect(standing.isFailing)
         #expect(standing.hasRecovered() && !standing.hasRecovered())
         #expect(standing.timeout == .seconds(2) && standing.pause(now: .seconds(5)) == .zero)
+    }
+
+    @Test("what finds a partition silent pauses it, whichever call that is; appending ends what an append has begun")
+    func silence() {
+        var standing = standing()
+        standing.isSilent(now: .seconds(1))
+        #expect(standing.isFailing && standing.pause(now: .seconds(1)) == StreamStanding.pause)
+        #expect(standing.timeout == .milliseconds(500))
+        #expect(standing.hasAnswered() && !standing.hasAnswered())
+        #expect(!standing.isFailing && standing.pause(now: .seconds(1)) == .zero)
+        standing.isSilent(now: .seconds(2))
+        standing.hasFailed(now: .seconds(3))
+        #expect(!standing.hasAnswered() && standing.isFailing)
+        #expect(standing.pause(now: .seconds(3)) == StreamStanding.pause)
+        #expect(standing.hasRecovered() && !standing.isFailing)
+        standing.isSilent(now: .seconds(4))
+        #expect(standing.hasAnswered())
+    }
+
+    @Test("a call that was refused at once says nothing about others, one that was waited for does")
+    func refusedAtOnce() {
+        func tookItsTime(_ text: String) -> Bool { RedisError(RESPError(text), node: nil).tookItsTime }
+        #expect(RedisError(.timeout, node: nil, "no answer").tookItsTime)
+        #expect(tookItsTime("CLUSTERDOWN Hash slot not served") && tookItsTime("READONLY You can't write"))
+        #expect(!tookItsTime("NOPERM this user has no permissions") && !tookItsTime("ERR unknown command"))
+        #expect(!tookItsTime("WRONGTYPE the key holds a string"))
     }
 
     @Test("what was brought before the bringing was interrupted is not lost")
