@@ -66,7 +66,7 @@ import Testing
     @Test(
         arguments: [
             (.leaseAskedOnce, [.i1], 40), (.halfIsWhole, [.i13], 20), (.nodeNotAwaited, [.turn], 20),
-            (.termsUncounted, [.poison], 10), (.suspectsForgotten, [.poison], 10), (.endUnnoted, [.poison], 10),
+            (.termsUncounted, [.poison], 10), (.suspectsForgotten, [.poison], 10), (.endUnnoted, [.poison, .i8], 10),
         ] as [(Defect, Set<Invariant>, UInt64)])
     func aMistakeAboutHandlersIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
@@ -100,7 +100,7 @@ import Testing
 
     /// One that shows in few runs only.
     @Test func aLockThatIsLookedForAnywhereExcusesALoss() throws {
-        let schedule = Defect.lockAnywhere.schedule(3_641)
+        let schedule = Defect.lockAnywhere.schedule(5_608)
         #expect(try SimulatedWorld(schedule).run() == nil)
         #expect(try SimulatedWorld(schedule, defect: .lockAnywhere).run()?.invariant == .lock)
     }

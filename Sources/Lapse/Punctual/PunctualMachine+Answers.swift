@@ -25,11 +25,13 @@ extension PunctualMachine {
     ///
     /// - Parameters:
     ///   - replies: one a key, and one for each ASKING.
+    ///   - time: its answer to TIME, ahead of the batch.
     ///   - sent: when it went off.
     package mutating func answered(
-        _ batch: Batch, _ replies: some Collection<RESPValue>, sent: Int64, now: Int64
+        _ batch: Batch, _ replies: some Collection<RESPValue>, at time: RESPValue? = nil, sent: Int64, now: Int64
     ) -> Outcome {
         var outcome = Outcome()
+        let latest = latestTime(of: time, now)
         var rest = replies[...]
         for place in batch.places {
             if batch.asking.contains(place) {
@@ -41,7 +43,7 @@ extension PunctualMachine {
                 continue
             }
             // One that is no longer asked was handed over meanwhile: the place may be free.
-            if table[place].state.contains(.asked) { take(reply, of: place, batch, now, &outcome) }
+            if table[place].state.contains(.asked) { take(reply, of: place, batch, latest, now, &outcome) }
         }
         if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
         return outcome
@@ -90,14 +92,14 @@ extension PunctualMachine {
     }
 
     private mutating func take(
-        _ reply: RESPValue, of place: Int, _ batch: Batch, _ now: Int64, _ outcome: inout Outcome
+        _ reply: RESPValue, of place: Int, _ batch: Batch, _ latest: Int64, _ now: Int64, _ outcome: inout Outcome
     ) {
         switch reply {
         case .integer(-2): isGone(place, now)
         case .integer(-1): hasNoDeadline(place, now)
         case .integer(let number) where number >= 0:
             table[place].state.subtract([.asked, .heard])
-            keep(deadline(number, place, batch, now), place, now)
+            keep(deadline(number, place, batch, latest), place, now)
             outcome.hasNews = true
             askAgainIfHinted(place, now)
         case .error(let error):
@@ -123,18 +125,29 @@ extension PunctualMachine {
     }
 
     /// What a number says that is not below zero.
-    private func deadline(_ number: Int64, _ place: Int, _ batch: Batch, _ now: Int64) -> Int64 {
+    private func deadline(_ number: Int64, _ place: Int, _ batch: Batch, _ latest: Int64) -> Int64 {
         // A server's clock, and what it says of a key's life, may be anything.
         let number = min(number, 1 << 53)
         if batch.isAbsolute { return number }
         // Not earlier than the truth: a nudge that comes too early costs another one.
-        let told = clock.atMost(now) + number
+        let told = latest + number
         let entry = table[place]
         // Asked a little too early: what was known is exact.
         let isSame =
             entry.state.contains(.known) && abs(told - entry.deadline) <= 5 + (clock.most - clock.least) / 1_000_000
         return isSame ? entry.deadline : told
     }
+
+    /// The server's time in milliseconds when it answered a batch, not earlier than the truth.
+    ///
+    /// It said what time it is ahead of the batch, and took a moment for the rest. Where it had been held up
+    /// before, the own clock knows its time less exactly than that.
+    private func latestTime(of time: RESPValue?, _ now: Int64) -> Int64 {
+        let most = clock.atMost(now)
+        return ServerClock.nanoseconds(time).map { min($0 / 1_000_000 + Self.momentForBatch, most) } ?? most
+    }
+
+    private static let momentForBatch: Int64 = 3
 
     private mutating func isGone(_ place: Int, _ now: Int64) {
         table[place].state.remove(.asked)

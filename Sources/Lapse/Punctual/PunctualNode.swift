@@ -123,7 +123,9 @@ final class PunctualNode: Sendable {
             let (outcome, isAwaited) = machine.withLock { machine in
                 if !batch.isAbsolute { machine.checked(replies.first, asked: sent, heard: heard) }
                 let answers = replies.dropFirst(batch.isAbsolute ? 0 : 1)
-                let outcome = machine.answered(batch, answers, sent: sent, now: heard)
+                let outcome = machine.answered(
+                    batch, answers, at: batch.isAbsolute ? nil : replies.first, sent: sent,
+                    now: heard)
                 return (outcome, machine.takeAwaited())
             }
             if isAwaited { askBell.ring() }

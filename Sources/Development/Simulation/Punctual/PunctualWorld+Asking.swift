@@ -56,7 +56,8 @@ extension PunctualWorld {
             asker.machine.checked(replies.first, asked: sent, heard: clock)
         }
         let answers = replies.dropFirst(batch.isAbsolute ? 0 : 1)
-        let outcome = asker.machine.answered(batch, answers, sent: sent, now: clock)
+        let outcome = asker.machine.answered(
+            batch, answers, at: batch.isAbsolute ? nil : replies.first, sent: sent, now: clock)
         if asker.machine.takeAwaited() { ring(asker.askBell) }
         if mistake == .goneForgets {
             for place in batch.places where asker.machine.table[place].state.contains(.gone) {
