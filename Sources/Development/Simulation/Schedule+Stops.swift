@@ -2,8 +2,9 @@ import LeaderElection
 
 /// Situations of processes that are stopped.
 extension Schedule {
-    /// The leader has missed what the follower heard. That one is stopped when it is asked, and answers when
-    /// the leader is stopped in its turn, for longer than answers are kept and for less than its lease.
+    /// The leader has missed what the follower heard. That one is stopped when it is asked, and answers
+    /// when the leader is stopped in its turn, for longer than answers are kept and for less than its
+    /// lease.
     mutating func stoppedQuestion(_ random: inout RandomSource) {
         replicas = 2
         faults = []

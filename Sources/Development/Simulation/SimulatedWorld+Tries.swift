@@ -1,7 +1,8 @@
 import LeaderElection
 
-/// A store in which what a claim has belongs to all its tries, as the lease does in etcd and the session
-/// in Consul: a try that is refused ends it. Which one may, the product's own ``ClaimTries`` tells.
+/// A store in which what a claim has belongs to all its tries, as the lease does in etcd and the
+/// session in Consul: a try that is refused ends it. Which one may, the product's own ``ClaimTries``
+/// tells.
 extension SimulatedWorld {
     /// The number of a try that is sent now; nil for another operation, and while what the claim had is
     /// being ended.

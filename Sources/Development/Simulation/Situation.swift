@@ -52,10 +52,11 @@ package enum Situation: String, CaseIterable, Sendable {
     /// 54. The slots of some keys are between two servers: what is asked about them is answered by
     ///   TRYAGAIN.
     case stuckSlots = "stuck-slots"
-    /// 8. The leader is stopped within its lease, while a question to its peers is open, until their answers
-    ///   are gone.
+    /// 8. The leader is stopped within its lease, while a question to its peers is open, until their
+    ///   answers are gone.
     case stoppedQuestion = "stopped-question"
-    /// 116. What replicas tell the registers and each other is refused once, and taken when it is told again.
+    /// 116. What replicas tell the registers and each other is refused once, and taken when it is told
+    ///   again.
     case refusedTelling = "refused-telling"
     /// A claim's first try is refused, and the answer comes after its second try has won.
     case lateRefusal = "late-refusal"

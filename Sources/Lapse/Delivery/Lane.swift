@@ -133,7 +133,8 @@ package struct Lane: Sendable {
         return SystemClock.glance()
     }
 
-    // Inlined: each asynchronous call costs as much as all else that is done for a handler that ends at once.
+    // Inlined: each asynchronous call costs as much as all else that is done for a handler that ends at
+    // once.
     @inline(__always)
     private func call(
         _ round: LaneRound, _ index: Int, _ expiration: Expiration, _ deadline: Deadline, _ began: Int64

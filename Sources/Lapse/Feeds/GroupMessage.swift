@@ -9,7 +9,8 @@ import RESP
 enum GroupMessage: Sendable, Equatable {
     /// The text of a ``SharedProgress``.
     case progress(String)
-    /// A replica has begun to listen: what a leader told that the registers refuse is to be repeated for it.
+    /// A replica has begun to listen: what a leader told that the registers refuse is to be repeated for
+    /// it.
     case wanted
     /// A replica is about to number a process anew: peers are to look whether their own numbers hold.
     case check(NumberQuestion)

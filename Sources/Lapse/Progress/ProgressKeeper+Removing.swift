@@ -29,8 +29,8 @@ extension ProgressKeeper {
         }
     }
 
-    /// Of what is known, what a majority of the registers lacked when they were last read. Told once for each
-    /// read.
+    /// Of what is known, what a majority of the registers lacked when they were last read. Told once for
+    /// each read.
     package func takeLacked() -> Set<String> {
         state.withLock { state in
             defer { state.lacked = [] }

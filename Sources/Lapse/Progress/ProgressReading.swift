@@ -13,8 +13,8 @@ package struct ProgressReading: Sendable {
     private var hasForeignTokens: Bool
     /// Through which ordinal a majority of all registers calls each log finished.
     private var finished: [String: UInt64] = [:]
-    /// How many registers are known to have no word on each log that any of them has one on, and how many on
-    /// all others.
+    /// How many registers are known to have no word on each log that any of them has one on, and how many
+    /// on all others.
     private var lacking: [String: Int] = [:]
     private let answered: Int
     private let registers: Int

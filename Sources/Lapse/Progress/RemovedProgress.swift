@@ -14,8 +14,8 @@ package struct RemovedProgress: Sendable {
     /// A new leader asks its peers for a minute at most, before it opens a log and writes of it.
     private static let least = Duration.seconds(120)
 
-    /// - Parameter logAge: how long logs are kept. As long as a peer may still hold what a word is about, it
-    ///   tells a leader what of that is finished.
+    /// - Parameter logAge: how long logs are kept. As long as a peer may still hold what a word is about,
+    ///   it tells a leader what of that is finished.
     package init(logAge: Duration) { patience = max(logAge * 2, Self.least) }
 
     /// - Parameters:

@@ -140,8 +140,8 @@ extension PunctualMachine {
 
     /// The server's time in milliseconds when it answered a batch, not earlier than the truth.
     ///
-    /// It said what time it is ahead of the batch, and took a moment for the rest. Where it had been held up
-    /// before, the own clock knows its time less exactly than that.
+    /// It said what time it is ahead of the batch, and took a moment for the rest. Where it had been held
+    /// up before, the own clock knows its time less exactly than that.
     private func latestTime(of time: RESPValue?, _ now: Int64) -> Int64 {
         let most = clock.atMost(now)
         return ServerClock.nanoseconds(time).map { min($0 / 1_000_000 + Self.momentForBatch, most) } ?? most

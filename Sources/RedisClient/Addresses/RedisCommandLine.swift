@@ -37,8 +37,9 @@ package struct RedisCommandLine: Sendable {
         self.words = login.words + ["-h", node.host, "-p", "\(node.port)"] + words
     }
 
-    /// What `redis-cli --cluster` does to a whole cluster: `fix` and `rebalance` with an address, `add-node`,
-    /// and `call` for a command on every node that answers. `del-node` does not know a node that is gone.
+    /// What `redis-cli --cluster` does to a whole cluster: `fix` and `rebalance` with an address,
+    /// `add-node`, and `call` for a command on every node that answers. `del-node` does not know a node
+    /// that is gone.
     package init(cluster words: [String], _ login: RedisLogin) {
         self.words = login.words + ["--cluster"] + words
     }
