@@ -18,7 +18,8 @@ public final class PrometheusRegistry: MetricsFactory {
         for declaration in declarations {
             var family = MetricFamily(declaration)
             if declaration.labels.isEmpty {
-                _ = family.series(LabelSet([]))
+                // A gauge waits until it is asked for: a worker has no lease, and 0 would be a claim.
+                if declaration.kind != .gauge { _ = family.series(LabelSet([])) }
             } else if let label = declaration.labels.first {
                 for value in declaration.knownValues { _ = family.series(LabelSet([(label, value)])) }
             }

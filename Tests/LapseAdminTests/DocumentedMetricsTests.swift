@@ -27,8 +27,9 @@ struct DocumentedMetricsTests {
     }
 
     @Test func eachHasItsInstrument() throws {
-        let instruments = try String(
-            contentsOf: Self.root.appending(path: "Sources/Lapse/Metrics/ProcessorMetrics.swift"), encoding: .utf8)
+        let instruments = try ["ProcessorMetrics", "ReplicaInstruments"].map {
+            try String(contentsOf: Self.root.appending(path: "Sources/Lapse/Metrics/\($0).swift"), encoding: .utf8)
+        }.joined()
         for (property, _) in Mirror(reflecting: LapseMetrics.declared).children {
             let property = try #require(property)
             #expect(instruments.contains("declared.\(property)."), "\(property) is declared, and has no instrument")

@@ -14,16 +14,14 @@ import Testing
 
     private let registry = PrometheusRegistry(Self.declarations)
 
-    @Test func declaredMetricsStandAtZeroBeforeAnyValue() {
+    @Test("declared counters and histograms stand at zero before any value; gauges wait for their maker")
+    func declaredMetricsStandAtZeroBeforeAnyValue() {
         #expect(
             registry.render() == #"""
                 # HELP handled_total Handled,\nby "origin" \\ cause.
                 # TYPE handled_total counter
                 handled_total{origin="live"} 0
                 handled_total{origin="takeover"} 0
-                # HELP leader 1 while leading.
-                # TYPE leader gauge
-                leader 0
                 # HELP work_seconds Work.
                 # TYPE work_seconds histogram
                 work_seconds_bucket{le="0.25"} 0

@@ -240,12 +240,16 @@ import FoundationNetworking
             let run = try await LapseBinary.run(["health", "--ready", "--admin", admin])
             return run.code == 0 ? nil : "\(run)"
         }
+        var text = ""
         try await waitUntil("it counts", within: .seconds(15)) {
             let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://\(admin)/metrics")))
-            let text = String(decoding: data, as: UTF8.self)
+            text = String(decoding: data, as: UTF8.self)
             return text.contains(#"lapse_expirations_handled_total{origin="live"} 3"#) && text.contains("lapse_ready 1")
                 ? nil : text
         }
+        // A worker that said `lapse_leader 0` would be a group without a leader to the alerts.
+        let families = Set(text.matches(of: /TYPE (lapse_[a-z_]+)/).map { String($0.output.1) })
+        #expect(families == Set(LapseMetrics.ofWorkers.map(\.name)), "\(families)")
         let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://\(admin)/status")))
         #expect(String(decoding: data, as: UTF8.self).contains(#""partitions":["exp"]"#))
         child.signal(SIGTERM)

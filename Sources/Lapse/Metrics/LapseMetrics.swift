@@ -130,4 +130,11 @@ package struct LapseMetrics: Sendable {
     package static let declared = LapseMetrics()
     /// All of them, in their order above.
     package static let all = Mirror(reflecting: declared).children.compactMap { $0.value as? MetricDeclaration }
+    /// What a worker of a stream exports. The others are of replicas: a worker has no lease, hears no node
+    /// and appends nothing.
+    package static let ofWorkers = [
+        declared.handled, declared.failed, declared.retried, declared.deadLettered, declared.inFlight,
+        declared.handlerTime, declared.letters, declared.ready, declared.buildInfo, declared.workClaimed,
+        declared.workDeleted,
+    ]
 }

@@ -49,30 +49,16 @@ final class ProcessorMetrics: Sendable {
     private let retries = LapseMetrics.declared.retried.counter()
     private let deadLetters = LapseMetrics.declared.deadLettered.counter()
     private let handlerTime = LapseMetrics.declared.handlerTime.timer()
-    private let renewTime = LapseMetrics.declared.leaseRenewal.timer()
-    private let lag = LapseMetrics.declared.lag.timer()
-    private let companionsScanned = LapseMetrics.declared.reconcileScanned.counter()
-    private let companionsFound = LapseMetrics.declared.reconcileFound.counter()
-    private let streamAppended = LapseMetrics.declared.streamAppended.counter()
-    private let streamUncertain = LapseMetrics.declared.streamUncertain.counter()
-    private let streamRefusals = LapseMetrics.declared.streamRefused.counter()
-    private let streamAgain = LapseMetrics.declared.streamAgain.counter()
-    private let lostByFailover = LapseMetrics.declared.streamLost.counter("failover")
-    private let lostByOthers = LapseMetrics.declared.streamLost.counter("others")
-    private let lostByBound = LapseMetrics.declared.streamLost.counter("bound")
+    /// Nil in a worker.
+    private let replica: ReplicaInstruments?
     private let workClaimed = LapseMetrics.declared.workClaimed.counter()
     private let workDeleted = LapseMetrics.declared.workDeleted.counter()
-    private let leader = LapseMetrics.declared.leader.gauge()
-    private let term = LapseMetrics.declared.term.gauge()
-    private let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
-    private let domains = LapseMetrics.declared.failureDomains.gauge()
     private let ready = LapseMetrics.declared.ready.gauge()
     /// For onlookers.
     let delays = DelayCounts()
     let recent: RecentEvents
     let ledger = TraceLedger()
     private let failureCount = Atomic<UInt64>(0)
-    private let paused = LapseMetrics.declared.paused.gauge()
     private let letters = LapseMetrics.declared.letters.gauge()
     private let build = LapseMetrics.declared.buildInfo.gauge(BuildVersion.text, BuildVersion.commit)
     private let running = LapseMetrics.declared.inFlight.gauge()
@@ -80,7 +66,13 @@ final class ProcessorMetrics: Sendable {
     /// Whether the program has chosen a metrics backend.
     let isExported = !(MetricsSystem.factory is NOOPMetricsHandler)
 
-    init(keys: KeyDisclosure = .full) {
+    /// Who counts.
+    enum Role {
+        case replica, worker
+    }
+
+    init(of role: Role = .replica, keys: KeyDisclosure = .full) {
+        replica = role == .replica ? ReplicaInstruments() : nil
         recent = RecentEvents(keys: keys)
         build.record(1)
     }
@@ -156,23 +148,24 @@ final class ProcessorMetrics: Sendable {
         letters.record(worker.deadLetters.map(Double.init) ?? .nan)
         ready.record(isReady ? 1 : 0)
     }
-    func reconcileScanned(_ count: Int) { companionsScanned.increment(by: Int64(count)) }
-    func reconcileFound(_ count: Int) { companionsFound.increment(by: Int64(count)) }
+    func reconcileScanned(_ count: Int) { replica?.companionsScanned.increment(by: Int64(count)) }
+    func reconcileFound(_ count: Int) { replica?.companionsFound.increment(by: Int64(count)) }
     func streamed(_ answer: StreamAppend.Answer) {
-        streamAppended.increment(by: Int64(clamping: answer.appended))
-        streamUncertain.increment(by: Int64(clamping: answer.uncertain))
-        lostByOthers.increment(by: Int64(clamping: answer.vanished))
-        lostByBound.increment(by: Int64(clamping: answer.unread))
+        guard let replica else { return }
+        replica.streamAppended.increment(by: Int64(clamping: answer.appended))
+        replica.streamUncertain.increment(by: Int64(clamping: answer.uncertain))
+        replica.lostByOthers.increment(by: Int64(clamping: answer.vanished))
+        replica.lostByBound.increment(by: Int64(clamping: answer.unread))
     }
-    func streamRefused() { streamRefusals.increment() }
+    func streamRefused() { replica?.streamRefusals.increment() }
     func streamRolledBack(again: UInt64, lost: UInt64) {
-        streamAgain.increment(by: Int64(clamping: again))
-        lostByFailover.increment(by: Int64(clamping: lost))
+        replica?.streamAgain.increment(by: Int64(clamping: again))
+        replica?.lostByFailover.increment(by: Int64(clamping: lost))
     }
     func handlerTook(_ nanoseconds: Int64) { handlerTime.recordNanoseconds(nanoseconds) }
 
     /// Once for each expiration whose deadline was known.
-    func lagged(_ nanoseconds: Int64) { if isExported { lag.recordNanoseconds(nanoseconds) } }
+    func lagged(_ nanoseconds: Int64) { if isExported { replica?.lag.recordNanoseconds(nanoseconds) } }
     func nudged(_ node: NodeAddress, _ count: Int) { series(node) { $0.nudges.increment(by: Int64(count)) } }
     func predicted(_ node: NodeAddress, lag: Duration) { series(node) { $0.predictedLag.record(lag / .seconds(1)) } }
     func canaryReturned(_ node: NodeAddress, lag: Duration) { series(node) { $0.canaryLag.record(lag / .seconds(1)) } }
@@ -209,7 +202,7 @@ final class ProcessorMetrics: Sendable {
         _ status: ProcessorStatus, _ elector: ElectorState?, _ ages: [NodeAddress: Duration], isReady: Bool
     ) {
         ready.record(isReady ? 1 : 0)
-        paused.record(status.pause == nil ? 0 : 1)
+        replica?.paused.record(status.pause == nil ? 0 : 1)
         letters.record(status.deadLetters.map(Double.init) ?? .nan)
         for node in status.nodes {
             guard let address = NodeAddress(node.address) else { continue }
@@ -225,12 +218,12 @@ final class ProcessorMetrics: Sendable {
                 }
             }
         }
-        leader.record(status.isLeader ? 1 : 0)
-        term.record(status.term)
-        leaseRemaining.record(status.leaseRemaining / .seconds(1))
+        replica?.leader.record(status.isLeader ? 1 : 0)
+        replica?.term.record(status.term)
+        replica?.leaseRemaining.record(status.leaseRemaining / .seconds(1))
         running.record(status.inFlight)
         guard let elector else { return }
-        domains.record(elector.failureDomains ?? elector.registers.count)
+        replica?.domains.record(elector.failureDomains ?? elector.registers.count)
         let registers = status.registers
         for (state, count) in [
             ("ok", registers.ok), ("lost", registers.lost), ("unreachable", registers.unreachable),
@@ -240,7 +233,7 @@ final class ProcessorMetrics: Sendable {
             defer { last = elector.lastRenewal }
             return last != elector.lastRenewal
         }
-        if isNew, let took = elector.lastRenewal { renewTime.record(duration: took) }
+        if isNew, let took = elector.lastRenewal { replica?.renewTime.record(duration: took) }
     }
 
     /// The nodes that have series.

@@ -89,7 +89,7 @@ final class RunningProcessor: Sendable {
         watch = TopologyWatch(
             seeds: deployment.seeds, nodes: commands, sentinels: sentinels, on: threads.control.any(), logger: logger)
         startBell = Doorbell(on: threads.control.any())
-        metrics = ProcessorMetrics(keys: configuration.logKeys)
+        metrics = ProcessorMetrics(of: .replica, keys: configuration.logKeys)
         absent = Mutex(AbsentNodes(logAge: configuration.logAge))
         removed = Mutex(RemovedProgress(logAge: configuration.logAge))
         steering = Steering(longestPause: configuration.logAge, on: threads.control.any())

@@ -41,7 +41,7 @@ final class RunningWorker: Sendable {
         self.handler = handler
         self.stopped = stopped
         self.logger = logger
-        metrics = ProcessorMetrics(keys: configuration.logKeys)
+        metrics = ProcessorMetrics(of: .worker, keys: configuration.logKeys)
         spans = AttemptSpans.ifTraced(configuration.logKeys)
         standing = Mutex(
             WorkerStatus(stream: configuration.stream, group: configuration.group, id: configuration.id))

@@ -48,7 +48,7 @@ struct WorkCommand: AsyncParsableCommand {
         _ configuration: WorkerConfiguration, _ handler: HandlerChoice, _ admin: AdminAddress, _ logger: Logger,
         _ format: LogFormat
     ) async throws {
-        let registry = PrometheusRegistry()
+        let registry = PrometheusRegistry(LapseMetrics.ofWorkers)
         if admin != .off { MetricsSystem.bootstrap(registry) }
         let ending = Ending()
         let handling = handler.handling(
