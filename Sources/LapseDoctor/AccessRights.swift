@@ -28,6 +28,8 @@ package struct AccessRights: Sendable {
     package var punctual = ProcessorConfiguration.Punctual.off
     /// The keys whose expirations are wanted, as globs; empty for all.
     package var wanted: [String] = []
+    /// The databases whose expirations are wanted.
+    package var databases = [0]
     /// Companions are read in a database that is not 0.
     package var selectsDatabase = false
 
@@ -49,6 +51,7 @@ package struct AccessRights: Sendable {
         companions = try CompanionRules(configuration.companions)
         punctual = configuration.punctual
         wanted = configuration.match
+        databases = configuration.databases.isEmpty ? [deployment.database ?? 0] : configuration.databases
         selectsDatabase = configuration.databases.contains { $0 != 0 } || deployment.database ?? 0 != 0
     }
 
@@ -73,16 +76,15 @@ package struct AccessRights: Sendable {
     /// The line for every Redis server, replicas too: rights are kept per server.
     package var line: String {
         var words = ["ACL", "SETUSER", user, "on", ">\(Self.passwordPlace)", "resetkeys", Self.keyPattern(name)]
-        if let deadLetter { words.append("~\(Self.escaped(deadLetter))") }
+        words += deadLetterPatterns
         words += streamPatterns
         words += companionPatterns
-        // A glob as Redis itself reads it.
-        if punctual != .off { words += wanted.isEmpty ? ["~*"] : wanted.map { "~\($0)" } }
+        words += punctualPatterns
         words += ["resetchannels", Self.eventChannels, Self.controlChannel(name)]
-        if punctual == .track { words += HintChannel.all.map { "&\($0)" } }
+        if punctual == .track { words += Self.hintChannels }
         words.append("-@all")
         words += ["+ping", "+client|setname", "+subscribe", "+multi", "+exec"] + Self.scriptCommands
-        if deadLetter != nil { words += ["+xadd", "+type", "+xlen"] }
+        if deadLetter != nil { words += Self.deadLetterCommands }
         if stream != nil { words += Self.streamCommands.filter { !words.contains($0) } }
         words += companionCommands
         if punctual != .off { words += punctualCommands.filter { !words.contains($0) } }
@@ -91,6 +93,11 @@ package struct AccessRights: Sendable {
         if setsNotifications { words.append("+config|set") }
         return words.joined(separator: " ")
     }
+
+    var deadLetterPatterns: [String] { deadLetter.map { ["~\(Self.escaped($0))"] } ?? [] }
+
+    /// Appending a dead letter, seeing that the key is a stream, and counting.
+    static let deadLetterCommands = ["+xadd", "+type", "+xlen"]
 
     /// The partitions of the stream, and what stands beside them.
     var streamPatterns: [String] {
@@ -117,8 +124,16 @@ package struct AccessRights: Sendable {
         return ["+exists", "+scan", "+strlen"] + (selectsDatabase ? ["+select"] : [])
     }
 
+    /// The keys that are asked for: globs as Redis itself reads them.
+    var punctualPatterns: [String] {
+        punctual == .off ? [] : wanted.isEmpty ? ["~*"] : wanted.map { "~\($0)" }
+    }
+
+    /// What sets TTLs, in each database.
+    static let hintChannels = HintChannel.all.map { "&\($0)" }
+
     /// `+pexpiretime` is not known before 7.0, where the line must do without it.
-    private var punctualCommands: [String] {
+    var punctualCommands: [String] {
         ["+scan"] + (punctual == .track ? ["+pexpiretime"] : []) + (selectsDatabase ? ["+select"] : [])
     }
 

@@ -13,7 +13,7 @@ package enum Checkup {
         PersistenceCheck(),
         AgeCheck(), ClocksCheck(), ReplicasCheck(), OutputBufferCheck(), LagCheck(),
         ExpireCycleCheck(), SweepCheck(), LazyFreeCheck(),
-        SharedIDsCheck(), DeadLetterCheck(),
+        SharedIDsCheck(), StreamKeyCheck(), DeadLetterCheck(),
     ]
 
     /// The findings of all rules, worst first.

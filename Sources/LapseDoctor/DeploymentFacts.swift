@@ -1,3 +1,4 @@
+import Lapse
 package import LeaderElection
 package import RedisClient
 
@@ -27,6 +28,30 @@ package struct DeploymentFacts: Sendable {
         }
     }
 
+    /// A key that entries are appended to.
+    package struct NamedKey: Sendable, Equatable {
+        package enum Standing: Sendable, Equatable {
+            /// As TYPE says it: `none` where nothing stands.
+            case holds(String)
+            /// TYPE was refused, in these words.
+            case refused(String)
+        }
+
+        package var key: String
+        package var standing: Standing
+
+        package init(_ key: String, _ standing: Standing) {
+            self.key = key
+            self.standing = standing
+        }
+
+        /// The type that takes no entries, if it is one.
+        var wrongType: String? {
+            guard case .holds(let type) = standing, type != "stream", type != "none" else { return nil }
+            return type
+        }
+    }
+
     package var mode: Topology.Mode
     package var nodes: [NodeFacts]
     /// Where Redis votes on the lease; empty where another store does.
@@ -46,6 +71,10 @@ package struct DeploymentFacts: Sendable {
     package var sharedIDs: [String] = []
     /// The key that `--dead-letter` names, and its type if that can be told.
     package var deadLetter: (key: String, type: String)?
+    /// The server's words where it refused to tell the type of that key.
+    package var deadLetterRefusal: String?
+    /// The partitions of `--stream` of which something was said.
+    package var partitions: [NamedKey] = []
     /// How long a master must be silent before Sentinel replaces it.
     package var sentinelPatience: Duration?
     /// Addresses given that do not answer and are not among the nodes: seeds, Sentinels.
@@ -55,6 +84,14 @@ package struct DeploymentFacts: Sendable {
         self.mode = mode
         self.nodes = nodes
         self.registers = registers
+    }
+
+    /// `--punctual track` hears of TTLs that are set, which needs class `g`.
+    package var wantsHints: Bool { rights.punctual == .track }
+
+    /// Whether a server refuses Lapse this right.
+    func isRefused(_ right: Refusal.Right) -> Bool {
+        answering.contains { $0.refusals.contains { $0.right == right } }
     }
 
     /// Servers that answered.

@@ -1,4 +1,5 @@
 import Endpoints
+import ExpirationStream
 package import Lapse
 import LeaderElection
 import LeaderElectionRedis
@@ -97,7 +98,13 @@ package final class Doctor: Sendable {
         facts.login = RedisLogin(deployment.settings, configuration.tls)
         let client = KeyedClient(nodes: nodes, watch: watch, on: group.any())
         facts.sharedIDs = await sharedIDs(keys, client)
-        facts.deadLetter = await deadLetter(client)
+        if let letters = await held(configuration.deadLetter.map { [$0] } ?? [], client).first {
+            switch letters.standing {
+            case .holds(let type): facts.deadLetter = (letters.key, type)
+            case .refused(let text): facts.deadLetterRefusal = text
+            }
+        }
+        facts.partitions = await held(configuration.stream?.keys.partitions ?? [], client)
         facts.silentSeeds = await silentSeeds(topology)
         if topology.mode == .sentinel { facts.sentinelPatience = await sentinelPatience() }
         return DoctorReport(facts)
@@ -108,9 +115,10 @@ package final class Doctor: Sendable {
     @concurrent
     package func mend(_ report: DoctorReport) async -> [DoctorRepair] {
         var repairs: [DoctorRepair] = []
+        let withHints = report.facts.wantsHints
         for node in report.facts.answering where !node.isLockServer {
-            guard let flags = node.notifications, !Notifications.suffice(flags) else { continue }
-            repairs.append(await NotificationsRepair(client: nodes[node.address]).apply())
+            guard let flags = node.notifications, !Notifications.suffice(flags, withHints: withHints) else { continue }
+            repairs.append(await NotificationsRepair(client: nodes[node.address], withHints: withHints).apply())
         }
         return repairs
     }
@@ -227,11 +235,25 @@ package final class Doctor: Sendable {
     private static let members = Script(
         "return {redis.call('TIME')[1], redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}")
 
-    private func deadLetter(_ client: KeyedClient) async -> (key: String, type: String)? {
-        guard let key = configuration.deadLetter,
-            let type = try? await client.send(RESPCommand("TYPE", key), key: key, timeout: .seconds(2)).string
-        else { return nil }
-        return (key, type)
+    /// What stands at keys that entries are appended to, in their order; without those of which the server
+    /// says nothing.
+    private func held(_ keys: [String], _ client: KeyedClient) async -> [DeploymentFacts.NamedKey] {
+        await withTaskGroup(of: (Int, DeploymentFacts.NamedKey?).self) { group in
+            // All at once, as a stream may have 256 partitions on servers that are far; the group awaits them.
+            for (index, key) in keys.enumerated() { group.addTask { (index, await Self.standing(of: key, client)) } }
+            var held = [DeploymentFacts.NamedKey?](repeating: nil, count: keys.count)
+            for await (index, found) in group { held[index] = found }
+            return held.compactMap(\.self)
+        }
+    }
+
+    private static func standing(of key: String, _ client: KeyedClient) async -> DeploymentFacts.NamedKey? {
+        do throws(RedisError) {
+            let type = try await client.send(RESPCommand("TYPE", key), key: key, timeout: .seconds(2)).string
+            return type.map { DeploymentFacts.NamedKey(key, .holds($0)) }
+        } catch {
+            return error.kind == .denied ? DeploymentFacts.NamedKey(key, .refused(error.serverText)) : nil
+        }
     }
 
     private func sentinelPatience() async -> Duration? {

@@ -6,7 +6,8 @@ package struct DoctorFinding: Sendable, Equatable {
     package enum Severity: String, Sendable, CaseIterable, Comparable {
         /// Expirations are lost, or no replica can lead.
         case breaks
-        /// It works now, but a failure that Lapse should survive would cost expirations or the lease.
+        /// It works now, but not all that was asked for does, or a failure that Lapse should survive would
+        /// cost expirations or the lease.
         case warns
         /// Worth knowing.
         case notes

@@ -45,11 +45,13 @@ struct NodeExamination {
                 facts.words = nodes.others
             }
             // What a user may not do, or the server does not announce, is told already.
-            if let trialTag, facts.refusals.isEmpty, facts.notifications.map(Notifications.suffice) ?? true {
+            if let trialTag, facts.refusals.allSatisfy(\.right.isDispensable),
+                facts.notifications.map(Notifications.suffice) ?? true
+            {
                 let failures = await DeliveryTrial(client: client, name: name, tag: trialTag).failures()
                 facts.failures = failures.filter { !$0.isRefusal }
                 // Before Redis 7.0 a script cannot ask for its rights.
-                facts.refusals = failures.filter(\.isRefusal).map { Refusal(.registers, $0.text) }
+                facts.refusals += failures.filter(\.isRefusal).map { Refusal(.registers, $0.text) }
             }
         } catch {
             facts.contact = error.isPermanent ? .denied(error.text) : .unreachable(error.text)

@@ -17,6 +17,20 @@ package struct Refusal: Sendable, Equatable {
         case companions
         /// Appending to the stream, and what is kept beside it.
         case appending
+        /// Appending dead letters, and counting them.
+        case deadLetters
+        /// SUBSCRIBE to what sets TTLs.
+        case hints
+        /// Asking for the deadlines of the wanted keys, and sweeping.
+        case punctuality
+
+        /// Lease and delivery work without it, in another way than was asked for.
+        var isDispensable: Bool {
+            switch self {
+            case .deadLetters, .hints, .punctuality: true
+            case .info, .events, .control, .marks, .topology, .registers, .companions, .appending: false
+            }
+        }
     }
 
     package var right: Right

@@ -26,10 +26,13 @@ struct RightsTrial {
             let channels = (0..<databases).map(EventChannel.name)
             async let events = subscribing(to: channels, .events)
             async let control = subscribing(to: [ElectionKeys.channel(name)], .control)
-            found += await [events, control].compactMap(\.self)
+            async let hinted = hints()
+            found += await [events, control, hinted].compactMap(\.self)
         }
         if let refusal = await companions() { found.append(refusal) }
         if let refusal = await appending() { found.append(refusal) }
+        if let refusal = await deadLetters() { found.append(refusal) }
+        if let refusal = await punctuality() { found.append(refusal) }
         return found + (await registersRefused())
     }
 
@@ -101,6 +104,28 @@ struct RightsTrial {
             on: "the stream \(keys.key)")
     }
 
+    private func deadLetters() async -> Refusal? {
+        guard let key = rights.deadLetter else { return nil }
+        return await ask(
+            RightsScript.deadLetters, [], [Array(key.utf8)], .deadLetters, on: "the stream for dead letters")
+    }
+
+    private func hints() async -> Refusal? {
+        guard rights.punctual == .track else { return nil }
+        return await subscribing(to: rights.databases.flatMap(HintChannel.names), .hints)
+    }
+
+    /// Rights on keys are patterns: one key of each wanted pattern stands for all.
+    private func punctuality() async -> Refusal? {
+        guard rights.punctual != .off else { return nil }
+        let patterns = rights.wanted.isEmpty ? ["*"] : rights.wanted
+        // A sweep alone asks for no key.
+        let keys = rights.punctual == .track ? patterns.compactMap { Glob($0).example("lapse-doctor") } : []
+        let select = rights.selectsDatabase ? "1" : "0"
+        return await ask(
+            RightsScript.punctuality, [], [Array(select.utf8)] + keys, .punctuality, on: "the wanted keys")
+    }
+
     /// What of a script's commands this user may not run.
     private func ask(
         _ script: Script, _ keys: [String], _ arguments: [[UInt8]], _ right: Refusal.Right, on what: String
@@ -129,8 +154,8 @@ struct RightsTrial {
 
 extension RedisError {
     /// What the server said, without our own advice: findings bring theirs.
-    fileprivate var serverText: String {
-        text.firstRange(of: " (lapse doctor").map { String(text[..<$0.lowerBound]) } ?? text
+    var serverText: String {
+        text.firstRange(of: " ('lapse doctor").map { String(text[..<$0.lowerBound]) } ?? text
     }
 }
 
@@ -138,88 +163,4 @@ extension RedisError {
 private final class DeafReceiver: PushReceiver {
     func receive(_ batch: borrowing ReplyBatch) {}
     func silenceChanged(_ silent: Bool) {}
-}
-
-/// Asks which of the commands in Lapse's scripts this user may not run. It runs none of them.
-private enum RightsScript {
-    /// KEYS: lock, token, progress, members. ARGV: channel. Before Redis 7.0 a script cannot ask; there the
-    /// reads are tried.
-    static let registers = Script(
-        """
-        if not redis.acl_check_cmd then
-          redis.call('GET', KEYS[1]) redis.call('PTTL', KEYS[1]) redis.call('HGETALL', KEYS[3]) redis.call('TIME')
-          return {}
-        end
-        local missing = {}
-        local function need(...)
-          if not redis.acl_check_cmd(...) then missing[#missing + 1] = select(1, ...) end
-        end
-        need('GET', KEYS[1])
-        need('SET', KEYS[2], '1')
-        need('DEL', KEYS[1])
-        need('PEXPIRE', KEYS[1], '1')
-        need('PTTL', KEYS[1])
-        need('HGET', KEYS[3], 'term')
-        need('HSET', KEYS[3], 'term', '1')
-        need('HGETALL', KEYS[3])
-        need('HDEL', KEYS[3], 'term')
-        need('ZADD', KEYS[4], '1', 'id')
-        need('ZREMRANGEBYSCORE', KEYS[4], '0', '1')
-        need('ZRANGE', KEYS[4], '0', '-1')
-        need('TIME')
-        need('INFO', 'server')
-        need('PUBLISH', ARGV[1], 'released')
-        return missing
-        """)
-
-    /// Names each command that is refused once, whichever arguments it was refused with. Before Redis 7.0 a
-    /// script cannot ask.
-    private static let eachOnce = """
-        local missing, seen = {}, {}
-        if not redis.acl_check_cmd then return missing end
-        local function need(...)
-          local name = select(1, ...)
-          if not seen[name] and not redis.acl_check_cmd(...) then seen[name] = true missing[#missing + 1] = name end
-        end
-
-        """
-
-    /// ARGV: whether databases are selected, then a timer and its companion of each rule. No KEYS: the
-    /// names need not be of one slot, and nothing is read.
-    static let companions = Script(
-        eachOnce + """
-            need('SCAN', '0')
-            if ARGV[1] == '1' then need('SELECT', '1') end
-            for i = 2, #ARGV, 2 do
-              need('EXISTS', ARGV[i])
-              need('GET', ARGV[i + 1])
-              need('DEL', ARGV[i + 1])
-            end
-            return missing
-            """)
-
-    /// ARGV: the layout, then each partition, what its writer keeps, and a cursor. No KEYS, as above.
-    static let appending = Script(
-        eachOnce + """
-            need('HSETNX', ARGV[1], 'format', '1')
-            need('HMGET', ARGV[1], 'format')
-            need('HSET', ARGV[1], 'partitions', '1')
-            for i = 2, #ARGV, 3 do
-              local stream, writer, cursor = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-              need('TYPE', stream)
-              need('XLEN', stream)
-              need('XADD', stream, '*', 'id', '1')
-              need('XTRIM', stream, 'MAXLEN', '=', '1')
-              need('XRANGE', stream, '-', '+')
-              need('XINFO', 'GROUPS', stream)
-              need('XPENDING', stream, 'group')
-              need('HMGET', writer, 'length')
-              need('HSET', writer, 'length', '1')
-              need('HGET', cursor, 'last')
-              need('HSET', cursor, 'last', '1')
-              need('HDEL', cursor, 'last')
-              need('PEXPIRE', cursor, '1')
-            end
-            return missing
-            """)
 }

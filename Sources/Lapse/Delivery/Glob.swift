@@ -74,6 +74,22 @@ package struct Glob: Sendable, Hashable {
         return true
     }
 
+    /// A text that matches, with `filling` for each star; nil where none can.
+    package func example(_ filling: String) -> [UInt8]? {
+        var text: [UInt8] = []
+        for part in parts {
+            switch part {
+            case .byte(let byte): text.append(byte)
+            case .any: text.append(UInt8(ascii: "x"))
+            case .star: text += Array(filling.utf8)
+            case .set:
+                guard let byte = (UInt8.min ... .max).first(where: { accepts(part, $0) }) else { return nil }
+                text.append(byte)
+            }
+        }
+        return text
+    }
+
     private func accepts(_ part: Part, _ byte: UInt8) -> Bool {
         switch part {
         case .byte(let wanted): wanted == byte

@@ -8,5 +8,5 @@ package enum HintChannel {
     package static let all = events.map { "__keyevent@*__:\($0)" }
 
     /// Of one database. The events carry the key and no deadline.
-    static func names(_ database: Int) -> [String] { events.map { "__keyevent@\(database)__:\($0)" } }
+    package static func names(_ database: Int) -> [String] { events.map { "__keyevent@\(database)__:\($0)" } }
 }

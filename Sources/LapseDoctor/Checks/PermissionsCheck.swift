@@ -5,6 +5,19 @@ import LeaderElectionRedis
 struct PermissionsCheck: Check {
     func findings(_ facts: DeploymentFacts) -> [DoctorFinding] {
         facts.answering.flatMap { node in node.refusals.map { finding($0, node, facts) } } + untried(facts)
+            + unknownLetters(facts)
+    }
+
+    /// Before Redis 7.0 no script can ask for rights: that the key may not be looked at is all that tells.
+    private func unknownLetters(_ facts: DeploymentFacts) -> [DoctorFinding] {
+        guard let text = facts.deadLetterRefusal, !facts.isRefused(.deadLetters) else { return [] }
+        return [
+            DoctorFinding(
+                .warns, "permissions", "no right to the key for dead letters",
+                "Refused: \(text). Whether letters can be written there cannot be told; if not, what no attempt can handle "
+                    + "will be in the log alone.",
+                fix: "give the user what lapse doctor --acl --dead-letter prints")
+        ]
     }
 
     /// A server older than Redis 7.0 tells no script what it may run: writing and companions cannot be
@@ -19,8 +32,8 @@ struct PermissionsCheck: Check {
             DoctorFinding(
                 .notes, "permissions", at: node.address, "not every right was tried",
                 """
-                \(version.name) does not tell a script what it may run. What Lapse reads was tried; what it writes, companions and \
-                the stream were not: compare the user with what lapse doctor --acl prints.
+                \(version.name) does not tell a script what it may run. What Lapse reads was tried; what it writes, companions, the \
+                stream, dead letters and the questions of --punctual were not: compare the user with what lapse doctor --acl prints.
                 """)
         ]
     }
@@ -73,9 +86,26 @@ struct PermissionsCheck: Check {
                     ])
                     .joined(separator: " ")
                 )
+            case .deadLetters:
+                (
+                    "no right to the stream for dead letters", "What no attempt can handle is in the log alone.",
+                    (facts.rights.deadLetterPatterns + AccessRights.deadLetterCommands).joined(separator: " ")
+                )
+            case .hints:
+                (
+                    "no right to hear what sets TTLs",
+                    "--punctual track finds deadlines only as late as a sweep takes.",
+                    (["+subscribe"] + AccessRights.hintChannels).joined(separator: " ")
+                )
+            case .punctuality:
+                (
+                    "no right to be punctual", "Expirations come when Redis finds them, as without --punctual.",
+                    (facts.rights.punctualPatterns + ["+pttl"] + facts.rights.punctualCommands)
+                        .joined(separator: " ")
+                )
             }
         return DoctorFinding(
-            .breaks, "permissions", at: node.address, title,
+            refusal.right.isDispensable ? .warns : .breaks, "permissions", at: node.address, title,
             "Refused: \(refusal.text). \(effect) Rights are kept per server: grant them on every one. "
                 + "A pattern beside one for all (\"Adding a pattern after the * pattern\") is not needed.",
             fix: commands(rights.split(separator: " ").map(String.init), on: node, facts))

@@ -38,6 +38,7 @@ struct GlobTests {
     @Test(arguments: rules)
     func followsTheRules(_ pattern: String, _ matching: [String], _ others: [String]) {
         let glob = Glob(pattern)
+        #expect(glob.example("some").map { glob.matches($0) } == (matching.isEmpty ? nil : true))
         for key in matching { #expect(glob.matches(Array(key.utf8)), "\(pattern) matches \(key)") }
         for key in others { #expect(!glob.matches(Array(key.utf8)), "\(pattern) does not match \(key)") }
     }
