@@ -1,3 +1,5 @@
+import LeaderElectionRedis
+
 /// How the group stands, as one replica knows it, whether it leads or not: what the page of the admin
 /// port shows. Its JSON is between the page and the replica that served it, and is no contract.
 package struct GroupView: Sendable, Encodable {
@@ -43,6 +45,23 @@ package struct GroupView: Sendable, Encodable {
     package var recent: [String: [RecentEvents.Event]]
     /// Milliseconds since 1970, by this replica's clock.
     package var now: UInt64
+}
+
+extension GroupView.Replica {
+    /// One row a replica, by its id: one that was started again counts for some seconds as two members,
+    /// of which the one further behind is shown.
+    static func rows(
+        of members: Set<String>, _ words: [String: ReplicaWord], leader: String?
+    ) -> [GroupView.Replica] {
+        var rows: [String: GroupView.Replica] = [:]
+        for member in members.sorted() {
+            let id = MemberID(member).id
+            let word = words[member]
+            if let known = rows[id]?.behind, known >= word?.behind ?? 0 { continue }
+            rows[id] = GroupView.Replica(id: id, version: word?.version, behind: word?.behind, leads: id == leader)
+        }
+        return rows.values.sorted { $0.id < $1.id }
+    }
 }
 
 /// What is sampled each second, with or without a viewer.

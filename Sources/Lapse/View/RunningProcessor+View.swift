@@ -22,7 +22,7 @@ extension RunningProcessor {
             since: leader == nil ? nil : record.since, leaseLeft: left.map { $0 / .seconds(1) },
             leaseLength: configuration.leaseTTL / .seconds(1), inFlight: status.inFlight, pause: status.pause,
             troubles: readiness().map { $0.cut(toBytes: 300) }, nodes: nodes(status, parts.keeper, now),
-            replicas: replicas(parts.keeper, leader: leader),
+            replicas: GroupView.Replica.rows(of: parts.keeper.peers, parts.keeper.replicas, leader: leader),
             recent: Dictionary(uniqueKeysWithValues: metrics.recent.latest.map { ($0.key.rawValue, $0.value) }),
             now: now)
     }
@@ -61,15 +61,6 @@ extension RunningProcessor {
             }
             if !status.isLeader, let runID = node.runID { view.account = accounts[runID]?.account }
             return view
-        }
-    }
-
-    private func replicas(_ keeper: ProgressKeeper, leader: String?) -> [GroupView.Replica] {
-        let words = keeper.replicas
-        return keeper.peers.sorted().map { member in
-            let id = MemberID(member).id
-            return GroupView.Replica(
-                id: id, version: words[member]?.version, behind: words[member]?.behind, leads: id == leader)
         }
     }
 

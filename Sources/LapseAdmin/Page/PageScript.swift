@@ -18,6 +18,7 @@ enum PageScript {
         const clock = ms => new Date(ms).toISOString().slice(11, 19);
         const fill = (body, list, key, cells) => {
           const old = new Map([...body.children].map(row => [row.dataset.key, row]));
+          const used = new Set();
           let at = body.firstChild;
           for (const item of list) {
             const name = key(item);
@@ -29,9 +30,10 @@ enum PageScript {
               put(cell, text);
               if (cell.className !== (style || "")) cell.className = style || "";
             });
+            used.add(row);
             if (row === at) at = at.nextSibling; else body.insertBefore(row, at);
           }
-          for (const row of old.values()) row.remove();
+          for (const row of [...body.children]) if (!used.has(row)) row.remove();
         };
         const feeds = { subscribed: ["✓ subscribed", "good"], silent: ["! does not answer", "warn"], down: ["✗ not subscribed", "bad"] };
         const trouble = n => (n.feed !== "subscribed" || n.error ? 0 : 2) + (n.role === "master" ? 0 : 1);
