@@ -104,6 +104,37 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// The keys of the registers depend on their number: three say little about a group that has five.
+    @Test func groupsSayWhatTheyCannotTell() async throws {
+        struct Group: Decodable {
+            var name: String
+            var isPaused: Bool?
+        }
+        let cluster = try await ThrowawayCluster.start()
+        let group = ["--redis", cluster.nodes[0].url]
+        func pauses(_ words: String...) async throws -> [Bool?] {
+            let run = try await LapseBinary.run(["groups", "--json"] + group + words)
+            #expect(run.code == 0 && run.output.contains(#""isPaused""#), "\(run)")
+            return try JSONDecoder().decode([Group].self, from: Data(run.output.utf8)).map(\.isPaused)
+        }
+        let replica = try LapseBinary.start(
+            ["run", "--lease-ttl", "1s", "--registers", "5", "--admin", "off"] + group)
+        try await waitUntil("it leads", within: .seconds(30)) {
+            replica.text.errors.contains("became leader") ? nil : replica.text.errors
+        }
+        #expect(try await pauses() == [nil])
+        #expect(try await pauses("--registers", "5") == [false])
+        let paused = try await LapseBinary.run(["pause", "--for", "60s", "--registers", "5"] + group)
+        #expect(paused.code == 0, "\(paused)")
+        #expect(try await pauses() == [nil])
+        #expect(try await pauses("--registers", "5") == [true])
+        let table = try await LapseBinary.run(["groups"] + group)
+        #expect(table.output.contains("unknown"), "\(table)")
+        replica.signal(15)
+        _ = try await replica.end()
+        await cluster.shutDown()
+    }
+
     /// What cannot be read is a report, too: a reader of JSON finds nothing else on stdout.
     @Test func watchedJSONIsJSONThroughAnOutage() async throws {
         let server = try await ThrowawayServer.start()

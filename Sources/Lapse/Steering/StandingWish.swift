@@ -47,4 +47,14 @@ package enum WishVote {
         let mayBe = most.count + unanswered >= majority && before?.wish.nonce == wish?.wish.nonce
         return mayBe ? wish : nil
     }
+
+    /// Whether a wish counts, as one look tells; nil where the registers that tell nothing may decide it.
+    ///
+    /// - Parameter words: one for each register that tells something.
+    package static func stands(_ words: [StandingWish?], of registers: Int) -> Bool? {
+        if outcome(words, of: registers, before: nil) != nil { return true }
+        let untold = registers - min(registers, words.count)
+        let held = Dictionary(grouping: words.compactMap(\.self), by: \.wish.nonce).values.map(\.count).max() ?? 0
+        return held + untold > registers / 2 ? nil : false
+    }
 }

@@ -8,9 +8,34 @@ package struct WishSnapshot: Sendable {
     package var token: UInt64 = 0
     /// The replicas that were alive within the last seconds, by their ids.
     package var replicas: Set<String> = []
+    /// Those that a majority holds.
     package var wishes: [Wish.Kind: StandingWish] = [:]
+    /// The pauses that any register holds.
+    package var pauses: [Wish] = []
     /// Of the newest term that said anything.
     package var answer: SteeringAnswer?
+
+    /// - Parameters:
+    ///   - words: one for each register that answered.
+    ///   - registers: how many there are.
+    package init(_ words: [RegisterWord], of registers: Int) {
+        token = words.map(\.fence).max() ?? 0
+        replicas = Set(words.flatMap(\.members).map { MemberID($0).id })
+        for kind in Wish.Kind.allCases {
+            wishes[kind] = WishVote.outcome(words.map { $0.wishes[kind] }, of: registers, before: nil)
+        }
+        for wish in words.compactMap({ $0.wishes[.pause]?.wish })
+        where !pauses.contains(where: { $0.nonce == wish.nonce }) {
+            pauses.append(wish)
+        }
+        answer = words.compactMap(\.answer).max { $0.token < $1.token }
+    }
+
+    /// The pause that replicas go by. While a register does not answer they keep one that they knew, even
+    /// where fewer than a majority show it: then the leader's answer tells.
+    package var pause: Wish? {
+        wishes[.pause]?.wish ?? pauses.first { $0.nonce == answer?.nonce && answer?.verdict == .paused }
+    }
 }
 
 /// Where an operator's command leaves wishes, and reads what became of them: the progress hashes of all
@@ -38,15 +63,7 @@ package struct WishBoard: Sendable {
         let origins = answers.compactMap { RegisterWord($0, tokenField: "token")?.origin }
         let store = origins.max { $0.epoch < $1.epoch }?.store ?? "redis"
         let field = store == "redis" ? "token" : "token@\(store)"
-        let words = answers.compactMap { RegisterWord($0, tokenField: field) }
-        var snapshot = WishSnapshot()
-        snapshot.token = words.map(\.fence).max() ?? 0
-        snapshot.replicas = Set(words.flatMap(\.members).map { MemberID($0).id })
-        for kind in Wish.Kind.allCases {
-            snapshot.wishes[kind] = WishVote.outcome(words.map { $0.wishes[kind] }, of: places.count, before: nil)
-        }
-        snapshot.answer = words.compactMap(\.answer).max { $0.token < $1.token }
-        return snapshot
+        return WishSnapshot(answers.compactMap { RegisterWord($0, tokenField: field) }, of: places.count)
     }
 
     /// Leaves a wish in the registers, which note the time, and tells the replicas that there is one.

@@ -14,8 +14,13 @@ struct GroupRecord: Sendable {
     var replicas: [String: Int] = [:]
     /// One for each register that told.
     private var pauses: [StandingWish?] = []
+    /// One for each register that told, and in which a replica has signed lately.
+    private var signedPauses: [StandingWish?] = []
     /// The pause that stands.
     private(set) var pause: StandingWish?
+    /// Whether a pause stands; nil where too few registers tell. Registers that no replica signs are not
+    /// the group's: it has another number of them.
+    private(set) var isPaused: Bool?
     /// What replicas say of themselves, by id.
     var words: [String: ReplicaWord] = [:]
     /// How many registers did not tell.
@@ -36,10 +41,12 @@ struct GroupRecord: Sendable {
                 all.accounts.merge(one.accounts) { $1.isNewer(than: $0) ? $1 : $0 }
                 all.unread += one.unread
                 all.pauses += one.pauses
+                all.signedPauses += one.signedPauses
                 all.words.merge(one.words) { first, _ in first }
                 all.replicas.merge(one.replicas, uniquingKeysWith: min)
             }
             all.pause = WishVote.outcome(all.pauses, of: places.count, before: nil)
+            all.isPaused = WishVote.stands(all.signedPauses, of: places.count)
             return all
         }
     }
@@ -71,6 +78,7 @@ struct GroupRecord: Sendable {
             let member = MemberID(id).id
             replicas[member] = min(replicas[member, default: .max], Int(now - min(now, seen)))
         }
+        if !replicas.isEmpty { signedPauses = pauses }
     }
 
     private static func pairs(_ value: RESPValue) -> [(String, String)] {

@@ -53,11 +53,11 @@ struct ResumeCommand: AsyncParsableCommand {
     func run() async throws {
         let values = try await OptionValues(given: connection, election)
         try await SteeredGroup.with(values) { group in
-            guard let pause = try await group.board.look().wishes[.pause] else {
-                return try await StandardStream.print("not paused")
-            }
-            try await group.board.take(back: pause.wish)
-            guard let answer = try await group.answer(to: pause.wish, within: .seconds(5), [.resumed]) else {
+            let snapshot = try await group.board.look()
+            // Each that any register shows: with one that is away, too few for a majority may hold it in force.
+            for wish in snapshot.pauses { try await group.board.take(back: wish) }
+            guard let pause = snapshot.pause else { return try await StandardStream.print("not paused") }
+            guard let answer = try await group.answer(to: pause, within: .seconds(5), [.resumed]) else {
                 throw Failure(.negative, "the pause is over, but no leader has answered: does one lead? (lapse status)")
             }
             try await StandardStream.print("\(Printable.text(answer.replica)) hands out again")

@@ -60,6 +60,36 @@ import Testing
         #expect(WishVote.outcome([nil, nil], of: 3, before: one) == nil)
     }
 
+    @Test("an onlooker says no only where no register that tells nothing could make it yes")
+    func unknownIsNotNo() {
+        let (one, two) = (standing("1"), standing("2"))
+        #expect(WishVote.stands([one, one, nil], of: 3) == true)
+        #expect(WishVote.stands([one, one], of: 3) == true)
+        #expect(WishVote.stands([nil, nil], of: 3) == false)
+        #expect(WishVote.stands([one, nil, nil], of: 3) == false)
+        #expect(WishVote.stands([one, two, nil], of: 3) == false)
+        #expect(WishVote.stands([one, nil], of: 3) == nil, "the third may hold it, too")
+        #expect(WishVote.stands([nil], of: 3) == nil)
+        #expect(WishVote.stands([], of: 1) == nil && WishVote.stands([nil], of: 1) == false)
+    }
+
+    @Test("a pause that one of two registers shows is in force where the leader says so, and can be taken back")
+    func aPauseThatTooFewShow() {
+        let one = standing("1")
+        var holder = RegisterWord()
+        holder.wishes[.pause] = one
+        var words = [RegisterWord(), holder]
+        #expect(WishSnapshot(words, of: 3).wishes[.pause] == nil)
+        #expect(WishSnapshot(words, of: 3).pauses == [one.wish] && WishSnapshot(words, of: 3).pause == nil)
+        words[0].answer = SteeringAnswer(token: 4, nonce: one.wish.nonce, verdict: .paused, replica: "a", text: "9")
+        #expect(WishSnapshot(words, of: 3).pause == one.wish)
+        words[1].answer = SteeringAnswer(token: 5, nonce: one.wish.nonce, verdict: .resumed, replica: "b")
+        #expect(WishSnapshot(words, of: 3).pause == nil && WishSnapshot(words, of: 3).pauses == [one.wish])
+        #expect(WishSnapshot([holder, holder], of: 3).pause == one.wish)
+        #expect(WishSnapshot([holder, holder], of: 3).pauses == [one.wish])
+        #expect(WishSnapshot([RegisterWord()], of: 3).pauses.isEmpty)
+    }
+
     @Test func theLeadersAnswerIsReadAsItWasWritten() {
         let answer = SteeringAnswer(
             token: 9, nonce: Self.nonce, verdict: .refused, replica: "a b", text: "no other replica is alive")
