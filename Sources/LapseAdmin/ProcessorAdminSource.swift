@@ -14,14 +14,14 @@ package struct ProcessorAdminSource: AdminSource {
     package func notices() -> [String] { processor.notices() }
 
     package func statusJSON() -> [UInt8] {
+        guard let status = processor.status else { return Self.json(processor.startingStatus) }
+        return Self.json(status)
+    }
+
+    private static func json(_ status: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let status = processor.status, let data = try? encoder.encode(status) else {
-            return Array(
-                #"{"formatVersion":\#(ProcessorStatus.formatVersion),"isLeader":false,"nodes":[],"role":"starting"}"#
-                    .utf8)
-        }
-        return Array(data)
+        return (try? encoder.encode(status)).map { Array($0) } ?? Array("{}".utf8)
     }
 
     package func figures() -> ViewFigures? { processor.figures() }

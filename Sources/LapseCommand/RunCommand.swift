@@ -95,8 +95,11 @@ struct RunningService {
                 address: admin, source: ProcessorAdminSource(processor), registry: registry, logger: logger)
             services.append(.init(service: server, serviceName: "admin port"))
         }
+        // After an error, too: an admin port that is cancelled says so in the words of its framework.
         services.append(
-            .init(service: processor, successTerminationBehavior: .gracefullyShutdownGroup, serviceName: "processor"))
+            .init(
+                service: processor, successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "processor"))
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let group = ServiceGroup(configuration: .init(services: services, logger: quiet))

@@ -71,6 +71,19 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// The admin port, which is open by then, ends without a word of its framework.
+    @Test func aRefusalIsTheLastWordBesideAnAdminPort() async throws {
+        var options = ServerOptions()
+        options.users = ["user deaf on >secret ~* resetchannels +@all"]
+        let server = try await ThrowawayServer.start(options)
+        let url = "redis://deaf:secret@\(server.address)"
+        let run = try await LapseBinary.run(["run", "--redis", url, "--admin", "127.0.0.1:0"])
+        #expect(run.code == 77 && run.lastLine.hasPrefix("lapse: \(server.address): "), "\(run.errors)")
+        #expect(run.errors.contains("admin port open"), "\(run.errors)")
+        #expect(!run.errors.contains("channel:") && !run.errors.contains("CancellationError"), "\(run.errors)")
+        await server.shutDown()
+    }
+
     @Test func aTakenAdminPortIsSaid() async throws {
         let server = try await ThrowawayServer.start()
         let run = try await LapseBinary.run(["run", "--redis", server.url, "--admin", server.address])

@@ -60,6 +60,20 @@ struct ExecHandlerTests {
             #"test "$LAPSE_EVENT_ID" = run-7"#, Expiration(key: key, position: Position(runID: "run", ordinal: 7)))
     }
 
+    @Test("a key that is too long for a variable has an id all the same")
+    func eventIDOfALongKey() async throws {
+        for count in [(64 << 10) + 1, 1 << 20] {
+            let key = ExpirationKey(String(repeating: "k", count: count))
+            let position = Position(runID: "run", ordinal: 7)
+            try await run(
+                #"test "$LAPSE_EVENT_ID" = run-7 && test -z "$LAPSE_KEY$LAPSE_KEY_BASE64""#,
+                Expiration(key: key, position: position))
+            try await run(
+                #"case "$LAPSE_EVENT_ID" in reconcile-0-*.\#(count)-*) ;; *) exit 1 ;; esac"#,
+                Expiration(key: key, position: Position(runID: "", ordinal: 0), value: [1]))
+        }
+    }
+
     @Test("a lease that has run out starts no program")
     func noLease() async throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "exec-\(UUID())")

@@ -143,6 +143,9 @@ public final class ExpirationProcessor: Service {
     /// How things stand; nil before Redis was first reached.
     public var status: ProcessorStatus? { running.withLock { $0 }?.status }
 
+    /// What is told in its place before that.
+    package var startingStatus: StartingStatus { StartingStatus(name: configuration.name, id: configuration.id) }
+
     /// Whether the process works: nil, or why it should be restarted, such as a leader that failed to renew
     /// past its lease. Losing Redis is no reason, for a restart would not bring it back. For a liveness
     /// probe; waits for nothing.

@@ -101,12 +101,14 @@ extension ProcessorStatus: Encodable {
     }
 
     /// Encodes the keys that the manual lists. Throws what the encoder throws, and nothing of its own.
-    public func encode(to encoder: any Encoder) throws {
+    public func encode(to encoder: any Encoder) throws { try encode(to: encoder, role: role.rawValue) }
+
+    fileprivate func encode(to encoder: any Encoder, role: String) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Self.formatVersion, forKey: .formatVersion)
         try container.encode(name, forKey: .name)
         try container.encode(id, forKey: .id)
-        try container.encode(role.rawValue, forKey: .role)
+        try container.encode(role, forKey: .role)
         try container.encode(isLeader, forKey: .isLeader)
         try container.encode(term, forKey: .term)
         try container.encode(token, forKey: .token)
@@ -117,6 +119,19 @@ extension ProcessorStatus: Encodable {
         try container.encode(nodes, forKey: .nodes)
         try container.encode(pause, forKey: .pause)
         try container.encode(deadLetters, forKey: .deadLetters)
+    }
+}
+
+/// What `/status` shows before Redis was first reached: the same keys, and the role `starting`.
+package struct StartingStatus: Sendable, Encodable {
+    let name: String
+    let id: String
+
+    package func encode(to encoder: any Encoder) throws {
+        let status = ProcessorStatus(
+            name: name, id: id, role: .waiting, isLeader: false, term: 0, token: 0, leader: nil, leaseRemaining: .zero,
+            registers: .init(), inFlight: 0, nodes: [], pause: nil, deadLetters: nil)
+        try status.encode(to: encoder, role: "starting")
     }
 }
 

@@ -84,8 +84,10 @@ struct WorkCommand: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     .init(service: server, serviceName: "admin port"),
+                    // After an error, too: a port that is cancelled says so in the words of its framework.
                     .init(
-                        service: worker, successTerminationBehavior: .gracefullyShutdownGroup, serviceName: "worker"),
+                        service: worker, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup, serviceName: "worker"),
                 ], logger: quiet)
         ).run()
     }

@@ -44,18 +44,21 @@ package struct ExecHandler: Sendable {
 
     /// What a shell script wants to know without a parser for JSON.
     private func facts(_ expiration: Expiration, _ context: HandlerContext) -> [String: String] {
-        var facts = [
+        let key = expiration.key.bytes
+        var facts: [String: String] = [
             "LAPSE_DATABASE": "\(expiration.database)", "LAPSE_NODE": "\(expiration.node)",
             "LAPSE_RUN_ID": expiration.runID, "LAPSE_ORDINAL": "\(expiration.ordinal)",
             "LAPSE_ORIGIN": expiration.origin.rawValue, "LAPSE_ID": replica, "LAPSE_TERM": "\(context.term)",
             "LAPSE_TOKEN": "\(context.fencingToken.rawValue)", "LAPSE_ATTEMPT": "\(context.attempt)",
             "LAPSE_RECEIVED_AT": UTCTime(milliseconds: Int64(clamping: expiration.receivedMilliseconds)).text,
+            "LAPSE_EVENT_ID": EventID.of(
+                runID: expiration.runID, ordinal: expiration.ordinal, database: expiration.database, key: key,
+                value: expiration.value),
         ]
         if let deadline = expiration.knownDeadline {
             facts["LAPSE_DEADLINE"] = UTCTime(milliseconds: Int64(clamping: deadline.milliseconds)).text
             facts["LAPSE_LAG_MS"] = "\(deadline.lagMilliseconds)"
         }
-        let key = expiration.key.bytes
         // Linux takes no variable of more than 128 KiB: such a key is on stdin only.
         guard key.count <= 64 << 10 else { return facts }
         // A variable cannot hold a zero byte.
@@ -64,9 +67,6 @@ package struct ExecHandler: Sendable {
         } else {
             facts["LAPSE_KEY_BASE64"] = Data(key).base64EncodedString()
         }
-        facts["LAPSE_EVENT_ID"] = EventID.of(
-            runID: expiration.runID, ordinal: expiration.ordinal, database: expiration.database, key: key,
-            value: expiration.value)
         return facts
     }
 }
