@@ -32,12 +32,15 @@ extension ProgressKeeper {
     }
 
     /// Says it in every register; one that has seen a larger token passes over it.
-    package func write(_ answer: SteeringAnswer) async {
+    ///
+    /// - Returns: whether a majority has taken it.
+    package func write(_ answer: SteeringAnswer) async -> Bool {
         let arguments = bytes([tokenField, "\(answer.token)", SteeringAnswer.field, answer.written])
-        _ = await onAll { [timeout] place throws(RedisError) in
+        let replies = await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(
                 ProgressScripts.say, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
         }
+        return replies.count { $0.value?.int == 1 } > replies.count / 2
     }
 
     /// The wish is fulfilled, or never will be. Another one of its kind stays. What cannot be removed runs

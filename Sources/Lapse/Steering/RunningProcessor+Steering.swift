@@ -51,17 +51,19 @@ extension RunningProcessor {
         case .yield(let time): parts.elector.yield(for: time)
         case .answer(let nonce, .refused, let text):
             logger.notice("request refused", metadata: ["reason": "\(text)", "wish": "\(nonce)"])
-        case .answer, .remove: break
+        case .answer, .answerAgain, .remove: break
         }
     }
 
     /// What the registers are to know.
     private func tell(_ effect: SteeringMachine.Effect, _ state: ElectorState, _ parts: Parts) async {
         switch effect {
-        case .answer(let nonce, let verdict, let text):
-            await parts.keeper.write(
+        case .answer(let nonce, let verdict, let text), .answerAgain(let nonce, let verdict, let text):
+            guard steering.isUnsaid(nonce, verdict) else { return }
+            let isTaken = await parts.keeper.write(
                 SteeringAnswer(
                     token: state.token.rawValue, nonce: nonce, verdict: verdict, replica: configuration.id, text: text))
+            if isTaken { steering.said(nonce, verdict) }
         case .remove(let wish): await parts.keeper.remove(wish)
         default: break
         }

@@ -36,6 +36,14 @@ final class Steering: Sendable {
     /// What is to be done now.
     func step(_ input: SteeringInput) -> [SteeringMachine.Effect] { machine.withLock { $0.step(input) } }
 
+    /// Whether an answer is still to be written.
+    func isUnsaid(_ nonce: String, _ verdict: SteeringAnswer.Verdict) -> Bool {
+        machine.withLock { $0.isUnsaid(nonce, verdict) }
+    }
+
+    /// A majority of the registers has taken the answer.
+    func said(_ nonce: String, _ verdict: SteeringAnswer.Verdict) { machine.withLock { $0.said(nonce, verdict) } }
+
     /// The pause under way.
     var pause: SteeringMachine.Pause? { machine.withLock { $0.pause } }
 }

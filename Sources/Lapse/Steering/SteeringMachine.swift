@@ -43,6 +43,8 @@ package struct SteeringMachine: Sendable {
         /// Let another win for this time; zero: not any more.
         case yield(Duration)
         case answer(nonce: String, SteeringAnswer.Verdict, String)
+        /// The same once more: too few registers have taken it.
+        case answerAgain(nonce: String, SteeringAnswer.Verdict, String)
         /// It is fulfilled, or never will be.
         case remove(Wish)
     }
@@ -62,12 +64,53 @@ package struct SteeringMachine: Sendable {
     private var yieldsFor: String?
     /// The pause that this replica has answered for, under which token.
     private var answered: (nonce: String, token: UInt64)?
+    /// Answers that no majority of the registers has taken yet, the newest of each wish.
+    private var unsaid: [Unsaid] = []
+
+    private struct Unsaid {
+        var nonce: String
+        var verdict: SteeringAnswer.Verdict
+        var text: String
+        var token: UInt64
+        /// By the monotonic clock.
+        var due: Duration
+    }
+
+    /// More than a write of progress may take: no two writes of one answer run beside each other.
+    private static let patience = Duration.milliseconds(750)
 
     /// - Parameter longestPause: the age of the logs; a pause ends then, whatever was wished.
     package init(longestPause: Duration) { self.longestPause = longestPause }
 
     package mutating func step(_ input: SteeringInput) -> [Effect] {
-        lookAtPause(input) + lookAtStepDown(input)
+        let effects = lookAtPause(input) + lookAtStepDown(input)
+        // Another leader answers for itself, under its own token.
+        unsaid.removeAll { !input.isLeader || $0.token != input.token }
+        for case .answer(let nonce, let verdict, let text) in effects {
+            unsaid.removeAll { $0.nonce == nonce }
+            unsaid.append(
+                Unsaid(nonce: nonce, verdict: verdict, text: text, token: input.token, due: input.now + Self.patience))
+            // Their operators wait no longer than for the newest few.
+            if unsaid.count > 16 { unsaid.removeFirst() }
+        }
+        return effects + again(input.now)
+    }
+
+    private mutating func again(_ now: Duration) -> [Effect] {
+        unsaid.indices.filter { unsaid[$0].due <= now }.map { index in
+            unsaid[index].due = now + Self.patience
+            return .answerAgain(nonce: unsaid[index].nonce, unsaid[index].verdict, unsaid[index].text)
+        }
+    }
+
+    /// Whether this answer is still to be written: a newer one to the same wish takes its place.
+    package func isUnsaid(_ nonce: String, _ verdict: SteeringAnswer.Verdict) -> Bool {
+        unsaid.contains { $0.nonce == nonce && $0.verdict == verdict }
+    }
+
+    /// A majority of the registers has taken the answer.
+    package mutating func said(_ nonce: String, _ verdict: SteeringAnswer.Verdict) {
+        unsaid.removeAll { $0.nonce == nonce && $0.verdict == verdict }
     }
 
     private mutating func close(_ nonce: String) {

@@ -74,6 +74,12 @@ package struct Wish: Sendable, Equatable {
 
     package static let authorLimit = 128
 
+    /// An author as a wish may have it: a longer one is none to those that read it.
+    package static func fitting(_ author: String) -> String {
+        // What is cut has the mark of it behind.
+        author.utf8.count <= authorLimit ? author : author.cut(toBytes: authorLimit - "…".utf8.count)
+    }
+
     /// The author stands in log lines, in `/readyz` and on terminals.
     package static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {

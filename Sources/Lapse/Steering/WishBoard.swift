@@ -73,7 +73,7 @@ package struct WishBoard: Sendable {
         let seconds = UInt64(max(1, min(time.components.seconds, Int64(Wish.longest))))
         let wish = Wish(
             kind, nonce: Self.nonce(), made: 0, expires: seconds, token: token, target: target,
-            author: author.cut(toBytes: Wish.authorLimit))
+            author: Wish.fitting(author))
         let arguments = [
             kind.field, wish.nonce, "\(seconds)", "\(token)", target.map(EscapedWord.escape) ?? "-",
             EscapedWord.escape(wish.author),

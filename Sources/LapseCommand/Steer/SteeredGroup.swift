@@ -28,7 +28,13 @@ struct SteeredGroup: Sendable {
             let board = WishBoard(name: configuration.name, registers: count, client: client)
             let inquiry = TraceInquiry(
                 name: configuration.name, isCluster: topology.mode == .cluster, client: client, on: access.loop)
-            try await body(SteeredGroup(board: board, inquiry: inquiry, access: access))
+            let group = SteeredGroup(board: board, inquiry: inquiry, access: access)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                // A master may be replaced meanwhile: its successor is looked for until the body ends.
+                tasks.addTask { await access.watch.run() }
+                defer { tasks.cancelAll() }
+                try await body(group)
+            }
         } catch {
             await access.shutDown()
             throw error

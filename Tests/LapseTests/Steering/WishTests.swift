@@ -27,6 +27,17 @@ import Testing
     ])
     func whatMakesNoSenseIsNoWish(text: String) { #expect(Wish(.pause, text: text) == nil) }
 
+    @Test("an author of any length is read as it was cut", arguments: [127, 128, 129, 200])
+    func aLongAuthor(count: Int) {
+        for letter in ["a", "ä", "語"] {
+            let author = Wish.fitting(String(repeating: letter, count: count / letter.utf8.count))
+            let wish = Wish(.pause, nonce: Self.nonce, made: 100, expires: 130, author: author)
+            #expect(author.utf8.count <= Wish.authorLimit && Wish(.pause, text: wish.text) == wish, "\(author)")
+        }
+        #expect(Wish.fitting(String(repeating: "a", count: 128)).hasSuffix("a"), "what fits is whole")
+        #expect(Wish.fitting(String(repeating: "a", count: 200)).hasSuffix("a…"))
+    }
+
     @Test func oneThatIsOverOrOfTheFutureDoesNotStand() {
         func standing(_ made: UInt64, _ expires: UInt64) -> StandingWish? {
             StandingWish(Wish(.pause, nonce: Self.nonce, made: made, expires: expires, author: "a"), now: 1000)
