@@ -284,8 +284,8 @@ let package = Package(
             name: "LapseCommandTests",
             dependencies: [
                 "lapse-parent", "Console", "Endpoints", "ExpirationStream", "LapseCommand", "Lapse", "LapseAdmin",
-                "LapseHandlers", "LeaderElection", "LeaderElectionRedis", "RedisClient", "RESP", "Supervision",
-                "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
+                "LapseHandlers", "LeaderElection", "LeaderElectionRedis", "Processes", "RedisClient", "RESP",
+                "Supervision", "ThrowawayRedis", "ThrowawayStores", "Timing", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ]

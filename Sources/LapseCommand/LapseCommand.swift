@@ -33,6 +33,8 @@ struct LapseCommand: AsyncParsableCommand {
     static func main() async {
         // Before anything is opened.
         StandardStream.occupyClosed()
+        // Inherited as ignored it would take the end of each child away from who asks for it.
+        _ = signal(SIGCHLD, SIG_DFL)
         _ = Parent.deathSignal
         let (role, own) = Role.own
         if role == .parent { Parent.run(own) }

@@ -67,11 +67,22 @@ package final class ChildProcess: Sendable {
     /// The wait status, once the child has ended.
     package var exitStatus: Int32? {
         exit.withLock { status in
-            if let status { return status }
-            var raw: Int32 = 0
-            guard unsafe waitpid(pid, &raw, WNOHANG) != 0 else { return nil }
-            status = raw
-            return raw
+            if status == nil { status = reap(WNOHANG) }
+            return status
+        }
+    }
+
+    /// The wait status; nil while the child runs.
+    ///
+    /// An end that cannot be learned, since this process ignores SIGCHLD or another part of it was faster,
+    /// is one by SIGKILL: it may have been any, and must not pass for a success.
+    private func reap(_ options: Int32) -> Int32? {
+        var raw: Int32 = 0
+        while true {
+            let found = unsafe waitpid(pid, &raw, options)
+            if found == 0 { return nil }
+            if found > 0 { return raw }
+            guard errno == EINTR else { return SIGKILL }
         }
     }
 
@@ -155,9 +166,7 @@ package final class ChildProcess: Sendable {
         exit.withLock { status in
             guard status == nil else { return }
             _ = Glibc.kill(pid, SIGKILL)
-            var raw: Int32 = 0
-            _ = unsafe waitpid(pid, &raw, 0)
-            status = raw
+            status = reap(0)
         }
     }
 }

@@ -27,15 +27,19 @@ struct LapseBinary: Sendable {
     ///
     /// - Parameters:
     ///   - redirection: what a shell does with its streams, such as `>&-`.
+    ///   - ignored: a signal that it is started to ignore, such as `CHLD`.
     ///   - readsOutput: whether its stdout is read.
     static func start(
         _ arguments: [String], environment: [String: String] = [:], redirected redirection: String? = nil,
-        readsOutput: Bool = true
+        ignoring ignored: String? = nil, readsOutput: Bool = true
     ) throws -> Child {
         let child = Child()
-        child.process.executableURL = redirection == nil ? url : URL(filePath: "/bin/sh")
-        child.process.arguments =
-            (redirection.map { ["-c", #"exec "$0" "$@" "# + $0, url.path] } ?? []) + arguments
+        let needsShell = redirection != nil || ignored != nil
+        // Not every shell hands an ignored SIGCHLD on.
+        let prefix = ignored.map { "env --ignore-signal=\($0) " } ?? ""
+        let script = "exec " + prefix + #""$0" "$@" "# + (redirection ?? "")
+        child.process.executableURL = needsShell ? URL(filePath: "/bin/sh") : url
+        child.process.arguments = (needsShell ? ["-c", script, url.path] : []) + arguments
         child.process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
         child.process.standardInput = FileHandle.nullDevice
         child.process.standardOutput = child.output
