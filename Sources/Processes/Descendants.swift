@@ -19,7 +19,7 @@ package enum Descendants {
     }
 
     /// Kills a process group, and then all descendants, until the last one is reaped. One that forks
-    /// meanwhile is found by the next look.
+    /// meanwhile is found by a later look. For a process that is a ``Subreaper`` and reaps.
     ///
     /// Where one cannot be killed within ten seconds, this process ends by a signal: its own end would say
     /// that none is left.
@@ -27,14 +27,23 @@ package enum Descendants {
         if group > 0 { _ = kill(-group, SIGKILL) }
         for _ in 0..<10_000 {
             let living = all(below: getpid())
-            if living.isEmpty { return }
+            if living.isEmpty, hasNoChild { return }
             for pid in living { _ = kill(pid, SIGKILL) }
             usleep(1000)
         }
         _ = kill(getpid(), SIGKILL)
     }
 
-    /// The processes below `root`, also those that have ended and were not reaped yet.
+    /// Whether the kernel knows of no child of this process, living or not reaped: so there is no descendant
+    /// of a subreaper either. A list of processes proves nothing: one that forks and ends while the list is
+    /// read is not in it, and neither is its child.
+    private static var hasNoChild: Bool {
+        var info = unsafe siginfo_t()
+        return unsafe waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD
+    }
+
+    /// The processes below `root`, also those that have ended and were not reaped yet, as far as they are
+    /// seen.
     static func all(below root: Int32) -> [Int32] {
         var children: [Int32: [Int32]] = [:]
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
