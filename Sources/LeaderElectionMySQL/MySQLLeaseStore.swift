@@ -10,7 +10,7 @@ public import Logging
 public final class MySQLLeaseStore: LeaseStore {
     /// One: the election's row.
     public let registers: [any LeaseRegister]
-    /// Which table, and how it is written.
+    /// Which table of which database, how it is written, and which row of it where that is not the first.
     public let naming: String
     private let register: TableRegister
     private let client: DatabaseClient
@@ -26,7 +26,8 @@ public final class MySQLLeaseStore: LeaseStore {
 
     /// Connects at the first operation; makes the table if it is missing. Call ``shutDown()`` at the end.
     public init(configuration: MySQLConfiguration, name: String, logger: Logger) {
-        naming = "mysql \(configuration.scheme.rawValue) \(configuration.table)"
+        let row = configuration.row == 1 ? "" : " row=\(configuration.row)"
+        naming = "mysql \(configuration.scheme.rawValue) \(configuration.database).\(configuration.table)\(row)"
         client = DatabaseClient()
         thread = DatabaseThread()
         let server =
