@@ -128,7 +128,7 @@ public final class RedisElectionStore: LeaseStore {
     /// Fencing tokens, leases by the servers' clocks, and, but for independent servers, wake-ups.
     public var capabilities: StoreCapabilities { votes.capabilities }
 
-    /// The hash tags of the lock keys.
+    /// The hash tags of the lock keys, and the addresses of independent servers.
     public var naming: String { votes.naming }
 
     /// On how many servers the lock keys sit now; nil while a slot's master is not known.

@@ -18,6 +18,7 @@ package final class RedisLeaseStore: LeaseStore {
         runners = keys.map { _ in client }
         let seen = LargestToken()
         registers = keys.map { RedisLeaseRegister(keys: $0, runner: client, timeout: timeout, seen: seen) }
+        naming = Self.tags(of: keys)
         capabilities = [.fencing, .serverTime, .push]
     }
 
@@ -28,6 +29,9 @@ package final class RedisLeaseStore: LeaseStore {
         runners = servers
         let seen = LargestToken()
         registers = servers.map { RedisLeaseRegister(keys: key, runner: $0, timeout: timeout, seen: seen) }
+        // As many servers elsewhere would look like these: the one that both know tells them apart.
+        let addresses = servers.compactMap { $0.node(for: key.lock) }.map { "\($0)" }
+        naming = "\(Self.tags(of: keys)) lock-servers=\(addresses.sorted().joined(separator: ","))"
         capabilities = [.fencing, .serverTime]
     }
 
@@ -35,7 +39,10 @@ package final class RedisLeaseStore: LeaseStore {
     /// look.
     package let capabilities: StoreCapabilities
 
-    package var naming: String { keys.map(\.tag).joined(separator: ",") }
+    /// The hash tags of the lock keys; behind them independent servers have their addresses.
+    package let naming: String
+
+    private static func tags(of keys: [ElectionKeys]) -> String { keys.map(\.tag).joined(separator: ",") }
 
     package var failureDomains: Int? {
         let nodes = zip(runners, keys).map { runner, keys in runner.node(for: keys.lock) }

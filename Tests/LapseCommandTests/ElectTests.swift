@@ -203,6 +203,14 @@ import ThrowawayRedis
             ["elect", "--registers", "2", "--redis", "redis://127.0.0.1:1", "--", "true"], 64,
             "--registers: an odd number"
         ),
+        (
+            ["elect", "--store", "etcd://127.0.0.1:1/x", "--lock-servers", "redis://127.0.0.1:1", "--", "true"], 64,
+            "--store: registers and lock servers belong to an election in Redis: leave out --lock-servers"
+        ),
+        (
+            ["elect", "--store", "consul://127.0.0.1:1", "--registers", "3", "--", "true"], 64,
+            "--store: registers and lock servers belong to an election in Redis: leave out --registers"
+        ),
         (["elect", "--redis", "redis://127.0.0.1:1", "--startup-timeout", "1s", "--", "true"], 69, "127.0.0.1:1"),
     ])
     func whatCannotBeIsOneLine(_ arguments: [String], _ code: Int32, _ text: String) async throws {

@@ -90,6 +90,40 @@ import ThrowawayRedis
         await cluster.shutDown()
     }
 
+    /// One server of three is shared: the two others would be a majority.
+    @Test func otherLockServersAreRefused() async throws {
+        var servers: [ThrowawayServer] = []
+        for _ in 0..<5 { servers.append(try await ThrowawayServer.start()) }
+        func elector(_ id: String, _ names: ArraySlice<ThrowawayServer>) async throws -> (RedisElectionStore, Elector) {
+            var configuration = RedisElectionConfiguration(redis: names.map(\.url))
+            configuration.lockServers = names.map(\.url)
+            let store = try await connect(configuration, id)
+            return (store, try Elector(store: store, configuration: election(id), logger: logger))
+        }
+        let (store, first) = try await elector("one", servers[0...2])
+        let (otherStore, second) = try await elector("two", servers[2...4])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Each elector runs until it is stopped.
+            group.addTask { try await first.run { await $0.drainRequested() } }
+            try await waitUntil("the first leads by all three", within: .seconds(20)) {
+                let locks = try await servers[2].cli("KEYS", "*:lock")
+                return first.state.isLeader && !locks.isEmpty ? nil : "\(first.state) \(locks)"
+            }
+            group.addTask { try await second.run { await $0.drainRequested() } }
+            try await waitUntil("the second is refused", within: .seconds(20)) {
+                let refusal = second.state.refusal ?? ""
+                return servers.allSatisfy { refusal.contains($0.address) } ? nil : "\(second.state)"
+            }
+            #expect(!second.state.isLeader)
+            second.stop()
+            first.stop()
+            try await group.waitForAll()
+        }
+        await store.shutDown()
+        await otherStore.shutDown()
+        for server in servers { await server.shutDown() }
+    }
+
     @Test func whatMakesNoSenseIsNamed() async throws {
         var configuration = RedisElectionConfiguration(redis: ["redis://127.0.0.1:1"])
         configuration.registers = 4

@@ -219,7 +219,7 @@ extension RunningProcessor {
                 .map { RulesKeeper.Place(keys: $0, runner: client) },
             signature: .init(
                 member: member,
-                terms: LeasePurpose(kind: "run").appended(to: electionConfiguration.rules(for: votes) + lockServers),
+                terms: LeasePurpose(kind: "run").appended(to: electionConfiguration.rules(for: votes)),
                 settings: wantedKeys),
             purpose: purpose, leaseTTL: configuration.leaseTTL, timeout: timing.operationTimeout * 2,
             // Votes elsewhere may be those of another deployment's group.
@@ -247,12 +247,6 @@ extension RunningProcessor {
         return RedisLeaseStore(
             name: configuration.name, count: registerCount(topology),
             client: KeyedClient(nodes: locks, watch: watch, on: threads.election.any()), timeout: timeout)
-    }
-
-    /// As part of the rules: as many servers elsewhere would look like these.
-    private var lockServers: String {
-        let addresses = configuration.lockServers.compactMap { try? RedisURL($0) }.map { "\($0.address)" }
-        return addresses.isEmpty ? "" : " lock-servers=\(addresses.sorted().joined(separator: ","))"
     }
 
     private func lockServer(_ text: String) throws(LapseError) -> any ScriptRunner {

@@ -31,6 +31,14 @@ struct StoreOptions: Sendable {
         guard choice != .redis || (file == nil && authority == nil && certificate == nil && key == nil) else {
             throw .usage("--store-password-file and --store-tls-…: --store redis has --redis-password-file and --tls-…")
         }
+        var ofRedis: [String] = []
+        if try values(Election.registers) != nil { ofRedis.append(Election.registers.row.flag) }
+        if try !values.all(Election.lockServers).isEmpty { ofRedis.append(Election.lockServers.row.flag) }
+        guard choice == .redis || ofRedis.isEmpty else {
+            throw .usage(
+                "--store: registers and lock servers belong to an election in Redis: leave out "
+                    + ofRedis.joined(separator: " and "))
+        }
         passwordFile = try file.map { path throws(Failure) in
             try PasswordFile.open(path, Election.storePasswordFile.row)
         }

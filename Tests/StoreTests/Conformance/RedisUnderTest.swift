@@ -51,7 +51,8 @@ private struct OneServer: LeaseStore {
 
     var registers: [any LeaseRegister] { store.registers }
     var capabilities: StoreCapabilities { store.capabilities }
-    var naming: String { store.naming }
+    /// Without the address: behind a proxy it is another one of the same server.
+    var naming: String { "redis" }
     func wakeUps() -> AsyncStream<WakeUp> { store.wakeUps() }
     func shutDown() async { await client.shutDown() }
 }
