@@ -4,7 +4,6 @@ import Lapse
 import LapseHandlers
 import LapseWebhook
 import Processes
-import Supervision
 
 /// What `lapse run` does with an expiration.
 enum HandlerChoice: Sendable {
@@ -69,12 +68,7 @@ enum HandlerChoice: Sendable {
         guard Executable.search(program.words[0]) != nil else {
             throw Failure.usage("\(row.flag): there is no program '\(program.words[0])' that can be run; give its path")
         }
-        // A parent ends what its worker has left.
-        if Executable.search("setpriv") == nil, Role.own.role == nil {
-            FatalLine.write(
-                "\(row.flag): there is no setpriv (util-linux): a program goes on when lapse is killed; install it, or give --supervise on",
-                level: .warning)
-        }
+        MissingSetpriv.warn(row.flag, "a program goes on when lapse is killed")
         return program.words
     }
 

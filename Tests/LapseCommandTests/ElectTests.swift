@@ -171,6 +171,25 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// Nothing says then that the program's children have ended.
+    @Test func whenTheGuardIsKilledTheLeaseIsNotReleased() async throws {
+        let server = try await ThrowawayServer.start()
+        let child = try start(server, "one", run: #"echo "$PPID"; while :; do sleep 0.02; done"#)
+        let guarding = try #require(Int32(try await waitForLine(child)[0][0]))
+        kill(guarding, SIGKILL)
+        let run = try await child.end()
+        #expect(run.code == 70 && run.errors.contains("the guard was killed: ending"), "\(run.errors)")
+        #expect(!run.errors.contains("leadership released"), "\(run.errors)")
+        await server.shutDown()
+    }
+
+    @Test func withoutSetprivItWarns() async throws {
+        let run = try await LapseBinary.run(
+            ["elect", "--redis", "redis://127.0.0.1:1", "--startup-timeout", "1s", "--", "/bin/true"],
+            environment: ["PATH": "/nonexistent"])
+        #expect(run.errors.contains("elect: there is no setpriv (util-linux)"), "\(run)")
+    }
+
     @Test func aStopBeforeLeadingIsNoFailure() async throws {
         let server = try await ThrowawayServer.start()
         let first = try start(server, "one", run: Self.patient)
@@ -199,6 +218,8 @@ import ThrowawayRedis
         (["elect"], 64, "no program to run"),
         (["elect", "--", "no-such-command-anywhere"], 127, "no such command"),
         (["elect", "--store", "zookeeper://x", "--", "true"], 64, "--store: the value cannot be used: write redis"),
+        (["elect", "--lease-ttl", "400ms", "--", "true"], 64, "--lease-ttl: a lease of 0.4 seconds is too short"),
+        (["elect", "--lease-ttl", "400ms", "--", "true"], 64, "the least is 430 ms"),
         (
             ["elect", "--registers", "2", "--redis", "redis://127.0.0.1:1", "--", "true"], 64,
             "--registers: an odd number"

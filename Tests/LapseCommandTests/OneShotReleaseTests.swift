@@ -36,6 +36,22 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// The rounds until the second release, of which there are many, say nothing more.
+    @Test func aReleaseIsToldOnce() async throws {
+        let server = try await ThrowawayServer.start()
+        let input = try TemporaryFile(try #require(ToldClaim(Self.claim).text))
+        _ = try await server.cli("SET", Self.lock, Self.claim.value)
+        let child = try release(server, input, lease: "4s")
+        try await waitUntil("it is released", within: .seconds(10)) {
+            child.text.errors.contains("lease released") ? nil : child.text.errors
+        }
+        await server.kill()
+        let run = try await child.end()
+        withExtendedLifetime(input) {}
+        #expect(run.code == 0 && run.errors.matches("lease released for a worker that died") == 1, "\(run.errors)")
+        await server.shutDown()
+    }
+
     @Test func aRivalsClaimIsLeftAlone() async throws {
         let server = try await ThrowawayServer.start()
         let input = try TemporaryFile(try #require(ToldClaim(Self.claim).text))

@@ -48,4 +48,15 @@ import Testing
     func aLeaseTooShortIsRefused(milliseconds: Int) {
         #expect(throws: ElectionError.self) { try LeaseTiming(ttl: .milliseconds(milliseconds)) }
     }
+
+    /// Also where the time for stopping grows with the lease.
+    @Test func theLeastThatIsToldIsEnough() throws {
+        func timing(_ milliseconds: Int) throws(ElectionError) -> LeaseTiming {
+            try LeaseTiming(ttl: .milliseconds(milliseconds), stopBudget: { $0 / 5 })
+        }
+        let error = #expect(throws: ElectionError.self) { try timing(400) }
+        #expect(error?.description.hasSuffix("the least is 430 ms") == true, "\(String(describing: error))")
+        #expect(throws: ElectionError.self) { try timing(420) }
+        #expect(try timing(430).stopBudget == .milliseconds(86))
+    }
 }

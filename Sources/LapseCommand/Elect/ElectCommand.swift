@@ -44,7 +44,9 @@ struct ElectCommand: AsyncParsableCommand, SupervisedCommand {
             throw Failure.usage("no program to run: write it after --, as in lapse elect --name cron -- ./job")
         }
         let executable = try ElectedProgram.find(program)
+        MissingSetpriv.warn("elect", "the program goes on when its guard is killed")
         let timing = ElectionTimes(leaseTTL: try values(Candidacy.leaseTTL) ?? .seconds(8))
+        try timing.check()
         var election = ElectionConfiguration(
             name: try values(Election.name) ?? "default",
             id: try values(Candidacy.id) ?? ElectionConfiguration.uniqueID(), leaseTTL: timing.leaseTTL,
@@ -86,4 +88,9 @@ struct ElectionTimes {
     var stopBudget: Duration { leaseTTL / 5 }
     /// Between SIGTERM and SIGKILL when the lease is lost; the rest of the budget is the kernel's.
     var grace: Duration { stopBudget / 2 }
+
+    /// - Throws: ``ElectionError`` where the lease is too short for that, with the least that is not.
+    func check() throws(ElectionError) {
+        _ = try LeaseTiming(ttl: leaseTTL, stopBudget: { ElectionTimes(leaseTTL: $0).stopBudget })
+    }
 }

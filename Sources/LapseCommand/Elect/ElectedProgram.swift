@@ -135,10 +135,11 @@ struct ElectedProgram: Sendable {
             }
             return wasAsked
         }
-        if child.wasKilled, ParentLink.own != nil {
-            // Released only once nothing of the program lives, by the parent, which kills what the guard left
-            // behind.
+        if child.wasKilled {
+            // Released only once nothing of the program lives: by the parent, which kills what the guard left
+            // behind. Without one the lease runs out, and a service manager has that long for it.
             logger.error("the guard was killed: ending", metadata: ["guard": "\(child.guardID)"])
+            LogOutput.errors.flush(for: 250)
             _exit(Failure.Code.internal.rawValue)
         }
         let code = child.exitCode

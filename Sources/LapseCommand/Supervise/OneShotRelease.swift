@@ -29,8 +29,10 @@ enum OneShotRelease {
         var times = 0
         while true {
             let isReleased = await release(claim, in: store, logger)
-            if isReleased { times += 1 }
-            if times == 1 { logger.info("lease released for a worker that died", metadata: ["id": "\(told.id)"]) }
+            if isReleased {
+                times += 1
+                if times == 1 { logger.info("lease released for a worker that died", metadata: ["id": "\(told.id)"]) }
+            }
             guard times < 2, ContinuousClock.now < deadline else { break }
             try await Task.sleep(for: isReleased ? pause : min(pause, .milliseconds(100)))
         }

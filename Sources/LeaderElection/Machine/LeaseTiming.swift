@@ -21,9 +21,21 @@ public struct LeaseTiming: Sendable, Hashable {
     /// - Throws: ``ElectionError`` of the code ``ElectionError/Code/configuration``: a renewal and two
     ///   retries do not fit into the lease, or a value is negative.
     public init(ttl: Duration, clockDrift: Double = 0.01, stopBudget: Duration? = nil) throws(ElectionError) {
+        try self.init(
+            ttl: ttl, clockDrift: clockDrift,
+            stopBudget: { (ttl: Duration) -> Duration in
+                stopBudget ?? min(max(ttl / 10, .milliseconds(50)), .seconds(1))
+            })
+    }
+
+    /// The same with a stop budget that follows from the lease's length, also in what a lease that is too
+    /// short is told.
+    package init(
+        ttl: Duration, clockDrift: Double = 0.01, stopBudget: (_ ttl: Duration) -> Duration
+    ) throws(ElectionError) {
         self.ttl = ttl
         self.drift = ttl * clockDrift + .milliseconds(2)
-        self.stopBudget = stopBudget ?? min(max(ttl / 10, .milliseconds(50)), .seconds(1))
+        self.stopBudget = stopBudget(ttl)
         renewInterval = ttl / 3
         operationTimeout = min(max(ttl / 16, .milliseconds(50)), .milliseconds(500))
         guard clockDrift >= 0, self.stopBudget >= .zero else {
@@ -38,13 +50,12 @@ public struct LeaseTiming: Sendable, Hashable {
 
     /// The shortest lease with these values, in milliseconds, to the next 10; nil where none is long
     /// enough.
-    private static func least(_ clockDrift: Double, _ stopBudget: Duration?) -> Int64? {
+    private static func least(_ clockDrift: Double, _ stopBudget: (Duration) -> Duration) -> Int64? {
         stride(from: 10, through: 60_000, by: 10).first { milliseconds in
             let ttl = Duration.milliseconds(milliseconds)
-            let budget = stopBudget ?? min(max(ttl / 10, .milliseconds(50)), .seconds(1))
             let timeout = min(max(ttl / 16, .milliseconds(50)), .milliseconds(500))
             let retry = min(max(ttl / 64, .milliseconds(10)), .milliseconds(125)) * 2
-            return ttl / 3 + timeout * 3 + retry * 2 <= ttl - (ttl * clockDrift + .milliseconds(2)) - budget
+            return ttl / 3 + timeout * 3 + retry * 2 <= ttl - (ttl * clockDrift + .milliseconds(2)) - stopBudget(ttl)
         }
     }
 
