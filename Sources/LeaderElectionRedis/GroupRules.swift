@@ -45,12 +45,17 @@ package enum GroupRules {
         case signed([Seen])
         /// A living replica has signed other terms here.
         case taken(by: MemberID, terms: String)
+        /// The server takes no writes, and this replica's terms are the only ones that stand here, if any do.
+        case unsigned(String)
         case failed(String)
     }
 
     package enum Verdict: Sendable, Hashable {
         case agreed
         case refused(by: MemberID, terms: String)
+        /// No majority can be signed in now, by others no more than by this replica: a term may go on, and
+        /// none may begin.
+        case kept(String)
         case unknown(String)
     }
 
@@ -59,19 +64,26 @@ package enum GroupRules {
         let signed = answers.count { if case .signed = $0 { true } else { false } }
         if signed > answers.count / 2 { return .agreed }
         var failure = "no answer in time"
+        var unsigned = 0
         for answer in answers {
             switch answer {
             case .taken(let member, let terms): return .refused(by: member, terms: terms)
+            case .unsigned(let text):
+                unsigned += 1
+                failure = text
             case .failed(let text): failure = text
             case .signed, nil: break
             }
         }
+        if signed + unsigned > answers.count / 2 { return .kept(failure) }
         return .unknown(failure)
     }
 
     /// What a replica may do by the rules, now.
     package struct Standing: Sendable, Equatable {
         private var until: Duration?
+        /// Until when a term may go on.
+        private var heldUntil: Duration?
         private var last: Verdict = .unknown("not asked yet")
 
         package init() {}
@@ -81,19 +93,33 @@ package enum GroupRules {
         ///   - life: how long a signature lasts.
         package mutating func take(_ verdict: Verdict, sentAt: Duration, life: Duration) {
             switch verdict {
-            case .agreed: until = sentAt + life * 49 / 50
-            case .refused: until = nil
+            case .agreed:
+                until = sentAt + life * 49 / 50
+                heldUntil = until
+            case .refused:
+                until = nil
+                heldUntil = nil
             // What was refused stays refused until a majority has signed.
             case .unknown: if case .refused = last { return }
+            case .kept:
+                if case .refused = last { return }
+                if isHeld(at: sentAt) { heldUntil = sentAt + life * 49 / 50 }
             }
             last = verdict
         }
 
         package func verdict(at now: Duration) -> Verdict {
             if let until, now < until { return .agreed }
-            if case .agreed = last { return .unknown("not confirmed for the length of a lease") }
-            return last
+            switch last {
+            case .agreed: return .unknown("not confirmed for the length of a lease")
+            case .kept(let text): return .unknown(text)
+            case .refused, .unknown: return last
+            }
         }
+
+        /// Whether the rules that a term began under are still this replica's: others may sign theirs once its
+        /// signature has run out, unless a majority takes no writes.
+        package func isHeld(at now: Duration) -> Bool { heldUntil.map { now < $0 } ?? false }
     }
 }
 

@@ -66,14 +66,14 @@ private struct RuledRegister: LeaseRegister {
     }
 
     func confirm(_ claim: Claim, token: FencingToken, term: UInt64) async throws(RegisterError) -> Bool {
-        if case .refused = keeper.permit { return false }
+        guard keeper.mayGoOn else { return false }
         return try await base.confirm(marked(claim), token: token, term: term)
     }
 
-    /// Rules that cannot be read end no term; other rules, signed by a majority, do.
+    /// See ``RulesKeeper/mayGoOn``.
     func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply
     {
-        if case .refused = keeper.permit { return .lost(holder: nil) }
+        guard keeper.mayGoOn else { return .lost(holder: nil) }
         return try await base.renew(marked(claim), token: token, term: term, heal: heal)
     }
 

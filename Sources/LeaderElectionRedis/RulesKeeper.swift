@@ -97,8 +97,23 @@ package final class RulesKeeper: Sendable {
                 guard let id = identity.id else { return .unknown("this deployment has no ID yet") }
                 return .granted(LeasePurpose(kind: purpose.kind, deployment: id, address: purpose.address))
             case .refused(let member, let terms): return .refused(by: member, terms: terms)
-            case .unknown(let text): return .unknown(text)
+            case .unknown(let text), .kept(let text): return .unknown(text)
             }
+        }
+    }
+
+    /// Whether a term may go on.
+    ///
+    /// Where the registers are in this deployment, the rules that cannot be read end none: its votes cannot
+    /// be had either. Elsewhere they can, and a replica with other rules leads once this one's signature
+    /// has run out.
+    package var mayGoOn: Bool {
+        switch permit {
+        case .granted: return true
+        case .refused: return false
+        case .unknown:
+            let now = SystemClock.read().monotonic
+            return state.withLock { $0.identity == nil || $0.standing.isHeld(at: now) }
         }
     }
 
@@ -162,6 +177,7 @@ package final class RulesKeeper: Sendable {
                         let other = GroupRules.Other(member: MemberID(words[$0]), settings: words[$0 + 1])
                         return GroupRules.Seen(other, ends: Int64(words[$0 + 2]) ?? 0)
                     })
+            case "unsigned": return .unsigned(words.count > 1 ? words[1] : "writes are refused")
             case "taken" where words.count == 3: return .taken(by: MemberID(words[1]), terms: words[2])
             default: return .failed("unexpected answer: \(reply)")
             }
@@ -195,9 +211,10 @@ package final class RulesKeeper: Sendable {
 /// on a line each its terms and its settings.
 private enum RulesScripts {
     /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn
-    /// member, settings and end of those that share the ID or have other settings.
+    /// member, settings and end of those that share the ID or have other settings; or unsigned (error).
     ///
-    /// A server that takes no writes has at least been looked at: no newcomer can sign there either.
+    /// While a server takes no writes, signatures cannot be renewed: those that have run out count like
+    /// living ones, and a replica with the same terms as one of them needs none of its own.
     static let sign = Script(
         """
         local time = redis.call('TIME')
@@ -221,7 +238,21 @@ private enum RulesScripts {
           end
         end
         local ends = string.format('%.0f', now + tonumber(ARGV[2]))
-        redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
+        local signed = redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
+        if type(signed) == 'table' and signed.err then
+          redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
+          local stands = false
+          for i = 1, #all, 2 do
+            local terms = string.match(all[i + 1], '^1 %d+\\n([^\\n]*)\\n')
+            if terms == ARGV[3] then
+              stands = true
+            elseif terms then
+              return {'taken', all[i], terms}
+            end
+          end
+          if stands then return answer end
+          return {'unsigned', signed.err}
+        end
         for i = 1, #gone do if gone[i] ~= ARGV[1] then redis.pcall('HDEL', KEYS[1], gone[i]) end end
         redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
         return answer

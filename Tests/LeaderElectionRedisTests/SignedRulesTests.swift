@@ -93,6 +93,21 @@ struct SignedRulesTests {
             Issue.record("it was not refused")
             return
         }
+        let key = ElectionKeys.rules(inCluster: false, name: "n")[0].rules
+        _ = try await group.server.cli("PERSIST", key)
+        // Also when its signature, which cannot be renewed, has run out.
+        try await waitUntil("the signature has run out", within: .seconds(20)) {
+            let signatures = try await group.server.cli("HVALS", key)
+            let time = try await group.server.cli("TIME").split(separator: "\n")[0]
+            guard let ends = signatures.split(separator: "\n").first?.split(separator: " ").last.flatMap({ Int($0) }),
+                let now = Int(time)
+            else { return "nothing is signed: \(signatures)" }
+            return ends < now * 1000 ? nil : "\(signatures)"
+        }
+        guard case .mismatch = try await group.acquire("c", "registers=3") else {
+            Issue.record("it was not refused")
+            return
+        }
         await group.end()
     }
 

@@ -119,6 +119,21 @@ import Testing
         #expect(standing.verdict(at: .seconds(42)) == .agreed)
     }
 
+    /// A server that takes no writes takes none of others either.
+    @Test func aTermOutlivesRefusedWritesAndNotItsSignature() {
+        #expect(GroupRules.verdict([.unsigned("OOM"), .signed([]), nil]) == .kept("OOM"))
+        #expect(GroupRules.verdict([.unsigned("OOM"), nil, nil]) == .unknown("OOM"))
+        var standing = GroupRules.Standing()
+        standing.take(.agreed, sentAt: .seconds(10), life: .seconds(8))
+        #expect(standing.isHeld(at: .seconds(17)) && !standing.isHeld(at: .seconds(18)))
+        standing.take(.kept("OOM"), sentAt: .seconds(16), life: .seconds(8))
+        #expect(standing.isHeld(at: .seconds(23)) && standing.verdict(at: .seconds(18)) == .unknown("OOM"))
+        standing.take(.unknown("down"), sentAt: .seconds(23), life: .seconds(8))
+        #expect(!standing.isHeld(at: .seconds(24)))
+        standing.take(.kept("OOM"), sentAt: .seconds(24), life: .seconds(8))
+        #expect(!standing.isHeld(at: .seconds(25)), "others may have signed meanwhile")
+    }
+
     @Test func theKeysAreTheSameWhateverTheRegistersAre() {
         let places = ElectionKeys.rules(inCluster: true, name: "n").map(\.rules)
         #expect(places.count == 3 && ElectionKeys.rules(inCluster: false, name: "n").map(\.rules) == [places[1]])

@@ -34,10 +34,10 @@ extension SimulatedWorld {
         switch (operation, verdict) {
         case (_, .agreed), (.release, _): return nil
         case (.acquire, .refused(_, let terms)): return .acquired(.mismatch(rules: terms))
-        case (.acquire, .unknown(let text)): return .failed(.unreachable(text))
+        case (.acquire, .unknown(let text)), (.acquire, .kept(let text)): return .failed(.unreachable(text))
         case (.confirm, .refused): return .confirmed(false)
         case (.renew, .refused): return .renewed(.lost(holder: nil))
-        case (.confirm, .unknown), (.renew, .unknown): return nil
+        case (_, .unknown), (_, .kept): return nil
         }
     }
 }
