@@ -45,7 +45,10 @@ package struct SweepPace: Sendable {
     private var cursor = "0"
     private var isUnderWay = false
     private var begunAt: Int64 = .min
+    /// After a failure.
     private var restsUntil: Int64 = .min
+    /// The last page: its end, and what it took.
+    private var lastPage: (end: Int64, took: Int64)?
     /// Hints were missed since the pass under way began: another one is needed.
     private var isWanted = true
     private var isCatchingUp = true
@@ -72,7 +75,8 @@ package struct SweepPace: Sendable {
     }
 
     package mutating func next(now: Int64) -> Step {
-        guard now >= restsUntil else { return .wait(until: restsUntil) }
+        let rested = max(restsUntil, restAfterPage)
+        guard now >= rested else { return .wait(until: rested) }
         if !isUnderWay {
             let due = isWanted || begunAt == .min ? now : begunAt + purpose.interval
             guard now >= due else { return .wait(until: due) }
@@ -89,7 +93,7 @@ package struct SweepPace: Sendable {
 
     /// A page has been read.
     package mutating func page(next: String, took: Int64, now: Int64) {
-        restsUntil = now + took * (100 - purpose.share) / purpose.share
+        lastPage = (now, took)
         failures = 0
         pageKeys = min(pageKeys * 2, Self.mostKeys)
         work += took
@@ -99,6 +103,12 @@ package struct SweepPace: Sendable {
         isCatchingUp = false
         let next: Purpose = isHinted ? .steady : .unhinted
         nextPass = next.interval + work * 100 / next.share
+    }
+
+    /// By the share that the sweep has now: one that has become urgent does not rest as one that was in no
+    /// hurry, after a page that was held up.
+    private var restAfterPage: Int64 {
+        lastPage.map { $0.end + $0.took * (100 - purpose.share) / purpose.share } ?? .min
     }
 
     /// Nothing came back; the cursor still holds, unless another process answers from now on.

@@ -41,6 +41,21 @@ struct SweepPaceTests {
         #expect(pace.failures == 0)
     }
 
+    @Test("a sweep that becomes urgent does not rest as one that was in no hurry")
+    func urgency() {
+        var pace = SweepPace()
+        pace.isHinted = true
+        _ = pace.next(now: 0)
+        pace.page(next: "0", took: 1_000_000, now: 1_000_000)
+        let second: Int64 = 1_000_000_000
+        #expect(pace.next(now: 60 * second) == .scan(cursor: "0"))
+        // Held up by a server that was paused.
+        pace.page(next: "7", took: 2 * second, now: 62 * second)
+        #expect(pace.next(now: 62 * second) == .wait(until: 160 * second))
+        pace.want()
+        #expect(pace.next(now: 62 * second) == .wait(until: 62 * second + 2 * second * 70 / 30))
+    }
+
     @Test("what is kept reaches to the end of the pass after next, in no hurry, however quick this one was")
     func horizon() {
         var pace = SweepPace()
