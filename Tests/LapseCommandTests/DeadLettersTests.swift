@@ -73,6 +73,8 @@ import ThrowawayRedis
         #expect(slip.code == 64 && slip.lastLine.contains("--all-matching"), "\(slip)")
         let both = try await lapse(server, "drop", "1000-0", "--all-matching")
         #expect(both.code == 64)
+        let filtered = try await lapse(server, "drop", "1000-0", "--newer-than", "1h")
+        #expect(filtered.code == 64 && filtered.lastLine.contains("--newer-than picks from all letters"), "\(filtered)")
         let dropped = try await lapse(server, "drop", "4000-0")
         #expect(dropped.output == "dropped 1\n")
 

@@ -15,7 +15,8 @@ package struct DeadLetter: Sendable {
 /// The letters that are to be written to the stream, and how long that is tried. A pure value.
 ///
 /// All go to one key, so what keeps one from being written keeps all of them: after a failure all wait.
-/// A letter is tried for ``patience`` from when it came; then the log has it instead, and why.
+/// A letter is tried for ``patience`` from when it came, or from the first failure where it waited for its
+/// turn before that; then the log has it instead, and why.
 package struct DeadLetterQueue {
     package enum Step: Sendable {
         case write(DeadLetter)
@@ -31,6 +32,8 @@ package struct DeadLetterQueue {
     private var pause = Self.firstPause
     /// Why the last write failed; nil after one that did not.
     private var failure: String?
+    /// When writes began to fail.
+    private var failingSince: Duration = .zero
 
     package static let patience = Duration.seconds(5)
     private static let firstPause = Duration.milliseconds(100)
@@ -52,8 +55,8 @@ package struct DeadLetterQueue {
             return .log(letter, reason: "\(letters.count) others wait to be written: \(failure ?? "it is slow")")
         }
         guard let first = letters.first else { return .wait(nil) }
-        // A healthy stream that cannot keep up still gets the letter once.
-        if let failure, now >= first.since + Self.patience {
+        // A stream that cannot keep up still gets the letters that have waited for it.
+        if let failure, now >= max(first.since, failingSince) + Self.patience {
             letters.removeFirst()
             return .log(first.letter, reason: failure)
         }
@@ -70,6 +73,7 @@ package struct DeadLetterQueue {
     /// It is not. Returns whether this is news.
     package mutating func failed(_ reason: String, now: Duration) -> Bool {
         let isNews = failure == nil
+        if isNews { failingSince = now }
         failure = reason
         notBefore = now + pause
         pause = min(pause * 2, Self.longestPause)

@@ -25,6 +25,25 @@ extension RunningWorker {
             ])
     }
 
+    /// So many of its lanes are held up by handlers that are long past their time.
+    func doNotEnd(_ count: Int, of lanes: Int) {
+        let what = "handlers"
+        guard count > 0 else {
+            guard hasStubborn.exchange(false, ordering: .relaxed) else { return }
+            _ = troubles.withLock { $0.succeeded(what) }
+            return logger.notice("handlers end again")
+        }
+        hasStubborn.store(true, ordering: .relaxed)
+        let text = "\(count) of \(lanes) do not end though they were cancelled"
+        guard troubles.withLock({ $0.failed(what, text, as: what, now: SystemClock.read().monotonic) }) else { return }
+        logger.error(
+            "handlers do not end though they were cancelled",
+            metadata: [
+                "count": .stringConvertible(count),
+                "fix": "let the handler end when its task is cancelled: what it has is kept from other workers",
+            ])
+    }
+
     func failed(_ what: String, _ partition: String, _ error: RedisError) {
         // Cut short by the end.
         if Task.isCancelled { return }

@@ -68,6 +68,9 @@ final class RunningWorker: Sendable {
             claimAfter: configuration.claimAfter)
     }
 
+    /// Handlers have been said not to end.
+    let hasStubborn = Atomic(false)
+
     var readiness: [String] {
         guard isReady.load(ordering: .acquiring) else { return ["Redis has not been reached yet"] }
         return troubles.withLock { $0.reasons }

@@ -60,6 +60,11 @@ enum DeadLetterChoice: Sendable {
                     : "which letters? Give their IDs, as 'lapse dead-letters list' prints them, or --all-matching")
         }
         guard isAll else {
+            // What a file or the environment gives is for other commands.
+            let rows = [Wanted.match.row] + DeadLetterSelection.own
+            if let filter = rows.first(where: { values.given($0)?.from == "command line" }) {
+                throw .usage("\(filter.flag) picks from all letters: give it with --all-matching, or IDs alone")
+            }
             var named: [StreamID] = []
             for id in ids { named.append(try Self.id(id)) }
             self = .named(named)

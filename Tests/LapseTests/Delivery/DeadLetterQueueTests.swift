@@ -54,6 +54,20 @@ struct DeadLetterQueueTests {
         #expect(next(&queue, now) == "write 3", "and what succeeds ends the trouble")
     }
 
+    @Test("one write that fails sends none to the log of those that have waited for their turn")
+    func aQueueThatIsSlow() {
+        var queue = DeadLetterQueue()
+        for ordinal in UInt64(1)...1_000 { queue.add(letter(ordinal), now: .zero) }
+        #expect(next(&queue, .seconds(8)) == "write 1")
+        #expect(queue.failed("timed out", now: .seconds(8)))
+        let later = Duration.milliseconds(8_200)
+        #expect(next(&queue, later) == "write 1")
+        queue.written()
+        #expect(next(&queue, later) == "write 2")
+        #expect(queue.failed("timed out", now: later))
+        #expect(next(&queue, .seconds(14)) == "log 2: timed out")
+    }
+
     @Test func aFullQueueLeavesTheRestToTheLog() {
         var queue = DeadLetterQueue(limit: 2)
         for ordinal in UInt64(1)...4 { queue.add(letter(ordinal), now: .zero) }

@@ -5,6 +5,38 @@ import Timing
 
 /// A handler that does not end when it is cancelled.
 @Suite(.timeLimit(.minutes(1))) struct StubbornHandlerTests {
+    /// While it runs, nothing else tells that the worker stands still.
+    @Test func aWorkerThatStandsStillSaysSo() async throws {
+        let server = try await ThrowawayServer.start()
+        _ = try await server.cli(
+            "XADD", "exp", "*", "id", "run-1", "key", "k:1", "database", "0", "node", "n:1", "runId", "run", "ordinal",
+            "1", "origin", "live", "term", "1", "token", "5")
+        let released = Gate()
+        var configuration = WorkerConfiguration(stream: "exp", group: "g", redis: [server.url], id: "stubborn")
+        configuration.claimAfter = .seconds(1)
+        configuration.handlerTimeout = .milliseconds(50)
+        configuration.concurrency = 1
+        let worker = ExpirationWorker(configuration: configuration) { _, _ in
+            // Of no task that could be cancelled.
+            await Task { await released.wait() }.value
+        }
+        try await withThrowingTaskGroup { group in
+            // Runs until it is told to stop.
+            group.addTask { try await worker.run() }
+            try await waitUntil("it says that it stands still", within: .seconds(30)) {
+                let reasons = worker.readiness()
+                return reasons == ["handlers: 1 of 1 do not end though they were cancelled"] ? nil : "\(reasons)"
+            }
+            released.open()
+            try await waitUntil("it is well again", within: .seconds(30)) {
+                worker.readiness().isEmpty ? nil : "\(worker.readiness())"
+            }
+            worker.stop()
+            try await group.waitForAll()
+        }
+        await server.shutDown()
+    }
+
     /// Its worker cannot end, but others handle what it has: the time after which they claim is far longer
     /// than this test.
     @Test func othersHandleWhatItHas() async throws {
