@@ -110,11 +110,8 @@ package enum GroupRules {
 
         package func verdict(at now: Duration) -> Verdict {
             if let until, now < until { return .agreed }
-            switch last {
-            case .agreed: return .unknown("not confirmed for the length of a lease")
-            case .kept(let text): return .unknown(text)
-            case .refused, .unknown: return last
-            }
+            if case .agreed = last { return .unknown("not confirmed for the length of a lease") }
+            return last
         }
 
         /// Whether the rules that a term began under are still this replica's: others may sign theirs once its

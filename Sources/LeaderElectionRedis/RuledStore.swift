@@ -61,6 +61,8 @@ private struct RuledRegister: LeaseRegister {
             guard case .mismatch(let rules) = reply, purpose.deployment != nil else { return reply }
             return .mismatch(rules: "\(rules) (this deployment is \(purpose))")
         case .refused(let member, let terms): return .mismatch(rules: "\(terms) (replica \(member.id))")
+        case .unwritable(let text):
+            throw .refusesWrites("the rules of the group cannot be signed: Redis refuses writes: \(text)")
         case .unknown(let text): throw .unreachable("the rules of the group cannot be compared: \(text)")
         }
     }

@@ -22,6 +22,8 @@ package final class RulesKeeper: Sendable {
         /// The lease, for this purpose.
         case granted(LeasePurpose)
         case refused(by: MemberID, terms: String)
+        /// Nothing that begins a term: the deployment takes no writes, and the registers are elsewhere.
+        case unwritable(String)
         case unknown(String)
     }
 
@@ -97,7 +99,9 @@ package final class RulesKeeper: Sendable {
                 guard let id = identity.id else { return .unknown("this deployment has no ID yet") }
                 return .granted(LeasePurpose(kind: purpose.kind, deployment: id, address: purpose.address))
             case .refused(let member, let terms): return .refused(by: member, terms: terms)
-            case .unknown(let text), .kept(let text): return .unknown(text)
+            // Registers in this deployment refuse by themselves, and say why.
+            case .kept(let text): return state.identity == nil ? .granted(purpose) : .unwritable(text)
+            case .unknown(let text): return .unknown(text)
             }
         }
     }
@@ -111,7 +115,7 @@ package final class RulesKeeper: Sendable {
         switch permit {
         case .granted: return true
         case .refused: return false
-        case .unknown:
+        case .unwritable, .unknown:
             let now = SystemClock.read().monotonic
             return state.withLock { $0.identity == nil || $0.standing.isHeld(at: now) }
         }
@@ -152,7 +156,7 @@ package final class RulesKeeper: Sendable {
         case .granted: if !wasGranted, firstLook.isOpen { agreed.withLock({ $0 })() }
         // A signature beside the others' would keep them out in turn.
         case .refused: await withdraw()
-        case .unknown: break
+        case .unwritable, .unknown: break
         }
     }
 

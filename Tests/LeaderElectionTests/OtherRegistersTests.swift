@@ -127,7 +127,7 @@ import Testing
         standing.take(.agreed, sentAt: .seconds(10), life: .seconds(8))
         #expect(standing.isHeld(at: .seconds(17)) && !standing.isHeld(at: .seconds(18)))
         standing.take(.kept("OOM"), sentAt: .seconds(16), life: .seconds(8))
-        #expect(standing.isHeld(at: .seconds(23)) && standing.verdict(at: .seconds(18)) == .unknown("OOM"))
+        #expect(standing.isHeld(at: .seconds(23)) && standing.verdict(at: .seconds(18)) == .kept("OOM"))
         standing.take(.unknown("down"), sentAt: .seconds(23), life: .seconds(8))
         #expect(!standing.isHeld(at: .seconds(24)))
         standing.take(.kept("OOM"), sentAt: .seconds(24), life: .seconds(8))
