@@ -91,8 +91,8 @@ public final class ExpirationWorker: Service {
     /// Brings the gauges up to date.
     package func refreshMetrics() { running.withLock { $0 }?.refreshMetrics() }
 
-    /// Whether the worker can read its partitions: empty, or what fails now. For a readiness probe; waits
-    /// for nothing.
+    /// Whether the worker can read its partitions and its handlers end: empty, or what fails now. For a
+    /// readiness probe; waits for nothing.
     public func readiness() -> [String] {
         running.withLock { $0 }?.readiness ?? ["Redis has not been reached yet"]
     }

@@ -29,13 +29,12 @@ extension RunningWorker {
     func doNotEnd(_ count: Int, of lanes: Int) {
         let what = "handlers"
         guard count > 0 else {
-            guard hasStubborn.exchange(false, ordering: .relaxed) else { return }
-            _ = troubles.withLock { $0.succeeded(what) }
-            return logger.notice("handlers end again")
+            if handlerTroubles.withLock({ $0.succeeded(what) }) { logger.notice("handlers end again") }
+            return
         }
-        hasStubborn.store(true, ordering: .relaxed)
         let text = "\(count) of \(lanes) do not end though they were cancelled"
-        guard troubles.withLock({ $0.failed(what, text, as: what, now: SystemClock.read().monotonic) }) else { return }
+        let now = SystemClock.read().monotonic
+        guard handlerTroubles.withLock({ $0.failed(what, text, as: what, now: now) }) else { return }
         logger.error(
             "handlers do not end though they were cancelled",
             metadata: [

@@ -29,7 +29,10 @@ final class RunningWorker: Sendable {
     private let watch: TopologyWatch
     /// A blocked connection serves nothing else, so each partition has one of its own.
     private let readers = Mutex<[String: NodeDirectory]>([:])
+    /// Of the stream.
     let troubles = Mutex(WorkTroubles())
+    /// Of the handlers: apart, so that each has its own all-clear.
+    let handlerTroubles = Mutex(WorkTroubles())
     private let isReady = Atomic(false)
     private let standing: Mutex<WorkerStatus>
     private let letters: LetterCount
@@ -68,12 +71,9 @@ final class RunningWorker: Sendable {
             claimAfter: configuration.claimAfter)
     }
 
-    /// Handlers have been said not to end.
-    let hasStubborn = Atomic(false)
-
     var readiness: [String] {
         guard isReady.load(ordering: .acquiring) else { return ["Redis has not been reached yet"] }
-        return troubles.withLock { $0.reasons }
+        return troubles.withLock { $0.reasons } + handlerTroubles.withLock { $0.reasons }
     }
 
     var status: WorkerStatus {

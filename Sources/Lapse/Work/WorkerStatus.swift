@@ -19,6 +19,7 @@ public struct WorkerStatus: Sendable, Hashable, Encodable {
     /// Dead letters in the stream of ``WorkerConfiguration/deadLetter``; nil (and no key in JSON) without
     /// one, or while it cannot be asked.
     public internal(set) var deadLetters: Int?
-    /// What does not work now: empty, or each partition and command with its last error.
+    /// What does not work now: empty, or each partition and command with its last error, and how many lanes
+    /// are held up by handlers that do not end.
     public internal(set) var troubles: [String] = []
 }

@@ -1,7 +1,9 @@
-import Lapse
+import RedisClient
 import Testing
 import ThrowawayRedis
 import Timing
+
+@testable import Lapse
 
 /// A handler that does not end when it is cancelled.
 @Suite(.timeLimit(.minutes(1))) struct StubbornHandlerTests {
@@ -16,7 +18,8 @@ import Timing
         configuration.claimAfter = .seconds(1)
         configuration.handlerTimeout = .milliseconds(50)
         configuration.concurrency = 1
-        let worker = ExpirationWorker(configuration: configuration) { _, _ in
+        let log = CapturedLog()
+        let worker = ExpirationWorker(configuration: configuration, logger: log.logger) { _, _ in
             // Of no task that could be cancelled.
             await Task { await released.wait() }.value
         }
@@ -27,14 +30,41 @@ import Timing
                 let reasons = worker.readiness()
                 return reasons == ["handlers: 1 of 1 do not end though they were cancelled"] ? nil : "\(reasons)"
             }
+            try await waitUntil("the log says so, too", within: .seconds(30)) {
+                let told = log.lines("handlers do not end though they were cancelled")
+                return told.contains { $0.contains("count=1 fix=") } ? nil : "\(log.lines)"
+            }
             released.open()
             try await waitUntil("it is well again", within: .seconds(30)) {
-                worker.readiness().isEmpty ? nil : "\(worker.readiness())"
+                worker.readiness().isEmpty && !log.lines("handlers end again").isEmpty ? nil : "\(log.lines)"
             }
             worker.stop()
             try await group.waitForAll()
         }
         await server.shutDown()
+    }
+
+    @Test("trouble of the stream and trouble of the handlers have an all-clear each, and each is told when it is back")
+    func eachTroubleHasItsEnd() async throws {
+        let log = CapturedLog()
+        // Nothing is asked there.
+        let configuration = WorkerConfiguration(stream: "exp", group: "g", redis: ["redis://127.0.0.1:1"], id: "w")
+        let worker = try RunningWorker(
+            configuration, handler: { _, _ in }, stopped: Gate(), logger: log.logger)
+        for times in 1...2 {
+            worker.doNotEnd(2, of: 4)
+            worker.doNotEnd(1, of: 4)
+            #expect(log.lines("handlers do not end though they were cancelled").count == times)
+            worker.failed("read", "exp", RedisError(.timeout, node: nil, "no answer"))
+            #expect(log.lines("the stream cannot be worked on").count == times)
+            worker.worked("read", "exp")
+            #expect(log.lines("the stream answers again").count == times, "though the handlers still do not end")
+            #expect(log.lines("handlers end again").count == times - 1)
+            worker.doNotEnd(0, of: 4)
+            worker.doNotEnd(0, of: 4)
+            #expect(log.lines("handlers end again").count == times)
+        }
+        await worker.shutDown()
     }
 
     /// Its worker cannot end, but others handle what it has: the time after which they claim is far longer
