@@ -19,7 +19,8 @@ package struct DeadLetter: Sendable {
 /// turn before that; then the log has it instead, and why.
 package struct DeadLetterQueue {
     package enum Step: Sendable {
-        case write(DeadLetter)
+        /// At once, in one round trip.
+        case write([DeadLetter])
         /// Its time is over, or too many wait: only the log is to have it.
         case log(DeadLetter, reason: String)
         /// Until something comes, or for a while.
@@ -38,6 +39,8 @@ package struct DeadLetterQueue {
     package static let patience = Duration.seconds(5)
     private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(1)
+    /// So many are written at once: the way to the stream may take longer than the next letter.
+    package static let mostAtOnce = 64
     /// More do not wait; about half a kilobyte each.
     private let limit: Int
 
@@ -49,7 +52,7 @@ package struct DeadLetterQueue {
         if letters.count < limit { letters.append((letter, now)) } else { surplus.append(letter) }
     }
 
-    /// What to do now. ``written()``, ``failed(_:now:)`` or nothing follows.
+    /// What to do now. After letters to write comes ``wrote(_:now:)``, or nothing.
     package mutating func next(now: Duration) -> Step {
         if let letter = surplus.popFirst() {
             return .log(letter, reason: "\(letters.count) others wait to be written: \(failure ?? "it is slow")")
@@ -60,18 +63,23 @@ package struct DeadLetterQueue {
             letters.removeFirst()
             return .log(first.letter, reason: failure)
         }
-        return now < notBefore ? .wait(notBefore - now) : .write(first.letter)
+        return now < notBefore ? .wait(notBefore - now) : .write(letters.prefix(Self.mostAtOnce).map(\.letter))
     }
 
-    /// The letter of the last step is in the stream.
-    package mutating func written() {
-        letters.removeFirst()
-        failure = nil
-        pause = Self.firstPause
-    }
-
-    /// It is not. Returns whether this is news.
-    package mutating func failed(_ reason: String, now: Duration) -> Bool {
+    /// How the letters of the last step fared.
+    ///
+    /// - Parameter failures: of each letter why it is not in the stream, or nil: it is.
+    /// - Returns: whether it is news that one is not.
+    package mutating func wrote(_ failures: [String?], now: Duration) -> Bool {
+        let left = zip(letters, failures).filter { $0.1 != nil }.map { $0.0 }
+        letters.removeFirst(failures.count)
+        letters.prepend(contentsOf: left)
+        // The stream takes letters: what it refuses beside them does not slow the others down.
+        if left.count < failures.count { pause = Self.firstPause }
+        guard let reason = failures.lazy.compactMap({ $0 }).first else {
+            failure = nil
+            return false
+        }
         let isNews = failure == nil
         if isNews { failingSince = now }
         failure = reason

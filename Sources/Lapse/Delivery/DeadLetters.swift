@@ -72,16 +72,16 @@ final class DeadLetters: Sendable {
             case .log(let letter, let reason):
                 log(letter, lackedBecause: reason)
                 listeners.buried(letter.delivery)
-            case .write(let letter):
-                switch await unlessCancelled({ await self.write(letter, to: stream, term) }) {
-                case .written?:
-                    queue.withLock { $0.written() }
+            case .write(let letters):
+                guard let errors = await unlessCancelled({ await self.write(letters, to: stream, term) }) else {
+                    continue
+                }
+                let (reasons, now) = (errors.map { $0?.text }, SystemClock.read().monotonic)
+                let isNews = queue.withLock { $0.wrote(reasons, now: now) }
+                if isNews, let error = errors.lazy.compactMap({ $0 }).first { say(error, stream.key) }
+                for (letter, error) in zip(letters, errors) where error == nil {
                     log(letter)
                     listeners.buried(letter.delivery)
-                case .failed(let error)?:
-                    let now = SystemClock.read().monotonic
-                    if queue.withLock({ $0.failed(error.text, now: now) }) { say(error, stream.key) }
-                case nil: break
                 }
             case .wait(let time): _ = await bell.wait(upTo: time)
             }
@@ -111,24 +111,34 @@ final class DeadLetters: Sendable {
         say(RedisError(error, node: stream.client.node(for: stream.key)), stream.key)
     }
 
-    private enum Write: Sendable {
-        case written
-        case failed(RedisError)
+    /// Returns of each letter why it is not in the stream, or nil: it is.
+    private func write(_ letters: [DeadLetter], to stream: Stream, _ term: Term) async -> [RedisError?] {
+        // Never past the lease.
+        let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))
+        return await withTaskGroup(of: (Int, RedisError?).self, returning: [RedisError?].self) { group in
+            for (index, letter) in letters.enumerated() {
+                // Beside each other, over one connection: all wait for one round trip.
+                group.addTask { (index, await self.failure(writing: letter, to: stream, term, within: limit)) }
+            }
+            var failures = [RedisError?](repeating: nil, count: letters.count)
+            for await (index, failure) in group { failures[index] = failure }
+            return failures
+        }
     }
 
-    private func write(_ letter: DeadLetter, to stream: Stream, _ term: Term) async -> Write {
+    private func failure(
+        writing letter: DeadLetter, to stream: Stream, _ term: Term, within limit: Duration
+    ) async -> RedisError? {
         let delivery = letter.delivery
         let record = DeadLetterRecord(
             key: delivery.key.bytes, database: delivery.database, node: delivery.node, runID: delivery.runID,
             ordinal: delivery.ordinal, origin: delivery.origin.rawValue, attempts: UInt64(delivery.attempt),
             error: letter.error, term: term.number, token: term.token.rawValue, deadline: delivery.deadline)
         let command = record.adding(to: stream.key, limit: Self.streamLimit)
-        // Never past the lease.
-        let limit = min(.seconds(2), max(term.lease.remaining, .milliseconds(1)))
         do throws(RedisError) {
             _ = try await stream.client.send(command, key: stream.key, timeout: limit)
-            return .written
-        } catch { return .failed(error) }
+            return nil
+        } catch { return error }
     }
 
     private func log(_ letter: DeadLetter, lackedBecause reason: String? = nil) {

@@ -127,13 +127,17 @@ struct DeadLetterServerTests {
         await server.shutDown()
     }
 
+    /// More letters than are written at once, each of them once.
     @Test func nothingIsToldOfAStreamThatCanBeWritten() async throws {
         let server = try await ThrowawayServer.start()
         let handler = try await run(on: server) { handler in
             #expect(try await server.cli("EXISTS", "letters") == "0", "the check makes no stream")
-            try await fail(3, server, handler)
-            #expect(try await server.cli("XLEN", "letters") == "3")
+            try await fail(300, server, handler)
+            #expect(try await server.cli("XLEN", "letters") == "300")
+            let entries = try await server.cli("XRANGE", "letters", "-", "+").split(separator: "\n")
+            #expect(Set(entries.filter { $0.contains("k:bad:") }).count == 300)
         }
+        #expect(handler.log.lines("dead-lettered").count == 300)
         #expect(handler.log.lines("dead letters cannot be written").isEmpty)
         await server.shutDown()
     }
