@@ -34,9 +34,9 @@ package enum Descendants {
         _ = kill(getpid(), SIGKILL)
     }
 
-    /// Whether the kernel knows of no child of this process, living or not reaped: so there is no descendant
-    /// of a subreaper either. A list of processes proves nothing: one that forks and ends while the list is
-    /// read is not in it, and neither is its child.
+    /// Whether the kernel knows of no child of this process, living or not reaped: so there is no
+    /// descendant of a subreaper either. A list of processes proves nothing: one that forks and ends while
+    /// the list is read is not in it, and neither is its child.
     private static var hasNoChild: Bool {
         var info = unsafe siginfo_t()
         return unsafe waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD

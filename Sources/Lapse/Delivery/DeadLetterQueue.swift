@@ -15,8 +15,8 @@ package struct DeadLetter: Sendable {
 /// The letters that are to be written to the stream, and how long that is tried. A pure value.
 ///
 /// All go to one key, so what keeps one from being written keeps all of them: after a failure all wait.
-/// A letter is tried for ``patience`` from when it came, or from the first failure where it waited for its
-/// turn before that; then the log has it instead, and why.
+/// A letter is tried for ``patience`` from when it came, or from the first failure where it waited for
+/// its turn before that; then the log has it instead, and why.
 package struct DeadLetterQueue {
     package enum Step: Sendable {
         /// At once, in one round trip.

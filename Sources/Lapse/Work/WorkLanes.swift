@@ -24,8 +24,8 @@ struct WorkLanes: Sendable {
         }
     }
 
-    /// Handlers that ignore their cancellation keep their lane, and their entries from other workers, for as
-    /// long as they like: that must be said.
+    /// Handlers that ignore their cancellation keep their lane, and their entries from other workers, for
+    /// as long as they like: that must be said.
     private func watch(_ attempts: [RunningAttempt]) async {
         let patience = worker.configuration.handlerTimeout + worker.configuration.claimAfter
         let bell = worker.bell()
