@@ -33,7 +33,7 @@ struct LapseCommand: AsyncParsableCommand {
     static func main() async {
         // Before anything is opened.
         StandardStream.occupyClosed()
-        // Inherited as ignored it would take the end of each child away from who asks for it.
+        // Inherited as ignored, it lets no child be waited for: how one ended is not known then.
         _ = signal(SIGCHLD, SIG_DFL)
         _ = Parent.deathSignal
         let (role, own) = Role.own

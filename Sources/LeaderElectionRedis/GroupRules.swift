@@ -40,6 +40,24 @@ package enum GroupRules {
         }
     }
 
+    /// How long what was signed holds.
+    ///
+    /// A lease that is renewed just before the vote's permit ends lasts a lease longer, wherever its
+    /// registers are. Others may sign their rules only after that: so the permit ends a lease before the
+    /// signature does.
+    package struct Life: Sendable, Equatable {
+        /// How long a signature stands in the keys.
+        package let signature: Duration
+        /// How long after it was sent votes may be asked for and leases renewed.
+        package let votes: Duration
+
+        package init(lease: Duration) {
+            signature = max(lease * 3, .seconds(3))
+            // Clocks differ in pace.
+            votes = signature * 49 / 50 - lease
+        }
+    }
+
     /// What one key answers.
     package enum Answer: Sendable, Hashable {
         case signed([Seen])
@@ -90,11 +108,11 @@ package enum GroupRules {
 
         /// - Parameters:
         ///   - sentAt: by the monotonic clock, before the first key was asked.
-        ///   - life: how long a signature lasts.
-        package mutating func take(_ verdict: Verdict, sentAt: Duration, life: Duration) {
+        ///   - life: of this replica's signatures.
+        package mutating func take(_ verdict: Verdict, sentAt: Duration, life: Life) {
             switch verdict {
             case .agreed:
-                until = sentAt + life * 49 / 50
+                until = sentAt + life.votes
                 heldUntil = until
             case .refused:
                 until = nil
@@ -103,19 +121,19 @@ package enum GroupRules {
             case .unknown: if case .refused = last { return }
             case .kept:
                 if case .refused = last { return }
-                if isHeld(at: sentAt) { heldUntil = sentAt + life * 49 / 50 }
+                if isHeld(at: sentAt) { heldUntil = sentAt + life.votes }
             }
             last = verdict
         }
 
         package func verdict(at now: Duration) -> Verdict {
             if let until, now < until { return .agreed }
-            if case .agreed = last { return .unknown("not confirmed for the length of a lease") }
+            if case .agreed = last { return .unknown("not confirmed for too long") }
             return last
         }
 
-        /// Whether the rules that a term began under are still this replica's: others may sign theirs once its
-        /// signature has run out, unless a majority takes no writes.
+        /// Whether a lease may be renewed under the rules that its term began under: it ends before others may
+        /// sign theirs, which is when this replica's signature has run out, unless a majority takes no writes.
         package func isHeld(at now: Duration) -> Bool { heldUntil.map { now < $0 } ?? false }
     }
 }

@@ -36,7 +36,7 @@ package final class RulesKeeper: Sendable {
     private let places: [Place]
     private let signature: GroupRules.Signature
     private let purpose: LeasePurpose
-    private let life: Duration
+    private let life: GroupRules.Life
     private let timeout: Duration
     private let loop: any EventLoop
     private let met: @Sendable ([GroupRules.Other]) -> Void
@@ -47,7 +47,7 @@ package final class RulesKeeper: Sendable {
 
     /// - Parameters:
     ///   - purpose: its address is what a refusal names this deployment by.
-    ///   - leaseTTL: a signature lasts as long, but no less than 3 s.
+    ///   - leaseTTL: see ``GroupRules/Life``.
     ///   - needsIdentity: the registers are not in this deployment: their claims must say which one they
     ///     are for.
     ///   - met: called when other living replicas share this one's ID or have other settings.
@@ -59,7 +59,7 @@ package final class RulesKeeper: Sendable {
         self.places = places
         self.signature = signature
         self.purpose = purpose
-        life = max(leaseTTL, .seconds(3))
+        life = GroupRules.Life(lease: leaseTTL)
         self.timeout = timeout
         self.loop = loop
         self.met = met
@@ -86,7 +86,7 @@ package final class RulesKeeper: Sendable {
     /// Apart from those of other replicas: two that stand in each other's way must not ask in step.
     private var pause: Duration {
         let isAgreed = if case .granted = permit { true } else { false }
-        return isAgreed ? min(.seconds(1), life / 4) : .milliseconds(Int.random(in: 200...400))
+        return isAgreed ? min(.seconds(1), life.votes / 4) : .milliseconds(Int.random(in: 200...400))
     }
 
     /// What is known now.
@@ -165,7 +165,7 @@ package final class RulesKeeper: Sendable {
     }
 
     private func sign(_ place: Place) async -> GroupRules.Answer {
-        let milliseconds = life / .milliseconds(1)
+        let milliseconds = life.signature / .milliseconds(1)
         let arguments = [
             "\(signature.member)", "\(Int(milliseconds))", signature.terms, signature.settings, signature.member.id,
         ]
@@ -229,7 +229,7 @@ private enum RulesScripts {
         for i = 1, #all, 2 do
           local ends, terms, settings = string.match(all[i + 1], '^1 (%d+)\\n([^\\n]*)\\n([^\\n]*)$')
           ends = tonumber(ends or '0')
-          if ends <= now or ends > now + 86400000 then
+          if ends <= now or ends > now + 259200000 then
             gone[#gone + 1] = all[i]
           elseif all[i] ~= ARGV[1] then
             if terms ~= ARGV[3] then return {'taken', all[i], terms} end

@@ -16,20 +16,6 @@ struct DoctorServerTests {
         return try await withDoctor(configuration) { try await $0.examine() }
     }
 
-    private func withDoctor<Value: Sendable>(
-        _ configuration: ProcessorConfiguration, _ body: (Doctor) async throws -> Value
-    ) async throws -> Value {
-        let doctor = try Doctor(configuration)
-        do {
-            let value = try await body(doctor)
-            await doctor.shutDown()
-            return value
-        } catch {
-            await doctor.shutDown()
-            throw error
-        }
-    }
-
     private func withServer(
         _ options: ServerOptions = ServerOptions(), _ body: (ThrowawayServer) async throws -> Void
     ) async throws {

@@ -19,20 +19,6 @@ struct DoctorWishesTests {
         await server.shutDown()
     }
 
-    private func withDoctor<Value: Sendable>(
-        _ configuration: ProcessorConfiguration, _ body: (Doctor) async throws -> Value
-    ) async throws -> Value {
-        let doctor = try Doctor(configuration)
-        do {
-            let value = try await body(doctor)
-            await doctor.shutDown()
-            return value
-        } catch {
-            await doctor.shutDown()
-            throw error
-        }
-    }
-
     @Test("what is taken away from the printed user is named, and lease and delivery are tried all the same")
     func missingRights() async throws {
         var rights = AccessRights(user: nil, name: "wishes", mode: .standalone)

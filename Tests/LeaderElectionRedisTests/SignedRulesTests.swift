@@ -20,7 +20,7 @@ struct SignedRulesTests {
         }
 
         func register(
-            _ id: String, _ terms: String, settings: String = "", ttl: Duration = .seconds(3)
+            _ id: String, _ terms: String, settings: String = "", ttl: Duration = .seconds(1)
         ) -> any LeaseRegister {
             let keys = ElectionKeys.rules(inCluster: false, name: "n")[0]
             let keeper = RulesKeeper(

@@ -71,6 +71,8 @@ import Testing
 
 @Suite struct GroupRulesTests {
     typealias Answer = GroupRules.Answer
+    /// Signatures for 12 s, votes for less than 8.
+    private let life = GroupRules.Life(lease: .seconds(4))
     private let other = Answer.taken(by: MemberID(id: "b", process: "1"), terms: "theirs")
 
     /// Whichever replica comes first to each key, and whichever keys answer: two rules are never in force
@@ -104,18 +106,18 @@ import Testing
     @Test func anAgreementEndsWithItsSignatures() {
         var standing = GroupRules.Standing()
         guard case .unknown = standing.verdict(at: .zero) else { return #expect(Bool(false)) }
-        standing.take(.agreed, sentAt: .seconds(10), life: .seconds(8))
+        standing.take(.agreed, sentAt: .seconds(10), life: life)
         #expect(standing.verdict(at: .seconds(17)) == .agreed)
-        standing.take(.unknown("down"), sentAt: .seconds(16), life: .seconds(8))
+        standing.take(.unknown("down"), sentAt: .seconds(16), life: life)
         #expect(standing.verdict(at: .seconds(17)) == .agreed, "its signatures are still there")
         #expect(standing.verdict(at: .seconds(18)) == .unknown("down"))
         let refusal = GroupRules.Verdict.refused(by: MemberID(id: "b"), terms: "theirs")
-        standing.take(.agreed, sentAt: .seconds(20), life: .seconds(8))
-        standing.take(refusal, sentAt: .seconds(21), life: .seconds(8))
+        standing.take(.agreed, sentAt: .seconds(20), life: life)
+        standing.take(refusal, sentAt: .seconds(21), life: life)
         #expect(standing.verdict(at: .seconds(21)) == refusal)
-        standing.take(.unknown("down"), sentAt: .seconds(22), life: .seconds(8))
+        standing.take(.unknown("down"), sentAt: .seconds(22), life: life)
         #expect(standing.verdict(at: .seconds(40)) == refusal, "silence lifts no refusal")
-        standing.take(.agreed, sentAt: .seconds(41), life: .seconds(8))
+        standing.take(.agreed, sentAt: .seconds(41), life: life)
         #expect(standing.verdict(at: .seconds(42)) == .agreed)
     }
 
@@ -124,13 +126,13 @@ import Testing
         #expect(GroupRules.verdict([.unsigned("OOM"), .signed([]), nil]) == .kept("OOM"))
         #expect(GroupRules.verdict([.unsigned("OOM"), nil, nil]) == .unknown("OOM"))
         var standing = GroupRules.Standing()
-        standing.take(.agreed, sentAt: .seconds(10), life: .seconds(8))
+        standing.take(.agreed, sentAt: .seconds(10), life: life)
         #expect(standing.isHeld(at: .seconds(17)) && !standing.isHeld(at: .seconds(18)))
-        standing.take(.kept("OOM"), sentAt: .seconds(16), life: .seconds(8))
+        standing.take(.kept("OOM"), sentAt: .seconds(16), life: life)
         #expect(standing.isHeld(at: .seconds(23)) && standing.verdict(at: .seconds(18)) == .kept("OOM"))
-        standing.take(.unknown("down"), sentAt: .seconds(23), life: .seconds(8))
+        standing.take(.unknown("down"), sentAt: .seconds(23), life: life)
         #expect(!standing.isHeld(at: .seconds(24)))
-        standing.take(.kept("OOM"), sentAt: .seconds(24), life: .seconds(8))
+        standing.take(.kept("OOM"), sentAt: .seconds(24), life: life)
         #expect(!standing.isHeld(at: .seconds(25)), "others may have signed meanwhile")
     }
 

@@ -14,20 +14,10 @@ struct PunctualRuns {
     func run() throws {
         if traces { return printTrace() }
         if plantsAll { return try plantAll() }
-        var failed = 0
-        let found = search.run { (seed: UInt64) -> PunctualViolation? in
-            let violation = PunctualWorld(schedule(seed), mistake: mistake).run()
-            guard keepsGoing, let violation else { return violation }
-            failed += 1
-            show("seed \(seed): \(violation)")
-            return nil
+        let found = try search.printing(goesOn: keepsGoing) {
+            PunctualWorld(schedule($0), mistake: mistake).run()
         }
-        show(found.summary)
-        if failed > 0 {
-            show("\(failed) seeds failed")
-            throw ExitCode(1)
-        }
-        guard let (seed, violation) = found.failure else { return show("every promise held") }
+        guard let (seed, violation) = found else { return show("every promise held") }
         report(seed, violation)
         throw ExitCode(1)
     }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 
 /// Seed after seed until one fails, or the time is over.
@@ -31,5 +32,29 @@ struct Search {
         }
         found.seconds = (clock.now - began) / .seconds(1)
         return found
+    }
+
+    /// The same with the failures printed, and how many seeds in what time: the first one, or with `goesOn`
+    /// all of them.
+    ///
+    /// - Returns: the first one, unless it goes on; nil when there was none.
+    /// - Throws: ``ExitCode`` when it goes on and some failed.
+    func printing<Failure>(
+        goesOn: Bool, _ body: (UInt64) throws -> Failure?
+    ) throws -> (seed: UInt64, failure: Failure)? {
+        var failed = 0
+        let found = try run { (seed: UInt64) -> Failure? in
+            let failure = try body(seed)
+            guard goesOn, let failure else { return failure }
+            failed += 1
+            show("seed \(seed): \(failure)")
+            return nil
+        }
+        show(found.summary)
+        if failed > 0 {
+            show("\(failed) seeds failed")
+            throw ExitCode(1)
+        }
+        return found.failure.map { ($0.seed, $0.1) }
     }
 }

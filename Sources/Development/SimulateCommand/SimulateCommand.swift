@@ -96,20 +96,10 @@ struct SimulateCommand: ParsableCommand {
             return
         }
         let search = Search(from: from, count: seeds, minutes: minutes)
-        var failed = 0
-        let found = try search.run { (seed: UInt64) -> Violation? in
-            let violation = try SimulatedWorld(schedule(seed), defect: defect, allowing: allowances).run()
-            guard keepGoing, let violation else { return violation }
-            failed += 1
-            show("seed \(seed): \(violation)")
-            return nil
+        let found = try search.printing(goesOn: keepGoing) {
+            try SimulatedWorld(schedule($0), defect: defect, allowing: allowances).run()
         }
-        show(found.summary)
-        if failed > 0 {
-            show("\(failed) seeds failed")
-            throw ExitCode(1)
-        }
-        guard let (seed, violation) = found.failure else { return show("every invariant held") }
+        guard let (seed, violation) = found else { return show("every invariant held") }
         try report(seed, violation)
         throw ExitCode(1)
     }

@@ -4,17 +4,16 @@ import Timing
 
 /// Every replica signs its rules in the deployment, whatever registers it counts: see ``GroupRules``.
 extension SimulatedWorld {
-    private static let life = Duration.seconds(3)
-
     func signRules(_ replica: Replica) {
         guard judges(.otherRules), !replica.isLeaving else { return }
         let signature = (member: "\(replica.id)", terms: replica.machine.settings.rules)
         let sentAt = replica.clock.read(now).monotonic
         let time = { [unowned self] in now }
+        let life = GroupRules.Life(lease: replica.machine.settings.timing.ttl)
         askAll(replica) { register in
-            register.sign(signature.member, terms: signature.terms, for: Self.life, at: time())
+            register.sign(signature.member, terms: signature.terms, for: life.signature, at: time())
         } done: { [unowned self] answers in
-            replica.standing.take(GroupRules.verdict(answers), sentAt: sentAt, life: Self.life)
+            replica.standing.take(GroupRules.verdict(answers), sentAt: sentAt, life: life)
             let verdict = replica.standing.verdict(at: replica.clock.read(now).monotonic)
             if case .refused = verdict {
                 askAll(replica) {

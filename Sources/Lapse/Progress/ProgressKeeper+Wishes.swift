@@ -35,12 +35,7 @@ extension ProgressKeeper {
     ///
     /// - Returns: whether a majority has taken it.
     package func write(_ answer: SteeringAnswer) async -> Bool {
-        let arguments = bytes([tokenField, "\(answer.token)", SteeringAnswer.field, answer.written])
-        let replies = await onAll { [timeout] place throws(RedisError) in
-            try await place.runner.run(
-                ProgressScripts.say, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
-        }
-        return replies.count { $0.value?.int == 1 } > replies.count / 2
+        Self.isTaken(await say([SteeringAnswer.field, answer.written], token: answer.token))
     }
 
     /// The wish is fulfilled, or never will be. Another one of its kind stays. What cannot be removed runs

@@ -229,7 +229,7 @@ package final class ProgressKeeper: Sendable {
 
     /// A register that has seen a larger token passes over it.
     @discardableResult
-    private func say(_ fields: [String], token: UInt64) async -> [Reply] {
+    func say(_ fields: [String], token: UInt64) async -> [Reply] {
         let arguments = bytes([tokenField, "\(token)"] + fields)
         return await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(

@@ -62,7 +62,7 @@ enum DeadLetterChoice: Sendable {
         guard isAll else {
             // What a file or the environment gives is for other commands.
             let rows = [Wanted.match.row] + DeadLetterSelection.own
-            if let filter = rows.first(where: { values.given($0)?.from == "command line" }) {
+            if let filter = rows.first(where: values.isOnCommandLine) {
                 throw .usage("\(filter.flag) picks from all letters: give it with --all-matching, or IDs alone")
             }
             var named: [StreamID] = []

@@ -57,6 +57,11 @@ struct OptionValues: Sendable {
         sources.dropLast().contains { Self.texts(AbsoluteConfigKey([row.name]), $0.provider) != nil }
     }
 
+    /// Whether it was given with this command, and not for all of them.
+    func isOnCommandLine(_ row: OptionRow) -> Bool {
+        sources.first.map { Self.texts(AbsoluteConfigKey([row.name]), $0.provider) != nil } ?? false
+    }
+
     /// All values of a repeatable option, from the first place that has any.
     func all<Value>(_ setting: Setting<Value>) throws(Failure) -> [Value] {
         let key = AbsoluteConfigKey([setting.row.name])
