@@ -75,6 +75,18 @@ extension RedisClientServerTests {
             let again = try await client.run(both, keys: ["{tag}1", "{tag}2"])
             #expect(again.string == "onetwo", "by NOSCRIPT")
 
+            // A move that was broken off: each names the other, until it is mended.
+            let torn = KeySlot.of("torn")
+            let owner = try await cluster.node(owningSlot: torn)
+            let others = try await cluster.masters().filter { $0 !== owner }
+            let ids = [try await others[0].cli("CLUSTER", "MYID"), try await owner.cli("CLUSTER", "MYID")]
+            try await owner.cli("CLUSTER", "SETSLOT", "\(torn)", "NODE", ids[0])
+            let asking = Task { try await client.text("torn", "SET", "torn", "v") }
+            try await Task.sleep(for: .milliseconds(300))
+            try await owner.cli("CLUSTER", "SETSLOT", "\(torn)", "NODE", ids[1])
+            let mended = try await asking.value
+            #expect(mended == "OK", "they are asked until they agree")
+
             let added = try await cluster.addNode()
             try await deployed.wait("the new node is seen") { $0.node(at: added.node) != nil }
             try await cluster.moveSlots(count: 10, from: source, to: added)

@@ -1,4 +1,5 @@
 import Endpoints
+import Foundation
 import NIOCore
 import NIOPosix
 import RESP
@@ -177,6 +178,23 @@ extension RedisClientServerTests {
             let clients = try await server.cli("CLIENT", "LIST", "TYPE", "pubsub")
             #expect(clients.contains("name=lapse:sessions:one:feed "))
             subscription.close()
+        }
+    }
+
+    /// A frozen server says no goodbye, which TLS would wait for.
+    @Test func anEncryptedSubscriptionIsClosedAtOnce() async throws {
+        let certificates = try await ThrowawayCertificates.make()
+        defer { certificates.remove() }
+        try await Self.withServer {
+            $0.tls = certificates.tls()
+        } _: { server in
+            let tls = try TLSSettings(TLSFiles(authority: certificates.authority.certificate.path))
+            let (subscription, _) = try await Self.listen(server.node, ["news"], Self.settings { $0.tls = tls })
+            server.freeze()
+            subscription.close()
+            try await subscription.closed.eventLoop.submit {}.get()
+            #expect(!subscription.isActive)
+            server.resume()
         }
     }
 }

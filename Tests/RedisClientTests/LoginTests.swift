@@ -119,4 +119,36 @@ extension RedisClientServerTests {
             }
         }
     }
+
+    /// BUSY refuses SELECT, too: such a connection would serve database 0.
+    @Test func whileAScriptRunsNoConnectionStandsInAnotherDatabase() async throws {
+        try await Self.withServer {
+            $0.extra = ["lua-time-limit 50"]
+        } _: { server in
+            let endless = Task { try await server.cli("EVAL", "while true do end", "0") }
+            try await waitUntil("it is busy", within: .seconds(20)) {
+                do { return try await server.cli("PING") } catch {
+                    return "\(error)".contains("BUSY") ? nil : "\(error)"
+                }
+            }
+            let client = Self.client(server.node, Self.settings { $0.database = 3 })
+            let error = await #expect(throws: RedisError.self) { _ = try await client.send(["PING"]) }
+            #expect(
+                error?.text.hasPrefix("BUSY") == true && error?.isPermanent == false, "\(String(describing: error))")
+            // Nothing else is refused: the deployment is looked at all the same.
+            let plain = Self.client(server.node)
+            let word = await #expect(throws: RedisError.self) { _ = try await plain.send(["GET", "k"]) }
+            #expect(word.map { if case .reply = $0.kind { true } else { false } } == true)
+            _ = try await server.cli("SCRIPT", "KILL")
+            _ = try? await endless.value
+            try await waitUntil("it is let in", within: .seconds(20)) {
+                do { _ = try await client.send(["PING"]) } catch { return "\(error)" }
+                return nil
+            }
+            let info = try await client.text("CLIENT", "INFO")
+            #expect(info?.contains(" db=3 ") == true, "\(info ?? "nothing")")
+            await client.shutDown()
+            await plain.shutDown()
+        }
+    }
 }

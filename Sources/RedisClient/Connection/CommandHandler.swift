@@ -87,7 +87,9 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
                 for value in batch.values() { deliver(value) }
             }
         } catch {
-            let words = Foreign.words(bytes).map { "not a Redis reply: it says \"\($0)\"" }
+            // Later it is Redis, and what lies in its replies is the users'.
+            let isFirst = departed == 0 && replies.isEmpty
+            let words = isFirst ? Foreign.words(bytes).map { "not a Redis reply: it says \"\($0)\"" } : nil
             failure = RedisError(
                 .protocolViolation, node: node, words ?? "not a Redis reply (\(error)): closing the connection")
             context.close(promise: nil)
@@ -165,7 +167,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
             self.isProbing = false
             guard !self.heardSinceProbe, let context = self.context, context.channel.isActive else { return }
             self.failure = RedisError(.timeout, node: self.node, "the server has gone silent: closing the connection")
-            context.close(promise: nil)
+            context.channel.closeAtOnce()
         }
     }
 }

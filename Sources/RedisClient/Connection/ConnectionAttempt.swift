@@ -31,10 +31,15 @@ final class ConnectionAttempt: Sendable {
     func giveUp() {
         guard case .underWay(let channels) = phase.value else { return }
         phase.value = .givenUp
-        for channel in channels {
-            // Past the TLS handler, which would wait seconds for the peer's goodbye.
-            let tls = try? channel.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self)
-            if let tls { tls.close(promise: nil) } else { channel.close(promise: nil) }
-        }
+        for channel in channels { channel.closeAtOnce() }
+    }
+}
+
+extension Channel {
+    /// Closes past the TLS handler, which would wait five seconds for the goodbye of a peer that may be
+    /// dead. On the event loop only.
+    func closeAtOnce() {
+        let tls = try? pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self)
+        if let tls { tls.close(promise: nil) } else { close(promise: nil) }
     }
 }

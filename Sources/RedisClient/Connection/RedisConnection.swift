@@ -150,7 +150,11 @@ enum Handshake {
             guard case .error(let error) = reply else { continue }
             if index == replies.count - 2 && error.code != "NOAUTH" { continue }  // CLIENT SETNAME
             // A server that cannot save refuses PING as well, and goes on announcing.
-            if ["LOADING", "MASTERDOWN", "BUSY", "MISCONF"].contains(error.code) { continue }
+            if ["LOADING", "MASTERDOWN", "BUSY", "MISCONF"].contains(error.code) {
+                guard index == replies.count - 1, settings.database != 0 else { continue }
+                // Without its SELECT the connection would stand in database 0. Another attempt may be let in.
+                throw RedisError(.closed, node: node, error.text)
+            }
             if error.text.contains("without any password configured") {
                 throw RedisError(
                     .denied, node: node, "a password is given but the server has none: remove it, or set requirepass")

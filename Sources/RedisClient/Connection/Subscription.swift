@@ -118,7 +118,8 @@ package final class Subscription: Sendable {
     /// Completes when the connection is gone; never fails.
     package var closed: EventLoopFuture<Void> { channel.closeFuture }
 
-    package func close() { channel.close(promise: nil) }
+    /// At once, whether the node still answers or not.
+    package func close() { channel.eventLoop.execute { [channel] in channel.closeAtOnce() } }
 }
 
 extension RedisConnection {

@@ -76,10 +76,12 @@ package final class KeyedClient: Sendable {
         var inFull = false
         var backoff = Backoff(first: .milliseconds(10), cap: .milliseconds(200))
         var last = RedisError(.noNode, node: nil, "no node is known to own slot \(slot)")
+        var moves = 0
         for _ in 0..<64 {
             let left = deadline - .now
             guard left > .zero else { break }
             var pause: Duration?
+            var isAnswered = false
             if let address = target {
                 do throws(RedisError) {
                     var batch = commands(inFull)
@@ -90,6 +92,7 @@ package final class KeyedClient: Sendable {
                     if replicas > 0 { batch.append(Self.wait(for: replicas, upTo: left)) }
                     var replies = try await nodes[address].send(
                         batch, to: watch.current?.identity(at: address), timeout: left)
+                    isAnswered = true
                     let copies = replicas > 0 ? replies.popLast() : nil
                     if asking { replies.remove(at: replies.count - 2) }
                     let reply = finish(replies)
@@ -110,7 +113,9 @@ package final class KeyedClient: Sendable {
                         }
                         watch.refreshSoon()
                         target = moved.map { watch.reachable($0, announcedBy: address) } ?? address
-                        if target == nil { pause = backoff.next() }
+                        moves += 1
+                        // Two nodes that each name the other agree again when the move is done, or mended.
+                        if target == nil || moves > 2 { pause = backoff.next() }
                     case .ask(let other):
                         target = other.map { watch.reachable($0, announcedBy: address) } ?? address
                         asking = target != nil
@@ -119,7 +124,8 @@ package final class KeyedClient: Sendable {
                     }
                 } catch {
                     // A reply thrown above is the command's own error; after a timeout it may have been applied.
-                    if case .reply = error.kind { throw error }
+                    // Without an answer it is the question who the server is that was refused.
+                    if case .reply(let word) = error.kind, isAnswered || Redirection(word) != .retry { throw error }
                     if error.kind == .timeout || error.isPermanent { throw error }
                     last = error
                     pause = backoff.next()
