@@ -195,6 +195,9 @@ package struct ExpirationLog {
         return isOver
     }
 
+    /// Whether a look must still decide about any entry.
+    var isInDoubt: Bool { chunks.contains { $0.provenance.isDoubted } }
+
     /// Ends it without the node's word.
     package mutating func abandonDoubt() {
         for index in chunks.indices {

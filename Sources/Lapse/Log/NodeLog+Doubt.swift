@@ -5,6 +5,7 @@ extension NodeLog {
     /// The node has gone silent: what comes next is in doubt until ``decide(look:about:isDeposed:)``.
     package func doubt() {
         state.withLock { state in
+            state.wasInDoubt = state.provenanceIsDoubted
             state.provenanceIsDoubted = true
             state.silences += 1
         }
@@ -31,8 +32,15 @@ extension NodeLog {
     /// The process is gone, and cannot be asked any more.
     package func abandonDoubt(about silence: Int) { settle(silence) { $0.log.abandonDoubt() } }
 
-    /// The node went on all the while, and only its connection was slow: what comes is not in doubt.
-    package func acquit(_ silence: Int) { settle(silence) { _ in } }
+    /// The node went on all the while, and only its connection was slow: this silence casts no doubt on
+    /// what comes. An earlier one that nothing has settled still does, and what is in doubt already waits
+    /// for a look as before.
+    package func acquit(_ silence: Int) {
+        settle(silence) { state in
+            state.provenanceIsDoubted = state.wasInDoubt
+            state.awaitsLook = state.log.isInDoubt
+        }
+    }
 
     private func settle(_ silence: Int?, _ body: (inout State) -> Void) {
         state.withLock { state in

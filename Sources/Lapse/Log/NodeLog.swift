@@ -25,6 +25,8 @@ package final class NodeLog: Sendable {
         /// yet.
         var awaitsPeers = false
         var provenanceIsDoubted = false
+        /// An earlier silence was not settled when the last one began.
+        var wasInDoubt = false
         /// Some came while a look was under way: the next one decides about them.
         var awaitsLook = false
         /// Counts the silences.

@@ -95,6 +95,36 @@ struct NodeLogDoubtTests {
         #expect(try hear("a", log, since: 3, look: 9) == .trusted(since: 3, look: 9))
     }
 
+    @Test("seed 56469: a slow connection settles nothing that an earlier silence left to the next look")
+    func anAcquittalSpeaksOfItsOwnSilence() throws {
+        let log = numberedLog()
+        log.doubt()
+        _ = try hear("came while a look was under way", log, since: 3, look: 5)
+        let first = try #require(log.openSilence)
+        log.decide(look: 4, about: first)
+        log.doubt()
+        log.acquit(try #require(log.openSilence))
+        #expect(try hear("a", log, since: 6, look: 7) == .trusted(since: 6, look: 7))
+        let silence = try #require(log.openSilence, "the next look must decide about the first one")
+        log.decide(look: 7, about: silence)
+        #expect(log.entry(1)?.provenance == .decided(look: 7))
+        #expect(log.openSilence == nil)
+    }
+
+    @Test("a node that has not agreed yet stays in doubt when its connection turns out to be slow as well")
+    func anEarlierSilenceOutlivesAnAcquittal() throws {
+        let log = numberedLog()
+        log.doubt()
+        log.doubt()
+        let second = try #require(log.openSilence)
+        log.acquit(second)
+        #expect(log.openSilence == second)
+        #expect(try hear("a", log, since: 3, look: 5) == .doubted(look: 5))
+        log.decide(look: 5, about: second)
+        #expect(log.entry(1)?.provenance == .decided(look: 5))
+        #expect(try hear("b", log, since: 6, look: 7) == .trusted(since: 6, look: 7))
+    }
+
     @Test func theDoubtAboutADeadProcessIsLeftToOthers() throws {
         let log = numberedLog()
         log.doubt()
