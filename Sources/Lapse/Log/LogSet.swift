@@ -25,6 +25,9 @@ package final class LogSet: Sendable {
         var runID: String
         /// When it was last listened to there, in milliseconds since 1970; nil while its log tells.
         var endedAt: UInt64?
+        /// How long it had been running when a feed of this replica met it, and when that was.
+        var uptime: Duration?
+        var metAt: UInt64 = 0
     }
 
     /// Shared with what relieves the budget.
@@ -97,7 +100,7 @@ package final class LogSet: Sendable {
         shelf.withLock { shelf in
             let before = met.withLock { met in
                 let before = met[address]
-                met[address] = Met(runID: runID)
+                met[address] = Met(runID: runID, uptime: uptime, metAt: now)
                 return before
             }
             if let log = shelf.ofProcess[runID] {
@@ -156,7 +159,16 @@ package final class LogSet: Sendable {
             shelf.withLock { shelf in
                 guard shelf.ofProcess[process.runID] == nil, shelf.all.count < Self.limit else { return }
                 // What was met by oneself is the later word.
-                met.withLock { met in met[address] = met[address] ?? Met(runID: process.runID, endedAt: now) }
+                let present = met.withLock { met in
+                    defer { met[address] = met[address] ?? Met(runID: process.runID, endedAt: now) }
+                    return met[address]
+                }
+                // It took the place of this one, and was met before this one was known of.
+                if let present, let log = shelf.ofProcess[present.runID], log.isSubscribed,
+                    Self.hasRestarted(now, present.uptime, present.metAt)
+                {
+                    log.owesEverything()
+                }
                 let log = NodeLog(
                     runID: process.runID, address: address, limitBytes: limitBytes, limitAge: limitAge, budget: budget,
                     chunkBytes: chunkBytes, shed: shed)

@@ -92,6 +92,15 @@ extension NodeLog {
     /// of this replica.
     package func wasSilenced() { state.withLock { $0.isSilencedSinceMark = true } }
 
+    /// The process took the place of one that replicas had listened to: what it announced before this
+    /// replica heard it is owed, too, and is handled or counted as lost.
+    func owesEverything() {
+        state.withLock { state in
+            state.isSuccessor = true
+            if state.baseline != nil { state.baseline = 0 }
+        }
+    }
+
     /// The node's counter, read without a mark.
     ///
     /// - Parameter floor: ``floor`` before the node was asked.
@@ -112,7 +121,7 @@ extension NodeLog {
             switch finding {
             case .numbered(let offset, _):
                 state.log.number(from: offset)
-                if state.baseline == nil { state.baseline = isSuccessor ? 0 : offset }
+                if state.baseline == nil { state.baseline = state.isSuccessor ? 0 : offset }
             case .renumbered(let start, let shift):
                 state.log.renumber(after: start, by: shift)
                 state.unannounced.renumber(after: start, by: shift)

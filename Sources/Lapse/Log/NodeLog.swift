@@ -40,6 +40,8 @@ package final class NodeLog: Sendable {
         /// last mark, and before the pinned one.
         var isSilencedSinceMark = false
         var isSilencedBeforeMark = false
+        /// Another process was listened to at this address before: see ``NodeLog/owesEverything()``.
+        var isSuccessor = false
         /// The ordinal before the first one heard.
         var baseline: UInt64?
         var subscribed = false
@@ -80,8 +82,6 @@ package final class NodeLog: Sendable {
     let limitAge: Duration
     let budget: LogBudget?
     private let shed: ShedChunks?
-    /// Whether another process was listened to at this address before.
-    let isSuccessor: Bool
 
     /// - Parameter isSuccessor: the process took the place of one that was listened to: everything that it
     ///   announced is owed, whether a replica heard it or not.
@@ -95,9 +95,9 @@ package final class NodeLog: Sendable {
         self.limitBytes = limitBytes
         self.limitAge = limitAge
         self.budget = budget
-        self.isSuccessor = isSuccessor
         let chunk = chunkBytes ?? min(32 << 10, max(1 << 10, limitBytes / 16))
-        state = Mutex(State(log: ExpirationLog(chunkBytes: chunk, shedsChunks: shed != nil)))
+        state = Mutex(
+            State(log: ExpirationLog(chunkBytes: chunk, shedsChunks: shed != nil), isSuccessor: isSuccessor))
     }
 
     package var address: NodeAddress { whereabouts.withLock { $0.address } }

@@ -35,6 +35,23 @@ struct LogIdentityTests {
         #expect(try baseline(uptime: .seconds(3), after: 4_000) == 0)
     }
 
+    /// The same, where the former process becomes known only after the next one was met.
+    private func baselineOfOneMetFirst(uptime: Duration?) throws -> UInt64? {
+        let next = try #require(book.claim("next", at: ip, uptime: uptime, now: start))
+        next.hear([], counter: 7)
+        book.learn(of: [HeardProcess(runID: "former", node: "\(ip)")], now: start + 500)
+        return next.baseline
+    }
+
+    @Test("seed 2053: a replica that begins meets a restarted server before it knows of the process before it")
+    func aServerThatWasMetBeforeItsPredecessorWasKnown() throws {
+        #expect(try baselineOfOneMetFirst(uptime: .seconds(2)) == 0)
+    }
+
+    @Test func anOldProcessThatWasMetFirstOwesNothingOfItsPast() throws {
+        #expect(try baselineOfOneMetFirst(uptime: .seconds(60)) == 7)
+    }
+
     @Test func theProgressOfAnAddressThatIsGoneIsNotNeeded() {
         let progress = [
             "x": Progress(runID: "x", node: "10.0.0.7:6379", base: 0, cursor: Cursor(through: 1), token: 1, write: 1)
