@@ -56,6 +56,18 @@ extension SimulatedWorld {
         replica.lapsedLocks.heard(String(decoding: key, as: UTF8.self))
     }
 
+    /// Where else an own lock may have ended that would be put into this hole.
+    func holesOfOwnLocks(
+        besides hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica
+    ) -> [Repairer.Hole] {
+        guard judges(.ownLocks), let log = replica.logs[hole.runID] else { return [] }
+        return replica.lapsedLocks.besides(
+            hole, end, of: log, after: replica.deliveryMachine.throughAtBegin(hole.runID)
+        ) { key in
+            registers.indices.contains { lockKey($0) == key && lockHome($0).address == log.address }
+        }
+    }
+
     /// Own locks take a place in a hole; the ledger, too, takes the two for each other: they cannot be told
     /// apart.
     func fillWithOwnLocks(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica) {

@@ -12,21 +12,51 @@ extension SimulatedWorld {
         let others = replica.peers.subtracting([replica.id])
         trace.note(
             "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
-        goOn(Question(hole, "n\(replica.life)", RepairInquiry(hole, peers: others)), replica, body)
+        ask(hole, for: hole, replica, body) { [unowned self] end in
+            // Where else an own lock may have ended is asked about first.
+            askBesides(holesOfOwnLocks(besides: hole, end, replica), for: hole, replica, body) { [unowned self] in
+                conclude(hole, end, replica, body)
+            }
+        }
     }
 
-    private func goOn(_ question: Question, _ replica: Replica, _ body: Body) {
+    private func askBesides(
+        _ others: [Repairer.Hole], for hole: Repairer.Hole, _ replica: Replica, _ body: Body,
+        done: @escaping () -> Void
+    ) {
+        guard let other = others.first else { return done() }
+        trace.note("asks besides", replica.life, other.ordinals.lowerBound, "\(hole.runID) \(other.ordinals)")
+        ask(other, for: hole, replica, body) { [unowned self] _ in
+            askBesides(Array(others.dropFirst()), for: hole, replica, body, done: done)
+        }
+    }
+
+    private func ask(
+        _ hole: Repairer.Hole, for awaited: Repairer.Hole, _ replica: Replica, _ body: Body,
+        done: @escaping (RepairInquiry.End) -> Void
+    ) {
+        let inquiry = RepairInquiry(hole, peers: replica.peers.subtracting([replica.id]))
+        goOn(Question(hole, "n\(replica.life)", inquiry), for: awaited, replica, body, done: done)
+    }
+
+    private func goOn(
+        _ question: Question, for awaited: Repairer.Hole, _ replica: Replica, _ body: Body,
+        done: @escaping (RepairInquiry.End) -> Void
+    ) {
         take(question, replica)
-        guard replica.body === body, replica.deliveryMachine.waits(for: question.hole) else { return }
+        guard replica.body === body, replica.deliveryMachine.waits(for: awaited) else { return }
         question.inquiry.note(peers: replica.peers.subtracting([replica.id]))
         switch question.inquiry.next(now: replica.clock.read(now).monotonic, leads: leaseIsValid(replica, body)) {
         case .ask:
             publish(request(question, replica), replica) { [unowned self] isPut in
                 if isPut { question.inquiry.asked(now: replica.clock.read(now).monotonic) }
-                goOn(question, replica, body)
+                goOn(question, for: awaited, replica, body, done: done)
             }
-        case .wait: after(.milliseconds(11), in: replica) { [unowned self] in goOn(question, replica, body) }
-        case .over(let end): conclude(question.hole, end, replica, body)
+        case .wait:
+            after(.milliseconds(11), in: replica) { [unowned self] in
+                goOn(question, for: awaited, replica, body, done: done)
+            }
+        case .over(let end): done(end)
         }
     }
 

@@ -10,6 +10,8 @@ package struct LapsedLocks: Sendable {
     private var found: [String: UInt64] = [:]
     /// How far each process had been heard when the term began.
     private var heardThrough: [String: UInt64] = [:]
+    /// Gaps through here have been asked about, by process: see ``besides(_:_:of:after:isAt:)``.
+    private var askedThrough: [String: UInt64] = [:]
 
     package init() {}
 
@@ -39,6 +41,45 @@ package struct LapsedLocks: Sendable {
         return logs.contains { $0.holds(bytes, from: last($0.runID) + 1) }
     }
 
+    /// The gaps behind a settled part in which a lock may have ended as well: a peer may have heard it there,
+    /// and then it excuses nothing here. They are to be asked about before ``fill(_:_:of:after:look:now:isAt:)``;
+    /// each is returned once.
+    package mutating func besides(
+        _ hole: Repairer.Hole, _ end: RepairInquiry.End, of log: NodeLog, after last: UInt64, isAt: (String) -> Bool
+    ) -> [Repairer.Hole] {
+        guard let settled = places(hole, end, log, last), let announced = log.counts.last,
+            announced > settled.upperBound, unheard.contains(where: { isAt($0) && isMissing($0, log, settled) })
+        else { return [] }
+        let asked = max(askedThrough[hole.runID] ?? 0, settled.upperBound)
+        let gaps = log.gaps(in: settled.upperBound + 1...announced, upTo: 8).filter {
+            $0.lowerBound > asked && $0.lowerBound - 1 <= known(log, last)
+        }
+        if let end = gaps.last?.upperBound { askedThrough[hole.runID] = end }
+        return gaps.map {
+            Repairer.Hole(runID: hole.runID, node: hole.node, ordinals: $0, token: hole.token)
+        }
+    }
+
+    /// How far a process was announced at most when the locks ran out: before the term began. What was
+    /// missed later does not hold them.
+    private func known(_ log: NodeLog, _ last: UInt64) -> UInt64 {
+        log.baseline.map { max($0, last, heardThrough[log.runID] ?? 0) } ?? .max
+    }
+
+    /// Where in a hole locks may have ended; nil where they cannot.
+    private func places(
+        _ hole: Repairer.Hole, _ end: RepairInquiry.End, _ log: NodeLog, _ last: UInt64
+    ) -> ClosedRange<UInt64>? {
+        let part = hole.settled(by: end)
+        guard hole.survey == nil, !hole.isUnannounced, part.upperBound > last, part.lowerBound - 1 <= known(log, last)
+        else { return nil }
+        return max(part.lowerBound, last + 1)...part.upperBound
+    }
+
+    private func isMissing(_ key: String, _ log: NodeLog, _ settled: ClosedRange<UInt64>) -> Bool {
+        !log.holds(Array(key.utf8), from: settled.lowerBound)
+    }
+
     /// Puts into the part of a hole that is settled, and that no peer could fill, the expirations of own
     /// locks; returns which, with their ordinals. What is asked about again may be another's.
     ///
@@ -49,15 +90,9 @@ package struct LapsedLocks: Sendable {
         _ hole: Repairer.Hole, _ end: RepairInquiry.End, of log: NodeLog, after last: UInt64, look: Int, now: UInt64,
         isAt: (String) -> Bool
     ) -> [(key: String, ordinal: UInt64)] {
-        let part = hole.settled(by: end)
-        // It ran out before the term began: what was missed later does not hold it.
-        let known = log.baseline.map { max($0, last, heardThrough[hole.runID] ?? 0) } ?? .max
-        guard hole.survey == nil, !hole.isUnannounced, part.upperBound > last, part.lowerBound - 1 <= known else {
-            return []
-        }
-        let settled = max(part.lowerBound, last + 1)...part.upperBound
+        guard let settled = places(hole, end, log, last) else { return [] }
         var filled: [(key: String, ordinal: UInt64)] = []
-        for key in unheard.filter(isAt).sorted() where !log.holds(Array(key.utf8), from: settled.lowerBound) {
+        for key in unheard.filter(isAt).sorted() where isMissing(key, log, settled) {
             guard let ordinal = put(key, into: log, settled, look: look, now: now) else { break }
             unheard.remove(key)
             found[hole.runID] = ordinal

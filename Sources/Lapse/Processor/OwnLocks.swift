@@ -57,6 +57,14 @@ final class OwnLocks: Sendable {
     /// A lock's expiration was announced, and a feed heard it.
     func heard(_ key: String) { lapsed.withLock { $0.heard(key) } }
 
+    /// Where else an own lock may have ended: to be asked about before this hole is filled with it.
+    func besides(_ hole: Repairer.Hole, _ end: RepairInquiry.End, after last: UInt64) -> [Repairer.Hole] {
+        guard let log = logs[hole.runID] else { return [] }
+        return lapsed.withLock { lapsed in
+            lapsed.besides(hole, end, of: log, after: last) { client.node(for: $0) == log.address }
+        }
+    }
+
     /// Puts the expirations of own locks into a hole that the peers could not fill.
     func fill(_ hole: Repairer.Hole, _ end: RepairInquiry.End, after last: UInt64, look: Int, now: UInt64) {
         guard let log = logs[hole.runID] else { return }

@@ -57,6 +57,9 @@ extension RunningProcessor {
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
                 leads: { hole in dispatcher.inspect { $0.waits(for: hole) } ? elector.state.isLeader : nil },
+                besides: { hole, end in
+                    ownLocks.besides(hole, end, after: dispatcher.inspect { $0.throughAtBegin(hole.runID) })
+                },
                 settled: { [watch] hole, end in
                     let last = dispatcher.inspect { $0.throughAtBegin(hole.runID) }
                     ownLocks.fill(hole, end, after: last, look: watch.looks, now: WallClock.milliseconds())

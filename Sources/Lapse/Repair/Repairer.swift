@@ -61,6 +61,8 @@ package final class Repairer: Sendable {
     package struct Listeners: Sendable {
         /// Whether the lease is valid; nil if the hole is no longer awaited: the term is over.
         package var leads: @Sendable (Hole) -> Bool?
+        /// What else peers must be asked about before a hole is settled.
+        package var besides: @Sendable (Hole, RepairInquiry.End) -> [Hole] = { _, _ in [] }
         /// The hole is as full as it will ever be. Returns how many of it are lost; nil if it is no longer
         /// awaited.
         package var settled: @Sendable (Hole, RepairInquiry.End) -> UInt64?
@@ -122,17 +124,20 @@ package final class Repairer: Sendable {
     }
 
     private func repair(_ hole: Hole) async {
-        guard let end = await ask(hole), let lost = listeners.settled(hole, end), hole.survey == nil else { return }
+        guard let end = await ask(hole, for: hole) else { return }
+        for other in listeners.besides(hole, end) { _ = await ask(other, for: hole) }
+        guard let lost = listeners.settled(hole, end), hole.survey == nil else { return }
         let part = hole.settled(by: end)
         let repaired = hole.count(in: part) - lost
         listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: part, repaired: repaired, lost: lost))
     }
 
-    /// Puts what the others had into the log; nil if it is no longer awaited.
-    private func ask(_ hole: Hole) async -> RepairInquiry.End? {
+    /// Puts what the others had into the log; nil if `awaited`, for whose sake it is asked, is no longer
+    /// awaited.
+    private func ask(_ hole: Hole, for awaited: Hole) async -> RepairInquiry.End? {
         questions.withLock { $0.open += 1 }
         var asked: RepairRequest?
-        let end = await ask(hole, &asked)
+        let end = await ask(hole, for: awaited, &asked)
         if let asked { await mailbox.close(asked) }
         let isLast = questions.withLock { questions in
             questions.open -= 1
@@ -156,7 +161,9 @@ package final class Repairer: Sendable {
         }
     }
 
-    private func ask(_ hole: Hole, _ asked: inout RepairRequest?) async -> RepairInquiry.End? {
+    private func ask(
+        _ hole: Hole, for awaited: Hole, _ asked: inout RepairRequest?
+    ) async -> RepairInquiry.End? {
         let bell = Doorbell(on: loop)
         var inquiry = RepairInquiry(hole, peers: [])
         var (number, round) = (newNumber(), 0)
@@ -164,7 +171,7 @@ package final class Repairer: Sendable {
         while true {
             // Also after the last moment: a process that was stopped meanwhile finds what came.
             if let asked { await take(asked, into: &inquiry) }
-            guard let leads = listeners.leads(hole) else { return nil }
+            guard let leads = listeners.leads(awaited) else { return nil }
             inquiry.note(peers: peers().subtracting([id]))
             switch inquiry.next(now: SystemClock.read().monotonic, leads: leads) {
             case .ask:

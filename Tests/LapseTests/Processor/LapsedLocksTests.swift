@@ -51,6 +51,39 @@ struct LapsedLocksTests {
         #expect(fill(&locks, 10...12, log, after: 5) == [])
     }
 
+    private func besides(
+        _ locks: inout LapsedLocks, _ ordinals: ClosedRange<UInt64>, _ log: NodeLog, after last: UInt64
+    ) -> [ClosedRange<UInt64>] {
+        let hole = Repairer.Hole(runID: "r", node: "10.0.0.1:6379", ordinals: ordinals)
+        return locks.besides(hole, .answered, of: log, after: last) { _ in true }.map(\.ordinals)
+    }
+
+    @Test("seed 47785: a lock that a peer heard in a later gap excuses nothing in an earlier one")
+    func aLaterGapIsAskedAboutFirst() {
+        // This replica heard nothing before its subscription, through 12, and missed 13 and 14 before the term.
+        let log = logs.log(of: "r", at: node)
+        log.hear([], counter: 12)
+        var locks = LapsedLocks([lock], logs.all)
+        log.hear(["k15"], counter: 15)
+        #expect(besides(&locks, 7...12, log, after: 6) == [13...14])
+        #expect(besides(&locks, 7...12, log, after: 6) == [], "one answer is enough")
+        _ = log.insert([heard(14, lock)], look: 0, now: 1_000)
+        #expect(fill(&locks, 7...12, log, after: 6) == [], "all of it is lost")
+        #expect(fill(&locks, 13...13, log, after: 6) == [])
+    }
+
+    @Test("nothing else is asked about where a lock cannot have ended, or none is awaited")
+    func nothingBesides() {
+        let log = logs.log(of: "r", at: node)
+        log.hear([], counter: 12)
+        var none = LapsedLocks([], logs.all)
+        var locks = LapsedLocks([lock], logs.all)
+        log.hear(["k13"], counter: 13)
+        log.hear(["k17"], counter: 17)
+        #expect(besides(&none, 7...12, log, after: 6) == [])
+        #expect(besides(&locks, 7...12, log, after: 6) == [], "14 to 16 were missed when 13 had been heard")
+    }
+
     @Test func onlyWhatIsSettled() {
         let log = log(through: 5)
         var locks = LapsedLocks([lock], logs.all)
