@@ -24,20 +24,21 @@ extension SimulatedWorld {
         }
     }
 
-    /// Asks the living peers, and takes in what they have told the registers; half a second at most.
+    /// Asks the living peers, and takes in what replicas have told the registers; half a second at most.
     func askAboutNumbers(of log: NodeLog, _ replica: Replica, done: @escaping () -> Void) {
         let peers = replica.peers.subtracting([replica.id])
-        guard !peers.isEmpty else { return done() }
-        ledger.requests += 1
-        let nonce = "q\(ledger.requests)"
-        replica.numberQuestions[nonce] = peers
-        publish("check:v1:\(nonce):\(log.runID):\(replica.id)", replica)
-        awaitNumbers(nonce, until: now + .milliseconds(500), replica) { [unowned self] in
+        let readWhatWasTold = { [unowned self] in
             readProgress(replica) { [unowned self] _ in
                 inform(log, replica)
                 done()
             }
         }
+        guard !peers.isEmpty else { return readWhatWasTold() }
+        ledger.requests += 1
+        let nonce = "q\(ledger.requests)"
+        replica.numberQuestions[nonce] = peers
+        publish("check:v1:\(nonce):\(log.runID):\(replica.id)", replica)
+        awaitNumbers(nonce, until: now + .milliseconds(500), replica, done: readWhatWasTold)
     }
 
     private func awaitNumbers(_ nonce: String, until end: Duration, _ replica: Replica, done: @escaping () -> Void) {

@@ -58,10 +58,16 @@ final class NumberExchange: Sendable {
     /// Tells the others what this replica adds to the counter, if they do not know.
     func publishBase(of log: NodeLog) async { await keeper.publish(base: log.base, of: log.runID) }
 
-    /// Asks the living peers, and takes in what they have told the registers. Returns soon in any case.
+    /// Asks the living peers, and takes in what replicas have told the registers. Returns soon in any case.
     func ask(about log: NodeLog) async {
         let peers = keeper.peers.subtracting([id])
-        guard !peers.isEmpty else { return }
+        if !peers.isEmpty { await ask(peers, about: log) }
+        // Also where no peer is known: one that has just come may have numbered the process already.
+        _ = await keeper.read()
+        inform(log)
+    }
+
+    private func ask(_ peers: Set<String>, about log: NodeLog) async {
         let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
         let bell = Doorbell(on: loop)
         waits.withLock { $0[nonce] = Wait(waitingFor: peers, bell: bell) }
@@ -74,8 +80,6 @@ final class NumberExchange: Sendable {
             group.cancelAll()
         }
         waits.withLock { $0[nonce] = nil }
-        _ = await keeper.read()
-        inform(log)
     }
 
     // MARK: - The one that answers
