@@ -23,7 +23,7 @@ struct RightsTrial {
         var found = await [stream(), isCluster ? topology() : nil].compactMap(\.self)
         // A subscription begins with INFO: without that nothing is learned about channels.
         if !found.contains(where: { $0.right == .info }) {
-            let channels = (0..<databases).map(EventChannel.name)
+            let channels = DatabaseCount.heard(of: databases, wanted: rights.databases).map(EventChannel.name)
             async let events = subscribing(to: channels, .events)
             async let control = subscribing(to: [ElectionKeys.channel(name)], .control)
             async let hinted = hints()

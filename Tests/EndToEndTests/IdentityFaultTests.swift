@@ -227,6 +227,30 @@ struct IdentityFaultTests {
         #expect(group.count(of: "notifications unknown") == 1 && group.count(of: "notifications missing") == 0)
         await server.shutDown()
     }
+
+    @Test("row 69: 2000 databases: those of number 1500 are handled, and no other is missed, whether CONFIG tells")
+    func databasesPastAThousand() async throws {
+        for extra in [[], ["rename-command CONFIG \"\""]] {
+            var options = ServerOptions()
+            options.databases = 2000
+            options.extra = extra
+            let server = try await ThrowawayServer.start(options)
+            let group = try await start(server.url, nodes: 1, ["--database", "1500"])
+            _ = try await group.leader()
+            try await expire(20, "other:", on: server, database: 1999)
+            try await expire(20, "k:", on: server, database: 1500)
+            try await waitUntilHandled(20, "k:", by: group)
+            try await waitUntil("the others have expired", within: .seconds(20)) {
+                try await server.info("expired_keys") == "40" ? nil : "not yet"
+            }
+            let code = await group.replicas[0].terminate()
+            #expect(code == 0)
+            let account = group.replicas[0].log.split(separator: "\n").last { $0.contains("account of the term") }
+            #expect(account?.contains(" lost=0") == true, "\(account ?? "")")
+            #expect(account?.contains("ignored=20") == true, "\(account ?? "")")
+            await server.shutDown()
+        }
+    }
 }
 
 extension ThrowawayServer {

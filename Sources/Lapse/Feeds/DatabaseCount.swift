@@ -7,11 +7,13 @@ package import RedisClient
 /// of databases that do not exist cost next to nothing, so the answer need not be exact; one too small
 /// would leave counted expirations unheard.
 package enum DatabaseCount {
-    /// The most that are listened to, and what is assumed where nothing can be learned.
-    static let limit = 1024
+    /// What is assumed where nothing can be learned.
+    static let assumed = 1024
+    /// The most that are listened to: `--database` names no higher one.
+    static let limit = Int(UInt16.max) + 1
     /// Redis' own default, for a single server.
     private static let least = 16
-    private static let probes = [1, 15, 31, 63, 127, 255, 511, limit - 1]
+    private static let probes = [1] + (4...16).map { (1 << $0) - 1 }
 
     /// A cluster of Redis has one database, one of Valkey 9 as many as a setting of its own says.
     static func questions(isCluster: Bool) -> [RESPCommand] {
@@ -36,10 +38,15 @@ package enum DatabaseCount {
         for (probe, answer) in zip(probes, answers) {
             guard let error = answer.error else { continue }
             // Not permitted, or not known: that says nothing about databases.
-            if error.code == "NOPERM" || error.text.contains("unknown command") { return limit }
+            if error.code == "NOPERM" || error.text.contains("unknown command") { return assumed }
             return isCluster ? probe : max(probe, least)
         }
         return limit
+    }
+
+    /// The databases to listen to. A wanted one is heard whatever is known of their number.
+    package static func heard(of count: Int, wanted: [Int]) -> [Int] {
+        Array(0..<count) + Set(wanted).filter { $0 >= count }.sorted()
     }
 
     /// Asks a server, on a connection whose database is `selected`.

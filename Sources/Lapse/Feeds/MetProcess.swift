@@ -35,6 +35,6 @@ struct MetProcess: Sendable {
         if databases == nil { databases = try await DatabaseCount.ask(client, to: process, isCluster: isCluster) }
         return MetProcess(
             runID: runID, uptime: infoField("uptime_in_seconds", in: info).flatMap { Int64($0) }.map { .seconds($0) },
-            databases: databases ?? DatabaseCount.limit)
+            databases: databases ?? DatabaseCount.assumed)
     }
 }

@@ -21,6 +21,8 @@ struct FeedDependencies: Sendable {
     var logs: LogSet
     var listeners: FeedSink.Listeners
     var notifications: Notifications.Policy
+    /// The databases whose expirations are wanted.
+    var databases: [Int] = []
     /// Class `g` is wanted too.
     var wantsHints: Bool
     /// How an operator's redis-cli gets in.
@@ -144,7 +146,8 @@ final class NodeFeed: Sendable {
     private func subscribe() async throws(RedisError) -> (Subscription, FeedSink) {
         let process = try await MetProcess.meet(command, dependencies.watch.current, known: met.withLock { $0 })
         met.withLock { $0 = (process.runID, process.databases) }
-        let channels = (0..<process.databases).map(EventChannel.name) + [ElectionKeys.channel(dependencies.name)]
+        let databases = DatabaseCount.heard(of: process.databases, wanted: dependencies.databases)
+        let channels = databases.map(EventChannel.name) + [ElectionKeys.channel(dependencies.name)]
         let made = Mutex<FeedSink?>(nil)
         let subscription: Subscription
         do throws(RedisError) {

@@ -286,6 +286,7 @@ extension RunningProcessor {
                 look: { [watch] in watch.looks }, punctuality: punctuality, canaries: canaries,
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
+            databases: Self.databases(configuration, deployment),
             wantsHints: configuration.punctual == .track,
             login: RedisLogin(deployment.settings, configuration.tls),
             numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } },

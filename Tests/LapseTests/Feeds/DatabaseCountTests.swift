@@ -36,7 +36,20 @@ struct DatabaseCountTests {
         let none = Array(repeating: RESPValue.error(RESPError("ERR SELECT is not allowed in cluster mode")), count: 8)
         #expect(DatabaseCount.bound(none + [ok], isCluster: true) == 1)
         let refused = Array(repeating: RESPValue.error(RESPError("NOPERM select")), count: 9)
-        #expect(DatabaseCount.bound(refused, isCluster: false) == DatabaseCount.limit)
+        #expect(DatabaseCount.bound(refused, isCluster: false) == DatabaseCount.assumed)
+    }
+
+    @Test func moreThanAThousandAreHeard() {
+        #expect(DatabaseCount.told(by: [setting("databases", "2000")], isCluster: false) == 2000)
+        // SELECT … 1023 is taken, and 2047 is not.
+        let many = Array(repeating: ok, count: 8) + Array(repeating: outOfRange, count: 6) + [ok]
+        #expect(DatabaseCount.bound(many, isCluster: false) == 2047)
+        #expect(DatabaseCount.trials(backTo: 0).count == 15)
+    }
+
+    @Test func aWantedDatabaseIsHeardWhateverIsKnown() {
+        #expect(DatabaseCount.heard(of: 2, wanted: [1, 9, 5, 9]) == [0, 1, 5, 9])
+        #expect(DatabaseCount.heard(of: DatabaseCount.assumed, wanted: [1500]).last == 1500)
     }
 
     @Test func theConnectionGoesBackToItsDatabase() {
