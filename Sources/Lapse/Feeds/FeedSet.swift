@@ -10,15 +10,13 @@ import Timing
 /// A replica announces nothing until it is promoted, and then at once: a feed that listens beforehand
 /// misses nothing.
 final class FeedSet: Sendable {
-    private struct Member {
-        let feed: NodeFeed
-        var absentSince: UInt64?
+    private struct State {
+        var feeds: [NodeAddress: NodeFeed] = [:]
+        var plan = FeedPlan()
     }
 
     private let dependencies: FeedDependencies
-    private let members = Mutex<[NodeAddress: Member]>([:])
-    /// How long a node may be missing from the topology before its feed is given up, in milliseconds.
-    private static let patience: UInt64 = 10_000
+    private let state = Mutex(State())
     private let bell: Doorbell
 
     init(_ dependencies: FeedDependencies) {
@@ -32,7 +30,7 @@ final class FeedSet: Sendable {
     /// Every feed looks now, so that forged messages are told from real ones before a successor goes by
     /// this replica's numbers. Returns after `limit` at the latest.
     func check(within limit: Duration) async {
-        let feeds = members.withLock { $0.values.map(\.feed) }
+        let feeds = state.withLock { Array($0.feeds.values) }
         await withDiscardingTaskGroup { group in
             // At once, so that the limit is that of all; the group awaits them.
             for feed in feeds { group.addTask { await feed.check(within: limit) } }
@@ -42,12 +40,12 @@ final class FeedSet: Sendable {
     /// The feed of one process looks now and marks its stream, for a replica that is about to number it
     /// anew.
     func check(_ runID: String, within limit: Duration) async {
-        let feed = members.withLock { $0.values.map(\.feed) }.first { $0.status.runID == runID }
+        let feed = state.withLock { Array($0.feeds.values) }.first { $0.status.runID == runID }
         await feed?.check(within: limit, marking: true)
     }
 
     /// The feeds' states, by address.
-    var statuses: [NodeAddress: NodeFeed.Status] { members.withLock { $0.mapValues { $0.feed.status } } }
+    var statuses: [NodeAddress: NodeFeed.Status] { state.withLock { $0.feeds.mapValues(\.status) } }
 
     /// Keeps the feeds in step with the topology until cancelled.
     ///
@@ -59,7 +57,12 @@ final class FeedSet: Sendable {
             while !Task.isCancelled, refusal == nil {
                 let now = WallClock.milliseconds()
                 // One for each node, as long as it is there; the group cancels and awaits them.
-                for feed in reconcile(now: now) { group.addTask { await feed.run() } }
+                for feed in reconcile(now: now) {
+                    group.addTask {
+                        await feed.run()
+                        self.ended()
+                    }
+                }
                 dependencies.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
                 if await bell.wait(upTo: .seconds(1)) == .cancelled { break }
                 refusal = refusedEverywhere()
@@ -77,35 +80,29 @@ final class FeedSet: Sendable {
         return statuses.lazy.compactMap(\.refusal).first
     }
 
+    /// A feed at another address of the same process may have waited for the end of this one.
+    private func ended() {
+        for feed in state.withLock({ Array($0.feeds.values) }) where !feed.status.isSubscribed { feed.bell.ring() }
+    }
+
     /// Returns the feeds to start.
     private func reconcile(now: UInt64) -> [NodeFeed] {
         guard let topology = dependencies.watch.current else { return [] }
-        return members.withLock { members in
-            // A feed that serves under another of its node's addresses goes on: nothing is gained by a gap.
-            let present = Set(
-                topology.nodes.map { node in
-                    topology.addresses(of: node).first { members[$0]?.feed.status.isSubscribed ?? false }
-                        ?? node.address
-                })
-            for (address, member) in members where !present.contains(address) {
-                guard let since = member.absentSince else {
-                    members[address]?.absentSince = now
-                    continue
-                }
-                if now > since + Self.patience {
-                    member.feed.stop()
-                    members[address] = nil
-                }
-            }
-            var fresh: [NodeFeed] = []
-            for address in present {
-                members[address]?.absentSince = nil
-                guard members[address] == nil else { continue }
+        return state.withLock { state in
+            let step = state.plan.step(topology, state.feeds.mapValues(\.status.standing), now: now)
+            for address in step.closes { state.feeds.removeValue(forKey: address)?.stop() }
+            return step.opens.map { address in
                 let feed = NodeFeed(address: address, dependencies: dependencies)
-                members[address] = Member(feed: feed)
-                fresh.append(feed)
+                state.feeds[address] = feed
+                return feed
             }
-            return fresh
         }
+    }
+}
+
+extension NodeFeed.Status {
+    fileprivate var standing: FeedPlan.Standing {
+        guard isSubscribed else { return .away }
+        return isSilent ? .silent : .subscribed
     }
 }

@@ -18,6 +18,7 @@ final class LagForecast: Sendable {
     private let command: NodeClient
     private let isPunctual: Bool
     private let questions: [RESPCommand]
+    private let watch: TopologyWatch
     private let metrics: ProcessorMetrics
     private let logger: Logger
     private let state = Mutex((askedAt: ContinuousClock.Instant?.none, hasWarned: false))
@@ -28,6 +29,7 @@ final class LagForecast: Sendable {
         isPunctual = dependencies.isPunctual
         // With `off` CONFIG may be forbidden.
         questions = Self.questions + (dependencies.notifications == .off ? [] : [Self.effort])
+        watch = dependencies.watch
         metrics = dependencies.metrics
         logger = dependencies.logger
     }
@@ -45,7 +47,7 @@ final class LagForecast: Sendable {
         guard isDue, let replies = try? await command.send(questions, to: .process(runID)),
             replies.count == questions.count, let lag = Self.lag(replies)
         else { return }
-        metrics.predicted(address, lag: lag)
+        metrics.predicted(watch.current?.node(at: address)?.address ?? address, lag: lag)
         guard lag > Self.noticeable else { return }
         let isNews = state.withLock { state in
             defer { state.hasWarned = true }

@@ -5,6 +5,8 @@ import RedisClient
 /// listened to.
 struct MetProcess: Sendable {
     let runID: String
+    /// In a cluster.
+    var nodeID: String?
     /// How long it has been running; nil when it does not say.
     let uptime: Duration?
     let databases: Int
@@ -24,17 +26,20 @@ struct MetProcess: Sendable {
             throw RedisError(.protocolViolation, node: client.address, "INFO server names no run_id")
         }
         let process = ServerIdentity.process(runID)
+        var nodeID: String?
         if isCluster {
             guard let node = topology?.node(at: client.address) else {
                 throw RedisError(.otherServer, node: client.address, "no node of the cluster has this address any more")
             }
             // Asked once for each connection: a connection cannot lead to another process.
             _ = try await client.send([RESPCommand("PING")], to: .clusterNode(node.id))
+            nodeID = node.id
         }
         var databases = known?.runID == runID ? known?.databases : nil
         if databases == nil { databases = try await DatabaseCount.ask(client, to: process, isCluster: isCluster) }
         return MetProcess(
-            runID: runID, uptime: infoField("uptime_in_seconds", in: info).flatMap { Int64($0) }.map { .seconds($0) },
+            runID: runID, nodeID: nodeID,
+            uptime: infoField("uptime_in_seconds", in: info).flatMap { Int64($0) }.map { .seconds($0) },
             databases: databases ?? DatabaseCount.assumed)
     }
 }

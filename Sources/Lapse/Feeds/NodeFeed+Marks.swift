@@ -77,7 +77,7 @@ extension NodeFeed {
             logger.warning("expirations missed", metadata: metadata)
         case .surplus(let count):
             metadata["count"] = .stringConvertible(count)
-            dependencies.metrics.surplus(address, count)
+            dependencies.metrics.surplus(home, count)
             logger.warning("forged expirations heard", metadata: metadata)
         case .reset: logger.notice("expiration counter was reset", metadata: metadata)
         case .renumbered(_, let shift):

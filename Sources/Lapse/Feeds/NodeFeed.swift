@@ -53,6 +53,8 @@ final class NodeFeed: Sendable {
         /// The server refuses this user the subscription.
         var refusal: RedisError?
         var runID: String?
+        /// In a cluster.
+        var nodeID: String?
     }
 
     let address: NodeAddress
@@ -155,8 +157,7 @@ final class NodeFeed: Sendable {
                 to: address, settings: dependencies.settings, channels: channels, on: dependencies.loops.next()
             ) { [dependencies, address, bell] runID in
                 guard runID == process.runID else { return .failure(Self.twoServers(address, runID, process.runID)) }
-                let now = WallClock.milliseconds()
-                guard let log = dependencies.logs.claim(runID, at: address, uptime: process.uptime, now: now) else {
+                guard let log = dependencies.claim(process, at: address) else {
                     let other = dependencies.logs[runID]?.node ?? ""
                     return .failure(
                         RedisError(.otherServer, node: address, "the same server as \(other), which is listened to"))
@@ -177,9 +178,9 @@ final class NodeFeed: Sendable {
         subscription.closed.whenComplete { [bell] _ in bell.ring() }
         dependencies.numbers.inform(sink.log)
         current.withLock { status in
-            status = Status(isSubscribed: true, runID: subscription.runID)
+            status = Status(isSubscribed: true, runID: subscription.runID, nodeID: process.nodeID)
         }
-        dependencies.metrics.subscription(address, up: true)
+        dependencies.metrics.subscription(home, up: true)
         dependencies.listeners.subscribed()
         logger.info("subscribed", metadata: ["node": "\(address)", "runId": "\(subscription.runID)"])
         return (subscription, sink)
@@ -195,7 +196,7 @@ final class NodeFeed: Sendable {
             status.isSubscribed = false
             status.error = reason
         }
-        dependencies.metrics.subscription(address, up: false)
+        dependencies.metrics.subscription(home, up: false)
         logger.log(
             level: isOver ? .info : .warning, isOver ? "subscription ended" : "subscription lost",
             metadata: ["node": "\(address)", "reason": "\(reason)"])
@@ -212,6 +213,7 @@ final class NodeFeed: Sendable {
         }
         var watch = FeedWatch(patience: Int(dependencies.idleTimeout.components.seconds))
         var wasSilent = false
+        let nodeID = status.nodeID
         // A silence that could not be settled at once.
         var lookedInto: Int?
         var flags = FlagsWatch()
@@ -222,6 +224,7 @@ final class NodeFeed: Sendable {
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
             if isOver { return "the node has left" }
+            if isReassigned(nodeID) { return "another node has this address now" }
             if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
                 await mark(subscription, sink, &watch, &flags)
             }
@@ -242,9 +245,9 @@ final class NodeFeed: Sendable {
                 watch.silenceChanged()
                 logger.notice(
                     isSilent ? "subscription silent" : "subscription answers again", metadata: ["node": "\(address)"])
-                dependencies.metrics.subscription(address, up: !isSilent)
+                dependencies.metrics.subscription(home, up: !isSilent)
             }
-            for log in dependencies.logs.logs(at: address) where log.openSilence != nil {
+            for log in logs(beside: sink.log) where log.openSilence != nil {
                 guard log === sink.log else {
                     abandon(log)
                     continue

@@ -23,17 +23,21 @@ struct SlotHistory: Sendable {
         topology = new
         let look = Int32(clamping: look)
         noteNodes(old, new, look)
+        if let old { follow(old, new) }
         let (before, now) = (old?.slots, new.slots)
         guard let old, let before, before.count == now.count else {
             ownedSince = [Int32](repeating: look, count: now.count)
             steadySince = ownedSince
             return
         }
-        let places = Dictionary(
-            new.nodes.enumerated().map { ($1.address, $0) }, uniquingKeysWith: { first, _ in first })
+        let places = Dictionary(new.nodes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         let fate = old.nodes.map { node -> (place: Int?, isSteady: Bool) in
-            let place = places[node.address]
+            let place = places[node.id]
             return (place, place.map { new.nodes[$0].configEpoch == node.configEpoch } ?? false)
+        }
+        // Where it is now: what it lost is looked up there.
+        func whereabouts(_ index: Int) -> NodeAddress {
+            fate[index].place.map { new.nodes[$0].address } ?? old.nodes[index].address
         }
         for slot in before.indices {
             guard let owner = before[slot] else {
@@ -43,14 +47,15 @@ struct SlotHistory: Sendable {
             let isSame = fate[owner].place.map { $0 == now[slot] } ?? false
             if !isSame {
                 ownedSince[slot] = look
-                lose(slot, old.nodes[owner].address, look, before.count)
+                lose(slot, whereabouts(owner), look, before.count)
             }
             if !isSame || !fate[owner].isSteady { steadySince[slot] = look }
         }
         // A slot that is being imported is claimed too, as far as the node itself was asked.
-        for node in old.nodes where !node.importing.isEmpty {
-            let claim = new.claim(of: node.address)
-            for slot in node.importing where !claim.counts(slot) { lose(Int(slot), node.address, look, before.count) }
+        for (index, node) in old.nodes.enumerated() where !node.importing.isEmpty {
+            let address = whereabouts(index)
+            let claim = new.claim(of: address)
+            for slot in node.importing where !claim.counts(slot) { lose(Int(slot), address, look, before.count) }
         }
     }
 
@@ -65,11 +70,24 @@ struct SlotHistory: Sendable {
 
     private mutating func noteNodes(_ old: Topology?, _ new: Topology, _ look: Int32) {
         var kept: [NodeAddress: Int] = [:]
+        let former = Dictionary(old?.nodes.map { ($0.id, $0) } ?? [], uniquingKeysWith: { first, _ in first })
         for node in new.nodes {
-            let before = old?.node(at: node.address)
+            let before = former[node.id]
             let isSame = before.map { $0.role == node.role && $0.configEpoch == node.configEpoch } ?? false
-            kept[node.address] = isSame ? asItIsSince[node.address] ?? Int(look) : Int(look)
+            kept[node.address] = isSame ? before.flatMap { asItIsSince[$0.address] } ?? Int(look) : Int(look)
         }
         asItIsSince = kept
+    }
+
+    /// What nodes lost goes with them to their new addresses; a log that is still known by the former one
+    /// finds it there too, unless another node has that.
+    private mutating func follow(_ old: Topology, _ new: Topology) {
+        let before = lost
+        guard !before.isEmpty else { return }
+        let former = Dictionary(old.nodes.map { ($0.id, $0.address) }, uniquingKeysWith: { first, _ in first })
+        for node in new.nodes {
+            guard let address = former[node.id], address != node.address else { continue }
+            lost[node.address] = before[address] ?? (old.node(at: node.address) == nil ? before[node.address] : nil)
+        }
     }
 }

@@ -122,9 +122,15 @@ package final class LogSet: Sendable {
 
     /// The log of a process for a feed that is about to fill it; nil while another feed does, at another
     /// address.
-    package func claim(_ runID: String, at address: NodeAddress, uptime: Duration?, now: UInt64) -> NodeLog? {
+    ///
+    /// - Parameter nodeID: in a cluster: the process' log goes where that node is.
+    package func claim(
+        _ runID: String, of nodeID: String? = nil, at address: NodeAddress, uptime: Duration?, now: UInt64
+    ) -> NodeLog? {
         let log = log(of: runID, at: address, uptime: uptime, now: now)
-        return log.claim() ? log : nil
+        guard log.claim() else { return nil }
+        log.belongs(to: nodeID)
+        return log
     }
 
     /// Whether a process began after the one before it was last listened to: then everything that it
@@ -189,6 +195,14 @@ package final class LogSet: Sendable {
         return progress.values.filter {
             !known.contains($0.runID) && (listening.contains($0.node) || isAbsent($0.node))
         }.map(\.runID)
+    }
+
+    /// A process that is met at the node's new address is the successor of the one met at its former one.
+    func moved(from former: NodeAddress, to address: NodeAddress, _ runID: String) {
+        met.withLock { met in
+            guard met[address] == nil, let before = met[former], before.runID == runID else { return }
+            met[address] = before
+        }
     }
 
     /// Forgets the processes met at addresses that have left for good.

@@ -67,8 +67,11 @@ package final class NodeLog: Sendable {
         let address: NodeAddress
         let node: String
         let process: NodeProcess
+        /// In a cluster; nil while no feed has met it.
+        var nodeID: String?
 
-        init(_ runID: String, _ address: NodeAddress) {
+        init(_ runID: String, _ address: NodeAddress, nodeID: String? = nil) {
+            self.nodeID = nodeID
             self.address = address
             node = "\(address)"
             process = NodeProcess(runID: runID, node: node)
@@ -106,7 +109,13 @@ package final class NodeLog: Sendable {
     var process: NodeProcess { whereabouts.withLock { $0.process } }
 
     /// The process has been met at another address.
-    func move(to address: NodeAddress) { whereabouts.withLock { $0 = Whereabouts(runID, address) } }
+    func move(to address: NodeAddress) {
+        whereabouts.withLock { $0 = Whereabouts(runID, address, nodeID: $0.nodeID) }
+    }
+
+    /// The cluster node that the process is, or was.
+    var nodeID: String? { whereabouts.withLock { $0.nodeID } }
+    func belongs(to nodeID: String?) { whereabouts.withLock { $0.nodeID = nodeID } }
 
     deinit { state.withLock { budget?.add(-$0.charged) } }
 

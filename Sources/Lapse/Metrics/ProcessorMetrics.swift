@@ -178,7 +178,11 @@ final class ProcessorMetrics: Sendable {
         }
     }
 
-    func subscription(_ node: NodeAddress, up: Bool) { series(node) { $0.up.record(up ? 1 : 0) } }
+    func subscription(_ node: NodeAddress, up: Bool) {
+        // One that has left for good is not brought back by its end.
+        guard up || addresses.contains(node) else { return }
+        series(node) { $0.up.record(up ? 1 : 0) }
+    }
     func gap(_ node: NodeAddress, lost: UInt64, repaired: UInt64) {
         series(node) { series in
             series.lost.increment(by: Int64(lost))
@@ -209,6 +213,7 @@ final class ProcessorMetrics: Sendable {
             series(address) { series in
                 series.received.increment(by: Int64(node.received - min(node.received, series.seenReceived)))
                 series.seenReceived = node.received
+                if node.isSubscribed { series.up.record(node.isSilent ? 0 : 1) }
                 series.entries.record(node.logEntries)
                 series.bytes.record(node.logBytes)
                 series.backlog.record(node.backlog)
@@ -243,6 +248,16 @@ final class ProcessorMetrics: Sendable {
     func forget(_ gone: Set<NodeAddress>) {
         let left = nodes.withLock { nodes in gone.compactMap { nodes.removeValue(forKey: $0) } }
         for series in left { series.destroy() }
+    }
+
+    /// Nodes have other addresses now, each former one with its present one: their series go on there.
+    func follow(_ moved: [NodeAddress: NodeAddress]) {
+        for (former, home) in moved {
+            guard let left = nodes.withLock({ $0.removeValue(forKey: former) }) else { continue }
+            // What was received is a sum over logs, which have moved.
+            series(home) { $0.seenReceived = max($0.seenReceived, left.seenReceived) }
+            left.destroy()
+        }
     }
 
     private func series(_ node: NodeAddress, _ body: (inout NodeSeries) -> Void) {

@@ -5,6 +5,13 @@ import Timing
 
 /// What is kept for nodes goes some time after they have left.
 extension RunningProcessor {
+    /// After each look: nodes of a cluster may have other addresses now.
+    func follow(_ topology: Topology) {
+        guard topology.mode == .cluster else { return }
+        metrics.follow(topology.aliases)
+        account.follow(topology.aliases)
+    }
+
     /// - Parameter now: milliseconds since 1970.
     func forgetAbsent(_ parts: Parts, now: UInt64) async {
         guard let topology = watch.current else { return }

@@ -98,8 +98,13 @@ extension RunningProcessor {
         let punctuality = punctuality(dispatcher.filter, canaries)
         let feeds = FeedSet(
             feedDependencies(votes, dispatcher, numbers, peer, listener, ownLocks, punctuality, canaries))
-        watch.onEachLook { [weak feeds, weak punctuality] poll in
-            dispatcher.update { $0.note(poll) }
+        watch.onEachLook { [weak self, weak feeds, weak punctuality, logs] poll in
+            // At once: by the new view an address may be another node's.
+            dispatcher.update { machine in
+                logs.follow(poll.topology)
+                machine.note(poll)
+            }
+            self?.follow(poll.topology)
             feeds?.looked()
             punctuality?.looked(poll)
         }
@@ -287,9 +292,9 @@ extension RunningProcessor {
                 large: { [weak self] in self?.heardLargeKey(of: $0, $1, $2) }),
             notifications: Notifications.Policy(rawValue: configuration.notifications.rawValue) ?? .verify,
             databases: Self.databases(configuration, deployment),
-            wantsHints: configuration.punctual == .track,
-            login: RedisLogin(deployment.settings, configuration.tls),
-            numbers: numbers, settled: { poll in dispatcher.update { $0.note(poll) } },
+            wantsHints: configuration.punctual == .track, login: RedisLogin(deployment.settings, configuration.tls),
+            numbers: numbers,
+            settled: { poll in dispatcher.update { $0.note(poll) } },
             isPunctual: configuration.punctual != .off, metrics: metrics, logger: logger
         )
     }

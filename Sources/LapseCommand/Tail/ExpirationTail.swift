@@ -112,6 +112,11 @@ final class ExpirationTail: Sendable {
         }
     }
 
+    /// Whether a node is known by this very address: one that it had before leads to it for longer.
+    private func isPresent(_ address: NodeAddress) -> Bool {
+        access.watch.current?.node(at: address)?.address == address
+    }
+
     private func newcomers() -> [NodeAddress] {
         let present = access.watch.current?.nodes.map(\.address) ?? []
         return members.withLock { members in present.filter { members.insert($0).inserted } }
@@ -125,7 +130,7 @@ final class ExpirationTail: Sendable {
         var reconnection = Reconnection(enough: .seconds(1))
         var told: String?
         var isDeaf = false
-        while !Task.isCancelled, access.watch.current?.node(at: address) != nil {
+        while !Task.isCancelled, isPresent(address) {
             do throws(RedisError) {
                 let bell = Doorbell(on: access.loop)
                 let receiver = TailReceiver(node: "\(address)", filter: filter, format: format, bell: bell) {
@@ -176,7 +181,7 @@ final class ExpirationTail: Sendable {
         }
         let node = subscription.address
         var watch = FeedWatch(patience: 3)
-        while !isClosed.withLock({ $0 }), access.watch.current?.node(at: node) != nil {
+        while !isClosed.withLock({ $0 }), isPresent(node) {
             let isSilent = receiver.isSilent
             if isSilent != isDeaf {
                 isDeaf = isSilent

@@ -16,6 +16,7 @@ final class ClusterDiscovery: Discovery {
     private let useHostNames: Bool
     private let agreed = Mutex<Agreed?>(nil)
     private let former = Mutex(FormerAddresses())
+    private let moved = Mutex(MovedNodes())
     private static let sample = 3
 
     init(seeds: [NodeAddress], nodes: NodeDirectory, map: AddressMap, useHostNames: Bool) {
@@ -29,12 +30,19 @@ final class ClusterDiscovery: Discovery {
         guard let known else { return try await lookFirst(turn: turn) }
         // Beside the look, which an address that is given up must not hold up for long.
         async let answers = askFormer()
+        async let whoMoved = askMoved()
         var poll = try await lookAgain(known, doubts, turn: turn)
-        let found = await answers
+        let (found, answered) = await (answers, whoMoved)
         former.withLock { former in
             poll.outsiders += found.compactMap { former.answered($0.address, id: $0.id) }
             former.note(known, poll.topology)
         }
+        let aliases = moved.withLock { moved in
+            for (address, answer) in answered { moved.answered(address, answer) }
+            moved.note(known, poll.topology)
+            return moved.aliases
+        }
+        poll.topology = poll.topology.reached(by: aliases)
         return poll
     }
 
@@ -46,7 +54,7 @@ final class ClusterDiscovery: Discovery {
         do throws(RedisError) {
             return try await ask(asked, known)
         } catch {
-            let everyone = Set(seeds).union(known.nodes.map(\.address)).subtracting(asked)
+            let everyone = Set(seeds).union(known.nodes.map(\.address) + known.aliases.keys).subtracting(asked)
             guard !everyone.isEmpty else { throw error }
             do throws(RedisError) {
                 return try await ask(everyone, known)
@@ -65,6 +73,36 @@ final class ClusterDiscovery: Discovery {
                 addresses.sorted(), nodes, RESPCommand("CLUSTER", "NODES"), timeout: .milliseconds(250))
         else { return [] }
         return replies.map { ($0, ClusterNodes($1.string ?? "", asked: $0).myself?.id ?? "unknown") }
+    }
+
+    /// Who answers at the addresses by which nodes were known before.
+    private func askMoved() async -> [(NodeAddress, MovedNodes.Answer)] {
+        let questions = moved.withLock { $0.questions }
+        return await withTaskGroup(of: (NodeAddress, MovedNodes.Answer).self) { group in
+            for question in questions {
+                group.addTask {
+                    let identity = ServerIdentity.clusterNode(question.id)
+                    async let home = self.answers(question.home, as: identity)
+                    switch await self.answers(question.former, as: identity) {
+                    case true?: return (question.former, .same)
+                    case false?: return (question.former, .other)
+                    case nil: return (question.former, .none(isHome: await home == true))
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    /// Whether this server answers at an address; nil when none does. Who it is, is asked once for each
+    /// connection.
+    private func answers(_ address: NodeAddress, as identity: ServerIdentity) async -> Bool? {
+        do throws(RedisError) {
+            _ = try await nodes[address].send([RESPCommand("PING")], to: identity, timeout: .milliseconds(250))
+            return true
+        } catch {
+            return error.kind == .otherServer ? false : nil
+        }
     }
 
     /// One server's word on itself is not enough: those that it names are asked at once.
@@ -97,7 +135,7 @@ final class ClusterDiscovery: Discovery {
         let tables = replies.map { ($0, ClusterTable($1)) }
         if known != nil, let last = agreed.withLock({ $0 }), tables.allSatisfy({ $1.saysTheSame(as: last.table) }) {
             let ownWord = tables.compactMap { address, table in
-                last.topology.node(at: address).map { $0.id == table.ownID } ?? true
+                Self.isMeant(table.ownID, at: address, last.topology, known)
                     ? table.ownRole.map { (address, $0) } : nil
             }
             return TopologyPoll(
@@ -121,7 +159,7 @@ final class ClusterDiscovery: Discovery {
         }
         var ownWord: [NodeAddress: Topology.Role] = [:]
         for member in membership.members
-        where topology.node(at: member.asked).map({ $0.id == member.nodes.myself?.id }) ?? true {
+        where Self.isMeant(member.nodes.myself?.id, at: member.asked, topology, known) {
             ownWord[member.asked] = member.nodes.myself?.role
         }
         let first = tables[0].1
@@ -130,5 +168,12 @@ final class ClusterDiscovery: Discovery {
             $0 = isAgreed && membership.outsiders.isEmpty ? Agreed(table: first, topology: topology) : nil
         }
         return TopologyPoll(topology: topology, ownWord: ownWord, outsiders: membership.outsiders)
+    }
+
+    /// Whether a node's word counts as that of the address: no other node is meant there.
+    private static func isMeant(
+        _ id: String?, at address: NodeAddress, _ topology: Topology, _ known: Topology?
+    ) -> Bool {
+        (topology.node(at: address) ?? known?.node(at: address)).map { $0.id == id } ?? true
     }
 }

@@ -73,7 +73,17 @@ package struct Topology: Sendable {
         indexAddresses()
     }
 
+    /// The same, with further addresses that lead to its nodes.
+    package func reached(by aliases: [NodeAddress: NodeAddress]) -> Topology {
+        guard aliases != self.aliases else { return self }
+        var topology = self
+        topology.aliases = aliases
+        topology.indexAddresses()
+        return topology
+    }
+
     private mutating func indexAddresses() {
+        (indexes, announced) = ([:], [:])
         for (index, node) in nodes.enumerated() { indexes[node.address] = index }
         for (alias, address) in aliases where indexes[alias] == nil { indexes[alias] = indexes[address] }
         for (index, node) in nodes.enumerated() {
@@ -92,6 +102,12 @@ package struct Topology: Sendable {
     package var slots: SlotOwners { SlotOwners(owners: owners, sole: soleMaster) }
 
     package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
+
+    /// Where the node of this ID is now, met at `address` before; nil for one that is not known.
+    package func whereabouts(of id: String, metAt address: NodeAddress) -> NodeAddress? {
+        if let node = node(at: address), node.id == id { return node.address }
+        return nodes.first { $0.id == id }?.address
+    }
 
     /// The node that a redirection means.
     package func node(announcedAs address: NodeAddress) -> Node? {

@@ -52,6 +52,40 @@ struct LogIdentityTests {
         #expect(try baselineOfOneMetFirst(uptime: .seconds(60)) == 7)
     }
 
+    private func cluster(_ nodes: [String: NodeAddress], aliases: [NodeAddress: NodeAddress] = [:]) -> Topology {
+        let nodes = nodes.map { Topology.Node(id: $0, address: $1, role: .master) }
+        return Topology(cluster: nodes, owner: []).reached(by: aliases)
+    }
+
+    @Test func aLogGoesWhereItsNodeIsWhileItsFeedStands() throws {
+        let log = try #require(book.claim("a", of: "x", at: name, uptime: .seconds(5), now: start))
+        let learned = book.log(of: "b", at: name)
+        book.follow(cluster(["x": name]))
+        #expect(log.address == name)
+        book.follow(cluster(["x": ip], aliases: [name: ip]))
+        #expect(log.isSubscribed && log.address == ip && log.node == "\(ip)" && log.process.node == "\(ip)")
+        #expect(learned.address == ip, "by the alias: which node it was is not known")
+        book.follow(cluster(["y": ip]))
+        #expect(log.address == ip, "its node is gone")
+    }
+
+    @Test func twoNodesThatSwapTheirAddressesKeepTheirLogs() throws {
+        let logs = try [("a", "x", name), ("b", "y", ip)].map { run, node, address -> NodeLog in
+            try #require(book.claim(run, of: node, at: address, uptime: .seconds(5), now: start))
+        }
+        book.follow(cluster(["x": ip, "y": name]))
+        #expect(logs.map(\.address) == [ip, name])
+    }
+
+    @Test func aNodeThatIsStartedElsewhereOwesWhatItAnnouncedMeanwhile() throws {
+        let former = try #require(book.claim("former", of: "x", at: name, uptime: .seconds(9), now: start))
+        former.subscriptionEnded(now: start)
+        book.follow(cluster(["x": ip], aliases: [name: ip]))
+        let next = try #require(book.claim("next", of: "x", at: ip, uptime: .seconds(3), now: start + 4_000))
+        next.hear([], counter: 40)
+        #expect(next.baseline == 0)
+    }
+
     @Test func theProgressOfAnAddressThatIsGoneIsNotNeeded() {
         let progress = [
             "x": Progress(runID: "x", node: "10.0.0.7:6379", base: 0, cursor: Cursor(through: 1), token: 1, write: 1)

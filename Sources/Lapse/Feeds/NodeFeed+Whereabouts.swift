@@ -1,0 +1,34 @@
+import RedisClient
+import Timing
+
+/// An address is only where a node was last seen.
+extension NodeFeed {
+    /// The address of the node that is listened to, as the others know it now.
+    var home: NodeAddress { dependencies.watch.current?.node(at: address)?.address ?? address }
+
+    /// Whether the address belongs to another node of the cluster now: this one has another.
+    func isReassigned(_ nodeID: String?) -> Bool {
+        guard let nodeID, let topology = dependencies.watch.current, topology.mode == .cluster,
+            let node = topology.node(at: address)
+        else { return false }
+        return node.id != nodeID
+    }
+
+    /// The feed's own log, and those of the processes before it at any of its node's addresses.
+    func logs(beside own: NodeLog) -> [NodeLog] {
+        let home = home
+        return dependencies.logs.all.filter { log in
+            if log === own { return true }
+            let address = log.address
+            return (address == home || address == self.address) && !log.isSubscribed
+        }
+    }
+}
+
+extension FeedDependencies {
+    /// The log of the process met at an address; nil while another feed fills it.
+    func claim(_ process: MetProcess, at address: NodeAddress) -> NodeLog? {
+        logs.claim(
+            process.runID, of: process.nodeID, at: address, uptime: process.uptime, now: WallClock.milliseconds())
+    }
+}
