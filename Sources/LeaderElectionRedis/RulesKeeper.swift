@@ -22,7 +22,7 @@ package final class RulesKeeper: Sendable {
         /// The lease, for this purpose.
         case granted(LeasePurpose)
         case refused(by: MemberID, terms: String)
-        /// Nothing that begins a term: the deployment takes no writes, and the registers are elsewhere.
+        /// Nothing that begins a term: too many of the keys take no writes.
         case unwritable(String)
         case unknown(String)
     }
@@ -99,26 +99,20 @@ package final class RulesKeeper: Sendable {
                 guard let id = identity.id else { return .unknown("this deployment has no ID yet") }
                 return .granted(LeasePurpose(kind: purpose.kind, deployment: id, address: purpose.address))
             case .refused(let member, let terms): return .refused(by: member, terms: terms)
-            // Registers in this deployment refuse by themselves, and say why.
-            case .kept(let text): return state.identity == nil ? .granted(purpose) : .unwritable(text)
+            case .kept(let text): return .unwritable(text)
             case .unknown(let text): return .unknown(text)
             }
         }
     }
 
-    /// Whether a term may go on.
+    /// Whether a term may go on: see ``GroupRules/Standing/isHeld(at:)``.
     ///
-    /// Where the registers are in this deployment, the rules that cannot be read end none: its votes cannot
-    /// be had either. Elsewhere they can, and a replica with other rules leads once this one's signature
-    /// has run out.
+    /// Votes in this deployment prove nothing about the rules. Those of 5 registers may be had where two of
+    /// the three masters with the rules are away, those of one where it is the third: a replica with other
+    /// rules signs on the two, and its registers are others.
     package var mayGoOn: Bool {
-        switch permit {
-        case .granted: return true
-        case .refused: return false
-        case .unwritable, .unknown:
-            let now = SystemClock.read().monotonic
-            return state.withLock { $0.identity == nil || $0.standing.isHeld(at: now) }
-        }
+        let now = SystemClock.read().monotonic
+        return state.withLock { $0.standing.isHeld(at: now) }
     }
 
     /// The same, after the keys were asked at least once.
@@ -209,68 +203,4 @@ package final class RulesKeeper: Sendable {
         guard let stored = reply?.string else { return }
         state.withLock { $0.identity?.take(stored, at: now) }
     }
-}
-
-/// KEYS: the hash of signatures. A field is a member, its text `1 until` (milliseconds since 1970), and
-/// on a line each its terms and its settings.
-private enum RulesScripts {
-    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn
-    /// member, settings and end of those that share the ID or have other settings; or unsigned (error).
-    ///
-    /// While a server takes no writes, signatures cannot be renewed: those that have run out count like
-    /// living ones, and a replica with the same terms as one of them needs none of its own.
-    static let sign = Script(
-        """
-        local time = redis.call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        local all = redis.call('HGETALL', KEYS[1])
-        local answer = {'signed'}
-        local gone = {}
-        for i = 1, #all, 2 do
-          local ends, terms, settings = string.match(all[i + 1], '^1 (%d+)\\n([^\\n]*)\\n([^\\n]*)$')
-          ends = tonumber(ends or '0')
-          if ends <= now or ends > now + 259200000 then
-            gone[#gone + 1] = all[i]
-          elseif all[i] ~= ARGV[1] then
-            if terms ~= ARGV[3] then return {'taken', all[i], terms} end
-            local id = string.match(all[i], '^(.*)#[^#]*$') or all[i]
-            if #answer < 49 and (settings ~= ARGV[4] or id == ARGV[5]) then
-              answer[#answer + 1] = all[i]
-              answer[#answer + 1] = settings
-              answer[#answer + 1] = string.format('%.0f', ends)
-            end
-          end
-        end
-        local ends = string.format('%.0f', now + tonumber(ARGV[2]))
-        local signed = redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
-        if type(signed) == 'table' and signed.err then
-          redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
-          local stands = false
-          for i = 1, #all, 2 do
-            local terms = string.match(all[i + 1], '^1 %d+\\n([^\\n]*)\\n')
-            if terms == ARGV[3] then
-              stands = true
-            elseif terms then
-              return {'taken', all[i], terms}
-            end
-          end
-          if stands then return answer end
-          return {'unsigned', signed.err}
-        end
-        for i = 1, #gone do if gone[i] ~= ARGV[1] then redis.pcall('HDEL', KEYS[1], gone[i]) end end
-        redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
-        return answer
-        """)
-
-    /// ARGV: member.
-    static let withdraw = Script("return redis.call('HDEL', KEYS[1], ARGV[1])")
-
-    /// KEYS: the deployment's ID. ARGV: the one to put there if there is none, or nothing.
-    static let identify = Script(
-        """
-        local id = redis.call('GET', KEYS[1])
-        if id then return id end
-        if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1]) end
-        return ARGV[1]
-        """)
 }

@@ -19,17 +19,18 @@ struct SignedRulesTests {
                 on: MultiThreadedEventLoopGroup.singleton.next())
         }
 
-        func register(
-            _ id: String, _ terms: String, settings: String = "", ttl: Duration = .seconds(1)
-        ) -> any LeaseRegister {
+        func register(_ id: String, _ terms: String, ttl: Duration = .seconds(1)) -> any LeaseRegister {
             let keys = ElectionKeys.rules(inCluster: false, name: "n")[0]
+            return store(id, terms, [.init(keys: keys, runner: SingleServer(client))], ttl: ttl).registers[0]
+        }
+
+        func store(_ id: String, _ terms: String, _ places: [RulesKeeper.Place], ttl: Duration) -> RuledStore {
             let keeper = RulesKeeper(
-                places: [.init(keys: keys, runner: SingleServer(client))],
-                signature: .init(member: MemberID(id: id), terms: terms, settings: settings),
+                places: places, signature: .init(member: MemberID(id: id), terms: terms),
                 purpose: LeasePurpose(kind: "run"), leaseTTL: ttl, timeout: .seconds(1),
                 on: MultiThreadedEventLoopGroup.singleton.next())
             let votes = RedisLeaseStore(name: "n", servers: [SingleServer(client)], timeout: .seconds(1))
-            return RuledStore(votes, keeper: keeper).registers[0]
+            return RuledStore(votes, keeper: keeper)
         }
 
         func claim(_ id: String) -> Claim {
@@ -108,6 +109,32 @@ struct SignedRulesTests {
             Issue.record("it was not refused")
             return
         }
+        await group.end()
+    }
+
+    /// Others may have signed on the two masters that are away, and have other registers.
+    @Test func aTermEndsWithItsRulesThoughItsVotesStand() async throws {
+        let group = try await group()
+        let away = try await ThrowawayServer.start()
+        let lost = Group(away)
+        let places = zip(ElectionKeys.rules(inCluster: true, name: "n"), [lost, group, lost])
+            .map { RulesKeeper.Place(keys: $0, runner: SingleServer($1.client)) }
+        let store = group.store("a", "registers=5", places, ttl: .milliseconds(200))
+        let signing = Task { await store.run() }
+        let register = store.registers[0]
+        let mine = group.claim("a")
+        try await waitUntil("the server is old enough", within: .seconds(20)) {
+            if case .granted = try await register.acquire(mine) { nil } else { "it is not" }
+        }
+        await away.shutDown()
+        try await waitUntil("the rules are held no more", within: .seconds(20)) {
+            let reply = try await register.renew(mine, token: FencingToken(rawValue: 1), term: 1, heal: true)
+            return if case .lost = reply { nil } else { "\(reply)" }
+        }
+        #expect(try await group.register("b", "registers=1").observe("n").leader == "a", "the vote was there")
+        signing.cancel()
+        await signing.value
+        await lost.client.shutDown()
         await group.end()
     }
 

@@ -29,14 +29,14 @@ extension SimulatedWorld {
     /// What the rules answer in place of a register; nil where they permit to ask it.
     func answerByRules(_ operation: LeaseMachine.Operation, _ replica: Replica) -> LeaseMachine.Outcome? {
         guard judges(.otherRules), defect != .rulesUncompared else { return nil }
-        let verdict = replica.standing.verdict(at: replica.clock.read(now).monotonic)
-        switch (operation, verdict) {
-        case (_, .agreed), (.release, _): return nil
+        let time = replica.clock.read(now).monotonic
+        let isHeld = replica.standing.isHeld(at: time)
+        switch (operation, replica.standing.verdict(at: time)) {
+        case (.release, _), (.acquire, .agreed): return nil
         case (.acquire, .refused(_, let terms)): return .acquired(.mismatch(rules: terms))
         case (.acquire, .unknown(let text)), (.acquire, .kept(let text)): return .failed(.unreachable(text))
-        case (.confirm, .refused): return .confirmed(false)
-        case (.renew, .refused): return .renewed(.lost(holder: nil))
-        case (_, .unknown), (_, .kept): return nil
+        case (.confirm, _): return isHeld ? nil : .confirmed(false)
+        case (.renew, _): return isHeld ? nil : .renewed(.lost(holder: nil))
         }
     }
 }

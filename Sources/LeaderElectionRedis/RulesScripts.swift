@@ -1,0 +1,65 @@
+import RedisClient
+
+/// KEYS: the hash of signatures. A field is a member, its text `1 until` (milliseconds since 1970), and
+/// on a line each its terms and its settings.
+enum RulesScripts {
+    /// ARGV: member, life in ms, terms, settings, ID. Answers taken (member, terms), or signed and in turn
+    /// member, settings and end of those that share the ID or have other settings; or unsigned (error).
+    ///
+    /// While a server takes no writes, signatures cannot be renewed: those that have run out count like
+    /// living ones, and a replica with the same terms as one of them needs none of its own.
+    static let sign = Script(
+        """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local all = redis.call('HGETALL', KEYS[1])
+        local answer = {'signed'}
+        local gone = {}
+        for i = 1, #all, 2 do
+          local ends, terms, settings = string.match(all[i + 1], '^1 (%d+)\\n([^\\n]*)\\n([^\\n]*)$')
+          ends = tonumber(ends or '0')
+          if ends <= now or ends > now + 259200000 then
+            gone[#gone + 1] = all[i]
+          elseif all[i] ~= ARGV[1] then
+            if terms ~= ARGV[3] then return {'taken', all[i], terms} end
+            local id = string.match(all[i], '^(.*)#[^#]*$') or all[i]
+            if #answer < 49 and (settings ~= ARGV[4] or id == ARGV[5]) then
+              answer[#answer + 1] = all[i]
+              answer[#answer + 1] = settings
+              answer[#answer + 1] = string.format('%.0f', ends)
+            end
+          end
+        end
+        local ends = string.format('%.0f', now + tonumber(ARGV[2]))
+        local signed = redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
+        if type(signed) == 'table' and signed.err then
+          redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
+          local stands = false
+          for i = 1, #all, 2 do
+            local terms = string.match(all[i + 1], '^1 %d+\\n([^\\n]*)\\n')
+            if terms == ARGV[3] then
+              stands = true
+            elseif terms then
+              return {'taken', all[i], terms}
+            end
+          end
+          if stands then return answer end
+          return {'unsigned', signed.err}
+        end
+        for i = 1, #gone do if gone[i] ~= ARGV[1] then redis.pcall('HDEL', KEYS[1], gone[i]) end end
+        redis.pcall('PEXPIRE', KEYS[1], ARGV[2] * 2)
+        return answer
+        """)
+
+    /// ARGV: member.
+    static let withdraw = Script("return redis.call('HDEL', KEYS[1], ARGV[1])")
+
+    /// KEYS: the deployment's ID. ARGV: the one to put there if there is none, or nothing.
+    static let identify = Script(
+        """
+        local id = redis.call('GET', KEYS[1])
+        if id then return id end
+        if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1]) end
+        return ARGV[1]
+        """)
+}
