@@ -177,6 +177,7 @@ package final class RulesKeeper: Sendable {
                     })
             case "unsigned": return .unsigned(words.count > 1 ? words[1] : "writes are refused")
             case "taken" where words.count == 3: return .taken(by: MemberID(words[1]), terms: words[2])
+            case "unsure" where words.count == 2: return .failed(words[1])
             default: return .failed("unexpected answer: \(reply)")
             }
         } catch { return .failed(error.description) }

@@ -138,6 +138,39 @@ struct SignedRulesTests {
         await group.end()
     }
 
+    /// Signatures that ran out while writes were refused still count when they come back.
+    @Test func theFirstWriteIsNoOthersSignature() async throws {
+        let group = try await group()
+        let key = ElectionKeys.rules(inCluster: false, name: "n")[0].rules
+        let (leader, other) = (group.register("a", "registers=1"), group.register("b", "registers=3"))
+        func isRefused(_ register: any LeaseRegister, _ id: String) async throws -> Bool {
+            do {
+                if case .mismatch = try await register.acquire(group.claim(id)) { return true }
+            } catch { return false }
+            return false
+        }
+        #expect(try await !isRefused(leader, "a"))
+        #expect(try await isRefused(other, "b"))
+        _ = try await group.server.cli("CONFIG", "SET", "maxmemory", "1")
+        try await waitUntil("the signature has run out", within: .seconds(20)) {
+            #expect(try await isRefused(other, "b"))
+            let signature = try await group.server.cli("HVALS", key).split(separator: "\n").first
+            let ends = try #require(signature?.split(separator: " ").last.flatMap { Int($0) })
+            let now = try #require(Int(try await group.server.cli("TIME").split(separator: "\n")[0]))
+            return ends < now * 1000 ? nil : "not yet"
+        }
+        #expect(try await !isRefused(leader, "a"), "its term goes on")
+        _ = try await group.server.cli("CONFIG", "SET", "maxmemory", "0")
+        #expect(try await isRefused(other, "b"), "the leader has not looked since")
+        #expect(try await !isRefused(leader, "a"))
+        #expect(try await isRefused(other, "b"))
+        try await waitUntil("the leader's signature has run out", within: .seconds(20)) {
+            try await isRefused(other, "b") ? "not yet" : nil
+        }
+        #expect(try await isRefused(leader, "a"))
+        await group.end()
+    }
+
     /// Rows 115 and 118: a server that has forgotten the counter, with a clock behind, is told what the
     /// replica has seen.
     @Test func aForgottenCounterGoesOnAboveWhatWasSeen() async throws {
