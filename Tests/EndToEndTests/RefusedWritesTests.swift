@@ -89,6 +89,27 @@ struct RefusedWritesTests {
         await server.shutDown()
     }
 
+    @Test("row 52: a leader that may read the progress no more says so and gives up within seconds")
+    func unreadableInMidTerm() async throws {
+        let server = try await ThrowawayServer.start(options(without: ""))
+        let group = try await group(1, server, user: true)
+        let leader = try await group.leader()
+        let keys = (0..<20).map { "k:\($0)" }
+        try await expire(keys, server)
+        try await waitUntilHandled(keys, by: group)
+        _ = try await server.cli("ACL", "SETUSER", "lapse", "-zrange")
+        try await waitUntilReady(false, leader, saying: "progress cannot be read: {lapse-")
+        try await waitUntilSaid("term given up: progress cannot be read", by: leader)
+        _ = try await server.cli("ACL", "SETUSER", "lapse", "+zrange")
+        try await waitUntilReady(true, leader, saying: "ok")
+        let late = (0..<20).map { "late:\($0)" }
+        try await expire(late, server)
+        try await waitUntilHandled(late, by: group)
+        #expect(group.reported.lost == 0)
+        await group.shutDown()
+        await server.shutDown()
+    }
+
     @Test("row 56: memory is full: feeds are marked and handled all the same; a crash repeats a second of work at most")
     func memoryIsFull() async throws {
         let server = try await ThrowawayServer.start()

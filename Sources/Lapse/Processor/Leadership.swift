@@ -87,6 +87,7 @@ struct Leadership: Sendable {
                 }
             }
             group.addTask(executorPreference: executor) { await writeProgress(term, watch) }
+            group.addTask(executorPreference: executor) { await watchReading(term) }
             group.addTask(executorPreference: executor) { await watchDispatcher() }
             group.addTask(executorPreference: executor) { await sayWhetherWhole(term) }
             // What waits for its numbers must not wait for the feeds' next look.
@@ -152,9 +153,7 @@ struct Leadership: Sendable {
                 return await begin(from: reading, term).map { ($0, reading) }
             }
             if SystemClock.read().monotonic >= deadline {
-                logger.warning(
-                    "term given up: progress cannot be read", metadata: ["term": .stringConvertible(term.number)])
-                resign()
+                giveUp(term)
                 return nil
             }
             if await bell.wait(upTo: backoff.next()) == .cancelled { break }

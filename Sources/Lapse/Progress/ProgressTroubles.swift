@@ -9,6 +9,11 @@ package struct ProgressTrouble: Sendable, Equatable {
     /// The server answers, and says no: waiting does not help by itself.
     package var isRefusal: Bool
 
+    /// A right is missing. What else is refused passes by itself when a failover or a start is over.
+    package var isForbidden: Bool {
+        ["user executing the script can't", "NOPERM", "no permissions", "ACL failure"].contains { text.contains($0) }
+    }
+
     package init(register: String, text: String, isRefusal: Bool) {
         self.register = register
         self.text = text

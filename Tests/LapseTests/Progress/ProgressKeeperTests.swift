@@ -163,7 +163,7 @@ struct ProgressKeeperTests {
             #expect(reading == nil)
             let trouble = try #require(one.troubles.reading)
             #expect(trouble.text.hasPrefix("\(server.address): "))
-            #expect(trouble.text.contains("can't run this command") && trouble.isRefusal)
+            #expect(trouble.text.contains("can't run this command") && trouble.isRefusal && trouble.isForbidden)
             #expect(trouble.register.hasSuffix(":test:progress"))
         }
     }
