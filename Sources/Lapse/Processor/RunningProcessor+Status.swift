@@ -88,7 +88,8 @@ extension RunningProcessor {
         if let topology = watch.current, topology.uncoveredSlots > 0 {
             reasons.append("\(topology.uncoveredSlots) slots are owned by no node")
         }
-        return reasons + (parts.withLock { $0 }?.canaries?.reasons ?? []) + troubleReasons
+        let parts = parts.withLock { $0 }
+        return reasons + (parts?.stream?.reasons ?? []) + (parts?.canaries?.reasons ?? []) + troubleReasons
     }
 
     /// What a node counted and did not announce since it last announced anything; nil when that is too

@@ -26,6 +26,8 @@ final class StreamWriter: Sendable {
     /// The token of the term that has found the layout as it should be, else 0: another leader may have
     /// changed it since an earlier term.
     private let laidOut = Atomic<UInt64>(0)
+    /// Why the leader may append nothing at all.
+    private let refused = Mutex<LapseError?>(nil)
 
     /// - Parameters:
     ///   - client: with connections of its own: a renewal must not wait behind a batch.
@@ -142,7 +144,11 @@ final class StreamWriter: Sendable {
         var term: UInt64?
         var turn = 0
         while await bell.wait(upTo: .seconds(1)) != .cancelled {
-            guard let context = current.withLock({ $0 }), context.isLeading else { continue }
+            guard let context = current.withLock({ $0 }), context.isLeading else {
+                // The leader sees to it, and says it.
+                refused.withLock { $0 = nil }
+                continue
+            }
             if context.term != term { (term, turn) = (context.term, 0) }
             let isTrimming = turn % 5 == 0
             if isTrimming || !isLaidOut(context) { await lookAtLayout(context) }
@@ -179,15 +185,20 @@ final class StreamWriter: Sendable {
         StreamLog.say(RedisError(error, node: client.node(for: key)), key, logger)
     }
 
+    /// Why this replica is not ready: it leads, and the stream is another group's, or has another number of
+    /// partitions. One that starts then ends; one that started before learns it when it leads.
+    var reasons: [String] { refused.withLock { $0 }.map { ["nothing is appended: \($0)"] } ?? [] }
+
     /// Why this replica may not append at all; nil also where it cannot be told yet.
     func refusal() async -> LapseError? { await layout.refusal() }
 
     /// Writes it again where it was lost, by DEL, FLUSHALL or a failover: a worker that starts then takes
     /// the stream for one partition.
     private func lookAtLayout(_ context: BatchContext) async {
-        do { try await checkLayout(context) } catch is LapseError {
-            // The next batch says what is wrong, and appends nothing.
+        do { try await checkLayout(context) } catch let error as LapseError {
             laidOut.store(0, ordering: .relaxed)
+            // Not only when something expires.
+            if context.isLeading { log.tell(layout: error) }
         } catch {
             // It cannot be told now, and is as it was for all that is known.
         }
@@ -200,7 +211,13 @@ final class StreamWriter: Sendable {
     /// Workers read how many partitions there are where it was first written: another number is taken over
     /// when the old partitions are empty.
     private func checkLayout(_ context: BatchContext) async throws {
-        if try await layout.settle(as: writer(context), context), isLaidOut(context) {
+        let isNew: Bool
+        do { isNew = try await layout.settle(as: writer(context), context) } catch {
+            if let error = error as? LapseError { refused.withLock { $0 = error } }
+            throw error
+        }
+        refused.withLock { $0 = nil }
+        if isNew, isLaidOut(context) {
             logger.warning(
                 "the stream's number of partitions was lost: it is written again",
                 metadata: [

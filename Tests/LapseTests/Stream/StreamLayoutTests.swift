@@ -127,6 +127,32 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    @Test("a leader whose stream another group took after it had started is not ready, and says why")
+    func anotherGroupMeanwhile() async throws {
+        let server = try await ThrowawayServer.start()
+        let stream = try RunningStream(server.url, name: "b")
+        let layout = stream.destination.keys.layout
+        func waitForReasons(_ what: String, _ isThere: @escaping @Sendable (String) -> Bool) async throws {
+            try await waitUntil(what, within: .seconds(30)) {
+                let reasons = stream.processor.readiness().joined(separator: "\n")
+                return isThere(reasons) ? nil : reasons
+            }
+        }
+        try await stream.run {
+            try await waitUntil("it has written the layout", within: .seconds(30)) {
+                try await server.cli("HGET", layout, "name") == "b" ? nil : "not yet"
+            }
+            try await waitForReasons("it is ready") { $0.isEmpty }
+            _ = try await server.cli("HSET", layout, "name", "a")
+            // Though nothing expires.
+            try await waitForReasons("it is not ready") { $0.contains("the group a appends to out") }
+            #expect(!stream.log.lines("partitions of the stream not known").isEmpty)
+            _ = try await server.cli("DEL", layout)
+            try await waitForReasons("it is ready again") { $0.isEmpty }
+        }
+        await server.shutDown()
+    }
+
     @Test("lengths that cannot be true are no sum: two of them would end the process")
     func lengths() {
         #expect(WrittenLayout.total([.integer(.max), .integer(.max)]) == nil)
