@@ -113,11 +113,21 @@ final class NumberExchange: Sendable {
         }
     }
 
+    /// Again until it is taken: the question is put when a feed breaks, and the connection that should take
+    /// it may have broken with it. For as long as it is waited for.
     private func publish(_ message: GroupMessage) async {
-        do throws(RedisError) {
-            _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
-        } catch {
-            logger.debug("peers not asked about numbers", metadata: ["error": "\(error)"])
+        let bell = Doorbell(on: loop)
+        let deadline = SystemClock.read().monotonic + Self.patience
+        while true {
+            do throws(RedisError) {
+                _ = try await client.send(RESPCommand("PUBLISH", channel, message.text), key: channel)
+                return
+            } catch {
+                logger.debug("peers not asked about numbers", metadata: ["error": "\(error)"])
+                if error.isPermanent { return }
+            }
+            guard SystemClock.read().monotonic < deadline, await bell.wait(upTo: .milliseconds(50)) != .cancelled
+            else { return }
         }
     }
 }

@@ -80,17 +80,28 @@ package final class Repairer: Sendable {
     private let logger: Logger
     private let holes: AsyncStream<Hole>
     private let places: Int
-    /// The account that all answers draw from, by place.
-    private let account = String(UInt64.random(in: .min ... .max), radix: 16)
     private let questions = Mutex(Questions())
 
     private struct Questions {
+        /// The account that all answers draw from, by place. One that is closed is not opened again: what
+        /// closes it may come after the next question, and a peer that finds none answers that one never.
+        var account = Self.newAccount()
         var number = 0
         var open = 0
         /// Where the last question could be put.
         var place = 0
         /// When it was last told that none can be put.
         var told: Duration?
+
+        static func newAccount() -> String { String(UInt64.random(in: .min ... .max), radix: 16) }
+
+        /// Returns whether it was the last one.
+        mutating func close() -> Bool {
+            open -= 1
+            guard open == 0 else { return false }
+            account = Self.newAccount()
+            return true
+        }
     }
 
     /// - Parameters:
@@ -139,16 +150,13 @@ package final class Repairer: Sendable {
         var asked: RepairRequest?
         let end = await ask(hole, for: awaited, &asked)
         if let asked { await mailbox.close(asked) }
-        let isLast = questions.withLock { questions in
-            questions.open -= 1
-            return questions.open == 0
-        }
+        let isLast = questions.withLock { $0.close() }
         if isLast, let account = asked?.account { await mailbox.closeAccount(account) }
         return end
     }
 
     private func request(_ hole: Hole, _ number: Int) -> RepairRequest {
-        let place = questions.withLock { $0.place }
+        let (account, place) = questions.withLock { ($0.account, $0.place) }
         return RepairRequest(
             nonce: "\(account)p\(place).\(String(number, radix: 16))", asker: id, runID: hole.runID,
             ordinals: hole.ordinals)
