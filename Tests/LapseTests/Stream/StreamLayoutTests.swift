@@ -132,7 +132,7 @@ import ThrowawayRedis
         let server = try await ThrowawayServer.start()
         let stream = try RunningStream(server.url, name: "b")
         let layout = stream.destination.keys.layout
-        func waitForReasons(_ what: String, _ isThere: @escaping @Sendable (String) -> Bool) async throws {
+        @Sendable func waitForReasons(_ what: String, _ isThere: @escaping @Sendable (String) -> Bool) async throws {
             try await waitUntil(what, within: .seconds(30)) {
                 let reasons = stream.processor.readiness().joined(separator: "\n")
                 return isThere(reasons) ? nil : reasons
