@@ -32,6 +32,8 @@ import Testing
         // Beyond the contract: without it received = handled + pending + lost + ignored cannot be read.
         "lapse_expirations_ignored_total{node}": "counter",
         "lapse_account{node,state}": "gauge",
+        // How far back the view of the servers lies.
+        "lapse_topology_age_seconds": "gauge",
         // How reconciliation gets on.
         "lapse_reconcile_scanned_total": "counter", "lapse_reconcile_found_total": "counter",
     ]

@@ -71,6 +71,9 @@ package struct LapseMetrics: Sendable {
     let letters = MetricDeclaration.gauge(
         "lapse_dead_letters",
         "Dead letters that wait in the stream of --dead-letter; NaN without one, or while it cannot be asked.")
+    let topologyAge = MetricDeclaration.gauge(
+        "lapse_topology_age_seconds",
+        "How old this replica's view of the servers is: the time since a look at the topology succeeded.")
     let account = MetricDeclaration.gauge(
         "lapse_account", byAll: ["node", "state"],
         "What became of this node's expirations in the leader's term: announced is the sum of the other states.")

@@ -201,11 +201,15 @@ final class ProcessorMetrics: Sendable {
 
     /// Brings the gauges up to date.
     ///
-    /// - Parameter ages: for how long the oldest of each node that is not finished has waited.
+    /// - Parameters:
+    ///   - ages: for how long the oldest of each node that is not finished has waited.
+    ///   - viewAge: how long ago a look at the topology succeeded.
     func refresh(
-        _ status: ProcessorStatus, _ elector: ElectorState?, _ ages: [NodeAddress: Duration], isReady: Bool
+        _ status: ProcessorStatus, _ elector: ElectorState?, _ ages: [NodeAddress: Duration], viewAge: Duration,
+        isReady: Bool
     ) {
         ready.record(isReady ? 1 : 0)
+        replica?.topologyAge.record(viewAge / .seconds(1))
         replica?.paused.record(status.pause == nil ? 0 : 1)
         letters.record(status.deadLetters.map(Double.init) ?? .nan)
         for node in status.nodes {

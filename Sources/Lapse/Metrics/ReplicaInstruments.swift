@@ -9,6 +9,7 @@ struct ReplicaInstruments: Sendable {
     let leaseRemaining = LapseMetrics.declared.leaseRemaining.gauge()
     let renewTime = LapseMetrics.declared.leaseRenewal.timer()
     let domains = LapseMetrics.declared.failureDomains.gauge()
+    let topologyAge = LapseMetrics.declared.topologyAge.gauge()
     let paused = LapseMetrics.declared.paused.gauge()
     let lag = LapseMetrics.declared.lag.timer()
     let companionsScanned = LapseMetrics.declared.reconcileScanned.counter()

@@ -103,7 +103,9 @@ extension RunningProcessor {
         guard let status else { return }
         let parts = parts.withLock { $0 }
         let ages = parts.map { self.ages($0, now: WallClock.milliseconds()) } ?? [:]
-        metrics.refresh(status, parts?.elector.state, ages, isReady: readiness().isEmpty)
+        metrics.refresh(
+            status, parts?.elector.state, ages, viewAge: watch.age(now: SystemClock.read().monotonic) ?? .zero,
+            isReady: readiness().isEmpty)
     }
 }
 

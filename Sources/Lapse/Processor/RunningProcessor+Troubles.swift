@@ -12,8 +12,11 @@ struct GroupTroubles {
     var outage = LastingTrouble(patience: .seconds(10))
     /// Expirations that wait for longer than half of what the logs keep.
     var age = LastingTrouble(patience: .zero)
+    /// A cluster that elects a master, or Sentinels that restart, may leave looks unanswered for seconds.
+    var topology = LastingTrouble(patience: .seconds(10))
     /// What readiness says meanwhile.
     var reasons: [String] = []
+    var topologyReason: String?
 }
 
 extension RunningProcessor {
@@ -57,6 +60,7 @@ extension RunningProcessor {
         case .over: logger.notice("the election is in reach again")
         case .nothing: break
         }
+        watchTopology(now)
         watchAge(parts)
         for complaint in parts.keeper.takeComplaints() { logger.error("progress passed over: \(complaint)") }
     }
@@ -75,7 +79,9 @@ extension RunningProcessor {
     }
 
     /// Why this replica is not ready, of what concerns the whole group.
-    var troubleReasons: [String] { troubles.withLock { $0.reasons } }
+    var troubleReasons: [String] {
+        troubles.withLock { troubles in troubles.reasons + [troubles.topologyReason].compactMap(\.self) }
+    }
 }
 
 extension ElectorState {

@@ -18,6 +18,10 @@ package final class TopologyWatch: Sendable {
         var doubted: [NodeAddress: Int] = [:]
         var waiters: [CheckedContinuation<TopologyPoll?, Never>] = []
         var looks = 0
+        /// When the last look ended that succeeded, by the monotonic clock.
+        var seenAt: Duration?
+        /// Why the last look did not succeed.
+        var trouble: RedisError?
         var ended = false
         /// What has been said of aliases and outsiders; said once.
         var told: Set<String> = []
@@ -51,6 +55,14 @@ package final class TopologyWatch: Sendable {
 
     /// The same with the number of the look that it is from.
     package var latest: TopologyPoll? { state.withLock { $0.poll } }
+
+    /// Why the last look did not succeed; nil when it did.
+    package var trouble: RedisError? { state.withLock { $0.trouble } }
+
+    /// How old the view is: how long ago a look succeeded. Nil before the first one did.
+    ///
+    /// - Parameter now: by the monotonic clock.
+    package func age(now: Duration) -> Duration? { state.withLock { $0.seenAt }.map { max(.zero, now - $0) } }
 
     /// How many looks have begun: the number of the next.
     package var looks: Int { state.withLock { $0.looks } }
@@ -156,12 +168,14 @@ package final class TopologyWatch: Sendable {
         do throws(RedisError) {
             var poll = try await discovery.look(known: known, doubts: doubts, turn: turn)
             poll.number = turn
-            state.withLock { $0.poll = poll }
+            let now = SystemClock.read().monotonic
+            state.withLock { ($0.poll, $0.seenAt, $0.trouble) = (poll, now, nil) }
             report(poll)
             onLook.withLock { $0 }?(poll)
             answer(waiters, poll)
             return poll.topology
         } catch {
+            state.withLock { $0.trouble = error }
             answer(waiters, nil)
             throw error
         }
