@@ -140,8 +140,8 @@ package struct AccessRights: Sendable {
     /// The line for every Sentinel; nil where there is none.
     package var sentinelLine: String? {
         guard mode == .sentinel else { return nil }
-        return
-            "ACL SETUSER \(user) on >\(Self.passwordPlace) -@all +ping +client|setname +sentinel|master +sentinel|replicas"
+        return "ACL SETUSER \(user) on >\(Self.passwordPlace) -@all +ping +client|setname "
+            + "+sentinel|master +sentinel|replicas +sentinel|sentinels"
     }
 
     /// A name as part of an ACL pattern, which is a glob.

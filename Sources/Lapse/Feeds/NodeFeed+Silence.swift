@@ -8,7 +8,10 @@ extension NodeFeed {
     /// False if they do not yet.
     func settle(_ log: NodeLog, attempts: Int) async -> Bool {
         guard let silence = log.openSilence else { return true }
-        for attempt in 0..<attempts where !isOver {
+        // A look may fail after seconds, one for each kind of server that does not answer; and nothing else
+        // is done for this feed meanwhile.
+        let deadline = monotonic + .milliseconds(200) * attempts
+        for attempt in 0..<attempts where !isOver && (attempt == 0 || monotonic < deadline) {
             if let poll = await dependencies.watch.refresh(doubting: address), poll.settles(address) {
                 log.decide(
                     look: poll.number, about: silence, isDeposed: poll.topology.claim(of: address).isEmpty)

@@ -144,6 +144,9 @@ extension NodeLog {
     /// Whether a leader's progress speaks of this log.
     package func follow(_ isFollowed: Bool) { state.withLock { $0.isFollowed = isFollowed } }
 
+    /// Whether a leader waits here for proof of the node's role.
+    var isUnproven: Bool { state.withLock { $0.isUnproven } }
+
     /// Whether the leader's cursor stands before an entry that it can neither count nor ignore.
     func stands(atUnproven isUnproven: Bool) {
         state.withLock { state in

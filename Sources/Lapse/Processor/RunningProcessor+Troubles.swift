@@ -14,9 +14,12 @@ struct GroupTroubles {
     var age = LastingTrouble(patience: .zero)
     /// A cluster that elects a master, or Sentinels that restart, may leave looks unanswered for seconds.
     var topology = LastingTrouble(patience: .seconds(10))
+    /// A failover may leave the roles open for seconds.
+    var proof = LastingTrouble(patience: .seconds(10))
     /// What readiness says meanwhile.
     var reasons: [String] = []
     var topologyReason: String?
+    var proofReason: String?
 }
 
 extension RunningProcessor {
@@ -80,7 +83,9 @@ extension RunningProcessor {
 
     /// Why this replica is not ready, of what concerns the whole group.
     var troubleReasons: [String] {
-        troubles.withLock { troubles in troubles.reasons + [troubles.topologyReason].compactMap(\.self) }
+        troubles.withLock { troubles in
+            troubles.reasons + [troubles.topologyReason, troubles.proofReason].compactMap(\.self)
+        }
     }
 }
 

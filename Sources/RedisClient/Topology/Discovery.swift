@@ -10,14 +10,19 @@ package struct TopologyPoll: Sendable {
     package var number = 0
     /// Servers that answered and do not belong to the deployment.
     package var outsiders: [Outsider] = []
+    /// Why those that decide about roles could not be asked: the servers' own words, which were beyond
+    /// doubt, had to do.
+    package var trouble: RedisError?
 
     package init(
-        topology: Topology, ownWord: [NodeAddress: Topology.Role], number: Int = 0, outsiders: [Outsider] = []
+        topology: Topology, ownWord: [NodeAddress: Topology.Role], number: Int = 0, outsiders: [Outsider] = [],
+        trouble: RedisError? = nil
     ) {
         self.topology = topology
         self.ownWord = ownWord
         self.number = number
         self.outsiders = outsiders
+        self.trouble = trouble
     }
 
     /// Whether a node has answered, and agrees with the others about its role.

@@ -1,15 +1,89 @@
 import RESP
+import Synchronization
 
 /// Looks at a Sentinel group: the sentinels name the master and its replicas; of differing answers the
-/// latest configuration epoch counts.
-struct SentinelDiscovery: Discovery {
-    let sentinels: [NodeAddress]
-    let masterName: String
-    let sentinelNodes: NodeDirectory
-    let nodes: NodeDirectory
-    let map: AddressMap
+/// latest configuration epoch counts. Where no Sentinel answers, what the servers say of themselves may
+/// do (``OwnWords``).
+final class SentinelDiscovery: Discovery {
+    /// What one Sentinel says of the master.
+    private struct View {
+        let sentinel: NodeAddress
+        let master: NodeAddress
+        let epoch: UInt64
+    }
+
+    /// What the Sentinels say.
+    private struct Answer {
+        let epoch: UInt64
+        let named: NodeAddress
+        /// While they make another master, some name the former one at the epoch of its successor.
+        let candidates: [NodeAddress]
+        let replicas: [NodeAddress]
+    }
+
+    private let sentinels: [NodeAddress]
+    private let masterName: String
+    private let sentinelNodes: NodeDirectory
+    private let nodes: NodeDirectory
+    private let map: AddressMap
+    /// Sentinels that those in reach named last: they are asked when none of the listed ones answers.
+    private let others = Mutex<[NodeAddress]>([])
+
+    init(
+        sentinels: [NodeAddress], masterName: String, sentinelNodes: NodeDirectory, nodes: NodeDirectory,
+        map: AddressMap
+    ) {
+        self.sentinels = sentinels
+        self.masterName = masterName
+        self.sentinelNodes = sentinelNodes
+        self.nodes = nodes
+        self.map = map
+    }
 
     func look(known: Topology?, doubts: Set<NodeAddress>, turn: Int) async throws(RedisError) -> TopologyPoll {
+        let answer: Answer
+        do throws(RedisError) {
+            answer = try await askSentinels(known)
+        } catch {
+            guard let known else { throw error }
+            return try await askServers(known, doubts, because: error)
+        }
+        return try await poll(answer, known, doubts)
+    }
+
+    // MARK: - The Sentinels
+
+    private func askSentinels(_ known: Topology?) async throws(RedisError) -> Answer {
+        let views = try await views(known)
+        guard let latest = views.max(by: { $0.epoch < $1.epoch }) else {
+            throw RedisError(.noNode, node: sentinels.first, "the Sentinel knows no master named '\(masterName)'")
+        }
+        let replies = try await sentinelNodes[latest.sentinel].send(
+            [RESPCommand("SENTINEL", "REPLICAS", masterName), RESPCommand("SENTINEL", "SENTINELS", masterName)],
+            timeout: patience(known))
+        guard replies.count == 2 else {
+            throw RedisError(.protocolViolation, node: latest.sentinel, "a reply is missing")
+        }
+        if let error = replies[0].error { throw RedisError(error, node: latest.sentinel) }
+        // A user may lack the right to ask for them: then the listed ones are all that there are.
+        let named = addresses(replies[1])
+        if !named.isEmpty { others.withLock { $0 = Set(named + [latest.sentinel]).subtracting(sentinels).sorted() } }
+        return Answer(
+            epoch: latest.epoch, named: latest.master,
+            candidates: views.filter { $0.epoch == latest.epoch }.map(\.master), replicas: addresses(replies[0]))
+    }
+
+    private func views(_ known: Topology?) async throws(RedisError) -> [View] {
+        do throws(RedisError) {
+            return try await views(of: sentinels, known)
+        } catch {
+            let others = others.withLock { $0 }
+            guard !others.isEmpty, let views = try? await views(of: others, known) else { throw error }
+            return views
+        }
+    }
+
+    private func views(of sentinels: [NodeAddress], _ known: Topology?) async throws(RedisError) -> [View] {
         let answers: [(NodeAddress, RESPValue)]
         do throws(RedisError) {
             answers = try await askAll(
@@ -21,22 +95,20 @@ struct SentinelDiscovery: Discovery {
                 "the Sentinel knows no master named '\(masterName)': the name stands last, redis+sentinel://host/mymaster"
             )
         }
-        let views = answers.compactMap { sentinel, value -> (NodeAddress, NodeAddress, UInt64)? in
+        return answers.compactMap { sentinel, value in
             let fields = Self.fields(value)
             guard let address = Self.address(fields) else { return nil }
-            return (sentinel, map(address), PlausibleCount.read(fields["config-epoch"] ?? "") ?? 0)
+            return View(
+                sentinel: sentinel, master: map(address), epoch: PlausibleCount.read(fields["config-epoch"] ?? "") ?? 0)
         }
-        guard let latest = views.max(by: { $0.2 < $1.2 }) else {
-            throw RedisError(.noNode, node: answers.first?.0, "the Sentinel knows no master named '\(masterName)'")
-        }
-        // While they make another master, some name the former one at the epoch of its successor.
-        let candidates = views.filter { $0.2 == latest.2 }.map(\.1)
-        var found = Set(candidates)
-        let replicas = try await sentinelNodes[latest.0].send(
-            RESPCommand("SENTINEL", "REPLICAS", masterName), timeout: patience(known))
-        for replica in replicas.array ?? [] {
-            if let address = Self.address(Self.fields(replica)) { found.insert(map(address)) }
-        }
+    }
+
+    // MARK: - The servers
+
+    private func poll(
+        _ answer: Answer, _ known: Topology?, _ doubts: Set<NodeAddress>
+    ) async throws(RedisError) -> TopologyPoll {
+        let found = Set(answer.candidates + answer.replicas)
         var ownWord: [NodeAddress: Topology.Role] = [:]
         var processes = ServerProcesses()
         do throws(RedisError) {
@@ -50,7 +122,7 @@ struct SentinelDiscovery: Discovery {
             // The Sentinels' word suffices, unless at the start the servers do not let us in.
             if known == nil, error.isPermanent { throw error }
         }
-        let master = Self.master(of: candidates, ownWord) ?? latest.1
+        let master = Self.master(of: answer.candidates, ownWord) ?? answer.named
         // What only a doubt names is no member, and gives no member another name.
         for address in doubts where !found.contains(address) { processes.runIDs[address] = nil }
         let aliases = processes.aliases(known: known, order: [master])
@@ -59,13 +131,39 @@ struct SentinelDiscovery: Discovery {
             var node = Topology.Node(
                 id: address.description, address: address, role: address == leader ? .master : .replica)
             // Every promotion has one of its own.
-            node.configEpoch = latest.2
+            node.configEpoch = answer.epoch
             node.runID = processes.runIDs[address] ?? known?.node(at: address)?.runID
             node.isFailing = ownWord[address] == nil
             node.masterID = address == leader ? nil : leader.description
             return node
         }
         return TopologyPoll(topology: Topology(mode: .sentinel, nodes: list, aliases: aliases), ownWord: ownWord)
+    }
+
+    /// What the servers say of themselves, if it is beyond doubt; else this look has failed.
+    private func askServers(
+        _ known: Topology, _ doubts: Set<NodeAddress>, because trouble: RedisError
+    ) async throws(RedisError) -> TopologyPoll {
+        let trouble = RedisError(.noNode, node: nil, "no Sentinel tells the master (\(trouble))")
+        var asked: Set<NodeAddress> = []
+        var news = Set(known.nodes.map(\.address)).union(known.aliases.keys).union(doubts)
+        var words: [ReplicationWord] = []
+        // Servers that only these name are asked, too: one of them may be a master by now.
+        for _ in 0..<3 where !news.isEmpty {
+            asked.formUnion(news)
+            let answers = try? await askAll(news.sorted(), nodes, Self.questions, timeout: .seconds(1))
+            words += (answers ?? []).map {
+                ReplicationWord(server: $0.replies[0], replication: $0.replies[1], from: $0.node, map: map)
+            }
+            news = Set(words.flatMap(\.mentions)).subtracting(asked)
+        }
+        let own = OwnWords(words, known: known)
+        switch own.judgement {
+        case .doubt(let reason):
+            throw RedisError(.noNode, node: nil, "\(trouble.text), and \(reason)")
+        case .master(let master):
+            return TopologyPoll(topology: own.view(master: master), ownWord: own.roles, trouble: trouble)
+        }
     }
 
     /// Of those named at one epoch the one that says itself that it is the master, else the one that most
@@ -76,6 +174,12 @@ struct SentinelDiscovery: Discovery {
         return named.keys.sorted().max { named[$0, default: []].count < named[$1, default: []].count }
     }
     private static let questions = [RESPCommand("INFO", "server"), RESPCommand("INFO", "replication")]
+
+    // MARK: - Replies
+
+    private func addresses(_ list: RESPValue) -> [NodeAddress] {
+        (list.array ?? []).compactMap { Self.address(Self.fields($0)) }.map { map($0) }
+    }
 
     private static func fields(_ value: RESPValue) -> [String: String] {
         let flat = value.array ?? []

@@ -20,7 +20,7 @@ package final class TopologyWatch: Sendable {
         var looks = 0
         /// When the last look ended that succeeded, by the monotonic clock.
         var seenAt: Duration?
-        /// Why the last look did not succeed.
+        /// Why the last look did not succeed, or not in full.
         var trouble: RedisError?
         var ended = false
         /// What has been said of aliases and outsiders; said once.
@@ -56,7 +56,7 @@ package final class TopologyWatch: Sendable {
     /// The same with the number of the look that it is from.
     package var latest: TopologyPoll? { state.withLock { $0.poll } }
 
-    /// Why the last look did not succeed; nil when it did.
+    /// Why the last look did not succeed, or had to do with what the servers say of themselves.
     package var trouble: RedisError? { state.withLock { $0.trouble } }
 
     /// How old the view is: how long ago a look succeeded. Nil before the first one did.
@@ -169,7 +169,10 @@ package final class TopologyWatch: Sendable {
             var poll = try await discovery.look(known: known, doubts: doubts, turn: turn)
             poll.number = turn
             let now = SystemClock.read().monotonic
-            state.withLock { ($0.poll, $0.seenAt, $0.trouble) = (poll, now, nil) }
+            state.withLock { state in
+                (state.poll, state.trouble) = (poll, poll.trouble)
+                if poll.trouble == nil { state.seenAt = now }
+            }
             report(poll)
             onLook.withLock { $0 }?(poll)
             answer(waiters, poll)
