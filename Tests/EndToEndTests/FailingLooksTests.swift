@@ -24,7 +24,7 @@ struct FailingLooksTests {
 
     /// How old its view is, by its own metric.
     private func age(_ replica: ThrowawayReplica) async throws -> Double {
-        let lines = try #require(await replica.page("metrics")).text.split(separator: "\n")
+        let lines = try #require(await replica.answer(at: "metrics")).text.split(separator: "\n")
         let line = try #require(lines.first { $0.hasPrefix("lapse_topology_age_seconds ") })
         return try #require(line.split(separator: " ").last.flatMap { Double($0) })
     }

@@ -5,11 +5,11 @@ import ThrowawayRedis
 extension ThrowawayReplica {
     /// What `GET /readyz` on its admin port says; nil while the port is not open.
     var readiness: (status: Int, text: String)? {
-        get async { await page("readyz") }
+        get async { await answer(at: "readyz") }
     }
 
     /// A page of its admin port; nil while the port is not open.
-    func page(_ path: String) async -> (status: Int, text: String)? {
+    func answer(at path: String) async -> (status: Int, text: String)? {
         let line = log.split(separator: "\n").last { $0.contains("admin port open") }
         guard let address = line?.split(separator: "=").last,
             let url = URL(string: "http://\(address)/\(path)"),
