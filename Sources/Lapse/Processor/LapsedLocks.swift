@@ -41,9 +41,9 @@ package struct LapsedLocks: Sendable {
         return logs.contains { $0.holds(bytes, from: last($0.runID) + 1) }
     }
 
-    /// The gaps behind a settled part in which a lock may have ended as well: a peer may have heard it there,
-    /// and then it excuses nothing here. They are to be asked about before ``fill(_:_:of:after:look:now:isAt:)``;
-    /// each is returned once.
+    /// The gaps behind a settled part in which a lock may have ended as well: a peer may have heard it
+    /// there, and then it excuses nothing here. They are to be asked about before
+    /// ``fill(_:_:of:after:look:now:isAt:)``; each is returned once.
     package mutating func besides(
         _ hole: Repairer.Hole, _ end: RepairInquiry.End, of log: NodeLog, after last: UInt64, isAt: (String) -> Bool
     ) -> [Repairer.Hole] {

@@ -4,8 +4,9 @@ import Timing
 
 /// How long a leader has not been allowed to read the progress. A pure value.
 ///
-/// Its own cursors are enough to go on by for a while. What its peers tell it by the registers is not had
-/// meanwhile: what was missed, resets of a counter, wishes. Another replica may be allowed to read it.
+/// Its own cursors are enough to go on by for a while. What its peers tell it by the registers is not
+/// had meanwhile: what was missed, resets of a counter, wishes. Another replica may be allowed to read
+/// it.
 struct RefusedReading {
     private var since: Duration?
 

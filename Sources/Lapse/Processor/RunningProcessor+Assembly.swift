@@ -276,8 +276,7 @@ extension RunningProcessor {
 
     private func feedDependencies(
         _ store: any LeaseStore, _ dispatcher: Dispatcher, _ numbers: NumberExchange, _ peer: RepairPeer,
-        _ listener: ProgressListener, _ ownLocks: OwnLocks, _ punctuality: Punctuality?,
-        _ canaries: Canaries?
+        _ listener: ProgressListener, _ ownLocks: OwnLocks, _ punctuality: Punctuality?, _ canaries: Canaries?
     ) -> FeedDependencies {
         // Only votes in Redis are given back where the feeds can hear it.
         let votes = store as? RedisLeaseStore

@@ -60,7 +60,8 @@ struct LapsedLocksTests {
 
     @Test("seed 47785: a lock that a peer heard in a later gap excuses nothing in an earlier one")
     func aLaterGapIsAskedAboutFirst() {
-        // This replica heard nothing before its subscription, through 12, and missed 13 and 14 before the term.
+        // This replica heard nothing before its subscription, through 12, and missed 13 and 14 before the
+        // term.
         let log = logs.log(of: "r", at: node)
         log.hear([], counter: 12)
         var locks = LapsedLocks([lock], logs.all)
