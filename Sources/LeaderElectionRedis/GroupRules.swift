@@ -50,8 +50,10 @@ package enum GroupRules {
         package let signature: Duration
         /// How long after it was sent votes may be asked for and leases renewed.
         package let votes: Duration
+        let lease: Duration
 
         package init(lease: Duration) {
+            self.lease = lease
             signature = max(lease * 3, .seconds(3))
             // Clocks differ in pace.
             votes = signature * 49 / 50 - lease
@@ -102,6 +104,8 @@ package enum GroupRules {
         private var until: Duration?
         /// Until when a term may go on.
         private var heldUntil: Duration?
+        /// Until when a lease may last that was renewed before the rules were refused.
+        private var leaseUntil: Duration?
         private var last: Verdict = .unknown("not asked yet")
 
         package init() {}
@@ -115,6 +119,7 @@ package enum GroupRules {
                 until = sentAt + life.votes
                 heldUntil = until
             case .refused:
+                if let heldUntil { leaseUntil = heldUntil + life.lease }
                 until = nil
                 heldUntil = nil
             // What was refused stays refused until a majority has signed.
@@ -135,6 +140,12 @@ package enum GroupRules {
         /// Whether a lease may be renewed under the rules that its term began under: it ends before others may
         /// sign theirs, which is when this replica's signature has run out, unless a majority takes no writes.
         package func isHeld(at now: Duration) -> Bool { heldUntil.map { now < $0 } ?? false }
+
+        /// Whether signatures may be taken back that are worth nothing any more. Not while a lease may last
+        /// that was renewed under them: others would sign at once, and lead beside it.
+        package func mayWithdraw(at now: Duration) -> Bool {
+            !isHeld(at: now) && leaseUntil.map { now >= $0 } ?? true
+        }
     }
 }
 

@@ -149,7 +149,9 @@ package final class RulesKeeper: Sendable {
         // The first look begins the election anyway.
         case .granted: if !wasGranted, firstLook.isOpen { agreed.withLock({ $0 })() }
         // A signature beside the others' would keep them out in turn.
-        case .refused: await withdraw()
+        case .refused:
+            let now = SystemClock.read().monotonic
+            if state.withLock({ $0.standing.mayWithdraw(at: now) }) { await withdraw() }
         case .unwritable, .unknown: break
         }
     }

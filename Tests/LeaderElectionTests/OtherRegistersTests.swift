@@ -136,6 +136,19 @@ import Testing
         #expect(!standing.isHeld(at: .seconds(25)), "others may have signed meanwhile")
     }
 
+    @Test func signaturesStandAsLongAsALeaseMay() {
+        let refusal = GroupRules.Verdict.refused(by: MemberID(id: "b"), terms: "theirs")
+        var standing = GroupRules.Standing()
+        standing.take(refusal, sentAt: .seconds(1), life: life)
+        #expect(standing.mayWithdraw(at: .seconds(1)), "it has held nothing")
+        standing.take(.agreed, sentAt: .seconds(10), life: life)
+        #expect(!standing.mayWithdraw(at: .seconds(11)))
+        standing.take(refusal, sentAt: .seconds(12), life: life)
+        standing.take(refusal, sentAt: .seconds(14), life: life)
+        #expect(!standing.isHeld(at: .seconds(14)) && !standing.mayWithdraw(at: .seconds(21)))
+        #expect(standing.mayWithdraw(at: .seconds(22)))
+    }
+
     @Test func theKeysAreTheSameWhateverTheRegistersAre() {
         let places = ElectionKeys.rules(inCluster: true, name: "n").map(\.rules)
         #expect(places.count == 3 && ElectionKeys.rules(inCluster: false, name: "n").map(\.rules) == [places[1]])

@@ -61,7 +61,7 @@ import Timing
             let verdict = GroupRules.verdict(answers)
             replicas[index].standing.take(verdict, sentAt: sentAt, life: life)
             // A signature beside the other's would keep it out in turn.
-            guard case .refused = verdict else { return }
+            guard case .refused = verdict, replicas[index].standing.mayWithdraw(at: sentAt) else { return }
             for master in withRules where !replicas[index].away.contains(master) {
                 masters[master].signed[index] = .zero
             }

@@ -14,8 +14,9 @@ extension SimulatedWorld {
             register.sign(signature.member, terms: signature.terms, for: life.signature, at: time())
         } done: { [unowned self] answers in
             replica.standing.take(GroupRules.verdict(answers), sentAt: sentAt, life: life)
-            let verdict = replica.standing.verdict(at: replica.clock.read(now).monotonic)
-            if case .refused = verdict {
+            let readAt = replica.clock.read(now).monotonic
+            let verdict = replica.standing.verdict(at: readAt)
+            if case .refused = verdict, replica.standing.mayWithdraw(at: readAt) {
                 askAll(replica) {
                     $0.withdraw(signature.member)
                 } done: { _ in
