@@ -62,7 +62,7 @@ private struct RuledRegister: LeaseRegister {
             return .mismatch(rules: "\(rules) (this deployment is \(purpose))")
         case .refused(let member, let terms): return .mismatch(rules: "\(terms) (replica \(member.id))")
         case .unwritable(let text):
-            throw .refusesWrites("the rules of the group cannot be signed: Redis refuses writes: \(text)")
+            throw .refusesWrites("\(text) (the rules of the group cannot be signed)")
         case .unknown(let text): throw .unreachable("the rules of the group cannot be compared: \(text)")
         }
     }

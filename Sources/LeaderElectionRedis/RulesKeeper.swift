@@ -99,7 +99,7 @@ package final class RulesKeeper: Sendable {
                 guard let id = identity.id else { return .unknown("this deployment has no ID yet") }
                 return .granted(LeasePurpose(kind: purpose.kind, deployment: id, address: purpose.address))
             case .refused(let member, let terms): return .refused(by: member, terms: terms)
-            case .kept(let text): return .unwritable(text)
+            case .kept(let text): return .unwritable("\(purpose.address ?? "Redis") refuses writes: \(text)")
             case .unknown(let text): return .unknown(text)
             }
         }
