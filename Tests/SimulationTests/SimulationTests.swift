@@ -90,6 +90,16 @@ import Testing
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
     }
 
+    /// While no Sentinel is in reach a silence of the master is settled by what the servers say.
+    @Test func noSentinelIsInReach() throws {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let violation = try SimulatedWorld(Schedule(seed: seed, situations: [.noSentinels])).run()
+            #expect(violation == nil, "seed \(seed)")
+        }
+        try everyPlantedMistakeIsFound(defect: .looksNeedSentinels, breaks: [.i12, .late], within: 20)
+        try everyPlantedMistakeIsFound(defect: .lastViewStands, breaks: [.i12, .late], within: 20)
+    }
+
     /// A tenth of the seeds has these, and no other one.
     @Test func onlySeedsThatEndInFourHaveThem() {
         let drawn = (1...60 as ClosedRange<UInt64>).filter { seed in

@@ -58,6 +58,11 @@ package enum Defect: String, CaseIterable, Sendable {
     /// A mark that does not come back is like one that could not be made.
     case swallowedIsFailed = "swallowed-is-failed"
 
+    /// A look at which no Sentinel answers has failed, whatever the servers say.
+    case looksNeedSentinels = "looks-need-sentinels"
+    /// While no Sentinel answers each server's word for its role is believed.
+    case lastViewStands = "last-view-stands"
+
     /// Where it shows; nil for single faults.
     package var situation: Situation? {
         switch self {
@@ -76,6 +81,7 @@ package enum Defect: String, CaseIterable, Sendable {
         case .refusedBaseTold, .refusedAnswerGiven: .refusedTelling
         case .anyTryEnds: .lateRefusal
         case .swallowedIsFailed: .swallowedMarks
+        case .looksNeedSentinels, .lastViewStands: .noSentinels
         case .leaseAskedOnce, .halfIsWhole, .nodeNotAwaited: .batches
         case .termsUncounted, .suspectsForgotten, .endUnnoted: .poison
         }

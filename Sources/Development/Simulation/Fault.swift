@@ -46,6 +46,8 @@ package enum Fault: Sendable, Equatable {
     /// A graceful change of master.
     case failover(shard: Int)
     case nodeDies(node: Int)
+    /// No replica reaches a Sentinel; they may go on promoting all the same.
+    case sentinelsAway(promote: Bool, for: Duration)
     /// The counter rises without an event.
     case countedOnly(node: Int, count: Int)
     /// `count` messages on the event channel that the server did not count; the other servers' subscribers

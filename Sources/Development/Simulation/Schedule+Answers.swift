@@ -59,4 +59,20 @@ extension Schedule {
             plan(random.milliseconds(second...second + 2_000), .burst(node: node, count: count))
         }
     }
+
+    /// No Sentinel is in reach for twice as long as a log keeps an expiration. The master is frozen
+    /// meanwhile, for longer than a ping may stay unanswered; in half of the runs its replica is promoted.
+    mutating func noSentinels(_ random: inout RandomSource) {
+        deployment = .pair
+        conditions.logAge = .seconds(10)
+        faults = []
+        faultsEnd = .seconds(24)
+        traffic = 90
+        plan(.milliseconds(1_500), .sentinelsAway(promote: random.chance(50), for: .seconds(20)))
+        plan(random.milliseconds(3_000...5_000), .nodeFrozen(node: 0, for: random.milliseconds(2_900...3_800)))
+        for second in [4_000, 10_000, 14_000] {
+            let count = Int.random(in: 5...20, using: &random)
+            plan(random.milliseconds(second...second + 3_000), .burst(node: 0, count: count))
+        }
+    }
 }

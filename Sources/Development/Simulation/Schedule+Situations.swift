@@ -61,6 +61,7 @@ extension Schedule {
         case .refusedTelling: refusedTelling(&random)
         case .lateRefusal: lateRefusal(&random)
         case .swallowedMarks: swallowedMarks(&random)
+        case .noSentinels: noSentinels(&random)
         case .batches: batches(&random)
         case .poison: poison(&random)
         }

@@ -11,6 +11,7 @@ extension SimulatedWorld {
             if conditions.hasAlias { return pollOfGroup(replica, number) }
             if judges(.foreignNode) { return pollOfCluster(replica, number) }
         }
+        if judges(.noSentinels) { return pollOfPair(replica, number) }
         var own: [NodeAddress: Topology.Role] = [:]
         for node in nodes where node.answers(now) { own[node.address] = node.believesMaster ? .master : .replica }
         if conditions.hasAlias { own[SimulatedTopology.address(1)] = own[nodes[0].address] }
@@ -18,6 +19,37 @@ extension SimulatedWorld {
             for node in view().nodes where own[node.address] != nil { own[node.address] = node.role }
         }
         return TopologyPoll(topology: view(), ownWord: own, number: number)
+    }
+
+    /// A master and its replica, with Sentinels or without: what their own words come to the product's rule
+    /// tells.
+    private func pollOfPair(_ replica: Replica, _ number: Int) -> TopologyPoll? {
+        let answering = nodes.filter { $0.answers(now) }
+        let words = answering.map { node in
+            ReplicationWord(
+                address: node.address, runID: node.process.runID, role: node.believesMaster ? .master : .replica,
+                master: node.believesMaster ? nil : nodes[shards[0].master].address)
+        }
+        let roles = Dictionary(
+            answering.map { ($0.address, $0.believesMaster ? Topology.Role.master : .replica) },
+            uniquingKeysWith: { first, _ in first })
+        guard now < network.sentinelsAwayUntil, let known = replica.topology?.topology else {
+            let named = view().nodes.map { node in
+                var node = node
+                node.runID = nodes.first { $0.address == node.address }?.process.runID
+                node.configEpoch = shards[0].namedEpoch
+                return node
+            }
+            return TopologyPoll(topology: Topology(mode: .sentinel, nodes: named), ownWord: roles, number: number)
+        }
+        switch defect {
+        case .looksNeedSentinels: return nil
+        case .lastViewStands: return TopologyPoll(topology: known, ownWord: roles, number: number)
+        default: break
+        }
+        let own = OwnWords(words, known: known)
+        guard case .master(let address) = own.judgement else { return nil }
+        return TopologyPoll(topology: own.view(master: address), ownWord: own.roles, number: number)
     }
 
     /// One server, reached under two addresses; at times only one of them leads there.

@@ -172,7 +172,8 @@ extension SimulatedWorld {
     /// Its replica takes over when the master has been away for longer than the node timeout, which is more
     /// than the two seconds within which an unanswered ping tells.
     private func promoteSoon(_ node: SimulatedNode) {
-        guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1 else { return }
+        guard shards[node.shard].master == node.index, shards[node.shard].servers.count > 1, network.sentinelsPromote
+        else { return }
         let absence = node.absences
         let process = node.process
         let wasBriefThaw = allowances.contains(.briefThaw) && node.thawedAt.map { now - $0 < .seconds(3) } ?? false

@@ -50,6 +50,8 @@ extension SimulatedWorld {
             ledger.violate(.i9, "\(process.runID):\(ordinal) called lost, \(hearer.id) forgot it on a leader's word")
         } else if isPending(ordinal, process.runID) {
             ledger.violate(.i12, "\(process.runID):\(ordinal) is pending, and \(hearer.id) dropped it for its age")
+        } else if schedule.situations == [.noSentinels] {
+            ledger.violate(.i12, "\(process.runID):\(ordinal) called lost, \(hearer.id) heard it and waited for proof")
         } else if schedule.situations == [.deafLeader], body.began < one.at, network.badUntil <= now {
             ledger.violate(.i12, "\(process.runID):\(ordinal) called lost, \(hearer.id) could have told in time")
         }
@@ -84,14 +86,16 @@ extension SimulatedWorld {
         return said > registers.count / 2
     }
 
-    /// A key that comes all the time must not hold up the others.
+    /// A key that comes all the time must not hold up the others; and no Sentinel is waited for where the
+    /// servers agree, which a frozen one does within four seconds.
     func checkPromptness(_ delivery: Delivery, _ replica: Replica, _ body: Body) {
-        guard schedule.situations == [.hotKey], !delivery.key.bytes.starts(with: Self.stormPrefix),
-            delivery.attempt == 1,
+        let limit: Duration = judges(.noSentinels) ? .seconds(8) : .seconds(2)
+        guard schedule.situations == [.hotKey] || schedule.situations == [.noSentinels],
+            !delivery.key.bytes.starts(with: Self.stormPrefix), delivery.attempt == 1,
             let process = ledger.processes[delivery.runID], process.isExact, delivery.ordinal <= process.announced.count
         else { return }
         let one = process.announced[Int(delivery.ordinal) - 1]
-        guard body.began < one.at, !hasTrouble(replica), now - one.at > .seconds(2) else { return }
+        guard body.began < one.at, !hasTrouble(replica), now - one.at > limit else { return }
         ledger.violate(.late, "\(delivery.key) waited \(now - one.at) for its handler")
     }
 

@@ -21,6 +21,10 @@ extension SimulatedWorld {
             nodes[node].slowUntil = now + time
         case .failover(let shard): failOver(shard)
         case .nodeDies(let node): _ = die(nodes[node])
+        case .sentinelsAway(let promote, let time):
+            network.sentinelsAwayUntil = now + time
+            network.sentinelsPromote = promote
+            after(time) { [unowned self] in network.sentinelsPromote = true }
         case .countedOnly(let node, let count): countOnly(nodes[node], count)
         case .forge(let node, let count): forge(nodes[node], count)
         case .publish(let word): publish(word)

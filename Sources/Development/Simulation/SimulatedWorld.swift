@@ -143,6 +143,9 @@ struct Network {
     var refusedFeeds: [(place: Int, node: Int, until: Duration)] = []
     /// Until when first tries are refused, and what has been tried.
     var firstTriesRefusedUntil: Duration = .zero
+    /// No replica reaches a Sentinel until then, and whether they promote all the same.
+    var sentinelsAwayUntil: Duration = .zero
+    var sentinelsPromote = true
     var tried: Set<String> = []
     /// Until when registers answer refusals late.
     var refusalsLateUntil: Duration = .zero

@@ -62,6 +62,8 @@ package enum Situation: String, CaseIterable, Sendable {
     case lateRefusal = "late-refusal"
     /// A relay before a server brings expirations and swallows marks.
     case swallowedMarks = "swallowed-marks"
+    /// No Sentinel is in reach for longer than a log keeps an expiration, and a master is frozen meanwhile.
+    case noSentinels = "no-sentinels"
     /// Handlers take batches of a node.
     case batches
     /// 88. The handling of some keys kills the process.
