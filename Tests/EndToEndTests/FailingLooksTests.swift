@@ -9,22 +9,9 @@ import ThrowawayRedis
 struct FailingLooksTests {
     private static let line = "topology cannot be looked at"
 
-    private func waitUntilSaid(_ text: String, by replica: ThrowawayReplica) async throws {
-        try await waitUntil("\(replica.id) says: \(text)", within: .seconds(30)) {
-            replica.log.contains(text) ? nil : "\(replica.log.suffix(2_000))"
-        }
-    }
-
-    private func waitUntilReady(_ isReady: Bool, _ replica: ThrowawayReplica, saying text: String) async throws {
-        try await waitUntil("readiness is \(isReady): \(text)", within: .seconds(30)) {
-            guard let readiness = await replica.readiness else { return "no admin port" }
-            return (readiness.status == 200) == isReady && readiness.text.contains(text) ? nil : "\(readiness)"
-        }
-    }
-
     /// How old its view is, by its own metric.
     private func age(_ replica: ThrowawayReplica) async throws -> Double {
-        let lines = try #require(await replica.answer(at: "metrics")).text.split(separator: "\n")
+        let lines = try await replica.page("metrics").split(separator: "\n")
         let line = try #require(lines.first { $0.hasPrefix("lapse_topology_age_seconds ") })
         return try #require(line.split(separator: " ").last.flatMap { Double($0) })
     }

@@ -2,19 +2,33 @@ import Foundation
 import FoundationNetworking
 import ThrowawayRedis
 
+/// What a replica says of itself: by its admin port, and in its log.
 extension ThrowawayReplica {
     /// What `GET /readyz` on its admin port says; nil while the port is not open.
-    var readiness: (status: Int, text: String)? {
-        get async { await answer(at: "readyz") }
-    }
+    var readiness: (status: Int, text: String)? { get async { try? await get("readyz") } }
 
-    /// A page of its admin port; nil while the port is not open.
-    func answer(at path: String) async -> (status: Int, text: String)? {
+    /// A page of the admin port.
+    func page(_ name: String) async throws -> String { try await get(name).text }
+
+    private func get(_ name: String) async throws -> (status: Int, text: String) {
         let line = log.split(separator: "\n").last { $0.contains("admin port open") }
-        guard let address = line?.split(separator: "=").last,
-            let url = URL(string: "http://\(address)/\(path)"),
-            let (data, response) = try? await URLSession.shared.data(from: url)
-        else { return nil }
+        guard let address = line?.split(separator: "=").last, let url = URL(string: "http://\(address)/\(name)") else {
+            throw ThrowawayRedisError("the admin port is not open")
+        }
+        let (data, response) = try await URLSession.shared.data(from: url)
         return ((response as? HTTPURLResponse)?.statusCode ?? 0, String(decoding: data, as: UTF8.self))
+    }
+}
+
+func waitUntilSaid(_ text: String, by replica: ThrowawayReplica) async throws {
+    try await waitUntil("\(replica.id) says: \(text)", within: .seconds(30)) {
+        replica.log.contains(text) ? nil : "\(replica.log.suffix(2_000))"
+    }
+}
+
+func waitUntilReady(_ isReady: Bool, _ replica: ThrowawayReplica, saying text: String) async throws {
+    try await waitUntil("readiness is \(isReady): \(text)", within: .seconds(30)) {
+        guard let readiness = await replica.readiness else { return "no admin port" }
+        return (readiness.status == 200) == isReady && readiness.text.contains(text) ? nil : "\(readiness)"
     }
 }

@@ -25,19 +25,6 @@ struct RefusedWritesTests {
         }
     }
 
-    private func waitUntilSaid(_ text: String, by replica: ThrowawayReplica) async throws {
-        try await waitUntil("\(replica.id) says: \(text)", within: .seconds(30)) {
-            replica.log.contains(text) ? nil : "\(replica.log.suffix(2_000))"
-        }
-    }
-
-    private func waitUntilReady(_ isReady: Bool, _ replica: ThrowawayReplica, saying text: String) async throws {
-        try await waitUntil("readiness is \(isReady): \(text)", within: .seconds(30)) {
-            guard let readiness = await replica.readiness else { return "no admin port" }
-            return (readiness.status == 200) == isReady && readiness.text.contains(text) ? nil : "\(readiness)"
-        }
-    }
-
     /// A user that may do everything but these.
     private func options(without commands: String) -> ServerOptions {
         var options = ServerOptions()

@@ -1,6 +1,5 @@
 import Chaos
 import Foundation
-import FoundationNetworking
 import Testing
 import ThrowawayRedis
 
@@ -45,16 +44,5 @@ struct UnannouncedTests {
             let missing = Set(keys).subtracting(group.handledKeys).count
             return missing == 0 ? nil : "\(missing) are missing"
         }
-    }
-}
-
-extension ThrowawayReplica {
-    /// A page of the admin port.
-    func page(_ name: String) async throws -> String {
-        let line = log.split(separator: "\n").last { $0.contains("admin port open") }
-        guard let address = line?.split(separator: "=").last, let url = URL(string: "http://\(address)/\(name)") else {
-            throw ThrowawayRedisError("the admin port is not open")
-        }
-        return String(decoding: try await URLSession.shared.data(from: url).0, as: UTF8.self)
     }
 }

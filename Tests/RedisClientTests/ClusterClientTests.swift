@@ -81,8 +81,17 @@ extension RedisClientServerTests {
             let others = try await cluster.masters().filter { $0 !== owner }
             let ids = [try await others[0].cli("CLUSTER", "MYID"), try await owner.cli("CLUSTER", "MYID")]
             try await owner.cli("CLUSTER", "SETSLOT", "\(torn)", "NODE", ids[0])
+            func redirections() async throws -> Int {
+                let stats = try await owner.cli("INFO", "errorstats").split(whereSeparator: \.isNewline)
+                let line = stats.first { $0.hasPrefix("errorstat_MOVED:count=") }
+                return line?.split(separator: "=").last.flatMap { Int($0) } ?? 0
+            }
+            let before = try await redirections()
+            // Awaited below.
             let asking = Task { try await client.text("torn", "SET", "torn", "v") }
-            try await Task.sleep(for: .milliseconds(300))
+            try await waitUntil("it is sent to and fro", within: .seconds(8)) {
+                try await redirections() >= before + 3 ? nil : "not yet"
+            }
             try await owner.cli("CLUSTER", "SETSLOT", "\(torn)", "NODE", ids[1])
             let mended = try await asking.value
             #expect(mended == "OK", "they are asked until they agree")
