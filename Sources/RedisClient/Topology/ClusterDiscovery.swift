@@ -80,6 +80,7 @@ final class ClusterDiscovery: Discovery {
         let questions = moved.withLock { $0.questions }
         return await withTaskGroup(of: (NodeAddress, MovedNodes.Answer).self) { group in
             for question in questions {
+                // Together, so that one that is dead holds up no other; the group awaits them.
                 group.addTask {
                     let identity = ServerIdentity.clusterNode(question.id)
                     async let home = self.answers(question.home, as: identity)

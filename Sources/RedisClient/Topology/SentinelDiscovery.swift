@@ -26,6 +26,8 @@ final class SentinelDiscovery: Discovery {
     private let sentinelNodes: NodeDirectory
     private let nodes: NodeDirectory
     private let map: AddressMap
+    /// What answers name is asked: not more than a group may have.
+    private static let most = 64
     /// Sentinels that those in reach named last: they are asked when none of the listed ones answers.
     private let others = Mutex<[NodeAddress]>([])
 
@@ -67,7 +69,10 @@ final class SentinelDiscovery: Discovery {
         if let error = replies[0].error { throw RedisError(error, node: latest.sentinel) }
         // A user may lack the right to ask for them: then the listed ones are all that there are.
         let named = addresses(replies[1])
-        if !named.isEmpty { others.withLock { $0 = Set(named + [latest.sentinel]).subtracting(sentinels).sorted() } }
+        if !named.isEmpty {
+            let unlisted = Set(named + [latest.sentinel]).subtracting(sentinels)
+            others.withLock { $0 = Array(unlisted.sorted().prefix(Self.most)) }
+        }
         return Answer(
             epoch: latest.epoch, named: latest.master,
             candidates: views.filter { $0.epoch == latest.epoch }.map(\.master), replicas: addresses(replies[0]))
@@ -151,6 +156,9 @@ final class SentinelDiscovery: Discovery {
         // Servers that only these name are asked, too: one of them may be a master by now.
         for _ in 0..<3 where !news.isEmpty {
             asked.formUnion(news)
+            guard asked.count <= Self.most else {
+                throw RedisError(.noNode, node: nil, "\(trouble.text), and the servers name too many others")
+            }
             let answers = try? await askAll(news.sorted(), nodes, Self.questions, timeout: .seconds(1))
             words += (answers ?? []).map {
                 ReplicationWord(server: $0.replies[0], replication: $0.replies[1], from: $0.node, map: map)
