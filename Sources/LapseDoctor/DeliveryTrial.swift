@@ -126,12 +126,7 @@ package struct TrialFailure: Sendable, Equatable {
     package var text: String
 
     /// A script met a right that is missing.
-    var isRefusal: Bool {
-        deed == .scripts
-            && ["user executing the script can't", "NOPERM", "no permissions", "ACL failure"].contains {
-                text.contains($0)
-            }
-    }
+    var isRefusal: Bool { deed == .scripts && MissingRight.isNamed(in: text) }
 
     package init(_ deed: Deed, _ text: String) {
         self.deed = deed

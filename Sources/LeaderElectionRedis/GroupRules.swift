@@ -50,6 +50,7 @@ package enum GroupRules {
         package let signature: Duration
         /// How long after it was sent votes may be asked for and leases renewed.
         package let votes: Duration
+        /// How long a lease lasts after its last renewal.
         let lease: Duration
 
         package init(lease: Duration) {

@@ -10,9 +10,7 @@ package struct ProgressTrouble: Sendable, Equatable {
     package var isRefusal: Bool
 
     /// A right is missing. What else is refused passes by itself when a failover or a start is over.
-    package var isForbidden: Bool {
-        ["user executing the script can't", "NOPERM", "no permissions", "ACL failure"].contains { text.contains($0) }
-    }
+    package var isForbidden: Bool { MissingRight.isNamed(in: text) }
 
     package init(register: String, text: String, isRefusal: Bool) {
         self.register = register
