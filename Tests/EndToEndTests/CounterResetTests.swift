@@ -51,20 +51,27 @@ struct CounterResetTests {
         return server
     }
 
+    /// The newest time at which a process of this ID told of itself; 0 where none has.
+    private func told(_ id: String, _ server: ThrowawayServer) async throws -> Int {
+        let key = try await server.cli("KEYS", "*:members")
+        // Members and scores in turn; a member is the replica's ID and a number of its process, and one
+        // that died stays for a while.
+        let lines = try await server.cli("ZRANGE", key, "0", "-1", "WITHSCORES").split(separator: "\n")
+        let scores = stride(from: 0, to: lines.count - 1, by: 2).filter { lines[$0].hasPrefix("\(id)#") }
+        return scores.compactMap { Int(lines[$0 + 1]) }.max() ?? 0
+    }
+
     /// Waits until the leader has read that the other replica is there: it tells of itself in the same
     /// step.
-    private func waitUntilAcquainted(_ leader: ThrowawayReplica, _ server: ThrowawayServer) async throws {
-        var seen: String?
-        try await waitUntil("the leader has seen the other replica", within: .seconds(20)) {
-            let key = try await server.cli("KEYS", "*:members")
-            // Members and scores in turn; a member is the replica's ID and a number of its process.
-            let lines = try await server.cli("ZRANGE", key, "0", "-1", "WITHSCORES").split(separator: "\n")
-            guard lines.count == 4, let index = lines.firstIndex(where: { $0.hasPrefix("\(leader.id)#") }) else {
-                return "\(lines)"
+    private func waitUntilAcquainted(
+        _ leader: ThrowawayReplica, in group: ReplicaGroup, _ server: ThrowawayServer
+    ) async throws {
+        let other = try #require(group.replicas.first { $0.id != leader.id })
+        for replica in [other, leader] {
+            let before = try await told(replica.id, server)
+            try await waitUntil("\(replica.id) tells of itself", within: .seconds(20)) {
+                try await told(replica.id, server) > before ? nil : "not since \(before)"
             }
-            let score = String(lines[index + 1])
-            defer { seen = seen ?? score }
-            return seen.map { $0 != score } ?? false ? nil : "not yet"
         }
     }
 
@@ -81,7 +88,7 @@ struct CounterResetTests {
         let server = try await still()
         let group = try await group(2, server)
         let leader = try await group.leader()
-        try await waitUntilAcquainted(leader, server)
+        try await waitUntilAcquainted(leader, in: group, server)
         let keys = (0..<250).map { "k:\($0)" }
         try await server.script(keys.map { "SET \($0) v PX 1" })
         try await server.script(keys[..<100].map { "EXISTS \($0)" })
@@ -103,7 +110,7 @@ struct CounterResetTests {
         let server = try await still()
         let group = try await group(2, server)
         let leader = try await group.leader()
-        try await waitUntilAcquainted(leader, server)
+        try await waitUntilAcquainted(leader, in: group, server)
         let keys = (0..<150).map { "k:\($0)" }
         try await server.script(keys.map { "SET \($0) v PX 1" })
         try await server.script(keys[..<100].map { "EXISTS \($0)" })
@@ -123,7 +130,7 @@ struct CounterResetTests {
     ) async throws -> Bool {
         let leader = try await group.leader()
         let other = try #require(group.replicas.first { $0.id != leader.id })
-        try await waitUntilAcquainted(leader, server)
+        try await waitUntilAcquainted(leader, in: group, server)
         let before = (0..<20).map { "before:\(attempt):\($0)" }
         try await server.script(before.map { "SET \($0) v PX 50" })
         try await waitUntilHandled(before, by: group)
