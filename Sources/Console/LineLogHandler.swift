@@ -5,7 +5,16 @@ import Timing
 /// mix.
 package struct LineLogHandler: LogHandler {
     package let format: LogFormat
-    package var logLevel: Logger.Level
+    /// While debug lines are wanted a logger whose level was not set has that one at least.
+    package var logLevel: Logger.Level {
+        get { isSet || !DebugLines.areWanted ? level : min(level, .debug) }
+        set {
+            level = newValue
+            isSet = true
+        }
+    }
+    private var level: Logger.Level
+    private var isSet = false
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
     private let put: @Sendable ([UInt8]) -> Void
@@ -15,7 +24,7 @@ package struct LineLogHandler: LogHandler {
         put: @escaping @Sendable ([UInt8]) -> Void = { LogOutput.errors.put($0) }
     ) {
         self.format = format
-        self.logLevel = level
+        self.level = level
         self.put = put
     }
 

@@ -38,6 +38,7 @@ struct LapseCommand: AsyncParsableCommand {
         _ = Parent.deathSignal
         let (role, own) = Role.own
         if role == .parent { Parent.run(own) }
+        DebugLines.keepSignalsHarmless()
         let arguments = CommandLine.arguments
         FatalLine.lookAhead(arguments, ProcessInfo.processInfo.environment)
         if arguments.count > 2, arguments[1] == ProgramGuard.word { ProgramGuard.serve(Array(arguments.dropFirst(2))) }

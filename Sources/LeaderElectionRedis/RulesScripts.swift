@@ -13,6 +13,9 @@ enum RulesScripts {
     /// life of unrefused writes: the field `#` says since when there was none, and when that was last
     /// tried. A refused write deletes it; where that is refused too, its time is not believed for long,
     /// and meanwhile a signature that has run out is worth nothing.
+    ///
+    /// The hash stays for three days: a server that has too few replicas refuses PEXPIRE as well, but goes
+    /// on expiring keys, and what it forgot while it took no writes would count for nothing behind that.
     static let sign = Script(
         """
         local time = redis.call('TIME')
@@ -56,7 +59,7 @@ enum RulesScripts {
           signed = redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
         end
         if type(signed) == 'table' and signed.err then
-          redis.pcall('PEXPIRE', KEYS[1], life * 2)
+          redis.pcall('PEXPIRE', KEYS[1], 259200000)
           local deleted = redis.pcall('HDEL', KEYS[1], '#')
           if other then return other end
           local stands = false
@@ -73,12 +76,12 @@ enum RulesScripts {
           return {'unsigned', signed.err}
         end
         if waits then
-          redis.pcall('PEXPIRE', KEYS[1], life * 2)
+          redis.pcall('PEXPIRE', KEYS[1], 259200000)
           return other or former
         end
         gone[#gone + 1] = '#'
         for i = 1, #gone do if gone[i] ~= ARGV[1] then redis.pcall('HDEL', KEYS[1], gone[i]) end end
-        redis.pcall('PEXPIRE', KEYS[1], life * 2)
+        redis.pcall('PEXPIRE', KEYS[1], 259200000)
         return answer
         """)
 
