@@ -18,17 +18,16 @@ package enum DebugLines {
     ///
     /// - Parameter changed: called at each one, with what is so from now on.
     package static func listen(_ changed: @escaping @Sendable (_ areWanted: Bool) -> Void) {
-        let queue = DispatchQueue(label: "lapse.debug-lines")
-        let signals = DispatchSource.makeSignalSource(signal: SIGUSR1, queue: queue)
-        signals.setEventHandler {
-            let areWanted = !Self.areWanted
-            wanted.store(areWanted, ordering: .relaxed)
-            changed(areWanted)
-        }
-        signals.resume()
-        source.withLock { former in
-            former?.cancel()
-            former = signals
+        source.withLock { source in
+            let signals = DispatchSource.makeSignalSource(
+                signal: SIGUSR1, queue: DispatchQueue(label: "lapse.debug-lines"))
+            signals.setEventHandler {
+                let areWanted = !Self.areWanted
+                wanted.store(areWanted, ordering: .relaxed)
+                changed(areWanted)
+            }
+            signals.resume()
+            source = signals
         }
     }
 }
