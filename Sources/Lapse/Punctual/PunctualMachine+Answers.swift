@@ -9,7 +9,7 @@ extension PunctualMachine {
         package var redirected: [(place: Int, to: Redirection)] = []
         /// A refusal that does not pass.
         package var refusal: RESPError?
-        /// A deadline may be nearer than the one that is waited for.
+        /// Something is due before the nudging task looks again.
         package var hasNews = false
     }
 
@@ -46,6 +46,7 @@ extension PunctualMachine {
             if table[place].state.contains(.asked) { take(reply, of: place, batch, latest, now, &outcome) }
         }
         if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
+        outcome.hasNews = nudgesAreNearer
         return outcome
     }
 
@@ -100,7 +101,6 @@ extension PunctualMachine {
         case .integer(let number) where number >= 0:
             table[place].state.subtract([.asked, .heard])
             keep(deadline(number, place, batch, latest), place, now)
-            outcome.hasNews = true
             askAgainIfHinted(place, now)
         case .error(let error):
             switch Redirection(error) {
@@ -113,7 +113,6 @@ extension PunctualMachine {
                 // Not known, or not granted: a nudge asks by PTTL.
                 refusedDeadlines()
                 putOff(place, now)
-                outcome.hasNews = true
             case .none:
                 outcome.refusal = error
                 uncovered += 1

@@ -34,6 +34,19 @@ extension PunctualMachine {
 
     /// The next nudges of keys whose deadline has surely passed by the server's clock.
     package mutating func nextNudges(now: Int64) -> Step {
+        let step = nudges(now: now)
+        // One that sends looks again when it has the answers.
+        nudgesLookAt = if case .wait(let until) = step { until ?? .max } else { .min }
+        return step
+    }
+
+    /// Whether the nudging task would sleep past what is due next.
+    var nudgesAreNearer: Bool {
+        guard clock.isKnown, let next = table.wheel.nextTime else { return false }
+        return max(clock.reaches(next), restsUntil, rate.next) < nudgesLookAt
+    }
+
+    private mutating func nudges(now: Int64) -> Step {
         guard clock.isKnown else { return .wait(until: nil) }
         table.wheel.advance(to: clock.surely(now))
         let begin = max(restsUntil, rate.next)

@@ -14,8 +14,9 @@ package struct PunctualMachine: Sendable {
         /// Questions and nudges in one write.
         package var questions = 512
         package var nudges = 256
-        /// How long questions gather for one write, in nanoseconds.
-        var linger: Int64 = 4_000_000
+        /// How long questions gather for one write, in nanoseconds: less than hints do, whose reading would
+        /// else mostly find that it is not time yet.
+        var linger: Int64 = 3_000_000
         /// A key that was just asked about is asked again after this, in milliseconds.
         package var again: UInt32 = 1_000
         /// Hints taken in a second: what lies beyond is left to a sweep.
@@ -62,6 +63,8 @@ package struct PunctualMachine: Sendable {
     /// Nothing is sent before.
     var restsUntil: Int64 = .min
     var asksAgainAt: Int64 = .min
+    /// When the nudging task looks again by itself.
+    var nudgesLookAt: Int64 = .min
     var rate = NudgeRate()
     /// Deadlines within the horizon that could not be kept, and hints that could not be followed, since
     /// last taken.

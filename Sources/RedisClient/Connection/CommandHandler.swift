@@ -83,9 +83,7 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         heardSinceProbe = true
         let bytes = unwrapInboundIn(data)
         do {
-            try reader.read(bytes) { batch in
-                for value in batch.values() { deliver(value) }
-            }
+            try reader.read(bytes) { deliver($0.values()) }
         } catch {
             // Later it is Redis, and what lies in its replies is the users'.
             let isFirst = departed == 0 && replies.isEmpty
@@ -129,20 +127,31 @@ final class CommandHandler: ChannelInboundHandler, RemovableChannelHandler {
         return error
     }
 
-    private func deliver(_ value: RESPValue) {
-        guard let batch = waiting.first else {
-            // Nothing was asked: some servers refuse a connection before it says anything.
-            unasked = value.error ?? unasked
-            return
+    private func deliver(_ values: [RESPValue]) {
+        var index = 0
+        while index < values.count {
+            guard let batch = waiting.first else {
+                // Nothing was asked: some servers refuse a connection before it says anything.
+                unasked = values[index].error ?? unasked
+                index += 1
+                continue
+            }
+            let end = min(values.count, index + batch.count - replies.count)
+            if replies.isEmpty, end - index == values.count {
+                replies = values
+            } else {
+                replies.reserveCapacity(batch.count)
+                replies.append(contentsOf: values[index..<end])
+            }
+            index = end
+            guard replies.count == batch.count else { return }
+            let complete = replies
+            replies = []
+            waiting.removeFirst()
+            departed += 1
+            batch.timer.cancel()
+            batch.promise?.succeed(complete)
         }
-        replies.append(value)
-        guard replies.count == batch.count else { return }
-        let complete = replies
-        replies = []
-        waiting.removeFirst()
-        departed += 1
-        batch.timer.cancel()
-        batch.promise?.succeed(complete)
     }
 
     private func timedOut(_ number: Int, after timeout: Duration) {
