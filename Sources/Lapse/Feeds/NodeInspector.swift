@@ -154,15 +154,17 @@ final class NodeInspector: Sendable {
             metadata: [
                 "node": "\(address)",
                 "error": "\(error?.text ?? "CONFIG GET notify-keyspace-events was answered with nothing")",
-                "fix": "set notify-keyspace-events to Ex on the server, then run with --notifications off",
+                "fix": "set notify-keyspace-events to \(needs) on the server, then run with --notifications off",
             ])
     }
+
+    private var needs: String { wantsHints ? "Exg" : "Ex" }
 
     private func tellMissing(_ flags: String) {
         logger.error(
             "notifications missing",
             metadata: [
-                "node": "\(address)", "has": "\"\(flags)\"", "needs": wantsHints ? "Exg" : "Ex",
+                "node": "\(address)", "has": "\"\(flags)\"", "needs": "\(needs)",
                 "command": "\(commandLine(flags, withHints: wantsHints))",
             ])
     }

@@ -23,11 +23,7 @@ extension RunningProcessor {
                 process: { [weak self] in self?.processListenedTo(at: $0) }, metrics: metrics, logger: logger))
     }
 
-    /// A feed may serve under another address of its node.
-    private func processListenedTo(at address: NodeAddress) -> String? {
-        guard let topology = watch.current, let node = topology.node(at: address),
-            let statuses = parts.withLock({ $0 })?.feeds.statuses
-        else { return nil }
-        return topology.addresses(of: node).lazy.compactMap { statuses[$0] }.first(where: \.isSubscribed)?.runID
+    func processListenedTo(at address: NodeAddress) -> String? {
+        feedStatuses(of: address).first(where: \.isSubscribed)?.runID
     }
 }

@@ -32,7 +32,7 @@ extension RunningProcessor {
                 pattern: configuration.match.count == 1 ? configuration.match[0] : nil, directories: questions,
                 hintSettings: deployment.settings(for: "hints", configuration), loop: loops.any(), watch: watch,
                 notifications: { [weak self] address in
-                    self?.parts.withLock { $0 }?.feeds.statuses[address]?.notifications
+                    self?.feedStatuses(of: address).lazy.compactMap(\.notifications).first
                 }, canaries: canaries, metrics: metrics, logger: logger), bytes: configuration.punctualBytes)
     }
 

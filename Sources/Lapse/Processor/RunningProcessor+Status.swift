@@ -60,6 +60,14 @@ extension RunningProcessor {
         return "this leader has not renewed its lease in time"
     }
 
+    /// A feed may serve under another address of its node: the node's own comes first.
+    func feedStatuses(of address: NodeAddress) -> [NodeFeed.Status] {
+        guard let topology = watch.current, let node = topology.node(at: address),
+            let statuses = parts.withLock({ $0 })?.feeds.statuses
+        else { return [] }
+        return topology.addresses(of: node).compactMap { statuses[$0] }
+    }
+
     func readiness() -> [String] {
         guard let status else { return ["Redis has not been reached yet"] }
         guard !status.nodes.isEmpty else { return ["no node is known"] }

@@ -10,21 +10,21 @@ extension PunctualNode {
     private static let messageBytes = KeyArena.longestKey
     /// A hint is about a time ahead: it may wait for a few more.
     private static let gathering = Duration.milliseconds(4)
+    private static let doubt = "none has come in a minute, and whether notify-keyspace-events has g is not known"
 
     func listen() async {
         var reconnection = Reconnection(Backoff(first: .milliseconds(50), cap: .seconds(5)))
         var told: String?
         while !isOver {
+            let sink = HintSink(self) { [hintBell] in hintBell.ring() }
             do throws(RedisError) {
                 let subscription = try await Subscription.open(
                     to: address, settings: dependencies.hintSettings, channels: HintChannel.names(Int(database)),
                     messageBytes: Self.messageBytes, gathering: Self.gathering, on: dependencies.loop
-                ) { [self] _ in
-                    .success(HintSink(self) { self.hintBell.ring() })
-                }
+                ) { _ in .success(sink) }
                 subscription.closed.whenComplete { [hintBell] _ in hintBell.ring() }
                 reconnection.begins(now: monotonic)
-                await follow(subscription, &reconnection, &told)
+                await follow(subscription, sink, &reconnection, &told)
                 subscription.close()
                 hints(false)
                 if reconnection.ends(now: monotonic), !isOver {
@@ -52,17 +52,22 @@ extension PunctualNode {
 
     /// Until the connection is gone or silent.
     private func follow(
-        _ subscription: Subscription, _ reconnection: inout Reconnection, _ told: inout String?
+        _ subscription: Subscription, _ sink: HintSink, _ reconnection: inout Reconnection, _ told: inout String?
     ) async {
+        var evidence = HintEvidence(begunAt: monotonic)
+        var hasLived = false
         // What was set while no connection heard hints.
         pace.withLock { $0.want() }
         repeat {
-            hints(dependencies.notifications(address).map { Notifications.suffice($0, withHints: true) } ?? true)
+            evidence.looked(flags: dependencies.notifications(address), hasHeard: sink.hasHeard)
+            hints(evidence.areHeard)
             switch await hintBell.wait(upTo: .seconds(1)) {
             case .timeout: break
             case .rung, .cancelled: return
             }
-            if reconnection.lives(now: monotonic), told != nil {
+            if reconnection.lives(now: monotonic) { hasLived = true }
+            if evidence.isInDoubt(now: monotonic) { complain(Self.doubt, &told) }
+            if hasLived, evidence.areHeard, told != nil {
                 told = nil
                 dependencies.logger.notice("hints are heard again", metadata: ["node": "\(address)"])
             }

@@ -50,6 +50,25 @@ struct PunctualHintTests {
     }
 
     @Test(
+        "row 91: whether class g is there is not known: keys that no hint told of come by sweeps",
+        arguments: ["Ex", "Exg"])
+    func flagsUnknown(flags: String) async throws {
+        try await PunctualServer.with(.track, notifications: flags, { $0.notifications = .off }) {
+            server, configuration in
+            let handler = RunningHandler()
+            try await handler.run(configuration) {
+                // The second ones are behind the pass that a term begins with.
+                for ids in [0..<50, 50..<100] {
+                    try await server.script(PunctualServer.arm(ids, milliseconds: 50...500))
+                    try await handler.waitFor(ids.map { "timer:\($0)" })
+                }
+            }
+            #expect(handler.keys.count == 100)
+            untouched(handler)
+        }
+    }
+
+    @Test(
         "row 47: hints whose connection is closed right after it has subscribed are asked for ever more rarely: it says so once and sweeps"
     )
     func closedAtOnce() async throws {
