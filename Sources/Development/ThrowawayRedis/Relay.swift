@@ -55,9 +55,12 @@ package final class Relay: Sendable {
 
     /// Leads to another server from now on, and ends the connections that stand.
     package func move(to server: ThrowawayServer) {
-        state.withLock { $0.target = server.port }
+        lead(to: server)
         cut()
     }
+
+    /// New connections lead to another server from now on; those that stand stay with theirs.
+    package func lead(to server: ThrowawayServer) { state.withLock { $0.target = server.port } }
 
     /// Ends the connections that stand.
     package func cut() {

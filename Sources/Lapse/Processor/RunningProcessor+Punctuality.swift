@@ -33,7 +33,8 @@ extension RunningProcessor {
                 hintSettings: deployment.settings(for: "hints", configuration), loop: loops.any(), watch: watch,
                 notifications: { [weak self] address in
                     self?.feedStatuses(of: address).lazy.compactMap(\.notifications).first
-                }, canaries: canaries, metrics: metrics, logger: logger), bytes: configuration.punctualBytes)
+                }, process: { [weak self] in self?.processListenedTo(at: $0) }, canaries: canaries, metrics: metrics,
+                logger: logger), bytes: configuration.punctualBytes)
     }
 
     /// Each second: what is kept, and whether something could not be.

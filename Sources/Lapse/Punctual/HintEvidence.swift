@@ -9,6 +9,10 @@ struct HintEvidence: Sendable {
     private let begunAt: Duration
     private var flags: String?
     private var hasHeard = false
+    /// Looks in a row at which the feed listened to another process.
+    private var looksElsewhere = 0
+    /// Feed and hints do not move at one moment.
+    private static let enoughElsewhere = 3
 
     /// The connection stands since then.
     init(begunAt: Duration) { self.begunAt = begunAt }
@@ -19,6 +23,16 @@ struct HintEvidence: Sendable {
     mutating func looked(flags: String?, hasHeard: Bool) {
         if let flags { self.flags = flags }
         self.hasHeard = hasHeard
+    }
+
+    /// Whether the feed listens to another process now, at the same address: a connection that stands stays
+    /// with the server that it was made to, wherever new ones lead.
+    ///
+    /// - Parameter feed: the process that the feed listens to; nil while it listens to none.
+    mutating func isElsewhere(own: String, feed: String?) -> Bool {
+        guard let feed else { return false }
+        looksElsewhere = feed == own ? 0 : looksElsewhere + 1
+        return looksElsewhere >= Self.enoughElsewhere
     }
 
     var areHeard: Bool { flags.map { Notifications.suffice($0, withHints: true) } ?? hasHeard }

@@ -50,7 +50,7 @@ extension PunctualNode {
             "no hints: sweeping instead", metadata: ["node": "\(address)", "reason": "\(reason)"])
     }
 
-    /// Until the connection is gone or silent.
+    /// Until the connection is gone or silent, or another server answers at its address.
     private func follow(
         _ subscription: Subscription, _ sink: HintSink, _ reconnection: inout Reconnection, _ told: inout String?
     ) async {
@@ -61,6 +61,7 @@ extension PunctualNode {
         repeat {
             evidence.looked(flags: dependencies.notifications(address), hasHeard: sink.hasHeard)
             hints(evidence.areHeard)
+            if evidence.isElsewhere(own: subscription.runID, feed: dependencies.process(address)) { return }
             switch await hintBell.wait(upTo: .seconds(1)) {
             case .timeout: break
             case .rung, .cancelled: return

@@ -25,6 +25,8 @@ final class PunctualNode: Sendable {
         var watch: TopologyWatch
         /// The server's `notify-keyspace-events`; nil while unknown.
         var notifications: @Sendable (NodeAddress) -> String?
+        /// The process whose feed is listened to; nil while none is.
+        var process: @Sendable (NodeAddress) -> String?
         /// Their keys are asked for like those that are wanted.
         var canaries: Canaries?
         var metrics: ProcessorMetrics

@@ -16,6 +16,14 @@ struct HintEvidenceTests {
         #expect(evidence.areHeard)
     }
 
+    @Test("hints of a server that the feed does not listen to any more are let go, if that lasts")
+    func elsewhere() {
+        var evidence = HintEvidence(begunAt: .zero)
+        let feeds = ["a", "b", "b", "a", "b", nil, "b", "b"]
+        let elsewhere = feeds.map { evidence.isElsewhere(own: "a", feed: $0) }
+        #expect(elsewhere == [false, false, false, false, false, false, false, true])
+    }
+
     @Test("while the flags are unknown only a hint proves that there are any, and after a minute that is said")
     func unknownFlags() {
         var evidence = HintEvidence(begunAt: .seconds(1_000))

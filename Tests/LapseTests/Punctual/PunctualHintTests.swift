@@ -34,6 +34,44 @@ struct PunctualHintTests {
         }
     }
 
+    @Test("row 91: the address leads to another server, while the former one goes on and keeps the hints' connection")
+    func addressMoves() async throws {
+        var options = ServerOptions()
+        options.notifications = "Exg"
+        options.extra = ["enable-debug-command yes"]
+        let former = try await ThrowawayServer.start(options)
+        let server = try await ThrowawayServer.start(options)
+        let locks = try await ThrowawayServer.start()
+        let relay = try Relay(to: former)
+        var configuration = ProcessorConfiguration(redis: [relay.url], name: "punctual", match: ["timer:*"])
+        configuration.punctual = .track
+        // The term goes on.
+        configuration.lockServers = [locks.url]
+        let handler = RunningHandler()
+        do {
+            for server in [former, server] { try await server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0") }
+            try await handler.run(configuration) {
+                try await former.script(PunctualServer.arm(0..<50, milliseconds: 50...500))
+                try await handler.waitFor((0..<50).map { "timer:\($0)" })
+                relay.lead(to: server)
+                for client in try await former.cli("CLIENT", "LIST").split(whereSeparator: \.isNewline)
+                where client.contains("name=lapse") && !client.contains(":hints ") {
+                    let id = try #require(client.split(separator: " ").first { $0.hasPrefix("id=") })
+                    _ = try await former.cli("CLIENT", "KILL", "ID", "\(id.dropFirst(3))")
+                }
+                try await waitUntil("the hints have moved", within: .seconds(30)) {
+                    try await server.cli("CLIENT", "LIST").contains(":hints ") ? nil : "not yet"
+                }
+                try await server.script(PunctualServer.arm(50..<100, milliseconds: 50...500))
+                try await handler.waitFor((50..<100).map { "timer:\($0)" })
+            }
+            #expect(handler.keys.count == 100)
+            #expect(handler.log.lines("became leader").count == 1)
+        } catch { Issue.record(error) }
+        relay.shutDown()
+        for server in [former, server, locks] { await server.shutDown() }
+    }
+
     @Test("row 91: an ACL refuses the channels of the hints: it says so and sweeps")
     func refused() async throws {
         try await PunctualServer.with(.track, withoutHints: true) { server, configuration in
