@@ -45,10 +45,16 @@ extension PunctualMachine {
             // One that is no longer asked was handed over meanwhile: the place may be free.
             if table[place].state.contains(.asked) { take(reply, of: place, batch, latest, now, &outcome) }
         }
-        if batch.kind == .nudge, batch.places.count == limits.nudges { restsUntil = now + (now - sent) * limits.rest }
+        if batch.kind == .nudge, batch.places.count == limits.nudges {
+            restsUntil = now + work(in: now - sent) * limits.rest
+        }
         outcome.hasNews = nudgesAreNearer
         return outcome
     }
+
+    /// What of the time that an answer took the server may have worked for it: neither the way there and
+    /// back, nor what held it up.
+    package func work(in took: Int64) -> Int64 { min(max(0, took - clock.roundTrip), limits.work) }
 
     /// Nothing came back.
     package mutating func failed(_ batch: Batch, now: Int64) {

@@ -21,9 +21,11 @@ package struct PunctualMachine: Sendable {
         package var again: UInt32 = 1_000
         /// Hints taken in a second: what lies beyond is left to a sweep.
         package var hints = 250_000
-        /// After a full write of nudges the server has this many times as long as it took for its other
+        /// After a full write of nudges the server has this many times as long as it worked for its other
         /// clients.
         var rest: Int64 = 1
+        /// The longest that it works for one write, in nanoseconds: what takes longer was held up.
+        var work: Int64 = 50_000_000
         /// How long after a failure, or a refusal that passes, the same is tried again, in nanoseconds.
         var patience: Int64 = 100_000_000
     }

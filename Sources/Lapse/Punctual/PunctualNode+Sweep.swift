@@ -8,7 +8,7 @@ import Timing
 /// Sweeps bring in the deadlines that no hint told of. Where there are no hints, or none are wanted,
 /// they alone make the server punctual: SCAN expires what it finds overdue.
 extension PunctualNode {
-    /// Questions that may wait before the next page.
+    /// More questions that wait go before the next page.
     private static let patience = 2_048
 
     func sweep() async {
@@ -25,11 +25,7 @@ extension PunctualNode {
                 }
                 return machine.questions.count > Self.patience
             }
-            guard !isBusy else {
-                if await sweepBell.wait(upTo: .milliseconds(2)) == .cancelled { return }
-                continue
-            }
-            switch pace.withLock({ $0.next(now: now) }) {
+            switch pace.withLock({ $0.next(now: now, isBusy: isBusy) }) {
             case .wait(let until):
                 // Hints that are passed over meanwhile are seen to within a second.
                 let wait = min(Duration.nanoseconds(until - now), .seconds(1))
@@ -58,8 +54,9 @@ extension PunctualNode {
             }
             let heard = now
             if dependencies.tracks { take(keys, heard) }
+            let work = machine.withLock { $0.work(in: heard - begun) }
             let pass = pace.withLock { pace in
-                pace.page(next: next, took: heard - begun, now: heard)
+                pace.page(next: next, took: heard - begun, work: work, now: heard)
                 return pace.nextPass
             }
             if let pass { machine.withLock { $0.horizon = max(60_000, 2 * pass / 1_000_000) } }

@@ -15,6 +15,8 @@ struct ServerClock: Sendable {
     private var samples: [Sample] = []
     private(set) var least: Int64 = 0
     private(set) var most: Int64 = 0
+    /// The shortest that an answer of late was on its way, there and back; 0 while none has come.
+    private(set) var roundTrip: Int64 = 0
     private static let kept = 16
     /// How far two clocks drift apart, a disciplined one that is being corrected included: 500 millionths.
     private static let driftDivisor: Int64 = 2_000
@@ -34,6 +36,7 @@ struct ServerClock: Sendable {
         let sample = Sample(least: time - heard, most: time - asked, heardAt: heard)
         if samples.count == Self.kept { samples.removeFirst() }
         samples.append(sample)
+        defer { roundTrip = samples.lazy.map { $0.most - $0.least }.min() ?? 0 }
         if narrow(heard) { return 0 }
         samples = [sample]
         (least, most) = (sample.least, sample.most)

@@ -1,5 +1,5 @@
-/// When to scan the next page of a server's keys: never more than a share of its time, measured by how
-/// long it takes to answer.
+/// When to scan the next page of a server's keys: never more than a share of its time, measured by what
+/// it works for an answer.
 ///
 /// A long SCAN walks the order of the server's own expiry cursor and can starve it, so no sweep is ever
 /// in a hurry. Pure: times are given, in nanoseconds of the own monotonic clock.
@@ -35,8 +35,9 @@ package struct SweepPace: Sendable {
     package var isHinted = false
     /// How long the next pass will take that is in no hurry, by the last one, in nanoseconds.
     private(set) var nextPass: Int64?
-    /// What the pages of this pass took of the server's time.
+    /// What the pages of this pass took of the server's time, and how long they were on their way besides.
     private var work: Int64 = 0
+    private var travel: Int64 = 0
     /// Failures in a row.
     private(set) var failures = 0
     /// How many keys one SCAN looks at: fewer while answers do not come, which may be too large.
@@ -47,8 +48,11 @@ package struct SweepPace: Sendable {
     private var begunAt: Int64 = .min
     /// After a failure.
     private var restsUntil: Int64 = .min
-    /// The last page: its end, and what it took.
-    private var lastPage: (end: Int64, took: Int64)?
+    /// The last page: its end, and what the server worked for it.
+    private var lastPage: (end: Int64, work: Int64)?
+    /// How long a page gives way to questions that wait, in nanoseconds: they may wait for ever.
+    private static let mostGivingWay: Int64 = 100_000_000
+    private static let aMoment: Int64 = 2_000_000
     /// Hints were missed since the pass under way began: another one is needed.
     private var isWanted = true
     private var isCatchingUp = true
@@ -74,9 +78,11 @@ package struct SweepPace: Sendable {
         isWanted = true
     }
 
-    package mutating func next(now: Int64) -> Step {
+    /// - Parameter isBusy: many questions wait.
+    package mutating func next(now: Int64, isBusy: Bool = false) -> Step {
         let rested = max(restsUntil, restAfterPage)
         guard now >= rested else { return .wait(until: rested) }
+        if isBusy, let lastPage, now - lastPage.end < Self.mostGivingWay { return .wait(until: now + Self.aMoment) }
         if !isUnderWay {
             let due = isWanted || begunAt == .min ? now : begunAt + purpose.interval
             guard now >= due else { return .wait(until: due) }
@@ -85,30 +91,35 @@ package struct SweepPace: Sendable {
             if !isCatchingUp { hasWantedRoom = false }
             isWanted = false
             begunAt = now
-            work = 0
+            (work, travel) = (0, 0)
             cursor = "0"
         }
         return .scan(cursor: cursor)
     }
 
     /// A page has been read.
-    package mutating func page(next: String, took: Int64, now: Int64) {
-        lastPage = (now, took)
+    ///
+    /// - Parameters:
+    ///   - took: from the question to the answer.
+    ///   - work: what of that the server worked for it.
+    package mutating func page(next: String, took: Int64, work: Int64, now: Int64) {
+        lastPage = (now, work)
         failures = 0
         pageKeys = min(pageKeys * 2, Self.mostKeys)
-        work += took
+        self.work += work
+        travel += took - work
         cursor = next
         guard next == "0" else { return }
         isUnderWay = false
         isCatchingUp = false
         let next: Purpose = isHinted ? .steady : .unhinted
-        nextPass = next.interval + work * 100 / next.share
+        nextPass = next.interval + travel + self.work * 100 / next.share
     }
 
     /// By the share that the sweep has now: one that has become urgent does not rest as one that was in no
     /// hurry, after a page that was held up.
     private var restAfterPage: Int64 {
-        lastPage.map { $0.end + $0.took * (100 - purpose.share) / purpose.share } ?? .min
+        lastPage.map { $0.end + $0.work * (100 - purpose.share) / purpose.share } ?? .min
     }
 
     /// Nothing came back; the cursor still holds, unless another process answers from now on.

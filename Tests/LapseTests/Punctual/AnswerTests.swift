@@ -165,6 +165,27 @@ struct AnswerTests {
         #expect(try questions(&other, at: now + 3).places.count == 1)
     }
 
+    @Test(
+        "after many nudges the server rests for as long as it worked: not for the way there and back, nor for what held it up",
+        arguments: [(10, 0), (11, 1), (1_900, 50)] as [(Int64, Int64)])
+    func restAfterNudges(took: Int64, rest: Int64) throws {
+        let millisecond: Int64 = 1_000_000
+        var machine = PunctualMachine(bytes: 1 << 20)
+        machine.told(1_790_000_000 * Self.second, asked: 0, heard: 10 * millisecond)
+        let later = 300 * millisecond
+        machine.told(1_790_000_000 * Self.second + later, asked: later, heard: 700 * millisecond)
+        machine.limits.nudges = 2
+        let now = Self.second
+        for key in ["timer:1", "timer:2"] { _ = machine.hint(Array(key.utf8), now: now) }
+        let first = try questions(&machine, at: now)
+        _ = machine.answered(first, [.integer(100), .integer(100)], sent: now, now: now)
+        let sent = 2 * Self.second
+        guard case .send(let nudges) = machine.nextNudges(now: sent) else { throw NothingAsked() }
+        let heard = sent + took * millisecond
+        _ = machine.answered(nudges, [.integer(-2), .integer(-2)], sent: sent, now: heard)
+        #expect(max(machine.restsUntil, heard) == heard + rest * millisecond)
+    }
+
     @Test("a nudge that is redirected leaves none: the next owner nudges at once")
     func redirectedNudge() throws {
         var machine = machine(hintedAt: ["timer:1"])

@@ -15,7 +15,7 @@ struct SweepPaceTests {
             case .scan:
                 pace.wantRoom()
                 renewing.append(pace.renewsSince != nil)
-                pace.page(next: "0", took: 1_000, now: now)
+                pace.page(next: "0", took: 1_000, work: 1_000, now: now)
             }
         }
         #expect(renewing == [true, true, false, true, false, true])
@@ -36,7 +36,7 @@ struct SweepPaceTests {
         }
         #expect(sizes.prefix(6) == [500, 125, 31, 7, 1, 1])
         #expect(now > 60_000_000_000)
-        for _ in 0..<10 { pace.page(next: "7", took: 1, now: now) }
+        for _ in 0..<10 { pace.page(next: "7", took: 1, work: 1, now: now) }
         #expect(pace.pageKeys == 500)
         #expect(pace.failures == 0)
     }
@@ -46,14 +46,14 @@ struct SweepPaceTests {
         var pace = SweepPace()
         pace.isHinted = true
         _ = pace.next(now: 0)
-        pace.page(next: "0", took: 1_000_000, now: 1_000_000)
+        pace.page(next: "0", took: 1_000_000, work: 1_000_000, now: 1_000_000)
         let second: Int64 = 1_000_000_000
         #expect(pace.next(now: 60 * second) == .scan(cursor: "0"))
-        // Held up by a server that was paused.
-        pace.page(next: "7", took: 2 * second, now: 62 * second)
-        #expect(pace.next(now: 62 * second) == .wait(until: 160 * second))
+        let work: Int64 = 50_000_000
+        pace.page(next: "7", took: 2 * second, work: work, now: 62 * second)
+        #expect(pace.next(now: 62 * second) == .wait(until: 62 * second + 49 * work))
         pace.want()
-        #expect(pace.next(now: 62 * second) == .wait(until: 62 * second + 2 * second * 70 / 30))
+        #expect(pace.next(now: 62 * second) == .wait(until: 62 * second + work * 70 / 30))
     }
 
     @Test("what is kept reaches to the end of the pass after next, in no hurry, however quick this one was")
@@ -62,7 +62,24 @@ struct SweepPaceTests {
         pace.isHinted = true
         #expect(pace.next(now: 0) == .scan(cursor: "0"))
         #expect(pace.purpose == .catchingUp)
-        pace.page(next: "0", took: 2_000_000_000, now: 7_000_000_000)
-        #expect(pace.nextPass == 160_000_000_000)
+        pace.page(next: "0", took: 3_000_000_000, work: 2_000_000_000, now: 7_000_000_000)
+        // The way there and back is no shorter in no hurry.
+        #expect(pace.nextPass == 161_000_000_000)
+    }
+
+    @Test("a page gives way to questions that wait, and for a tenth of a second at most")
+    func busy() {
+        var pace = SweepPace()
+        let begin = pace.next(now: 0, isBusy: true)
+        #expect(begin == .scan(cursor: "0"))
+        pace.page(next: "7", took: 1_000, work: 1_000, now: 1_000)
+        var now: Int64 = 10_000
+        while case .wait(let until) = pace.next(now: now, isBusy: true) {
+            var idle = pace
+            let next = idle.next(now: now)
+            #expect(next == .scan(cursor: "7"))
+            now = until
+        }
+        #expect((100_000_000...103_000_000).contains(now))
     }
 }

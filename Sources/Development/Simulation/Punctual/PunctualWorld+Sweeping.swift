@@ -24,7 +24,7 @@ extension PunctualWorld {
 
     private func scan(_ cursor: String, _ asker: Asker) {
         if mistake == .notCaughtUp, asker.pace.renewsSince != nil {
-            asker.pace.page(next: "0", took: 1_000_000, now: clock)
+            asker.pace.page(next: "0", took: 1_000_000, work: 1_000_000, now: clock)
             return after(.milliseconds(1)) { [unowned self] in sweep(asker) }
         }
         let begun = clock
@@ -37,7 +37,8 @@ extension PunctualWorld {
             if case .page(let next, let keys)? = answer {
                 for key in keys { met(key, asker) }
                 if asker.machine.takeAwaited() { ring(asker.askBell) }
-                asker.pace.page(next: next, took: clock - begun, now: clock)
+                let took = clock - begun
+                asker.pace.page(next: next, took: took, work: asker.machine.work(in: took), now: clock)
             } else {
                 asker.pace.failed(now: clock)
             }
