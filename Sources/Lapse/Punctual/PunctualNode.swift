@@ -122,6 +122,8 @@ final class PunctualNode: Sendable {
         do throws(RedisError) {
             let replies = try await client.send(pipeline, to: identity)
             let heard = now
+            // What it kept is being handed over.
+            if isOver { return }
             let (outcome, isAwaited) = machine.withLock { machine in
                 if !batch.isAbsolute { machine.checked(replies.first, asked: sent, heard: heard) }
                 let answers = replies.dropFirst(batch.isAbsolute ? 0 : 1)
@@ -132,8 +134,6 @@ final class PunctualNode: Sendable {
             }
             if isAwaited { askBell.ring() }
             if batch.kind == .nudge { dependencies.metrics.nudged(address, batch.places.count) }
-            // What it kept has been handed over.
-            if isOver { return }
             for (place, redirection) in outcome.redirected where !redirect(place, redirection, self) {
                 machine.withLock { $0.putOff(place, heard) }
             }
@@ -141,6 +141,7 @@ final class PunctualNode: Sendable {
             if outcome.hasNews || !outcome.redirected.isEmpty { nudgeBell.ring() }
             if let refusal = outcome.refusal { refused(refusal) }
         } catch {
+            if isOver { return }
             machine.withLock { $0.failed(batch, now: now) }
             nudgeBell.ring()
         }

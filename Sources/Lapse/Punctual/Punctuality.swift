@@ -40,10 +40,11 @@ final class Punctuality: Sendable {
             isOpen.store(dependencies.tracks, ordering: .releasing)
             repeat {
                 guard let topology = dependencies.watch.current else { continue }
+                let (new, left) = adjust(to: topology)
                 // One for each master, so that one out of reach holds up no other; the group cancels and awaits them.
-                for node in adjust(to: topology) {
-                    group.addTask(executorPreference: executor) { await node.run() }
-                }
+                for node in new { group.addTask(executorPreference: executor) { await node.run() } }
+                // Not here: the progress is written on this thread, and a million keys take a second.
+                for node in left { group.addTask(executorPreference: executor) { await self.handOver(node) } }
             } while await bell.wait(upTo: .seconds(1)) != .cancelled
             isOpen.store(false, ordering: .releasing)
             group.cancelAll()
@@ -69,9 +70,10 @@ final class Punctuality: Sendable {
         bell.ring()
     }
 
-    /// Ends the nodes that are no masters any more, and hands what they kept to the new owners; returns the
-    /// new nodes.
-    private func adjust(to topology: Topology) -> [PunctualNode] {
+    /// Ends the nodes that are no masters any more.
+    ///
+    /// - Returns: the new nodes, and those that have left, with what they kept.
+    private func adjust(to topology: Topology) -> (new: [PunctualNode], left: [PunctualNode]) {
         let wanted = topology.masters.flatMap { master in
             dependencies.directories.keys.map { Place(address: master.address, database: $0) }
         }
@@ -90,30 +92,32 @@ final class Punctuality: Sendable {
             for node in nodes.values { node.machine.withLock { $0.table.limit = share } }
             return (new, left)
         }
-        for node in left.values {
-            node.stop()
-            handOver(node, topology)
-        }
-        return new
+        for node in left.values { node.stop() }
+        return (new, Array(left.values))
     }
 
-    /// What a node kept that is no master any more.
-    private func handOver(_ node: PunctualNode, _ topology: Topology) {
-        let kept = node.machine.withLock { machine in
-            machine.table.places.map { machine.copy($0) }
-        }
-        let now = SystemClock.glance().monotonic
-        let nodes = nodes.withLock { $0 }
-        for known in kept {
-            guard let owner = topology.owner(of: HashSlot.of(known.key))?.address,
-                let other = nodes[Place(address: owner, database: node.database)]
-            else { continue }  // The sweep of its owner will find it.
-            // Unsafe in name only: a byte has no padding.
-            other.machine.withLock {
-                $0.adopt(unsafe known.key.span.bytes, known, isImporting: false, now: now)
+    /// Gives what a node kept that is no master any more to the owners of the keys, as they are by now.
+    private func handOver(_ node: PunctualNode) async {
+        let machine = node.machine.withLock { $0 }
+        var kept = HandOver(machine, now: node.now)
+        while !Task.isCancelled, let topology = dependencies.watch.current {
+            let slice = kept.next()
+            guard !slice.isEmpty else { return }
+            let owned = Dictionary(grouping: slice) { topology.owner(of: HashSlot.of($0.key))?.address }
+            for (owner, keys) in owned {
+                guard let owner, let other = nodes.withLock({ $0[Place(address: owner, database: node.database)] })
+                else { continue }  // The sweep of its owner will find them.
+                let now = node.now
+                other.machine.withLock { machine in
+                    for known in keys {
+                        // Unsafe in name only: a byte has no padding.
+                        machine.adopt(unsafe known.key.span.bytes, known, isImporting: false, now: now)
+                    }
+                }
+                other.wake()
             }
+            await Task.yield()
         }
-        for node in nodes.values { node.wake() }
     }
 
     /// A node has said that a key is another's.

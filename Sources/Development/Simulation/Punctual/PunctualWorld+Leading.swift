@@ -149,12 +149,14 @@ extension PunctualWorld {
     }
 
     private func handOver(_ asker: Asker, _ view: PunctualView, _ leader: PunctualLeader) {
-        let kept = asker.machine.table.places.map { asker.machine.copy($0) }
-        for known in kept {
-            guard let key = number(of: known.key),
-                let other = leader.asker(at: view.masters[view.owners[slot(of: key)]])
-            else { continue }
-            adopt(known, isImporting: false, other)
+        var kept = HandOver(asker.machine, now: clock)
+        while case let slice = kept.next(), !slice.isEmpty {
+            for known in slice {
+                guard let key = number(of: known.key),
+                    let other = leader.asker(at: view.masters[view.owners[slot(of: key)]])
+                else { continue }
+                adopt(known, isImporting: false, other)
+            }
         }
         for other in leader.present { wake(other) }
         for key in watched.indices where watched[key].heldBy == asker.server.index { watched[key].heldBy = nil }
