@@ -61,9 +61,18 @@ extension PunctualNode {
             }
             if let pass { machine.withLock { $0.horizon = max(60_000, 2 * pass / 1_000_000) } }
         } catch {
-            let failures = pace.withLock { pace in
-                pace.failed(now: now)
-                return pace.failures
+            let now = now
+            let (failures, isGivenUp) = pace.withLock { pace in
+                let isGivenUp = pace.failed(now: now, isOversized: error.kind == .protocolViolation)
+                return (pace.failures, isGivenUp)
+            }
+            if isGivenUp, oversizedLine.withLock({ $0.happened(now: .nanoseconds(now)) }) != nil {
+                dependencies.logger.warning(
+                    "cannot sweep past a key: deadlines behind it that no hint told of are late",
+                    metadata: [
+                        "node": "\(address)", "reason": "\(error.text)",
+                        "fix": "delete the key that is so long, or want fewer keys (--match)",
+                    ])
             }
             // One page of many is cut with its connection, or too large.
             if failures == Self.worthAWord {

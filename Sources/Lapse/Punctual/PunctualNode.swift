@@ -42,6 +42,7 @@ final class PunctualNode: Sendable {
     let sweepBell: Doorbell
     let hintBell: Doorbell
     let pace = Mutex(SweepPace())
+    let oversizedLine = Mutex(LineLimit(every: .seconds(60)))
     let client: NodeClient
     private let clockBell: Doorbell
     private let isStopped = Atomic(false)

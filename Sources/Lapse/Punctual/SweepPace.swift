@@ -40,6 +40,11 @@ package struct SweepPace: Sendable {
     private var travel: Int64 = 0
     /// Failures in a row.
     private(set) var failures = 0
+    /// Those at which one key was more than an answer may hold.
+    private var oversized = 0
+    private static let enoughOversized = 3
+    /// How long after a pass was given up the next begins, in nanoseconds.
+    private static let pauseAfterOversized: Int64 = 20_000_000_000
     /// How many keys one SCAN looks at: fewer while answers do not come, which may be too large.
     package private(set) var pageKeys = mostKeys
     private static let mostKeys = 500
@@ -104,7 +109,7 @@ package struct SweepPace: Sendable {
     ///   - work: what of that the server worked for it.
     package mutating func page(next: String, took: Int64, work: Int64, now: Int64) {
         lastPage = (now, work)
-        failures = 0
+        (failures, oversized) = (0, 0)
         pageKeys = min(pageKeys * 2, Self.mostKeys)
         self.work += work
         travel += took - work
@@ -123,9 +128,21 @@ package struct SweepPace: Sendable {
     }
 
     /// Nothing came back; the cursor still holds, unless another process answers from now on.
-    package mutating func failed(now: Int64) {
+    ///
+    /// - Parameter isOversized: what came was more than an answer may hold.
+    /// - Returns: whether the pass is given up: no page is small enough to go past some key.
+    @discardableResult
+    package mutating func failed(now: Int64, isOversized: Bool = false) -> Bool {
         failures += 1
+        oversized = isOversized && pageKeys == 1 ? oversized + 1 : 0
         pageKeys = max(1, pageKeys / 4)
         restsUntil = now + min(200_000_000 << Int64(min(failures - 1, 5)), 5_000_000_000)
+        guard oversized >= Self.enoughOversized else { return false }
+        // From the front again: what was set there since is found, and the key may be gone by then.
+        if isCatchingUp { isWanted = true }
+        (isUnderWay, isCatchingUp) = (false, false)
+        (failures, oversized, pageKeys) = (0, 0, Self.mostKeys)
+        restsUntil = now + Self.pauseAfterOversized
+        return true
     }
 }

@@ -132,6 +132,24 @@ struct PunctualServerTests {
         }
     }
 
+    @Test("a key that is longer than an answer may be: it says that no sweep goes past it, and begins anew")
+    func keyTooLong() async throws {
+        try await PunctualServer.with(.sweep, notifications: "Ex") { server, configuration in
+            let key = "'timer:' .. string.rep('x', 17825792)"
+            try await server.cli("EVAL", "redis.call('SET', \(key), '1')", "0")
+            let handler = RunningHandler()
+            try await handler.run(configuration) {
+                try await waitUntil("it says so", within: .seconds(60)) {
+                    handler.log.lines("cannot sweep past a key").isEmpty ? "not yet" : nil
+                }
+                try await server.cli("EVAL", "redis.call('DEL', \(key))", "0")
+                try await server.script(PunctualServer.arm(0..<100, milliseconds: 50...500))
+                try await handler.waitFor((0..<100).map { "timer:\($0)" })
+            }
+            #expect(handler.log.lines("cannot sweep past a key").count == 1)
+        }
+    }
+
     @Test func sweepAlone() async throws {
         try await PunctualServer.with(.sweep, notifications: "Ex") { server, configuration in
             let handler = RunningHandler()

@@ -41,6 +41,26 @@ struct SweepPaceTests {
         #expect(pace.failures == 0)
     }
 
+    @Test("a pass that meets a key too long for any page is given up and begun anew, others are not")
+    func keyTooLong() {
+        for isOversized in [true, false] {
+            var pace = SweepPace()
+            var now: Int64 = 0
+            var givenUp = 0
+            for _ in 0..<14 {
+                if case .wait(let until) = pace.next(now: now) { now = until }
+                #expect(pace.next(now: now) == .scan(cursor: givenUp == 0 && pace.failures > 0 ? "7" : "0"))
+                if pace.failures == 0, givenUp == 0 {
+                    pace.page(next: "7", took: 1, work: 1, now: now)
+                    if case .wait(let until) = pace.next(now: now) { now = until }
+                }
+                if pace.failed(now: now, isOversized: isOversized) { givenUp += 1 }
+                #expect(pace.purpose == .catchingUp)
+            }
+            #expect(givenUp == (isOversized ? 2 : 0))
+        }
+    }
+
     @Test("a sweep that becomes urgent does not rest as one that was in no hurry")
     func urgency() {
         var pace = SweepPace()
