@@ -58,19 +58,26 @@ package struct SweepPace: Sendable {
     /// How long a page gives way to questions that wait, in nanoseconds: they may wait for ever.
     private static let mostGivingWay: Int64 = 100_000_000
     private static let aMoment: Int64 = 2_000_000
-    /// Hints were missed since the pass under way began: another one is needed.
+    /// Hints were missed since the pass under way began: another one is needed, which asks again for what
+    /// is known.
     private var isWanted = true
+    /// Keys found no room since the pass under way began: the next one comes early.
+    private var isRoomWanted = false
     private var isCatchingUp = true
+    /// The pass under way asks again for what is known.
+    private var renews = false
     /// A pass was wanted for keys that found no room, and none has begun by itself since.
     private var hasWantedRoom = false
 
     package init() {}
 
-    package var purpose: Purpose { isCatchingUp || isWanted ? .catchingUp : isHinted ? .steady : .unhinted }
+    package var purpose: Purpose { isCatchingUp || isUrgent ? .catchingUp : isHinted ? .steady : .unhinted }
+
+    private var isUrgent: Bool { isWanted || isRoomWanted }
 
     /// Deadlines that are known may be wrong, but for those that were asked for since then; nil where they
     /// are right.
-    package var renewsSince: Int64? { isCatchingUp ? begunAt : nil }
+    package var renewsSince: Int64? { renews ? begunAt : nil }
 
     /// Hints may have been missed.
     package mutating func want() { isWanted = true }
@@ -79,8 +86,7 @@ package struct SweepPace: Sendable {
     /// either.
     package mutating func wantRoom() {
         guard !hasWantedRoom else { return }
-        hasWantedRoom = true
-        isWanted = true
+        (hasWantedRoom, isRoomWanted) = (true, true)
     }
 
     /// - Parameter isBusy: many questions wait.
@@ -89,12 +95,12 @@ package struct SweepPace: Sendable {
         guard now >= rested else { return .wait(until: rested) }
         if isBusy, let lastPage, now - lastPage.end < Self.mostGivingWay { return .wait(until: now + Self.aMoment) }
         if !isUnderWay {
-            let due = isWanted || begunAt == .min ? now : begunAt + purpose.interval
+            let due = isUrgent || begunAt == .min ? now : begunAt + purpose.interval
             guard now >= due else { return .wait(until: due) }
             isUnderWay = true
-            isCatchingUp = isWanted
+            (isCatchingUp, renews) = (isUrgent, isWanted)
             if !isCatchingUp { hasWantedRoom = false }
-            isWanted = false
+            (isWanted, isRoomWanted) = (false, false)
             begunAt = now
             (work, travel) = (0, 0)
             cursor = "0"
@@ -115,8 +121,7 @@ package struct SweepPace: Sendable {
         travel += took - work
         cursor = next
         guard next == "0" else { return }
-        isUnderWay = false
-        isCatchingUp = false
+        (isUnderWay, isCatchingUp, renews) = (false, false, false)
         let next: Purpose = isHinted ? .steady : .unhinted
         nextPass = next.interval + travel + self.work * 100 / next.share
     }
@@ -139,8 +144,8 @@ package struct SweepPace: Sendable {
         restsUntil = now + min(200_000_000 << Int64(min(failures - 1, 5)), 5_000_000_000)
         guard oversized >= Self.enoughOversized else { return false }
         // From the front again: what was set there since is found, and the key may be gone by then.
-        if isCatchingUp { isWanted = true }
-        (isUnderWay, isCatchingUp) = (false, false)
+        if renews { isWanted = true }
+        (isUnderWay, isCatchingUp, renews) = (false, false, false)
         (failures, oversized, pageKeys) = (0, 0, Self.mostKeys)
         restsUntil = now + Self.pauseAfterOversized
         return true

@@ -3,22 +3,25 @@ import Testing
 @testable import Lapse
 
 struct SweepPaceTests {
-    @Test("keys that find no room are worth one pass more, not one after the other")
+    @Test("keys that find no room are worth one early pass, not one after the other, and none that renews")
     func noRoom() {
         var pace = SweepPace()
         pace.isHinted = true
         var renewing: [Bool] = []
+        var early: [Bool] = []
         var now: Int64 = 1
         while renewing.count < 6 {
             switch pace.next(now: now) {
             case .wait(let until): now = until
             case .scan:
+                early.append(pace.purpose == .catchingUp)
                 pace.wantRoom()
                 renewing.append(pace.renewsSince != nil)
                 pace.page(next: "0", took: 1_000, work: 1_000, now: now)
             }
         }
-        #expect(renewing == [true, true, false, true, false, true])
+        #expect(renewing == [true, false, false, false, false, false])
+        #expect(early == [true, true, false, true, false, true])
     }
 
     @Test("pages that do not come are made smaller, and asked for less often; those that come grow again")
