@@ -172,6 +172,8 @@ final class ProcessorMetrics: Sendable {
     func canaryAge(_ node: NodeAddress, _ age: Duration) { series(node) { $0.canaryAge.record(age / .seconds(1)) } }
     func canaryMissing(_ node: NodeAddress) { series(node) { $0.canaryMissing.increment() } }
     func deadlines(_ node: NodeAddress, kept: Int, uncovered: Int) {
+        // One that has left for good is not brought back by its end.
+        guard kept > 0 || uncovered > 0 || addresses.contains(node) else { return }
         series(node) { series in
             series.deadlines.record(kept)
             series.uncovered.record(uncovered)

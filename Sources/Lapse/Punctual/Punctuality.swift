@@ -49,7 +49,11 @@ final class Punctuality: Sendable {
             isOpen.store(false, ordering: .releasing)
             group.cancelAll()
         }
-        nodes.withLock { $0 = [:] }
+        let left = nodes.withLock { nodes in
+            defer { nodes = [:] }
+            return nodes
+        }
+        keepsNothing(left)
     }
 
     // MARK: - The masters
@@ -93,7 +97,15 @@ final class Punctuality: Sendable {
             return (new, left)
         }
         for node in left.values { node.stop() }
+        keepsNothing(left)
         return (new, Array(left.values))
+    }
+
+    /// Gauges that stood still would look like those of a node that is asked.
+    private func keepsNothing(_ left: [Place: PunctualNode]) {
+        for address in Set(left.keys.map(\.address)) {
+            dependencies.metrics.deadlines(address, kept: 0, uncovered: 0)
+        }
     }
 
     /// Gives what a node kept that is no master any more to the owners of the keys, as they are by now.
