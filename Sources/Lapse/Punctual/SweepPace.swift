@@ -91,6 +91,8 @@ package struct SweepPace: Sendable {
 
     /// - Parameter isBusy: many questions wait.
     package mutating func next(now: Int64, isBusy: Bool = false) -> Step {
+        // The rest of a pass that does not ask again would help nothing, and may take hours.
+        if isWanted, !renews { (isUnderWay, isCatchingUp) = (false, false) }
         let rested = max(restsUntil, restAfterPage)
         guard now >= rested else { return .wait(until: rested) }
         if isBusy, let lastPage, now - lastPage.end < Self.mostGivingWay { return .wait(until: now + Self.aMoment) }

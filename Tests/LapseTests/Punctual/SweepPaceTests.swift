@@ -79,6 +79,27 @@ struct SweepPaceTests {
         #expect(pace.next(now: 62 * second) == .wait(until: 62 * second + work * 70 / 30))
     }
 
+    @Test("a pass that missed hints are to be made up for by begins at once, unless one is under way already")
+    func catchingUpAtOnce() {
+        var pace = SweepPace()
+        pace.isHinted = true
+        _ = pace.next(now: 0)
+        pace.page(next: "0", took: 1, work: 0, now: 1)
+        let minute: Int64 = 60_000_000_000
+        #expect(pace.next(now: minute) == .scan(cursor: "0"))
+        pace.page(next: "7", took: 1, work: 0, now: minute + 1)
+        pace.want()
+        #expect(pace.next(now: minute + 2) == .scan(cursor: "0"))
+        #expect(pace.renewsSince == minute + 2)
+        pace.page(next: "9", took: 1, work: 0, now: minute + 3)
+        pace.want()
+        #expect(pace.next(now: minute + 4) == .scan(cursor: "9"))
+        #expect(pace.renewsSince == minute + 2)
+        pace.page(next: "0", took: 1, work: 0, now: minute + 5)
+        #expect(pace.next(now: minute + 6) == .scan(cursor: "0"))
+        #expect(pace.renewsSince == minute + 6)
+    }
+
     @Test("what is kept reaches to the end of the pass after next, in no hurry, however quick this one was")
     func horizon() {
         var pace = SweepPace()
