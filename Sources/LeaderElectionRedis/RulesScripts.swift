@@ -12,7 +12,8 @@ enum RulesScripts {
     /// as good as a signature of that moment. So when writes come back, other terms wait for a signature's
     /// life of unrefused writes: the field `#` says since when there was none, and when that was last
     /// tried. A refused write deletes it; where that is refused too, its time is not believed for long,
-    /// and meanwhile a signature that has run out is worth nothing.
+    /// and meanwhile a signature that has run out is worth nothing. A replica's refusal says nothing about
+    /// its master's writes.
     ///
     /// The hash stays for three days: a server that has too few replicas refuses PEXPIRE as well, but goes
     /// on expiring keys, and what it forgot while it took no writes would count for nothing behind that.
@@ -59,6 +60,7 @@ enum RulesScripts {
           signed = redis.pcall('HSET', KEYS[1], ARGV[1], '1 ' .. ends .. '\\n' .. ARGV[3] .. '\\n' .. ARGV[4])
         end
         if type(signed) == 'table' and signed.err then
+          if not other and string.sub(signed.err, 1, 8) == 'READONLY' then return {'unsure', signed.err} end
           redis.pcall('PEXPIRE', KEYS[1], 259200000)
           local deleted = redis.pcall('HDEL', KEYS[1], '#')
           if other then return other end

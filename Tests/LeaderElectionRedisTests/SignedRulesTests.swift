@@ -172,6 +172,30 @@ struct SignedRulesTests {
         await group.end()
     }
 
+    /// Its master may take writes, of others: a replica's refusal keeps no term.
+    @Test func aReplicasRefusalIsNotItsMasters() async throws {
+        let group = try await group()
+        let demoted = Group(try await ThrowawayServer.start())
+        let keys = ElectionKeys.rules(inCluster: false, name: "n")[0]
+        let place = RulesKeeper.Place(keys: keys, runner: SingleServer(demoted.client))
+        let store = group.store("a", "registers=1", [place], ttl: .milliseconds(200))
+        let signing = Task { await store.run() }
+        let register = store.registers[0]
+        let mine = group.claim("a")
+        try await waitUntil("the server is old enough", within: .seconds(20)) {
+            if case .granted = try await register.acquire(mine) { nil } else { "it is not" }
+        }
+        _ = try await demoted.server.cli("REPLICAOF", "127.0.0.1", "1")
+        try await waitUntil("the rules are held no more", within: .seconds(20)) {
+            let reply = try await register.renew(mine, token: FencingToken(rawValue: 1), term: 1, heal: true)
+            return if case .lost = reply { nil } else { "\(reply)" }
+        }
+        signing.cancel()
+        await signing.value
+        await demoted.end()
+        await group.end()
+    }
+
     /// Rows 115 and 118: a server that has forgotten the counter, with a clock behind, is told what the
     /// replica has seen.
     @Test func aForgottenCounterGoesOnAboveWhatWasSeen() async throws {

@@ -55,6 +55,13 @@ struct ClusterMembershipTests {
         #expect(ClusterMembership([reset], known: known(), order: []).members.isEmpty)
     }
 
+    @Test func aNodeThatIsAskedAtTwoAddressesIsNoWitnessOfItself() {
+        let reset = ["a3", "b1", "b2"]
+        let membership = ClusterMembership(
+            [answer("a3", asked: 3, reset), answer("a3", asked: 13, reset)], known: known(), order: [])
+        #expect(membership.members.isEmpty && membership.outsiders.count == 2)
+    }
+
     @Test func aNewMemberIsLetInByThoseWhoKnowIt() {
         let four = ours + ["a4"]
         let membership = ClusterMembership(

@@ -26,9 +26,11 @@ extension NodeFeed {
 }
 
 extension FeedDependencies {
-    /// The log of the process met at an address; nil while another feed fills it.
+    /// The log of the process met at an address; nil while another feed fills it. It stands under the
+    /// address that its node has now, as it does after each look.
     func claim(_ process: MetProcess, at address: NodeAddress) -> NodeLog? {
         logs.claim(
-            process.runID, of: process.nodeID, at: address, uptime: process.uptime, now: WallClock.milliseconds())
+            process.runID, of: process.nodeID, at: watch.current?.node(at: address)?.address ?? address,
+            uptime: process.uptime, now: WallClock.milliseconds())
     }
 }

@@ -6,40 +6,9 @@ import Timing
 
 /// The instruments of ``LapseMetrics``, and when they move.
 final class ProcessorMetrics: Sendable {
-    private struct NodeSeries {
-        let up: Gauge
-        let received: Counter
-        let lost: Counter
-        let repaired: Counter
-        let ignored: Counter
-        let surplus: Counter
-        let unannounced: Counter
-        let entries: Gauge
-        let bytes: Gauge
-        let backlog: Gauge
-        let oldest: Gauge
-        let nudges: Counter
-        let deadlines: Gauge
-        let uncovered: Gauge
-        let predictedLag: Gauge
-        let canaryAge: Gauge
-        let canaryLag: Gauge
-        let canaryMissing: Counter
-        /// In the order of ``NodeAccount/states``.
-        let account: [Gauge]
-        var seenReceived: UInt64 = 0
-
-        func destroy() {
-            for gauge in [
-                up, entries, bytes, backlog, oldest, deadlines, uncovered, predictedLag, canaryAge, canaryLag,
-            ] + account { gauge.destroy() }
-            for counter in [received, lost, repaired, ignored, surplus, unannounced, nudges, canaryMissing] {
-                counter.destroy()
-            }
-        }
-    }
-
     private let nodes = Mutex<[NodeAddress: NodeSeries]>([:])
+    /// Where nodes of former addresses are now: what is told of them there counts here.
+    private let homes = Mutex<[NodeAddress: NodeAddress]>([:])
     private let lastRenewal = Mutex<Duration?>(nil)
     private let live = ProcessorMetrics.handled(.live)
     private let takenOver = ProcessorMetrics.handled(.takeover)
@@ -182,7 +151,7 @@ final class ProcessorMetrics: Sendable {
 
     func subscription(_ node: NodeAddress, up: Bool) {
         // One that has left for good is not brought back by its end.
-        guard up || addresses.contains(node) else { return }
+        guard up || addresses.contains(home(of: node)) else { return }
         series(node) { $0.up.record(up ? 1 : 0) }
     }
     func gap(_ node: NodeAddress, lost: UInt64, repaired: UInt64) {
@@ -258,6 +227,7 @@ final class ProcessorMetrics: Sendable {
 
     /// Nodes have other addresses now, each former one with its present one: their series go on there.
     func follow(_ moved: [NodeAddress: NodeAddress]) {
+        homes.withLock { $0 = moved }
         for (former, home) in moved {
             guard let left = nodes.withLock({ $0.removeValue(forKey: former) }) else { continue }
             // What was received is a sum over logs, which have moved.
@@ -266,34 +236,12 @@ final class ProcessorMetrics: Sendable {
         }
     }
 
-    private func series(_ node: NodeAddress, _ body: (inout NodeSeries) -> Void) {
+    private func home(of address: NodeAddress) -> NodeAddress { homes.withLock { $0[address] } ?? address }
+
+    private func series(_ address: NodeAddress, _ body: (inout NodeSeries) -> Void) {
+        let node = home(of: address)
         nodes.withLock { nodes in
-            let label = "\(node)"
-            let declared = LapseMetrics.declared
-            var series =
-                nodes[node]
-                ?? NodeSeries(
-                    up: declared.subscriptionUp.gauge(label),
-                    received: declared.received.counter(label),
-                    lost: declared.lost.counter(label),
-                    repaired: declared.repaired.counter(label),
-                    ignored: declared.ignored.counter(label),
-                    surplus: declared.surplus.counter(label),
-                    unannounced: declared.unannounced.counter(label),
-                    entries: declared.logEntries.gauge(label),
-                    bytes: declared.logBytes.gauge(label),
-                    backlog: declared.backlog.gauge(label),
-                    oldest: declared.oldest.gauge(label),
-                    nudges: declared.nudges.counter(label),
-                    deadlines: declared.deadlines.gauge(label),
-                    uncovered: declared.uncovered.gauge(label),
-                    predictedLag: declared.predictedLag.gauge(label),
-                    canaryAge: declared.canaryAge.gauge(label),
-                    canaryLag: declared.canaryLag.gauge(label),
-                    canaryMissing: declared.canaryMissing.counter(label),
-                    account: NodeAccount().states.map { state in
-                        declared.account.gauge(label, state.name)
-                    })
+            var series = nodes[node] ?? NodeSeries("\(node)")
             body(&series)
             nodes[node] = series
         }

@@ -217,8 +217,10 @@ final class RunningProcessor: Sendable {
             return await group.reduce(failure) { $0 ?? $1 }
         }
         await parts.keeper.leave()
-        for directory in [commands, sentinels, locks, streams, canaryNodes] + companions.values + questions.values {
-            await directory.shutDown()
+        let directories = [commands, sentinels, locks, streams, canaryNodes] + companions.values + questions.values
+        await withDiscardingTaskGroup { group in
+            // All at once: a server that does not answer holds up one, and not those behind it.
+            for directory in directories { group.addTask { await directory.shutDown() } }
         }
         if let failure { throw failure }
     }

@@ -10,8 +10,16 @@ extension ProgressKeeper {
         var error: RedisError?
     }
 
+    /// Why no majority of the registers does what it was asked for.
+    ///
+    /// Where those that do not forbid it are a majority by themselves, it is one that is away that is
+    /// missing, and it may come back.
     static func trouble(_ replies: [Reply]) -> ProgressTrouble {
-        replies.lazy.compactMap { reply in reply.error.map { ProgressTrouble(reply.register, $0) } }.first
+        let troubles = replies.compactMap { reply in reply.error.map { ProgressTrouble(reply.register, $0) } }
+        let passing = troubles.filter { !$0.isForbidden }
+        let forbidden = troubles.count - passing.count
+        let first = (replies.count - forbidden) * 2 > replies.count ? passing.first : troubles.first
+        return first ?? troubles.first
             ?? ProgressTrouble(
                 register: replies.first?.register ?? "", text: "the answer makes no sense", isRefusal: true)
     }

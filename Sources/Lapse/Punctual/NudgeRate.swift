@@ -1,19 +1,15 @@
 /// How many keys fall due lately, and how long the next are gathered for one write.
 ///
 /// One write a millisecond costs every thread on the way a wake-up each. A few hundred keys a second
-/// are worth it: each goes at once. Thousands are gathered for some milliseconds, and more than ten
-/// thousand for a few more, so that a wake-up serves many.
+/// are worth it: each goes at once. Thousands are gathered for some milliseconds, so that a wake-up
+/// serves many.
 struct NudgeRate: Sendable {
     private static let window: Int64 = 100_000_000
     /// Keys a second that are nudged each by itself.
     private static let fewer: Int64 = 1_000
-    /// Keys a second of which a larger write is made.
-    private static let many: Int64 = 10_000
-    /// Keys that a write is to have, and how long it waits for them.
+    /// Keys that a write is to have.
     private static let aim: Int64 = 96
     private static let longest: Int64 = 8_000_000
-    private static let aimOfMany: Int64 = 240
-    private static let longestOfMany: Int64 = 16_000_000
 
     private var begunAt: Int64 = .min
     private var current: Int64 = 0
@@ -24,9 +20,7 @@ struct NudgeRate: Sendable {
     var next: Int64 {
         let rate = max(current, previous) * (1_000_000_000 / Self.window)
         guard rate > Self.fewer else { return .min }
-        let (aim, longest) =
-            rate > Self.many ? (Self.aimOfMany, Self.longestOfMany) : (Self.aim, Self.longest)
-        return lastWrite + min(longest, aim * 1_000_000_000 / rate)
+        return lastWrite + min(Self.longest, Self.aim * 1_000_000_000 / rate)
     }
 
     mutating func nudged(_ count: Int, now: Int64) {

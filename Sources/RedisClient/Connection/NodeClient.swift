@@ -146,7 +146,7 @@ package final class NodeClient: Sendable {
             defer { self.state.value.link = .shutDown }
             switch self.state.value.link {
             case .connected(let connection):
-                connection.close()
+                connection.closeAtOnce()
                 return connection.closed
             case .connecting(let future, let attempt):
                 attempt.giveUp()

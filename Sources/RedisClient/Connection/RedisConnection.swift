@@ -94,6 +94,9 @@ package final class RedisConnection: Sendable {
 
     package func close() { channel.close(promise: nil) }
 
+    /// Without the goodbye of a peer that may be dead. On the event loop only.
+    func closeAtOnce() { channel.closeAtOnce() }
+
     private func logIn(_ settings: ConnectionSettings) -> EventLoopFuture<Void> {
         guard settings.mayBeOpen, settings.credentials != nil else { return handshake(settings) }
         // Asked first: a server that needs no password is told none.

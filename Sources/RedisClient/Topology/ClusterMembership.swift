@@ -25,10 +25,11 @@ package struct ClusterMembership {
         let trusted = Set(known?.nodes.map(\.id) ?? [])
         let groups = Self.groups(answers.filter { $0.nodes.myself != nil })
         func weight(_ group: [Answer]) -> (trusted: Int, knows: Int, count: Int, order: Int) {
+            // A node may have been asked at two addresses.
+            let ids = Set(group.compactMap(\.nodes.myself?.id))
             let listed = Set(group.flatMap { $0.nodes.lines.map(\.node.id) })
             return (
-                group.count { $0.nodes.myself.map { trusted.contains($0.id) } ?? false },
-                listed.intersection(trusted).count, Set(group.compactMap(\.nodes.myself?.id)).count,
+                ids.intersection(trusted).count, listed.intersection(trusted).count, ids.count,
                 -(group.compactMap { order.firstIndex(of: $0.asked) }.min() ?? order.count)
             )
         }
