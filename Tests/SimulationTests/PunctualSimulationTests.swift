@@ -18,10 +18,10 @@ import Testing
     /// It has teeth: each planted mistake breaks a promise, within so many seeds.
     @Test(
         arguments: [
-            (.localClock, [.early, .late], 20), (.shortenedTTLMissed, [.late], 20), (.goneForgets, [.late, .often], 100),
-            (.forgottenAtMoved, [.late], 100), (.doubtForgotten, [.late], 900), (.askingForgotten, [.often], 100),
-            (.pauseOverlooked, [.late], 400), (.clockNotChecked, [.late, .often], 200), (.notCaughtUp, [.late], 100),
-            (.everyHintAsks, [.often], 50),
+            (.localClock, [.early, .late], 20), (.shortenedTTLMissed, [.late], 20),
+            (.goneForgets, [.late, .often], 100), (.forgottenAtMoved, [.late], 100), (.doubtForgotten, [.late], 900),
+            (.askingForgotten, [.often], 100), (.pauseOverlooked, [.late], 400),
+            (.clockNotChecked, [.late, .often], 200), (.notCaughtUp, [.late], 100), (.everyHintAsks, [.often], 50),
         ] as [(PunctualMistake, Set<PunctualViolation.Promise>, UInt64)])
     func everyPlantedMistakeIsFound(
         mistake: PunctualMistake, breaks: Set<PunctualViolation.Promise>, within seeds: UInt64
