@@ -27,7 +27,7 @@ struct DocumentedMetricsTests {
     }
 
     @Test func eachHasItsInstrument() throws {
-        let instruments = try ["ProcessorMetrics", "ReplicaInstruments"].map {
+        let instruments = try ["ProcessorMetrics", "NodeSeries", "ReplicaInstruments"].map {
             try String(contentsOf: Self.root.appending(path: "Sources/Lapse/Metrics/\($0).swift"), encoding: .utf8)
         }.joined()
         for (property, _) in Mirror(reflecting: LapseMetrics.declared).children {

@@ -19,7 +19,7 @@ import Testing
     @Test(
         arguments: [
             (.localClock, [.early, .late], 20), (.shortenedTTLMissed, [.late], 20),
-            (.goneForgets, [.late, .often], 100), (.forgottenAtMoved, [.late], 100), (.doubtForgotten, [.late], 900),
+            (.goneForgets, [.late, .often], 100), (.forgottenAtMoved, [.late], 100), (.doubtForgotten, [.late], 300),
             (.askingForgotten, [.often], 100), (.pauseOverlooked, [.late], 400),
             (.clockNotChecked, [.late, .often], 200), (.notCaughtUp, [.late], 100), (.everyHintAsks, [.often], 50),
         ] as [(PunctualMistake, Set<PunctualViolation.Promise>, UInt64)])
