@@ -205,13 +205,15 @@ struct EtcdFaultTests {
             ),
         ]
         for (store, word) in refused {
-            let error = await #expect(throws: RegisterError.self) { _ = try await store.registers[0].acquire(mine) }
-            guard let text = error?.detail(of: .denied) else {
-                Issue.record("\(String(describing: error))")
-                continue
+            // A busy machine may take too long for a login, which says nothing of the rights.
+            var error: RegisterError?
+            for _ in 0..<10 where error?.detail(of: .denied) == nil {
+                error = await #expect(throws: RegisterError.self) { _ = try await store.registers[0].acquire(mine) }
             }
-            #expect(text.contains(word) && !text.contains("wrong-secret") && !text.contains("geheim"))
             await store.shutDown()
+            let text = error?.detail(of: .denied) ?? ""
+            #expect(text.contains(word), "\(String(describing: error))")
+            #expect(!text.contains("wrong-secret") && !text.contains("geheim"))
         }
         try await with([server], good) { register in
             guard case .granted(let vote) = try await register.acquire(mine) else {
