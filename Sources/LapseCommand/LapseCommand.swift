@@ -38,6 +38,7 @@ struct LapseCommand: AsyncParsableCommand {
         _ = Parent.deathSignal
         let (role, own) = Role.own
         if role == .parent { Parent.run(own) }
+        // Also in the guard of a program, which would leave it behind.
         DebugLines.keepSignalsHarmless()
         let arguments = CommandLine.arguments
         FatalLine.lookAhead(arguments, ProcessInfo.processInfo.environment)

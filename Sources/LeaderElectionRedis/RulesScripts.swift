@@ -22,6 +22,7 @@ enum RulesScripts {
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
         local life = tonumber(ARGV[2])
+        local keep = 259200000
         local all = redis.call('HGETALL', KEYS[1])
         local answer = {'signed'}
         local gone = {}
@@ -33,9 +34,9 @@ enum RulesScripts {
           if all[i] == '#' then
             local a, b = string.match(all[i + 1], '^writes (%d+) (%d+)$')
             since, tried = tonumber(a or now), tonumber(b or '0')
-          elseif ends <= now or ends > now + 259200000 then
+          elseif ends <= now or ends > now + keep then
             gone[#gone + 1] = all[i]
-            if terms ~= ARGV[3] and ends <= now and ends > now - 259200000 then former = {'taken', all[i], terms} end
+            if terms ~= ARGV[3] and ends <= now and ends > now - keep then former = {'taken', all[i], terms} end
           elseif all[i] ~= ARGV[1] then
             if terms ~= ARGV[3] then
               other = {'taken', all[i], terms}
@@ -61,7 +62,7 @@ enum RulesScripts {
         end
         if type(signed) == 'table' and signed.err then
           if not other and string.sub(signed.err, 1, 8) == 'READONLY' then return {'unsure', signed.err} end
-          redis.pcall('PEXPIRE', KEYS[1], 259200000)
+          redis.pcall('PEXPIRE', KEYS[1], keep)
           local deleted = redis.pcall('HDEL', KEYS[1], '#')
           if other then return other end
           local stands = false
@@ -78,12 +79,12 @@ enum RulesScripts {
           return {'unsigned', signed.err}
         end
         if waits then
-          redis.pcall('PEXPIRE', KEYS[1], 259200000)
+          redis.pcall('PEXPIRE', KEYS[1], keep)
           return other or former
         end
         gone[#gone + 1] = '#'
         for i = 1, #gone do if gone[i] ~= ARGV[1] then redis.pcall('HDEL', KEYS[1], gone[i]) end end
-        redis.pcall('PEXPIRE', KEYS[1], 259200000)
+        redis.pcall('PEXPIRE', KEYS[1], keep)
         return answer
         """)
 

@@ -20,7 +20,7 @@ enum ProgramGuard {
     static func serve(_ arguments: [String]) -> Never {
         guard arguments.count >= 2, let grace = Int64(arguments[0]) else { leave("started by hand") }
         // Stopping is lapse's to decide, also when a supervisor signals the whole control group.
-        for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2] { _ = signal(number, SIG_IGN) }
+        for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE] { _ = signal(number, SIG_IGN) }
         // What the program's children leave behind becomes this process's child, so that it can be found and
         // killed.
         guard Subreaper.become() else {
