@@ -26,11 +26,11 @@ extension NodeFeed {
 }
 
 extension FeedDependencies {
-    /// The log of the process met at an address; nil while another feed fills it. It stands under the
-    /// address that its node has now, as it does after each look.
+    /// The log of the process met at an address; nil while another feed fills it. In a cluster it stands
+    /// under the address that its node has now, as it does after each look.
     func claim(_ process: MetProcess, at address: NodeAddress) -> NodeLog? {
-        logs.claim(
-            process.runID, of: process.nodeID, at: watch.current?.node(at: address)?.address ?? address,
-            uptime: process.uptime, now: WallClock.milliseconds())
+        let home = process.nodeID.flatMap { watch.current?.whereabouts(of: $0, metAt: address) } ?? address
+        return logs.claim(
+            process.runID, of: process.nodeID, at: home, uptime: process.uptime, now: WallClock.milliseconds())
     }
 }

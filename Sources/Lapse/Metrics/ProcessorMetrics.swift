@@ -142,7 +142,7 @@ final class ProcessorMetrics: Sendable {
     func canaryMissing(_ node: NodeAddress) { series(node) { $0.canaryMissing.increment() } }
     func deadlines(_ node: NodeAddress, kept: Int, uncovered: Int) {
         // One that has left for good is not brought back by its end.
-        guard kept > 0 || uncovered > 0 || addresses.contains(node) else { return }
+        guard kept > 0 || uncovered > 0 || hasSeries(node) else { return }
         series(node) { series in
             series.deadlines.record(kept)
             series.uncovered.record(uncovered)
@@ -151,7 +151,7 @@ final class ProcessorMetrics: Sendable {
 
     func subscription(_ node: NodeAddress, up: Bool) {
         // One that has left for good is not brought back by its end.
-        guard up || addresses.contains(home(of: node)) else { return }
+        guard up || hasSeries(node) else { return }
         series(node) { $0.up.record(up ? 1 : 0) }
     }
     func gap(_ node: NodeAddress, lost: UInt64, repaired: UInt64) {
@@ -235,6 +235,8 @@ final class ProcessorMetrics: Sendable {
             left.destroy()
         }
     }
+
+    private func hasSeries(_ address: NodeAddress) -> Bool { addresses.contains(home(of: address)) }
 
     private func home(of address: NodeAddress) -> NodeAddress { homes.withLock { $0[address] } ?? address }
 
