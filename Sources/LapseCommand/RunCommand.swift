@@ -33,7 +33,7 @@ struct RunCommand: AsyncParsableCommand, SupervisedCommand {
 
     func run() async throws {
         let values = try await values()
-        try Parent.take(over: values)
+        try Parent.take(over: values, leaseTTL: try values(Candidacy.leaseTTL) ?? .seconds(8))
         let logger = try values.bootstrapLogging()
         var configuration = try ProcessorConfiguration(values)
         configuration.witness = ParentLink.own

@@ -39,6 +39,14 @@ import Testing
         #expect(command.examination.values == [name: ["1"]])
     }
 
+    /// The image says LAPSE_SUPERVISE=on for each of them.
+    @Test(arguments: Supervising.rows.map(\.name))
+    func workersHaveParentsToo(name: String) throws {
+        let command = try #require(try LapseCommand.parseAsRoot(["work", "--\(name)", "on"]) as? WorkCommand)
+        #expect(command.supervising.values == [name: ["on"]])
+        #expect(LapseCommand.helpMessage(for: WorkCommand.self).contains("--\(name) <"))
+    }
+
     @Test(arguments: runRows.map(\.name))
     func everyOptionIsInTheHelp(name: String) {
         let help = LapseCommand.helpMessage(for: RunCommand.self)

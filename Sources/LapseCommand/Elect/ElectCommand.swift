@@ -38,7 +38,7 @@ struct ElectCommand: AsyncParsableCommand, SupervisedCommand {
 
     func run() async throws {
         let values = try await values()
-        try Parent.take(over: values)
+        try Parent.take(over: values, leaseTTL: try values(Candidacy.leaseTTL) ?? .seconds(8))
         let logger = try values.bootstrapLogging()
         guard let program = command.first else {
             throw Failure.usage("no program to run: write it after --, as in lapse elect --name cron -- ./job")

@@ -15,7 +15,9 @@ enum Parent {
     private static let onlyPath: Int32 = 0o10_000_000
 
     /// Becomes the parent, and does not return, if the options want one and there is none yet.
-    static func take(over values: OptionValues) throws(Failure) {
+    ///
+    /// - Parameter leaseTTL: zero for a worker without a lease, whose parent never releases any.
+    static func take(over values: OptionValues, leaseTTL: Duration) throws(Failure) {
         let wanted = try values(Supervising.supervise)
         let choice = wanted ?? (getpid() == 1 && hasOwnProc ? .on : .off)
         let onCrash = try values(Supervising.onCrash) ?? .restart
@@ -29,9 +31,9 @@ enum Parent {
         guard file >= 0 else { throw failure() }
         let orders = ParentOrders(
             settings: .init(
-                onCrash: onCrash,
-                releaseLimit: releaseLimit(try values(Candidacy.leaseTTL) ?? .seconds(8)) + .seconds(2)),
-            reportsCrashes: report == .on, executable: "/proc/\(getpid())/fd/\(file)",
+                onCrash: onCrash, releaseLimit: releaseLimit(leaseTTL) + .seconds(2)),
+            reportsCrashes: report == .on,
+            executable: "/proc/\(getpid())/fd/\(file)",
             name: CommandLine.arguments.first ?? "lapse", commandLine: Role.own.arguments)
         // It is to end with whom it was to end with.
         ParentDeathSignal.set(deathSignal)

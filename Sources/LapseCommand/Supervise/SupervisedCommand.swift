@@ -1,6 +1,6 @@
 import Supervision
 
-/// A subcommand that can run below a parent, which releases its lease when it dies.
+/// A subcommand that can hold a lease below a parent, which releases it when the worker dies.
 protocol SupervisedCommand {
     /// Everything that the command line, the environment and the file say.
     func values() async throws(Failure) -> OptionValues

@@ -1,6 +1,6 @@
 import Supervision
 
-/// The options for the parent of `lapse run` and `lapse elect`.
+/// The options for the parent of `lapse run`, `lapse elect` and `lapse work`.
 enum Supervising: OptionGroupTable {
     enum Choice: String, CaseIterable, Sendable {
         case on, off
@@ -9,7 +9,8 @@ enum Supervising: OptionGroupTable {
     static let supervise = Setting<Choice>.choice(
         OptionRow(
             name: "supervise",
-            help: "Run below a parent that releases the lease of a worker that died, so that the next leads at once.",
+            help:
+                "Run below a parent that restarts a worker that died, releases its lease, and reaps what it left behind.",
             standardHelp: "on as PID 1, else off"))
     static let onCrash = Setting<SupervisorMachine.Settings.OnCrash>.choice(
         OptionRow(

@@ -7,6 +7,7 @@ import LapseHandlers
 import Logging
 import Metrics
 import ServiceLifecycle
+import Supervision
 import Synchronization
 
 /// `lapse work`: one of any number of workers that handle from a stream.
@@ -24,10 +25,12 @@ struct WorkCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup(title: "Work") var working: GivenOptions<Working>
     @OptionGroup(title: "Webhook") var webhook: GivenOptions<Webhook>
+    @OptionGroup(title: "Supervision") var supervising: GivenOptions<Supervising>
     @OptionGroup(title: "Logs") var logLines: GivenOptions<LogLines>
 
     func run() async throws {
-        let values = try await OptionValues(given: connection, working, webhook, logLines)
+        let values = try await OptionValues(given: connection, working, webhook, supervising, logLines)
+        try Parent.take(over: values, leaseTTL: .zero)
         let logger = try values.bootstrapLogging()
         let (configuration, handler) = try Self.worker(values, environment: ProcessInfo.processInfo.environment)
         let admin = values.isGiven(Running.admin.row) ? try values(Running.admin) ?? .off : .off
@@ -55,10 +58,18 @@ struct WorkCommand: AsyncParsableCommand {
             .init(
                 replica: configuration.id, logger: logger, keys: configuration.logKeys,
                 log: logger.logLevel <= .info ? HandledLines(format, keys: configuration.logKeys) : nil,
-                putLog: { await LogOutput.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) }))
+                putLog: { await LogOutput.errors.write($0) }, onBroken: { ending.begin(because: Failure($0)) },
+                followsCrash: Role.own.role == .workerAfterCrash))
         let worker = ExpirationWorker(configuration: configuration, logger: logger, handling: handling)
         ending.attach { worker.stop() }
         let trap = SignalTrap { _ in worker.stop() }
+        // Without a parent nothing starts another worker: the others have what this one gives back.
+        ParentLink.own?.onEnd { worker.stop() }
+        let report = ServiceReport()
+        report.ready()
+        // For the watchdog, as long as this function runs.
+        let reporting = Task { await report.run() }
+        defer { reporting.cancel() }
         logger.info("lapse starts", metadata: ["id": "\(configuration.id)", "version": "\(BuildVersion.text)"])
         do {
             try await run(worker, admin, registry, logger)
