@@ -14,7 +14,7 @@ extension WorkMachine {
             drop(entry)
             return
         }
-        guard attempt - 1 <= settings.retries.retries else {
+        guard attempt - 1 - inHand.excused <= settings.retries.retries else {
             busy -= 1
             return bury(entry, attempts: attempt - 1, Self.neverEnded(attempt - 1), &actions)
         }
@@ -66,18 +66,38 @@ extension WorkMachine {
             drop(entry)
             return
         }
-        guard failure.advice != .pointless,
-            var wait = settings.retries.wait(after: attempt, random: failure.random)
-        else { return bury(entry, attempts: attempt, failure.text, &actions) }
+        guard let wait = wait(afterFailureOf: entry, attempt, failure) else {
+            return bury(entry, attempts: attempt, failure.text, &actions)
+        }
         // At the end it is for another worker to try again.
         guard !isLeaving else {
             drop(entry)
             return
         }
-        if case .notBefore(let least) = failure.advice { wait = max(wait, least) }
         entries[entry]?.phase = .waiting
         waits += 1
         waiting.insert(Due(at: now + wait, entry: entry))
+    }
+
+    /// Attempts were counted as they began, beside the stream. Those that were none are known to this
+    /// worker only, and bounded, so that an entry that is always excused ends, too.
+    private static let mostExcused = 64
+
+    /// Until the next attempt; nil when there is none.
+    private mutating func wait(
+        afterFailureOf entry: WorkEntry, _ attempt: Int, _ failure: AttemptFailure
+    ) -> Duration? {
+        let excused = entries[entry]?.excused ?? 0
+        let configured = settings.retries.wait(after: attempt - excused, random: failure.random)
+        switch failure.advice {
+        case .asConfigured: return configured
+        case .notBefore(let least): return configured.map { max($0, least) }
+        case .whenPossible(let least, _):
+            guard excused < Self.mostExcused else { return configured }
+            entries[entry]?.excused += 1
+            return least
+        case .pointless: return nil
+        }
     }
 
     private mutating func bury(_ entry: WorkEntry, attempts: Int, _ error: String, _ actions: inout [Action]) {

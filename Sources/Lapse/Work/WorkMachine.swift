@@ -145,6 +145,9 @@ package struct WorkMachine: Sendable {
         var turn: UInt64 = 0
         /// How many were begun, by all workers.
         var attempts = 0
+        /// How many of them were none, as this worker knows:
+        /// ``AnotherAttempt/whenPossible(after:others:)``.
+        var excused = 0
         /// Another worker has it; what this one does with it is on top.
         var isLost = false
         /// It was deleted from the stream: no other worker can have it.

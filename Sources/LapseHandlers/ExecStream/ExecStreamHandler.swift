@@ -188,7 +188,11 @@ package final class ExecStreamHandler: Sendable {
                 ])
         }
         fail(end.withdrawn, CancellationError())
-        fail(end.unanswered, ProgramFailed(program: words[0], end: how))
+        if end.withdrawn.isEmpty {
+            fail(end.unanswered, ProgramFailed(program: words[0], end: how))
+        } else {
+            fail(end.unanswered, AskedBesideAnother(program: words[0]))
+        }
     }
 
     /// Writes the next line with the lock held, so that nothing is withdrawn between: what is written does
@@ -239,6 +243,15 @@ package struct ProgramAnswered: Error, Equatable, CustomStringConvertible {
     package var description: String {
         error.map { "\(program) answered: \($0)" } ?? "\(program) asks to be asked again"
     }
+}
+
+/// A program was killed over another question. Whether it had read this one is not known, but what hung
+/// was not this one: it has failed nothing. Each kill is an attempt of the other, so this ends.
+struct AskedBesideAnother: AdvisesOnAttempts, Equatable, CustomStringConvertible {
+    let program: String
+
+    var description: String { "\(program) was killed since it did not answer another question in time" }
+    var anotherAttempt: AnotherAttempt { .whenPossible(after: .milliseconds(100), others: true) }
 }
 
 /// What has no position is named by its key, and this key is too long for a line.
