@@ -35,7 +35,9 @@ extension ProgressKeeper {
     ///
     /// - Returns: whether a majority has taken it.
     package func write(_ answer: SteeringAnswer) async -> Bool {
-        Self.isTaken(await say([SteeringAnswer.field, answer.written], token: answer.token))
+        Self.isTaken(
+            await say(
+                [answer.field, answer.written, SteeringAnswer.lastField, answer.written], token: answer.token))
     }
 
     /// The wish is fulfilled, or never will be. Another one of its kind stays. What cannot be removed runs

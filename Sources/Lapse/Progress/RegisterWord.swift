@@ -19,8 +19,8 @@ package struct RegisterWord: Sendable {
     package var suspects: Suspects?
     /// What operators want, as far as it stands now.
     package var wishes: [Wish.Kind: StandingWish] = [:]
-    /// What the leader last said to a wish.
-    package var answer: SteeringAnswer?
+    /// What the leader last said to a wish of each kind.
+    package var answers: [Wish.Kind: SteeringAnswer] = [:]
     /// What became of each log in the leader's term, by run ID.
     package var accounts: [String: PublishedAccount] = [:]
     /// What replicas say of themselves, by member.
@@ -89,8 +89,13 @@ package struct RegisterWord: Sendable {
         } else if field.hasPrefix(ReplicaWord.prefix), field.utf8.count <= 255 + ReplicaWord.prefix.utf8.count {
             guard replicas.count < Self.memberLimit else { return }
             replicas[String(field.dropFirst(ReplicaWord.prefix.count))] = ReplicaWord(text: text, now: now)
-        } else if field == SteeringAnswer.field {
-            answer = SteeringAnswer(written: text)
+        } else if SteeringAnswer.isField(field) {
+            guard let answer = SteeringAnswer(written: text) else { return }
+            // The fields come in any order. Of one token the kind's own one is the newer.
+            let isNewer = answers[answer.kind].map {
+                answer.token > $0.token || answer.token == $0.token && field == answer.field
+            }
+            if isNewer ?? true { answers[answer.kind] = answer }
         } else if let kind = Wish.Kind(field: field) {
             guard let wish = Wish(kind, text: text) else { return complain(field, text) }
             wishes[kind] = StandingWish(wish, now: now)

@@ -23,8 +23,22 @@ package struct SteeringAnswer: Sendable, Equatable {
     package var replica: String
     package var text: String
 
-    /// Its name in the progress hash.
-    package static let field = "steered"
+    /// The names in the progress hash: one for each kind of wish, since both kinds may stand at once.
+    /// Builds before wrote and read one for both, so the last answer is also there.
+    package static let lastField = "steered"
+    package var field: String { "\(Self.lastField):\(kind.rawValue)" }
+
+    static func isField(_ field: String) -> Bool {
+        field == lastField || Wish.Kind.allCases.contains { field == "\(lastField):\($0.rawValue)" }
+    }
+
+    /// What kind of wish it answers.
+    package var kind: Wish.Kind {
+        switch verdict {
+        case .paused, .resumed: .pause
+        case .accepted, .done, .refused: .stepDown
+        }
+    }
 
     package init(token: UInt64, nonce: String, verdict: Verdict, replica: String, text: String = "") {
         (self.token, self.nonce, self.verdict) = (token, nonce, verdict)

@@ -12,8 +12,8 @@ package struct WishSnapshot: Sendable {
     package var wishes: [Wish.Kind: StandingWish] = [:]
     /// The pauses that any register holds.
     package var pauses: [Wish] = []
-    /// Of the newest term that said anything.
-    package var answer: SteeringAnswer?
+    /// To the wishes of each kind, of the newest term that said anything.
+    package var answers: [Wish.Kind: SteeringAnswer] = [:]
 
     /// - Parameters:
     ///   - words: one for each register that answered.
@@ -28,13 +28,16 @@ package struct WishSnapshot: Sendable {
         where !pauses.contains(where: { $0.nonce == wish.nonce }) {
             pauses.append(wish)
         }
-        answer = words.compactMap(\.answer).max { $0.token < $1.token }
+        for kind in Wish.Kind.allCases {
+            answers[kind] = words.compactMap { $0.answers[kind] }.max { $0.token < $1.token }
+        }
     }
 
     /// The pause that replicas go by. While a register does not answer they keep one that they knew, even
     /// where fewer than a majority show it: then the leader's answer tells.
     package var pause: Wish? {
-        wishes[.pause]?.wish ?? pauses.first { $0.nonce == answer?.nonce && answer?.verdict == .paused }
+        let answer = answers[.pause]
+        return wishes[.pause]?.wish ?? pauses.first { $0.nonce == answer?.nonce && answer?.verdict == .paused }
     }
 }
 

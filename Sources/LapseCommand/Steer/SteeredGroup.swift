@@ -75,7 +75,7 @@ struct SteeredGroup: Sendable {
         to wish: Wish, within limit: Duration, _ verdicts: Set<SteeringAnswer.Verdict>
     ) async throws -> SteeringAnswer? {
         try await look(for: limit) { snapshot in
-            snapshot.answer.flatMap { $0.nonce == wish.nonce && verdicts.contains($0.verdict) ? $0 : nil }
+            snapshot.answers[wish.kind].flatMap { $0.nonce == wish.nonce && verdicts.contains($0.verdict) ? $0 : nil }
         }
     }
 

@@ -1,3 +1,4 @@
+import NIOCore
 import RESP
 import Testing
 
@@ -92,13 +93,36 @@ import Testing
         var words = [RegisterWord(), holder]
         #expect(WishSnapshot(words, of: 3).wishes[.pause] == nil)
         #expect(WishSnapshot(words, of: 3).pauses == [one.wish] && WishSnapshot(words, of: 3).pause == nil)
-        words[0].answer = SteeringAnswer(token: 4, nonce: one.wish.nonce, verdict: .paused, replica: "a", text: "9")
+        words[0].answers[.pause] = SteeringAnswer(
+            token: 4, nonce: one.wish.nonce, verdict: .paused, replica: "a", text: "9")
         #expect(WishSnapshot(words, of: 3).pause == one.wish)
-        words[1].answer = SteeringAnswer(token: 5, nonce: one.wish.nonce, verdict: .resumed, replica: "b")
+        words[1].answers[.pause] = SteeringAnswer(token: 5, nonce: one.wish.nonce, verdict: .resumed, replica: "b")
         #expect(WishSnapshot(words, of: 3).pause == nil && WishSnapshot(words, of: 3).pauses == [one.wish])
         #expect(WishSnapshot([holder, holder], of: 3).pause == one.wish)
         #expect(WishSnapshot([holder, holder], of: 3).pauses == [one.wish])
         #expect(WishSnapshot([RegisterWord()], of: 3).pauses.isEmpty)
+    }
+
+    /// A pause and a step-down may be seen at one reading, and their answers come one after the other.
+    @Test(arguments: [true, false]) func theAnswerToOneKindHidesNoOther(isFormerFirst: Bool) throws {
+        let paused = SteeringAnswer(token: 9, nonce: Self.nonce, verdict: .paused, replica: "a", text: "60")
+        let accepted = SteeringAnswer(
+            token: 9, nonce: String(repeating: "0b", count: 16), verdict: .accepted, replica: "a")
+        func word(_ fields: [(String, SteeringAnswer)]) throws -> RegisterWord {
+            let flat = (isFormerFirst ? fields : fields.reversed()).flatMap { [$0.0, $0.1.written] }
+            return try #require(
+                RegisterWord(
+                    .array([.array(flat.map { .bulk(ByteBuffer(string: $0)) }), .array([]), .integer(1_000)]),
+                    tokenField: "token"))
+        }
+        let both = try word([("steered", accepted), (paused.field, paused), (accepted.field, accepted)])
+        #expect(WishSnapshot([both], of: 1).answers == [.pause: paused, .stepDown: accepted])
+        // A build before wrote one field for both kinds.
+        #expect(WishSnapshot([try word([("steered", paused)])], of: 1).answers == [.pause: paused])
+        let resumed = SteeringAnswer(token: 10, nonce: Self.nonce, verdict: .resumed, replica: "b")
+        #expect(try word([("steered", resumed), (paused.field, paused)]).answers == [.pause: resumed])
+        let again = SteeringAnswer(token: 9, nonce: Self.nonce, verdict: .resumed, replica: "a")
+        #expect(try word([("steered", paused), (again.field, again)]).answers == [.pause: again])
     }
 
     @Test func theLeadersAnswerIsReadAsItWasWritten() {
