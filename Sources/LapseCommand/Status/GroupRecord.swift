@@ -3,6 +3,7 @@ import LeaderElection
 import LeaderElectionRedis
 import RESP
 import RedisClient
+import Synchronization
 
 /// What lies beside the lock: the leader's progress, and which replicas were seen when.
 struct GroupRecord: Sendable {
@@ -27,13 +28,15 @@ struct GroupRecord: Sendable {
     var unread = 0
 
     /// The newest of what the registers hold. One that does not answer is left out.
-    static func read(_ places: [ElectionKeys], _ client: KeyedClient) async -> GroupRecord {
+    ///
+    /// - Parameter silent: nodes that are asked nothing more, for a caller that reads many groups.
+    static func read(
+        _ places: [ElectionKeys], _ client: KeyedClient, passingOver silent: SilentNodes? = nil
+    ) async -> GroupRecord {
         await withTaskGroup(of: GroupRecord.self) { group in
             for place in places {
-                group.addTask {
-                    let reply = try? await client.run(script, keys: [place.progress, place.members])
-                    return reply?.array.map(GroupRecord.init) ?? GroupRecord(unread: 1)
-                }
+                // All at once: one that does not answer holds up no other.
+                group.addTask { await read(place, client, silent) }
             }
             var all = GroupRecord()
             for await one in group {
@@ -48,6 +51,19 @@ struct GroupRecord: Sendable {
             all.pause = WishVote.outcome(all.pauses, of: places.count, before: nil)
             all.isPaused = WishVote.stands(all.signedPauses, of: places.count)
             return all
+        }
+    }
+
+    private static func read(_ place: ElectionKeys, _ client: KeyedClient, _ silent: SilentNodes?) async -> GroupRecord
+    {
+        let node = client.node(for: place.progress)
+        if let node, silent?.contains(node) == true { return GroupRecord(unread: 1) }
+        do throws(RedisError) {
+            let reply = try await client.run(script, keys: [place.progress, place.members])
+            return reply.array.map(GroupRecord.init) ?? GroupRecord(unread: 1)
+        } catch {
+            if let node, error.kind == .timeout { silent?.insert(node) }
+            return GroupRecord(unread: 1)
         }
     }
 
@@ -85,4 +101,12 @@ struct GroupRecord: Sendable {
         let flat = (value.array ?? []).map { $0.string ?? "" }
         return stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }
     }
+}
+
+/// Nodes that did not answer in time once.
+final class SilentNodes: Sendable {
+    private let nodes = Mutex<Set<NodeAddress>>([])
+
+    func contains(_ node: NodeAddress) -> Bool { nodes.withLock { $0.contains(node) } }
+    func insert(_ node: NodeAddress) { nodes.withLock { _ = $0.insert(node) } }
 }

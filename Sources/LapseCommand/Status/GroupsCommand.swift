@@ -4,6 +4,7 @@ import FoundationEssentials
 import Lapse
 import LeaderElectionRedis
 import Logging
+import NIOCore
 import RESP
 import RedisClient
 
@@ -47,6 +48,7 @@ struct GroupsCommand: AsyncParsableCommand {
 
     /// More than any deployment has.
     private static let limit = 1000
+    private static let readAtOnce = 16
 
     func run() async throws {
         let values = try await OptionValues(given: connection, election, results)
@@ -78,31 +80,73 @@ struct GroupsCommand: AsyncParsableCommand {
 
     private static func groups(_ access: RedisAccess, registers: Int?) async throws -> [Group] {
         let topology = try await access.discover()
-        let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
-        var groups: [Group] = []
-        for name in try await names(topology, access).sorted().prefix(limit) {
-            let places = ElectionKeys.registers(registers ?? (topology.mode == .cluster ? 3 : 1), name: name)
-            let record = await GroupRecord.read(places, client)
-            groups.append(Group(name: name, replicas: record.replicas.keys.sorted(), isPaused: record.isPaused))
+        let notice = access.loop.scheduleTask(in: .seconds(1)) {
+            FatalLine.write("waiting for \(topology.nodes.count) nodes to answer", level: .warning)
         }
-        return groups
+        defer { notice.cancel() }
+        let names = try await names(topology, access)
+        if names.isCut {
+            FatalLine.write("there are more names: only the first \(limit) that were found are listed", level: .warning)
+        }
+        let client = KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop)
+        let tags = LockTags.tags(registers ?? (topology.mode == .cluster ? 3 : 1))
+        let silent = SilentNodes()
+        let groups = await withTaskGroup(of: Group.self) { tasks in
+            var groups: [Group] = []
+            for (index, name) in names.all.enumerated() {
+                if index >= readAtOnce, let group = await tasks.next() { groups.append(group) }
+                // Each waits for its registers: one after the other that could take half an hour.
+                tasks.addTask {
+                    let record = await GroupRecord.read(
+                        tags.map { ElectionKeys(tag: $0, name: name) }, client, passingOver: silent)
+                    return Group(name: name, replicas: record.replicas.keys.sorted(), isPaused: record.isPaused)
+                }
+            }
+            return await tasks.reduce(into: groups) { $0.append($1) }
+        }
+        return groups.sorted { $0.name < $1.name }
+    }
+
+    private struct Names {
+        var all: Set<String> = []
+        var isCut = false
+
+        mutating func take(_ reply: RESPValue, behind prefix: String) {
+            for channel in reply.array ?? [] {
+                guard let text = channel.string, text.utf8.count <= 512 else { continue }
+                let name = String(text.dropFirst(prefix.count))
+                guard all.count < GroupsCommand.limit || all.contains(name) else { return isCut = true }
+                all.insert(name)
+            }
+        }
     }
 
     /// A node that does not answer is left out, while any does.
-    private static func names(_ topology: Topology, _ access: RedisAccess) async throws -> Set<String> {
+    private static func names(_ topology: Topology, _ access: RedisAccess) async throws(RedisError) -> Names {
         let prefix = ElectionKeys.channel("")
-        var names: Set<String> = []
+        let nodes = access.nodes
+        let answers = await withTaskGroup(of: Result<RESPValue, RedisError>.self) { tasks in
+            for node in topology.nodes {
+                // All at once: one that does not answer holds up no other.
+                tasks.addTask {
+                    do throws(RedisError) {
+                        return .success(
+                            try await nodes[node.address].send(RESPCommand("PUBSUB", "CHANNELS", prefix + "*")))
+                    } catch { return .failure(error) }
+                }
+            }
+            return await tasks.reduce(into: []) { $0.append($1) }
+        }
+        var names = Names()
         var trouble: RedisError?
         var isAnswered = false
-        for node in topology.nodes {
-            do throws(RedisError) {
-                let reply = try await access.nodes[node.address].send(RESPCommand("PUBSUB", "CHANNELS", prefix + "*"))
+        for answer in answers {
+            switch answer {
+            case .success(let reply):
                 isAnswered = true
-                for channel in reply.array ?? [] where names.count < limit {
-                    guard let text = channel.string, text.utf8.count <= 512 else { continue }
-                    names.insert(String(text.dropFirst(prefix.count)))
-                }
-            } catch { trouble = trouble ?? error }
+                names.take(reply, behind: prefix)
+            case .failure(let error): trouble = trouble ?? error
+            }
         }
         if !isAnswered, let trouble { throw trouble }
         return names
