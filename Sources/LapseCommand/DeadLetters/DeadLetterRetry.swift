@@ -108,7 +108,7 @@ struct DeadLetterRetry: Sendable {
 
     /// A failure ends the run: the next one would be handled and not deleted either.
     private func drop(_ letter: FoundLetter, _ counts: inout Counts) async throws {
-        do throws(Failure) { _ = try await letters.drop([letter.id]) } catch {
+        do throws(Failure) { try await letters.dropHandled(letter.id) } catch {
             throw Failure(error.code, "letter \(letter.id) was handled and is still there: \(error)")
         }
         counts.handled += 1

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import RESP
 import RedisClient
+import Timing
 
 /// The stream of dead letters, read in pages.
 struct DeadLetterStream: Sendable {
@@ -12,6 +13,8 @@ struct DeadLetterStream: Sendable {
     private let nodes: NodeDirectory
     /// Values of megabytes may take a page over a slow network longer than a command.
     private static let patience = Duration.seconds(5)
+    /// About what a failover takes with common settings of Sentinel and cluster.
+    private static let longestDrop = Duration.seconds(15)
 
     /// Opens the stream that the options name, and closes all when the body has ended.
     static func opened(
@@ -26,10 +29,15 @@ struct DeadLetterStream: Sendable {
         let access = try RedisAccess(configuration, logger: logger)
         do {
             _ = try await access.discover()
-            try await body(
-                DeadLetterStream(
-                    key: key, client: KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop),
-                    nodes: access.nodes))
+            let letters = DeadLetterStream(
+                key: key, client: KeyedClient(nodes: access.nodes, watch: access.watch, on: access.loop),
+                nodes: access.nodes)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                // A handler may take longer than a failover: the new master is looked for meanwhile.
+                tasks.addTask { await access.watch.run() }
+                defer { tasks.cancelAll() }
+                try await body(letters)
+            }
         } catch {
             await access.shutDown()
             throw error
@@ -79,6 +87,23 @@ struct DeadLetterStream: Sendable {
     func drop(_ ids: [StreamID]) async throws(Failure) -> Int {
         let reply = try await send(RESPCommand(["XDEL", key] + ids.map(\.description)))
         return Int(reply.int ?? 0)
+    }
+
+    /// Deletes a letter that was handled, also through a failover: else it would be handled again.
+    func dropHandled(_ id: StreamID) async throws(Failure) {
+        let deadline = ContinuousClock.now + Self.longestDrop
+        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(1))
+        while true {
+            do throws(RedisError) {
+                _ = try await client.send(RESPCommand("XDEL", key, "\(id)"), key: key)
+                return
+            } catch {
+                guard !error.isPermanent, ContinuousClock.now < deadline, !Task.isCancelled else {
+                    throw failure(error)
+                }
+            }
+            try? await Task.sleep(for: backoff.next())
+        }
     }
 
     /// Appends an expiration to a stream, where its key belongs.
