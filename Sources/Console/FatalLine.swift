@@ -36,6 +36,8 @@ package enum FatalLine {
 
     package static func use(_ format: LogFormat) { self.format.withLock { $0 = format } }
 
+    package static var formatInUse: LogFormat { format.withLock { $0 } }
+
     package static func write(_ text: String, level: Weight = .critical) {
         LogOutput.errors.put(self.text(text, level))
         // The last line of a process, whose thread may hold what must not wait long for a reader.

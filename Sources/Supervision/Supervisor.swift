@@ -6,6 +6,7 @@ import Spawning
 package struct Supervisor {
     private var machine: SupervisorMachine
     private let orders: ParentOrders
+    private let lines: ParentLines
     private let environment: ParentEnvironment
     private let signals: SignalDescriptor
     private let manager: ServiceManager?
@@ -28,15 +29,16 @@ package struct Supervisor {
     private init(_ orders: ParentOrders) {
         machine = SupervisorMachine(orders.settings)
         self.orders = orders
+        lines = ParentLines(form: orders.form)
         environment = ParentEnvironment()
         manager = ServiceManager(address: environment["NOTIFY_SOCKET"])
         guard Subreaper.become() || getpid() == 1 else {
-            Self.say("this system does not let it keep what a worker leaves behind (prctl): use --supervise off")
+            lines.write("this system does not let it keep what a worker leaves behind (prctl): use --supervise off")
             _exit(SupervisorMachine.Settings.internalError)
         }
         if !orders.reportsCrashes { CoreDumps.forbid() }
         guard let signals = SignalDescriptor() else {
-            Self.say("no descriptor for signals")
+            lines.write("no descriptor for signals")
             _exit(SupervisorMachine.Settings.internalError)
         }
         self.signals = signals
@@ -62,7 +64,7 @@ package struct Supervisor {
             case .forward(let number): if let worker { _ = kill(worker, number) }
             case .clear: clear()
             case .startReleaser(let claim): startReleaser(claim)
-            case .say(let text): Self.say(text)
+            case .say(let text): lines.write(text)
             case .notify(let notice): manager?.tell(notice)
             case .end(let code): _exit(code)
             }
@@ -174,14 +176,6 @@ package struct Supervisor {
         spawn.input = ends[0]
         spawn.errors = 2
         do { releaser = try spawn.start() } catch { step(.notStarted("\(error)")) }
-    }
-
-    private static func say(_ text: String) {
-        let bytes = Array("lapse: parent: \(text)\n".utf8)
-        // An output that is full and not read must hold up neither a release nor a restart.
-        var output = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
-        guard unsafe poll(&output, 1, 0) > 0 else { return }
-        _ = unsafe write(2, bytes, bytes.count)
     }
 
     private static var now: Duration {

@@ -21,7 +21,7 @@ import Timing
             // Open to the end: its closing would say that lapse is gone.
             defer { for descriptor in [reading, writing] { close(descriptor) } }
             let child = try await ChildProcess.spawn(
-                LapseBinary.path, [ProgramGuard.word, "1000", "sh", "-c", program], control: reading,
+                LapseBinary.path, [ProgramGuard.word, "1000", "text", "sh", "-c", program], control: reading,
                 diesWithParent: false)
             let now = SystemClock.read()
             let limit = ClockReading(monotonic: now.monotonic + .seconds(60), wall: now.wall + .seconds(60))

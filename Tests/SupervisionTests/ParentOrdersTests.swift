@@ -5,7 +5,7 @@ import Testing
 @Suite struct ParentOrdersTests {
     private static let orders = ParentOrders(
         settings: .init(onCrash: .exit, releaseLimit: .milliseconds(4500)), reportsCrashes: true,
-        executable: "/proc/7/fd/3", name: "lapse", commandLine: ["run", "--id", "a b"])
+        form: .json, executable: "/proc/7/fd/3", name: "lapse", commandLine: ["run", "--id", "a b"])
 
     @Test func theyAreReadAsTheyWereWritten() {
         #expect(ParentOrders(Self.orders.words) == Self.orders)
@@ -13,10 +13,12 @@ import Testing
     }
 
     @Test(arguments: [
-        [], ["restart"], ["never", "1", "on", "/proc/7/fd/3", "lapse"],
-        ["restart", "0", "on", "/proc/7/fd/3", "lapse"],
-        ["restart", "1", "maybe", "/proc/7/fd/3", "lapse"], ["restart", "1", "on", "lapse", "lapse"],
-        ["restart", "9999999999999", "on", "/proc/7/fd/3", "lapse"],
+        [], ["restart"], ["never", "1", "on", "text", "/proc/7/fd/3", "lapse"],
+        ["restart", "0", "on", "text", "/proc/7/fd/3", "lapse"],
+        ["restart", "1", "maybe", "text", "/proc/7/fd/3", "lapse"], ["restart", "1", "on", "text", "lapse", "lapse"],
+        ["restart", "9999999999999", "on", "text", "/proc/7/fd/3", "lapse"],
+        ["restart", "1", "on", "yaml", "/proc/7/fd/3", "lapse"],
+        ["restart", "1", "on", "/proc/7/fd/3", "lapse", "run"],
     ])
     func whatNoVersionWritesIsRefused(words: [String]) { #expect(ParentOrders(words) == nil) }
 

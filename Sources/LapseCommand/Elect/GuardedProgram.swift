@@ -1,3 +1,4 @@
+import Console
 import FoundationEssentials
 import Glibc
 import LeaderElection
@@ -29,7 +30,8 @@ final class GuardedProgram: Sendable {
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         do {
             let process = try await ChildProcess.spawn(
-                "/proc/self/exe", [ProgramGuard.word, "\(Int64(grace / .milliseconds(1)))"] + command,
+                "/proc/self/exe",
+                [ProgramGuard.word, "\(Int64(grace / .milliseconds(1)))", FatalLine.formatInUse.rawValue] + command,
                 environment: ["LAPSE_ID": id],
                 without: SecretVariables.names(in: ProcessInfo.processInfo.environment), input: 0, output: 1, errors: 2,
                 control: ends[0], diesWithParent: false)

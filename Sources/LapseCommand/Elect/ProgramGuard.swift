@@ -7,7 +7,7 @@ import Spawning
 import Timing
 
 /// The process between lapse and the program of `lapse elect`:
-/// `lapse __guard GRACE-MS PROGRAM ARGUMENT...`.
+/// `lapse __guard GRACE-MS LOG-FORMAT PROGRAM ARGUMENT...`.
 ///
 /// It holds the lease's deadline, and hears of each renewal through a pipe. So the program and all that
 /// it has started end in time also when lapse is stopped or killed. Its exit code is the program's.
@@ -18,7 +18,10 @@ enum ProgramGuard {
 
     /// Never returns.
     static func serve(_ arguments: [String]) -> Never {
-        guard arguments.count >= 2, let grace = Int64(arguments[0]) else { leave("started by hand") }
+        guard arguments.count >= 3, let grace = Int64(arguments[0]), let format = LogFormat(rawValue: arguments[1])
+        else { leave("started by hand") }
+        // Not what the program's own arguments may say.
+        FatalLine.use(format)
         // Stopping is lapse's to decide, also when a supervisor signals the whole control group.
         for number in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE] { _ = signal(number, SIG_IGN) }
         // What the program's children leave behind becomes this process's child, so that it can be found and
@@ -30,12 +33,12 @@ enum ProgramGuard {
         var ended: [Int32] = [0, 0]
         guard unsafe pipe(&ended) == 0 else { leave("no pipe") }
         var loop = GuardLoop(
-            machine: GuardMachine(grace: .milliseconds(grace)), command: Array(arguments.dropFirst()), ended: ended)
+            machine: GuardMachine(grace: .milliseconds(grace)), command: Array(arguments.dropFirst(2)), ended: ended)
         loop.run()
     }
 
     fileprivate static func leave(_ text: String) -> Never {
-        StandardStream.errors.write("lapse: guard of a program: \(text)")
+        FatalLine.write("guard of a program: \(text)")
         _exit(Failure.Code.internal.rawValue)
     }
 }

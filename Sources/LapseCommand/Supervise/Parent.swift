@@ -32,7 +32,7 @@ enum Parent {
         let orders = ParentOrders(
             settings: .init(
                 onCrash: onCrash, releaseLimit: releaseLimit(leaseTTL) + .seconds(2)),
-            reportsCrashes: report == .on,
+            reportsCrashes: report == .on, form: try values.logFormat() == .json ? .json : .text,
             executable: "/proc/\(getpid())/fd/\(file)",
             name: CommandLine.arguments.first ?? "lapse", commandLine: Role.own.arguments)
         // It is to end with whom it was to end with.
