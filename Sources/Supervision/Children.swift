@@ -7,7 +7,7 @@ enum Children {
         for pid in all() { _ = kill(pid, number) }
     }
 
-    private static func all() -> [Int32] { listed() ?? found() }
+    static func all() -> [Int32] { listed() ?? found() }
 
     /// As the kernel lists those of a thread, and this process has one. Nil where it does not
     /// (`CONFIG_PROC_CHILDREN`). A child that is missing while others end is there at the next look.

@@ -45,6 +45,7 @@ package struct Supervisor {
     }
 
     private mutating func serve() -> Never {
+        warnOfChildren()
         step(.start)
         while true {
             let (hasLines, hasSignal) = wait()
@@ -54,6 +55,16 @@ package struct Supervisor {
             if machine.isClearing { clear() }
             step(.timer)
         }
+    }
+
+    /// What an entrypoint has started before it became this process. When a worker has ended nothing tells
+    /// that from what the worker left behind.
+    private func warnOfChildren() {
+        let pids = Children.all()
+        guard !pids.isEmpty else { return }
+        let listed = pids.prefix(16).map { "\($0)" }.joined(separator: ", ")
+        lines.write(
+            "processes \(listed) were started before this one, and are killed when its worker ends", level: .warning)
     }
 
     private mutating func step(_ event: SupervisorMachine.Event) {

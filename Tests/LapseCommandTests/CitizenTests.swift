@@ -59,6 +59,26 @@ import ThrowawayRedis
         await server.shutDown()
     }
 
+    /// They are killed with the worker, since it does not know whose they are.
+    @Test(arguments: ["text", "json"]) func itWarnsOfChildrenThatItFinds(format: String) async throws {
+        let server = try await ThrowawayServer.start()
+        let line = ([LapseBinary.path] + Self.arguments(server, ["--supervise", "on", "--log-format", format]))
+            .joined(separator: " ")
+        let parent = try await ThrowawayProcess.start("sh", ["-c", "sleep 1000 & echo helper $!; exec \(line)"])
+        try await waitUntil("it leads", within: .seconds(20)) {
+            parent.output.contains("became leader") ? nil : parent.output
+        }
+        let helper = try #require(parent.output.firstMatch(of: /helper (\d+)/)?.1)
+        let said = "parent: processes \(helper) were started before this one, and are killed when its worker ends"
+        let shown = format == "json" ? #""level":"warning","message":"\#(said)"}"# : "lapse: \(said)\n"
+        #expect(parent.output.contains(shown), "\(parent.output)")
+        kill(parent.pid, SIGTERM)
+        try await waitUntil("it ends, and so does the helper", within: .seconds(20)) {
+            !parent.isRunning && kill(Int32(helper) ?? 1, 0) != 0 ? nil : parent.output
+        }
+        await server.shutDown()
+    }
+
     /// Who started it with PR_SET_PDEATHSIG counts on that: it becomes another program, and another thread
     /// does that.
     @Test func itEndsWithWhomItWasToEndWith() async throws {
