@@ -255,7 +255,7 @@ let package = Package(
         .testTarget(
             name: "LapseWebhookTests",
             dependencies: [
-                "Endpoints", "Lapse", "LapseWebhook", "LeaderElection", logging,
+                "Endpoints", "Lapse", "LapseWebhook", "LeaderElection", "ThrowawayRedis", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
             ]),
         .testTarget(

@@ -7,7 +7,6 @@ import LapseHandlers
 import LeaderElection
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Timing
 
 /// Posts each expiration to an URL, after Standard Webhooks: the same `webhook-id` at each attempt, and
@@ -19,11 +18,7 @@ package final class WebhookHandler: Sendable {
     private let url: WebhookURL
     private let secrets: WebhookSecrets
     private let replica: String
-    private let client: HTTPClient
-    /// A request and its connection run on one loop: on two, the end of a request may come behind its whole
-    /// answer, and a connection that is closed just then ends the process (AsyncHTTPClient 1.37, "A
-    /// connection that we don't know was released").
-    private let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let clients: WebhookClients
 
     /// - Parameters:
     ///   - files: the authorities to trust, for `https`; nil trusts the system's.
@@ -36,25 +31,11 @@ package final class WebhookHandler: Sendable {
         self.url = url
         self.secrets = secrets
         self.replica = replica
-        let limit = TimeAmount.nanoseconds(timeout.inNanoseconds)
-        var configuration = HTTPClient.Configuration(
-            tlsConfiguration: try files?.configuration(named: "--webhook-tls"), redirectConfiguration: .disallow,
-            timeout: .init(connect: min(limit, .seconds(5)), read: limit))
-        // One slow answer must not hold up others on its connection.
-        configuration.httpVersion = .http1Only
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
-        configuration.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroupProvider: .shared(loop), configuration: configuration)
+        clients = try WebhookClients(files, timeout: timeout, connections: connections)
     }
-
-    // Where a start fails behind it: a client that is dropped open ends the process.
-    deinit { client.shutdown { [loop] _ in loop.shutdownGracefully { _ in } } }
 
     /// Ends its connections. Nothing may be posted afterwards.
-    package func shutDown() async {
-        try? await client.shutdown()
-        try? await loop.shutdownGracefully()
-    }
+    package func shutDown() async { await clients.shutDown() }
 
     @Sendable package func callAsFunction(_ expiration: Expiration, _ context: HandlerContext) async throws {
         let request = request(
@@ -87,7 +68,7 @@ package final class WebhookHandler: Sendable {
     func answer(_ request: HTTPClientRequest) async throws -> WebhookAnswer {
         do {
             // The lane's timeout cancels it; the client's own deadline is only the last resort.
-            let response = try await client.execute(request, deadline: .distantFuture)
+            let response = try await clients.current.execute(request, deadline: .distantFuture)
             let wait = WebhookAnswer.retryAfter(response.headers.first(name: "retry-after"))
             let answer = WebhookAnswer.status(response.status.code, retryAfter: wait)
             // Read, so that the connection can be used again; more than this closes it.
