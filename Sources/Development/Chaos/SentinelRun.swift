@@ -32,7 +32,10 @@ struct SentinelRun: Sendable {
             await master.kill()
             try await servers.waitForPromotion(after: master, within: .seconds(30))
             let keys = try await sent
-            let ledger = try await settle(title, keys, witness, group, probe)
+            // Promoted, it ends all subscriptions, and what had become due by then it expires before anyone can
+            // subscribe again: its counter tells how many.
+            let spot = Trace.BlindSpot(node: try await servers.master(), since: .distantPast)
+            let ledger = try await settle(title, keys, spot, witness, group, probe)
             await group.shutDown()
             if let logs { try group.copyLogs(to: logs.appending(path: title)) }
             try await witness.stop()
@@ -61,7 +64,8 @@ struct SentinelRun: Sendable {
     }
 
     private func settle(
-        _ title: String, _ sent: Int, _ witness: ExpirationWitness, _ group: ReplicaGroup, _ probe: AccountProbe
+        _ title: String, _ sent: Int, _ spot: Trace.BlindSpot, _ witness: ExpirationWitness, _ group: ReplicaGroup,
+        _ probe: AccountProbe
     ) async throws -> Ledger {
         var last = -1
         try await waitUntil("nothing expires any more", within: .seconds(30), every: .seconds(2)) {
@@ -69,8 +73,9 @@ struct SentinelRun: Sendable {
             return witness.counts.count == last ? nil : "\(witness.counts.count) have"
         }
         let owed = Set(witness.counts.keys.filter { $0.hasPrefix(Self.prefix) })
+        let unheard = try await spot.unheard(by: witness)
         try? await waitUntil("everything is handled or reported", within: .seconds(40), every: .milliseconds(250)) {
-            let open = owed.subtracting(group.handledKeys).count - group.reported.lost
+            let open = owed.subtracting(group.handledKeys).count + unheard - group.reported.lost
             return open <= 0 ? nil : "\(open) are neither"
         }
         var announced: [String: Double] = [:]
@@ -79,13 +84,13 @@ struct SentinelRun: Sendable {
         }
         let handled = group.handled.filter { $0.key.hasPrefix(Self.prefix) }
         var ledger = Ledger(
-            scenario: title, announced: announced, unheard: 0, handled: handled, reported: group.reported)
+            scenario: title, announced: announced, unheard: unheard, handled: handled, reported: group.reported)
         let audit = LossAudit(
             witness.sightings, group.reported, handled: Set(handled.map(\.key)), prefix: Self.prefix)
-        ledger.note(audit, unheard: 0, unannounced: 0)
+        ledger.note(audit, unheard: unheard, unannounced: 0)
         ledger.note(probe)
-        ledger.note += "not announced: \(max(0, sent - owed.count)) "
-        if ledger.lost > 0 { ledger.problems.append("lost \(ledger.lost)") }
+        ledger.note += "not announced: \(max(0, sent - owed.count - unheard)) "
+        if ledger.lost > unheard { ledger.problems.append("lost \(ledger.lost)") }
         return ledger
     }
 }
