@@ -24,9 +24,11 @@ final class SlowReader: Sendable {
 
     func read(bytesPerSecond: Int?) { limit.withLock { $0 = bytesPerSecond } }
 
-    /// Until the last holder of the other end has closed it.
+    /// Until the last holder of the other end has closed it. Whole lines only: the reader of the process
+    /// that comes next writes into the same file, while this one may still have a full pipe.
     private func copy(from readEnd: Int32, to file: FileHandle) {
         var chunk = [UInt8](repeating: 0, count: 65_536)
+        var line: [UInt8] = []
         while true {
             let rate = limit.withLock { $0 }
             // Twenty sips a second.
@@ -34,9 +36,15 @@ final class SlowReader: Sendable {
             let count = unsafe Glibc.read(readEnd, &chunk, size)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
-            try? file.write(contentsOf: Data(chunk[..<count]))
+            line += chunk[..<count]
+            if let end = line.lastIndex(of: UInt8(ascii: "\n")) {
+                try? file.write(contentsOf: Data(line[...end]))
+                line.removeSubrange(...end)
+            }
             if rate != nil { Thread.sleep(forTimeInterval: 0.05) }
         }
+        // What a killed process has left of a line.
+        if !line.isEmpty { try? file.write(contentsOf: Data(line + [UInt8(ascii: "\n")])) }
         _ = close(readEnd)
         try? file.close()
     }

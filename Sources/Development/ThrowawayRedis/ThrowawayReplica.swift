@@ -55,7 +55,8 @@ package final class ThrowawayReplica: Sendable {
         var readOffset = 0
         var handled: [Handled] = []
         var unreadable = 0
-        var reader: SlowReader?
+        /// Of the process that runs, and of those before it: a full pipe outlives its writer.
+        var readers: [SlowReader] = []
         var bytesPerSecond: Int?
     }
 
@@ -119,7 +120,7 @@ package final class ThrowawayReplica: Sendable {
         Leftovers.add(child)
         state.withLock { state in
             state.child = child
-            state.reader = reader
+            if let reader { state.readers.append(reader) }
         }
     }
 
@@ -127,7 +128,7 @@ package final class ThrowawayReplica: Sendable {
     package func readOutput(bytesPerSecond: Int?) {
         state.withLock { state in
             state.bytesPerSecond = bytesPerSecond
-            state.reader?.read(bytesPerSecond: bytesPerSecond)
+            for reader in state.readers { reader.read(bytesPerSecond: bytesPerSecond) }
         }
     }
 
