@@ -14,20 +14,32 @@ extension SimulatedWorld {
             "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
         ask(hole, for: hole, replica, body) { [unowned self] end in
             // Where else an own lock may have ended is asked about first.
-            askBesides(holesOfOwnLocks(besides: hole, end, replica), for: hole, replica, body) { [unowned self] in
-                conclude(hole, end, replica, body)
-            }
+            askBesides(hole, end, replica, body) { [unowned self] in conclude(hole, end, replica, body) }
         }
     }
 
+    /// Until nothing is left to ask, or a peer keeps silent.
     private func askBesides(
-        _ others: [Repairer.Hole], for hole: Repairer.Hole, _ replica: Replica, _ body: Body,
-        done: @escaping () -> Void
+        _ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica, _ body: Body, done: @escaping () -> Void
     ) {
-        guard let other = others.first else { return done() }
+        let others = holesOfOwnLocks(besides: hole, end, replica)
+        guard !others.isEmpty else { return done() }
+        askThrough(others, for: hole, replica, body) { [unowned self] isAnswered in
+            guard isAnswered else { return done() }
+            askBesides(hole, end, replica, body, done: done)
+        }
+    }
+
+    private func askThrough(
+        _ others: [Repairer.Hole], for hole: Repairer.Hole, _ replica: Replica, _ body: Body,
+        done: @escaping (_ isAnswered: Bool) -> Void
+    ) {
+        guard let other = others.first else { return done(true) }
         trace.note("asks besides", replica.life, other.ordinals.lowerBound, "\(hole.runID) \(other.ordinals)")
-        ask(other, for: hole, replica, body) { [unowned self] _ in
-            askBesides(Array(others.dropFirst()), for: hole, replica, body, done: done)
+        ask(other, for: hole, replica, body) { [unowned self] end in
+            guard end != .unanswered else { return done(false) }
+            let rest = other.rest(after: end)
+            askThrough((rest.map { [$0] } ?? []) + others.dropFirst(), for: hole, replica, body, done: done)
         }
     }
 

@@ -42,4 +42,16 @@ package struct UnannouncedOrdinals: Sendable, Equatable {
         }
         return (hole.lowerBound...min(hole.upperBound, next.ordinals.upperBound), next.reason)
     }
+
+    /// What of a gap may have been announced.
+    package func others(in gap: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
+        var others: [ClosedRange<UInt64>] = []
+        var rest = gap
+        while true {
+            let part = first(of: rest)
+            if part.reason == nil { others.append(part.ordinals) }
+            guard part.ordinals.upperBound < rest.upperBound else { return others }
+            rest = part.ordinals.upperBound + 1...rest.upperBound
+        }
+    }
 }

@@ -13,6 +13,9 @@ package struct LapsedLocks: Sendable {
     /// Gaps through here have been asked about, by process: see ``besides(_:_:of:after:isAt:)``.
     private var askedThrough: [String: UInt64] = [:]
 
+    /// More are asked about once these have been.
+    private static let gapsAtOnce = 8
+
     package init() {}
 
     /// - Parameters:
@@ -43,21 +46,24 @@ package struct LapsedLocks: Sendable {
 
     /// The gaps behind a settled part in which a lock may have ended as well: a peer may have heard it
     /// there, and then it excuses nothing here. They are to be asked about before
-    /// ``fill(_:_:of:after:look:now:isAt:)``; each is returned once.
+    /// ``fill(_:_:of:after:look:now:isAt:)``, until none is left; each is returned once.
     package mutating func besides(
         _ hole: Repairer.Hole, _ end: RepairInquiry.End, of log: NodeLog, after last: UInt64, isAt: (String) -> Bool
     ) -> [Repairer.Hole] {
         guard let settled = places(hole, end, log, last), let announced = log.counts.last,
-            announced > settled.upperBound, unheard.contains(where: { isAt($0) && isMissing($0, log, settled) })
+            unheard.contains(where: { isAt($0) && isMissing($0, log, settled) })
         else { return [] }
-        let asked = max(askedThrough[hole.runID] ?? 0, settled.upperBound)
-        let gaps = log.gaps(in: settled.upperBound + 1...announced, upTo: 8).filter {
-            $0.lowerBound > asked && $0.lowerBound - 1 <= known(log, last)
+        let latest = known(log, last)
+        var asked = max(askedThrough[hole.runID] ?? 0, settled.upperBound)
+        var found: [ClosedRange<UInt64>] = []
+        while found.isEmpty, asked < announced {
+            let gaps = log.gaps(in: asked + 1...announced, upTo: Self.gapsAtOnce).prefix { $0.lowerBound - 1 <= latest }
+            guard let end = gaps.last?.upperBound else { break }
+            asked = end
+            found = gaps.flatMap(log.unannounced.others)
         }
-        if let end = gaps.last?.upperBound { askedThrough[hole.runID] = end }
-        return gaps.map {
-            Repairer.Hole(runID: hole.runID, node: hole.node, ordinals: $0, token: hole.token)
-        }
+        askedThrough[hole.runID] = asked
+        return found.map { Repairer.Hole(runID: hole.runID, node: hole.node, ordinals: $0, token: hole.token) }
     }
 
     /// How far a process was announced at most when the locks ran out: before the term began. What was

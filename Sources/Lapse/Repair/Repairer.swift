@@ -43,6 +43,15 @@ package final class Repairer: Sendable {
             guard case .cut(let through) = end, ordinals.contains(through) else { return ordinals }
             return ordinals.lowerBound...through
         }
+
+        /// What of it is to be asked about again; nil if nothing.
+        package func rest(after end: RepairInquiry.End) -> Hole? {
+            let last = settled(by: end).upperBound
+            guard last < ordinals.upperBound else { return nil }
+            var rest = self
+            rest.ordinals = last + 1...ordinals.upperBound
+            return rest
+        }
     }
 
     /// What peers may have heard of a process though nothing here tells of it.
@@ -61,7 +70,7 @@ package final class Repairer: Sendable {
     package struct Listeners: Sendable {
         /// Whether the lease is valid; nil if the hole is no longer awaited: the term is over.
         package var leads: @Sendable (Hole) -> Bool?
-        /// What else peers must be asked about before a hole is settled.
+        /// What else peers must be asked about before a hole is settled; asked for again until it is nothing.
         package var besides: @Sendable (Hole, RepairInquiry.End) -> [Hole] = { _, _ in [] }
         /// The hole is as full as it will ever be. Returns how many of it are lost; nil if it is no longer
         /// awaited.
@@ -81,6 +90,8 @@ package final class Repairer: Sendable {
     private let holes: AsyncStream<Hole>
     private let places: Int
     private let questions = Mutex(Questions())
+    /// How often it is asked again beside one hole.
+    private static let mostBesides = 256
 
     private struct Questions {
         /// The account that all answers draw from, by place. One that is closed is not opened again: what
@@ -136,11 +147,32 @@ package final class Repairer: Sendable {
 
     private func repair(_ hole: Hole) async {
         guard let end = await ask(hole, for: hole) else { return }
-        for other in listeners.besides(hole, end) { _ = await ask(other, for: hole) }
+        await askBesides(hole, end)
         guard let lost = listeners.settled(hole, end), hole.survey == nil else { return }
         let part = hole.settled(by: end)
         let repaired = hole.count(in: part) - lost
         listeners.gap(Gap(node: hole.node, runID: hole.runID, ordinals: part, repaired: repaired, lost: lost))
+    }
+
+    /// Asks about all that may explain a part of the hole otherwise. Peers that keep silent about one thing
+    /// would about the next, and the log stands still meanwhile.
+    private func askBesides(_ hole: Hole, _ end: RepairInquiry.End) async {
+        for _ in 0..<Self.mostBesides {
+            let others = listeners.besides(hole, end)
+            if others.isEmpty { return }
+            for other in others { guard await askThrough(other, for: hole) else { return } }
+        }
+    }
+
+    /// Asks until everything is told that peers can tell; false if they do not answer.
+    private func askThrough(_ hole: Hole, for awaited: Hole) async -> Bool {
+        var rest = hole
+        for _ in 0..<Self.mostBesides {
+            guard let end = await ask(rest, for: awaited), end != .unanswered else { return false }
+            guard let more = rest.rest(after: end) else { return true }
+            rest = more
+        }
+        return true
     }
 
     /// Puts what the others had into the log; nil if `awaited`, for whose sake it is asked, is no longer

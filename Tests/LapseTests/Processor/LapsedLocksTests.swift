@@ -73,6 +73,33 @@ struct LapsedLocksTests {
         #expect(fill(&locks, 13...13, log, after: 6) == [])
     }
 
+    @Test("however many gaps there are, the lock may have ended in the last of them")
+    func allLaterGapsAreAskedAbout() {
+        let log = logs.log(of: "r", at: node)
+        log.hear([], counter: 12)
+        for ordinal in stride(from: UInt64(14), through: 50, by: 2) { log.hear(["k"], counter: ordinal) }
+        var locks = LapsedLocks([lock], logs.all)
+        var asked: [ClosedRange<UInt64>] = []
+        while case let more = besides(&locks, 7...12, log, after: 6), !more.isEmpty { asked += more }
+        #expect(asked == stride(from: 13, through: 49, by: 2).map { $0...$0 })
+    }
+
+    @Test func whatNoNodeAnnouncedIsNotAskedAbout() {
+        var stretches = UnannouncedOrdinals()
+        stretches.add(20...29, .countedOnly)
+        stretches.add(40...49, .silenced)
+        #expect(stretches.others(in: 1...10) == [1...10])
+        #expect(stretches.others(in: 21...28) == [])
+        #expect(stretches.others(in: 15...45) == [15...19, 30...39])
+        #expect(stretches.others(in: 25...60) == [30...39, 50...60])
+    }
+
+    @Test func whatAPeerCouldNotTellAtOnceIsLeftToAsk() {
+        let hole = Repairer.Hole(runID: "r", node: "10.0.0.1:6379", ordinals: 6...9)
+        #expect(hole.rest(after: .cut(through: 7))?.ordinals == 8...9)
+        #expect(hole.rest(after: .cut(through: 9)) == nil && hole.rest(after: .answered) == nil)
+    }
+
     @Test("nothing else is asked about where a lock cannot have ended, or none is awaited")
     func nothingBesides() {
         let log = logs.log(of: "r", at: node)
