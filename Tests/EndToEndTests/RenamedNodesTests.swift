@@ -1,5 +1,6 @@
 import Chaos
 import Foundation
+import Synchronization
 import Testing
 import ThrowawayRedis
 
@@ -91,6 +92,56 @@ struct RenamedNodesTests {
         }
         #expect(group.reported.lost == 0)
         await group.shutDown()
+        await cluster.shutDown()
+    }
+
+    @Test("row 60: a node gets another address, and its former one leads nowhere without a word: all is handled")
+    func formerAddressIsDead() async throws {
+        var options = ClusterOptions()
+        options.replicasPerMaster = 0
+        let cluster = try await ThrowawayCluster.start(options)
+        let masters = try await cluster.masters()
+        let (moved, others) = (masters[0], Array(masters.dropFirst()))
+        let (relay, present) = (try Relay(to: moved), try Relay(to: moved))
+        func announce(_ port: Int) async throws {
+            try await moved.cli("CONFIG", "SET", "cluster-announce-port", "\(port)")
+            for node in others {
+                try await waitUntil("\(node.address) knows it", within: .seconds(30)) {
+                    let table = try await node.cli("CLUSTER", "NODES")
+                    return table.contains("127.0.0.1:\(port)@") ? nil : table
+                }
+            }
+        }
+        try await announce(relay.port)
+        // Long enough for no lock to run out unheard.
+        let group = try await ReplicaGroup.start(
+            2, binary: Binary.lapse, redis: others.map(\.url).joined(separator: ","), name: "dead",
+            leaseTTL: .seconds(15), nodes: 3)
+        _ = try await group.leader()
+        #expect(group.replicas.allSatisfy { $0.log.contains(" subscribed  node=\(relay.address)") })
+        let isDead = Mutex(false)
+        relay.onRequests { _, bytes in if isDead.withLock({ $0 }) { bytes = [] } }
+        relay.onAnswers { _, bytes in if isDead.withLock({ $0 }) { bytes = [] } }
+        isDead.withLock { $0 = true }
+        let connections = Mutex<Set<Int>>([])
+        present.onRequests { number, _ in connections.withLock { _ = $0.insert(number) } }
+        try await announce(present.port)
+        try await waitUntil("both replicas listen at the present address", within: .seconds(30)) {
+            group.replicas.allSatisfy { $0.log.contains(" subscribed  node=\(present.address)") } ? nil : "not yet"
+        }
+        // Each refusal takes a connection, and they go on until the silent feed is gone.
+        let count = connections.withLock(\.count)
+        #expect(count < 40, "\(count) connections were needed")
+        let tag = try await moved.tag()
+        try await moved.script((0..<50).map { "SET {\(tag)}k\($0) v PX 200" })
+        try await waitUntil("what expires there is handled", within: .seconds(30)) {
+            let count = group.handledKeys.count
+            return count == 50 ? nil : "\(count) are, \(group.reported.lost) lost"
+        }
+        #expect(group.reported.lost == 0)
+        await group.shutDown()
+        relay.shutDown()
+        present.shutDown()
         await cluster.shutDown()
     }
 }

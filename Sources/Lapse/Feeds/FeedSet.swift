@@ -55,7 +55,7 @@ final class FeedSet: Sendable {
         await withDiscardingTaskGroup { group in
             var refusal: RedisError?
             while !Task.isCancelled, refusal == nil {
-                let now = WallClock.milliseconds()
+                let now = SystemClock.read().monotonic
                 // One for each node, as long as it is there; the group cancels and awaits them.
                 for feed in reconcile(now: now) {
                     group.addTask {
@@ -63,7 +63,7 @@ final class FeedSet: Sendable {
                         self.ended()
                     }
                 }
-                dependencies.logs.tidy(now: now, monotonic: SystemClock.read().monotonic)
+                dependencies.logs.tidy(now: WallClock.milliseconds(), monotonic: now)
                 if await bell.wait(upTo: .seconds(1)) == .cancelled { break }
                 refusal = refusedEverywhere()
             }
@@ -86,10 +86,10 @@ final class FeedSet: Sendable {
     }
 
     /// Returns the feeds to start.
-    private func reconcile(now: UInt64) -> [NodeFeed] {
+    private func reconcile(now: Duration) -> [NodeFeed] {
         guard let topology = dependencies.watch.current else { return [] }
         return state.withLock { state in
-            let step = state.plan.step(topology, state.feeds.mapValues(\.status.standing), now: now)
+            let step = state.plan.step(topology, state.feeds.mapValues(\.standing), now: now)
             for address in step.closes { state.feeds.removeValue(forKey: address)?.stop() }
             return step.opens.map { address in
                 let feed = NodeFeed(address: address, dependencies: dependencies)
@@ -97,12 +97,5 @@ final class FeedSet: Sendable {
                 return feed
             }
         }
-    }
-}
-
-extension NodeFeed.Status {
-    fileprivate var standing: FeedPlan.Standing {
-        guard isSubscribed else { return .away }
-        return isSilent ? .silent : .subscribed
     }
 }

@@ -49,7 +49,7 @@ extension NodeFeed {
         } catch {
             // What was heard here cannot be numbered by another server's count.
             if error.kind == .otherServer { subscription.close() }
-            tell(error)
+            if !isOver { tell(error) }
             return .failed
         }
     }

@@ -55,6 +55,10 @@ final class NodeFeed: Sendable {
         var runID: String?
         /// In a cluster.
         var nodeID: String?
+        /// The process that answers here, while another feed fills its log.
+        var awaits: String?
+        /// How often this feed was turned away for that.
+        var refusals = 0
     }
 
     let address: NodeAddress
@@ -64,11 +68,14 @@ final class NodeFeed: Sendable {
     private let inspector: NodeInspector
     private let forecast: LagForecast
     let current = Mutex(Status())
+    /// Where what is heard goes; nil while nothing is.
+    let sink = Mutex<FeedSink?>(nil)
     private let stopped = Mutex(false)
+    private let leaving: Doorbell
     /// Rung when a look is over that began after they were put here.
     private let awaiting = Mutex<[(done: Doorbell, marking: Bool)]>([])
     /// The process last met here, and how many databases it has.
-    private let met = Mutex<(runID: String, databases: Int)?>(nil)
+    let met = Mutex<(runID: String, databases: Int)?>(nil)
     private static let looks = SharedTick(every: .seconds(1))
     var logger: Logger { dependencies.logger }
 
@@ -76,6 +83,7 @@ final class NodeFeed: Sendable {
         self.address = address
         self.dependencies = dependencies
         self.bell = Doorbell(on: dependencies.control)
+        self.leaving = Doorbell(on: dependencies.control)
         self.command = dependencies.commands[address]
         forecast = LagForecast(address: address, dependencies)
         self.inspector = NodeInspector(
@@ -86,10 +94,10 @@ final class NodeFeed: Sendable {
 
     var status: Status { current.withLock { $0 } }
 
-    /// Ends ``run()`` soon.
+    /// Ends ``run()`` soon, whatever it waits for.
     func stop() {
         stopped.withLock { $0 = true }
-        bell.ring()
+        leaving.ring()
     }
 
     /// Looks now, and marks the stream if more was heard than the node has counted, or in any case. Returns
@@ -103,6 +111,17 @@ final class NodeFeed: Sendable {
     }
 
     func run() async {
+        await withTaskGroup { group in
+            // Cancelled by the other: it may be waiting for an address at which nothing answers any more. The
+            // group awaits both.
+            group.addTask { await self.serve() }
+            group.addTask { _ = await self.leaving.wait() }
+            _ = await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func serve() async {
         // A feed that is cut is to be back at once. One that lives for a second cannot be opened more than
         // once in it.
         var reconnection = Reconnection(enough: .seconds(1))
@@ -143,64 +162,8 @@ final class NodeFeed: Sendable {
 
     var isOver: Bool { Task.isCancelled || stopped.withLock { $0 } }
 
-    // MARK: - Subscribing
-
-    private func subscribe() async throws(RedisError) -> (Subscription, FeedSink) {
-        let process = try await MetProcess.meet(command, dependencies.watch.current, known: met.withLock { $0 })
-        met.withLock { $0 = (process.runID, process.databases) }
-        let databases = DatabaseCount.heard(of: process.databases, wanted: dependencies.databases)
-        let channels = databases.map(EventChannel.name) + [ElectionKeys.channel(dependencies.name)]
-        let made = Mutex<FeedSink?>(nil)
-        let subscription: Subscription
-        do throws(RedisError) {
-            subscription = try await Subscription.open(
-                to: address, settings: dependencies.settings, channels: channels, on: dependencies.loops.next()
-            ) { [dependencies, address, bell] runID in
-                guard runID == process.runID else { return .failure(Self.twoServers(address, runID, process.runID)) }
-                guard let log = dependencies.claim(process, at: address) else {
-                    let other = dependencies.logs[runID]?.node ?? ""
-                    return .failure(
-                        RedisError(.otherServer, node: address, "the same server as \(other), which is listened to"))
-                }
-                let sink = FeedSink(log: log, listeners: dependencies.listeners, bell: bell)
-                made.withLock { $0 = sink }
-                return .success(sink)
-            }
-        } catch {
-            made.withLock { $0 }?.log.subscriptionEnded(now: WallClock.milliseconds())
-            // Both names are looked up anew.
-            if error.kind == .otherServer { command.reconnect() }
-            throw error
-        }
-        guard let sink = made.withLock({ $0 }) else {
-            throw RedisError(.closed, node: address, "the subscription ended at once")
-        }
-        subscription.closed.whenComplete { [bell] _ in bell.ring() }
-        dependencies.numbers.inform(sink.log)
-        current.withLock { status in
-            status = Status(isSubscribed: true, runID: subscription.runID, nodeID: process.nodeID)
-        }
-        dependencies.metrics.subscription(home, up: true)
-        dependencies.listeners.subscribed()
-        logger.info("subscribed", metadata: ["node": "\(address)", "runId": "\(subscription.runID)"])
-        return (subscription, sink)
-    }
-
-    private static func twoServers(_ address: NodeAddress, _ one: String, _ other: String) -> RedisError {
-        RedisError(.otherServer, node: address, "two servers answer at this address: \(one) and \(other)")
-    }
-
-    private func ended(_ sink: FeedSink, _ reason: String) {
-        sink.log.subscriptionEnded(now: WallClock.milliseconds())
-        current.withLock { status in
-            status.isSubscribed = false
-            status.error = reason
-        }
-        dependencies.metrics.subscription(home, up: false)
-        logger.log(
-            level: isOver ? .info : .warning, isOver ? "subscription ended" : "subscription lost",
-            metadata: ["node": "\(address)", "reason": "\(reason)"])
-    }
+    /// Why, once it is.
+    private var end: String { stopped.withLock { $0 } ? "the node has left" : "shutting down" }
 
     // MARK: - Listening
 
@@ -223,7 +186,7 @@ final class NodeFeed: Sendable {
         if isNewcomer { sink.log.awaitPeers() } else { await dependencies.numbers.ask(about: sink.log) }
         while true {
             if isGone.withLock({ $0 }) { return "the server closed the connection" }
-            if isOver { return "the node has left" }
+            if isOver { return end }
             if isReassigned(nodeID) { return "another node has this address now" }
             if watch.isMarkDue(now: monotonic, isProvisional: sink.log.isProvisional) {
                 await mark(subscription, sink, &watch, &flags)
@@ -291,7 +254,7 @@ final class NodeFeed: Sendable {
             }
             for (done, _) in awaiting { done.ring() }
             await forecast.look(at: subscription.runID)
-            if await bell.wait(for: Self.looks) == .cancelled { return "shutting down" }
+            if await bell.wait(for: Self.looks) == .cancelled { return end }
         }
     }
 }
