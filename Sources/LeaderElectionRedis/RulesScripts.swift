@@ -10,10 +10,10 @@ enum RulesScripts {
     /// While a server takes no writes, signatures cannot be renewed: those that have run out count like
     /// living ones, and a replica with the same terms as one of them needs none of its own. Such a word is
     /// as good as a signature of that moment. So when writes come back, other terms wait for a signature's
-    /// life of unrefused writes: the field `#` says since when there was none, and when that was last
-    /// tried. A refused write deletes it; where that is refused too, its time is not believed for long,
-    /// and meanwhile a signature that has run out is worth nothing. A replica's refusal says nothing about
-    /// its master's writes.
+    /// life of unrefused writes, their own or that of one that has run out, whose terms name its lease: the
+    /// field `#` says since when there was none, and when that was last tried. A refused write deletes it;
+    /// where that is refused too, its time is not believed for long, and meanwhile a signature that has run
+    /// out is worth nothing. A replica's refusal says nothing about its master's writes.
     ///
     /// The hash stays for three days: a server that has too few replicas refuses PEXPIRE as well, but goes
     /// on expiring keys, and what it forgot while it took no writes would count for nothing behind that.
@@ -26,6 +26,7 @@ enum RulesScripts {
         local all = redis.call('HGETALL', KEYS[1])
         local answer = {'signed'}
         local gone = {}
+        local wait = life
         local since, tried = now, 0
         local other, former
         for i = 1, #all, 2 do
@@ -36,7 +37,11 @@ enum RulesScripts {
             since, tried = tonumber(a or now), tonumber(b or '0')
           elseif ends <= now or ends > now + keep then
             gone[#gone + 1] = all[i]
-            if terms ~= ARGV[3] and ends <= now and ends > now - keep then former = {'taken', all[i], terms} end
+            if terms ~= ARGV[3] and ends <= now and ends > now - keep then
+              former = {'taken', all[i], terms}
+              local lease = tonumber(string.match(terms, '^ttl=(%d+)ms ') or '0')
+              wait = math.max(wait, math.min(lease * 3, keep))
+            end
           elseif all[i] ~= ARGV[1] then
             if terms ~= ARGV[3] then
               other = {'taken', all[i], terms}
@@ -52,7 +57,7 @@ enum RulesScripts {
         end
         local believed = tried <= now and tried + life / 3 >= now
         if not believed or since > now then since = now end
-        local waits = other or (former and now - since < life)
+        local waits = other or (former and now - since < wait)
         local signed
         if waits then
           signed = redis.pcall('HSET', KEYS[1], '#', string.format('writes %.0f %.0f', since, now))

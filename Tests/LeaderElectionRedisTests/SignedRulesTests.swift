@@ -172,6 +172,27 @@ struct SignedRulesTests {
         await group.end()
     }
 
+    /// A leader may go on for as long as its own signatures live, not those of the replica that asks; no
+    /// longer than signatures are kept, whatever a forged one says.
+    @Test(
+        arguments: [
+            ("30000", 20_000, true), ("30000", 80_000, true), ("30000", 100_000, false), ("0", 10_000, true),
+            ("0", 20_000, false), (String(repeating: "9", count: 400), 259_190_000, true),
+            (String(repeating: "9", count: 400), 259_201_000, false),
+        ])
+    func aSignatureThatRanOutIsWaitedForByItsOwnLease(lease: String, since: Int, isRefused: Bool) async throws {
+        let group = try await group()
+        let key = ElectionKeys.rules(inCluster: false, name: "n")[0].rules
+        let now = try #require(Int(try await group.server.cli("TIME").split(separator: "\n")[0])) * 1000
+        _ = try await group.server.cli("HSET", key, "a#1", "1 \(now - 1_000)\nttl=\(lease)ms registers=1\n")
+        // Writes have been taken for so long.
+        _ = try await group.server.cli("HSET", key, "#", "writes \(now - since) \(now)")
+        let other = group.register("b", "ttl=5000ms registers=1", ttl: .seconds(5))
+        let reply = try await other.acquire(group.claim("b"))
+        if case .mismatch = reply { #expect(isRefused) } else { #expect(!isRefused) }
+        await group.end()
+    }
+
     /// Its master may take writes, of others: a replica's refusal keeps no term.
     @Test func aReplicasRefusalIsNotItsMasters() async throws {
         let group = try await group()
