@@ -59,5 +59,8 @@ struct MovedNodesTests {
         #expect(topology.whereabouts(of: "x", metAt: at("a")) == at("x"))
         #expect(topology.whereabouts(of: "y", metAt: at("a")) == at("b"))
         #expect(topology.whereabouts(of: "z", metAt: at("a")) == nil)
+        #expect(topology.canonicalAddress(of: at("a")) == at("x") && topology.canonicalAddress(of: at("x")) == at("x"))
+        #expect(topology.canonicalAddress(of: at("b")) == at("b"), "a node's own address, whatever an alias says")
+        #expect(topology.canonicalAddress(of: at("c")) == at("c"), "no known node")
     }
 }

@@ -47,7 +47,7 @@ final class LagForecast: Sendable {
         guard isDue, let replies = try? await command.send(questions, to: .process(runID)),
             replies.count == questions.count, let lag = Self.lag(replies)
         else { return }
-        metrics.predicted(watch.current?.node(at: address)?.address ?? address, lag: lag)
+        metrics.predicted(watch.current?.canonicalAddress(of: address) ?? address, lag: lag)
         guard lag > Self.noticeable else { return }
         let isNews = state.withLock { state in
             defer { state.hasWarned = true }

@@ -4,7 +4,7 @@ import Timing
 /// An address is only where a node was last seen.
 extension NodeFeed {
     /// The address of the node that is listened to, as the others know it now.
-    var home: NodeAddress { dependencies.watch.current?.node(at: address)?.address ?? address }
+    var home: NodeAddress { dependencies.watch.current?.canonicalAddress(of: address) ?? address }
 
     /// Whether the address belongs to another node of the cluster now: this one has another.
     func isReassigned(_ nodeID: String?) -> Bool {

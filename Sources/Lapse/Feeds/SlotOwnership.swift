@@ -71,7 +71,7 @@ package struct SlotOwnership: Sendable {
     var masters: [NodeAddress] { history.topology?.masters.map(\.address) ?? [] }
 
     /// The node's own address, of several that may lead to it.
-    func home(of node: NodeAddress) -> NodeAddress { history.topology?.node(at: node)?.address ?? node }
+    func home(of node: NodeAddress) -> NodeAddress { history.topology?.canonicalAddress(of: node) ?? node }
 
     package func verdict(slot: UInt16, at node: NodeAddress, _ provenance: ExpirationLog.Provenance) -> Verdict {
         seen(from: node).verdict(slot: slot, provenance)
@@ -80,7 +80,7 @@ package struct SlotOwnership: Sendable {
     /// What this says about one node: its address is looked up once for many expirations.
     package func seen(from node: NodeAddress) -> OfNode {
         // Several addresses may lead to it.
-        let home = history.topology?.node(at: node)?.address ?? node
+        let home = self.home(of: node)
         return OfNode(
             needsSlot: needsSlot, claim: history.topology?.claim(of: home), lost: history.lost[home],
             ownedSince: history.ownedSince, steadySince: history.steadySince,

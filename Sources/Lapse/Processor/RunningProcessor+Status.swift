@@ -12,7 +12,7 @@ extension RunningProcessor {
         let backlog = parts.dispatcher.inspect { $0.backlog() }
         let topology = watch.current
         // A feed may serve under another address of its node.
-        func known(_ address: NodeAddress) -> NodeAddress { topology?.node(at: address)?.address ?? address }
+        func known(_ address: NodeAddress) -> NodeAddress { topology?.canonicalAddress(of: address) ?? address }
         let accounts = Dictionary(
             parts.dispatcher.inspect { $0.accounts() }.map { log in
                 (NodeAddress(log.node).map { "\(known($0))" } ?? log.node, log.account)

@@ -26,7 +26,7 @@ package struct OwnWords {
     }
 
     private func main(_ address: NodeAddress) -> NodeAddress {
-        aliases[address] ?? known.node(at: address)?.address ?? address
+        aliases[address] ?? known.canonicalAddress(of: address)
     }
 
     /// Servers that have to answer: the known ones, and those that any of them names.

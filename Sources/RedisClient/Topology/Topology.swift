@@ -103,6 +103,10 @@ package struct Topology: Sendable {
 
     package func node(at address: NodeAddress) -> Node? { indexes[address].map { nodes[$0] } }
 
+    /// The address by which the node is known that `address` leads to: its own of several. An address that
+    /// leads to no known node stands for itself.
+    package func canonicalAddress(of address: NodeAddress) -> NodeAddress { node(at: address)?.address ?? address }
+
     /// Where the node of this ID is now, met at `address` before; nil for one that is not known.
     package func whereabouts(of id: String, metAt address: NodeAddress) -> NodeAddress? {
         if let node = node(at: address), node.id == id { return node.address }
