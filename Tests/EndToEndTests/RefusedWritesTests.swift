@@ -97,6 +97,28 @@ struct RefusedWritesTests {
         await server.shutDown()
     }
 
+    @Test("row 52: one of three registers that forbids reading is named, and the term goes on")
+    func oneRegisterIsUnreadable() async throws {
+        var settings = ClusterOptions()
+        settings.replicasPerMaster = 0
+        settings.server.users = options(without: "").users
+        let cluster = try await ThrowawayCluster.start(settings)
+        let masters = try await cluster.masters()
+        let group = try await ReplicaGroup.start(
+            1, binary: Binary.lapse, redis: masters.map { "redis://lapse:pw@\($0.address)" }.joined(separator: ","),
+            name: "refused", leaseTTL: .seconds(2), nodes: 3)
+        let leader = try await group.leader()
+        _ = try await masters[0].cli("ACL", "SETUSER", "lapse", "-zrange")
+        try await waitUntilSaid("a register forbids reading progress: fewer others may be away", by: leader)
+        #expect(leader.log.contains("can't run this command"))
+        try await waitUntilReady(true, leader, saying: "ok")
+        _ = try await masters[0].cli("ACL", "SETUSER", "lapse", "+zrange")
+        try await waitUntilSaid("a register allows reading progress again", by: leader)
+        #expect(leader.count(of: "progress cannot be read") == 0 && leader.count(of: "became leader") == 1)
+        await group.shutDown()
+        await cluster.shutDown()
+    }
+
     @Test("row 56: memory is full: feeds are marked and handled all the same; a crash repeats a second of work at most")
     func memoryIsFull() async throws {
         let server = try await ThrowawayServer.start()

@@ -16,6 +16,8 @@ struct GroupTroubles {
     var topology = LastingTrouble(patience: .seconds(10))
     /// A failover may leave the roles open for seconds.
     var proof = LastingTrouble(patience: .seconds(10))
+    /// Registers that forbid reading while the others are a majority.
+    var forbidding: [String: LastingTrouble] = [:]
     /// What readiness says meanwhile.
     var reasons: [String] = []
     var topologyReason: String?
@@ -63,9 +65,36 @@ extension RunningProcessor {
         case .over: logger.notice("the election is in reach again")
         case .nothing: break
         }
+        tellForbidding(found, now)
         watchTopology(now)
         watchAge(parts)
         for complaint in parts.keeper.takeComplaints() { logger.error("progress passed over: \(complaint)") }
+    }
+
+    /// A missing right is told before another register is away, too. Without a majority, what cannot be read
+    /// is told instead.
+    private func tellForbidding(_ found: ProgressTroubles, _ now: Duration) {
+        guard found.reading == nil else { return }
+        let steps = troubles.withLock { troubles in
+            Set(troubles.forbidding.keys).union(found.forbidding.keys).sorted().map { register in
+                let trouble = found.forbidding[register]
+                var lasting = troubles.forbidding[register] ?? LastingTrouble()
+                let step = lasting.look(trouble != nil, isRefusal: true, now: now)
+                troubles.forbidding[register] = trouble == nil ? nil : lasting
+                return (register, step, trouble)
+            }
+        }
+        for (register, step, trouble) in steps {
+            switch step {
+            case .tell:
+                logger.warning(
+                    "a register forbids reading progress: fewer others may be away",
+                    metadata: ["register": "\(register)", "error": "\(trouble?.text ?? "")"])
+            case .over:
+                logger.notice("a register allows reading progress again", metadata: ["register": "\(register)"])
+            case .nothing: break
+            }
+        }
     }
 
     private func tell(

@@ -266,6 +266,7 @@ package final class ProgressKeeper: Sendable {
         let reading = ProgressReading(words, of: places.count)
         state.withLock { state in
             state.troubles.reading = reading == nil ? Self.trouble(replies) : nil
+            state.troubles.read(replies)
             if let epoch = reading?.origin?.epoch { state.enter(epoch) }
             state.take(words, of: places.count, refusal)
             // A minority's word still serves to trim: it was written by some leader.

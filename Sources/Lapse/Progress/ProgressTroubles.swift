@@ -35,8 +35,23 @@ package struct ProgressTroubles: Sendable, Equatable {
     package var writing: ProgressTrouble?
     /// A register takes no note of this replica, so that others do not ask it for what they missed.
     package var presence: ProgressTrouble?
+    /// The registers that do not let this replica read, by their last word: one that is away has not taken
+    /// it back.
+    package private(set) var forbidding: [String: ProgressTrouble] = [:]
 
     package init() {}
+
+    /// Takes the answers of all registers to one question for the progress.
+    mutating func read(_ replies: [ProgressKeeper.Reply]) {
+        for reply in replies {
+            guard let error = reply.error else {
+                forbidding[reply.register] = nil
+                continue
+            }
+            let trouble = ProgressTrouble(reply.register, error)
+            if trouble.isForbidden { forbidding[reply.register] = trouble }
+        }
+    }
 }
 
 /// When a trouble that lasts is to be told: once it has lasted for a while, and again each minute. A

@@ -23,6 +23,21 @@ struct ProgressTroubleTests {
         #expect(!trouble([forbids, isAway, isAway]).isForbidden)
     }
 
+    @Test("a register that forbids is known as such until it answers, also while it or another one is away")
+    func registersThatForbid() {
+        func replies(_ errors: [RedisError?]) -> [ProgressKeeper.Reply] {
+            errors.enumerated().map { .init(register: "\($0)", value: $1 == nil ? .integer(1) : nil, error: $1) }
+        }
+        var troubles = ProgressTroubles()
+        troubles.read(replies([forbids, isAway, nil]))
+        #expect(troubles.forbidding.keys.sorted() == ["0"])
+        #expect(troubles.forbidding["0"]?.text.contains("hgetall") == true)
+        troubles.read(replies([isAway, nil, forbids]))
+        #expect(troubles.forbidding.keys.sorted() == ["0", "2"])
+        troubles.read(replies([nil, nil, isAway]))
+        #expect(troubles.forbidding.keys.sorted() == ["2"])
+    }
+
     @Test func aMajorityThatForbidsDoesNot() {
         #expect(trouble([forbids, forbids, nil]).isForbidden)
         #expect(trouble([forbids, isAway, forbids]).isForbidden)
