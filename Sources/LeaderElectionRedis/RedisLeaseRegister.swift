@@ -19,10 +19,12 @@ struct RedisLeaseRegister: LeaseRegister {
     let timeout: Duration
     /// Shared by the registers of one store.
     let seen: LargestToken
+    let votes: VoteWatch
 
     var label: String { runner.node(for: keys.lock).map { "\($0)/\(keys.lock)" } ?? keys.lock }
 
     func acquire(_ claim: Claim) async throws(RegisterError) -> AcquireReply {
+        let answered = votes.asks(claim, lock: keys.lock)
         let reply = try await run(
             LeaseScripts.acquire, claim.value, milliseconds(claim.ttl), claim.rules, claim.purpose,
             "\(seen.value)")
@@ -31,6 +33,7 @@ struct RedisLeaseRegister: LeaseRegister {
         case "granted":
             let vote = Vote(counter: try number(fields, 1), term: try number(fields, 2))
             seen.note(vote.counter)
+            answered(true)
             return .granted(vote)
         case "held":
             guard fields.count == 6, let holder = fields[1].string else { throw unexpected(reply) }
@@ -48,21 +51,30 @@ struct RedisLeaseRegister: LeaseRegister {
     }
 
     func confirm(_ claim: Claim, token: FencingToken, term: UInt64) async throws(RegisterError) -> Bool {
-        try await run(LeaseScripts.confirm, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl)).int == 1
+        let answered = votes.asks(claim, lock: keys.lock)
+        let reply = try await run(LeaseScripts.confirm, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl))
+        answered(reply.int == 1)
+        return reply.int == 1
     }
 
     func renew(_ claim: Claim, token: FencingToken, term: UInt64, heal: Bool) async throws(RegisterError) -> RenewReply
     {
+        let answered = votes.asks(claim, lock: keys.lock)
         let reply = try await run(
             LeaseScripts.renew, claim.value, "\(token)", "\(term)", milliseconds(claim.ttl), claim.rules,
             heal ? "1" : "0", claim.purpose)
         let fields = reply.array ?? []
-        if fields.first?.int == 1 { return .renewed }
+        if fields.first?.int == 1 {
+            answered(true)
+            return .renewed
+        }
         guard fields.count > 1, let holder = fields[1].string else { throw unexpected(reply) }
+        answered(false)
         return .lost(holder: holder.isEmpty ? nil : holder)
     }
 
     func release(_ claim: Claim, wake: Bool) async throws(RegisterError) {
+        votes.givesBack(claim, lock: keys.lock)
         _ = try await run(LeaseScripts.release, claim.value, wake ? ElectionKeys.channel(keys.name) : "")
     }
 

@@ -10,14 +10,18 @@ package final class RedisLeaseStore: LeaseStore {
     package let registers: [any LeaseRegister]
     package let keys: [ElectionKeys]
     private let runners: [any ScriptRunner]
+    private let votes: VoteWatch
     private let listener = Mutex<AsyncStream<WakeUp>.Continuation?>(nil)
 
     /// N lock keys in one deployment.
     package init(name: String, count: Int, client: any ScriptRunner, timeout: Duration) {
         keys = ElectionKeys.registers(count, name: name)
         runners = keys.map { _ in client }
-        let seen = LargestToken()
-        registers = keys.map { RedisLeaseRegister(keys: $0, runner: client, timeout: timeout, seen: seen) }
+        let (seen, votes) = (LargestToken(), VoteWatch())
+        self.votes = votes
+        registers = keys.map {
+            RedisLeaseRegister(keys: $0, runner: client, timeout: timeout, seen: seen, votes: votes)
+        }
         naming = Self.tags(of: keys)
         capabilities = [.fencing, .serverTime, .push]
     }
@@ -27,8 +31,11 @@ package final class RedisLeaseStore: LeaseStore {
         let key = ElectionKeys(tag: LockTags.tags(1)[0], name: name)
         keys = servers.map { _ in key }
         runners = servers
-        let seen = LargestToken()
-        registers = servers.map { RedisLeaseRegister(keys: key, runner: $0, timeout: timeout, seen: seen) }
+        let (seen, votes) = (LargestToken(), VoteWatch())
+        self.votes = votes
+        registers = servers.map {
+            RedisLeaseRegister(keys: key, runner: $0, timeout: timeout, seen: seen, votes: votes)
+        }
         // As many servers elsewhere would look like these: the one that both know tells them apart.
         let addresses = servers.compactMap { $0.node(for: key.lock) }.map { "\($0)" }
         naming = "\(Self.tags(of: keys)) lock-servers=\(addresses.sorted().joined(separator: ","))"
@@ -54,6 +61,9 @@ package final class RedisLeaseStore: LeaseStore {
         listener.withLock { $0 = continuation }
         return stream
     }
+
+    /// Tells of the votes from now on.
+    package func listen(_ listener: any VoteListener) { votes.listen(listener) }
 
     /// Passes on what the feeds hear: a release message, or the lock's own expiration.
     package func wake(_ wakeUp: WakeUp) {

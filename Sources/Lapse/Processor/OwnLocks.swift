@@ -3,12 +3,14 @@ import LeaderElectionRedis
 import RESP
 import RedisClient
 import Synchronization
+import Timing
 
 /// Finds out which of Lapse's own locks ran out while no replica listened.
 ///
 /// A term leaves its claim beside each lock that it holds; the release takes that away, also where a
 /// parent gives the lock back for a worker that died. A successor that finds one knows that this lock
-/// ran out.
+/// ran out. A term that goes on knows it of a register that holds its claim no more, a lease or longer
+/// after it granted it.
 final class OwnLocks: Sendable {
     /// A take-over must not wait long for a master that is away.
     private static let patience = Duration.milliseconds(100)
@@ -16,17 +18,20 @@ final class OwnLocks: Sendable {
     private let client: KeyedClient
     private let logs: LogSet
     private let lapsed = Mutex(LapsedLocks())
+    private let held = Mutex(HeldLocks())
 
-    /// - Parameter registers: empty when the locks are elsewhere.
-    init(_ registers: [ElectionKeys], client: KeyedClient, logs: LogSet) {
-        self.registers = registers
+    /// - Parameter store: nil when the locks are elsewhere.
+    init(_ store: RedisLeaseStore?, client: KeyedClient, logs: LogSet) {
+        registers = store?.keys ?? []
         self.client = client
         self.logs = logs
+        store?.listen(self)
     }
 
     /// The keys of the locks that ran out before this term, which notes that it holds them now.
     func lapsed(_ claim: Claim) async -> [String] {
-        await withTaskGroup(of: String?.self) { group in
+        held.withLock { $0.begins(claim.value) }
+        return await withTaskGroup(of: String?.self) { group in
             for keys in registers {
                 // All registers at once; the group awaits them.
                 group.addTask { [client] in
@@ -55,7 +60,29 @@ final class OwnLocks: Sendable {
     }
 
     /// A lock's expiration was announced, and a feed heard it.
-    func heard(_ key: String) { lapsed.withLock { $0.heard(key) } }
+    func heard(_ key: String) {
+        let now = SystemClock.read().monotonic
+        held.withLock { $0.heard(key, isOwn: registers.contains { $0.lock == key }, now: now) }
+        lapsed.withLock { $0.heard(key) }
+    }
+
+    /// Makes sure of the locks that seem to have run out on the process of a hole while this term went on.
+    func look(at hole: Repairer.Hole) async {
+        guard let log = logs[hole.runID] else { return }
+        let suspects = held.withLock { $0.suspects(now: SystemClock.read().monotonic) }
+        for key in suspects where client.node(for: key) == log.address {
+            let reply = try? await client.run(Self.holder, keys: [key], arguments: [], timeout: Self.patience)
+            guard let words = reply?.array, words.count == 2, let holder = words[0].string,
+                words[1].string == hole.runID
+            else { continue }
+            let through = LapsedLocks.known(logs.logs(at: log.address))
+            let lapse = held.withLock { held in
+                let now = SystemClock.read().monotonic
+                return held.looked(key, holder: holder, runID: hole.runID, through: through, now: now)
+            }
+            if let lapse { lapsed.withLock { $0.ranOut(key, after: lapse.grant.announced, through: lapse.through) } }
+        }
+    }
 
     /// Where else an own lock may have ended: to be asked about before this hole is filled with it.
     func besides(_ hole: Repairer.Hole, _ end: RepairInquiry.End, after last: UInt64) -> [Repairer.Hole] {
@@ -78,6 +105,13 @@ final class OwnLocks: Sendable {
     /// Whether a hole was nothing but an own lock.
     func explains(_ gap: Gap) -> Bool { lapsed.withLock { $0.explains(gap) } }
 
+    /// KEYS: lock. Answers the value that it holds, and the process.
+    private static let holder = Script(
+        """
+        return {redis.call('GET', KEYS[1]) or '',
+          string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''}
+        """)
+
     /// KEYS: progress, lock. ARGV: claim. Answers the claim of a term that never gave this lock back, once
     /// it has run out.
     private static let begin = Script(
@@ -91,4 +125,23 @@ final class OwnLocks: Sendable {
         end
         return before ~= ARGV[1] and before or ''
         """)
+}
+
+extension OwnLocks: VoteListener {
+    func asks(_ claim: Claim, lock: String) -> @Sendable (_ isHeld: Bool) -> Void {
+        let announced = logs(of: lock).map(LapsedLocks.announced) ?? [:]
+        let now = SystemClock.read().monotonic
+        return { [self] isHeld in
+            guard !isHeld else {
+                let grant = HeldLocks.Grant(value: claim.value, ttl: claim.ttl, askedAt: now, announced: announced)
+                return held.withLock { $0.granted(lock, grant) }
+            }
+            let through = logs(of: lock).map(LapsedLocks.known) ?? [:]
+            held.withLock { $0.gone(lock, claim.value, through: through, now: SystemClock.read().monotonic) }
+        }
+    }
+
+    private func logs(of lock: String) -> [NodeLog]? { client.node(for: lock).map(logs.logs(at:)) }
+
+    func givesBack(_ claim: Claim, lock: String) { held.withLock { $0.givesBack(lock, claim.value) } }
 }

@@ -47,9 +47,7 @@ extension RunningProcessor {
                 doubtful: { [watch] in watch.refreshSoon(doubting: $0) }, surplus: { [weak self] in self?.gaveUp($0) }),
             bounds: .init(for: configuration.stream))
         let locksAreHere = configuration.store == nil && configuration.lockServers.isEmpty
-        let ownLocks = OwnLocks(
-            locksAreHere ? ElectionKeys.registers(registerCount(topology), name: configuration.name) : [],
-            client: client, logs: logs)
+        let ownLocks = OwnLocks(locksAreHere ? votes as? RedisLeaseStore : nil, client: client, logs: logs)
         let places = RepairPlaces(name: configuration.name, isSpread: topology.mode == .cluster)
         let repairer = Repairer(
             holes: holes.stream, id: "\(member)", logs: logs, client: client,
@@ -57,6 +55,7 @@ extension RunningProcessor {
             peers: { keeper.peers }, look: { [watch] in watch.looks },
             listeners: .init(
                 leads: { hole in dispatcher.inspect { $0.waits(for: hole) } ? elector.state.isLeader : nil },
+                answered: { await ownLocks.look(at: $0) },
                 besides: { hole, end in
                     ownLocks.besides(hole, end, after: dispatcher.inspect { $0.throughAtBegin(hole.runID) })
                 },

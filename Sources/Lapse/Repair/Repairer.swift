@@ -70,6 +70,8 @@ package final class Repairer: Sendable {
     package struct Listeners: Sendable {
         /// Whether the lease is valid; nil if the hole is no longer awaited: the term is over.
         package var leads: @Sendable (Hole) -> Bool?
+        /// The peers have told what they had.
+        package var answered: @Sendable (Hole) async -> Void = { _ in }
         /// What else peers must be asked about before a hole is settled; asked for again until it is nothing.
         package var besides: @Sendable (Hole, RepairInquiry.End) -> [Hole] = { _, _ in [] }
         /// The hole is as full as it will ever be. Returns how many of it are lost; nil if it is no longer
@@ -147,6 +149,7 @@ package final class Repairer: Sendable {
 
     private func repair(_ hole: Hole) async {
         guard let end = await ask(hole, for: hole) else { return }
+        await listeners.answered(hole)
         await askBesides(hole, end)
         guard let lost = listeners.settled(hole, end), hole.survey == nil else { return }
         let part = hole.settled(by: end)

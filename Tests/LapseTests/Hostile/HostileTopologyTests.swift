@@ -66,7 +66,7 @@ struct HostileTopologyTests {
             let reply = draw.reply("register", draw.pick([granted, held, refused]))
             let register = RedisLeaseRegister(
                 keys: ElectionKeys.registers(1, name: "test")[0], runner: FixedReply(reply), timeout: .seconds(1),
-                seen: LargestToken())
+                seen: LargestToken(), votes: VoteWatch())
             switch try? await register.acquire(claim) {
             case .granted(let vote): #expect(max(vote.counter, vote.term + 1) <= PlausibleCount.limit)
             case .held(_, let ttl?): #expect(ttl <= claim.ttl)
@@ -75,7 +75,8 @@ struct HostileTopologyTests {
             }
             let observer = RedisLeaseRegister(
                 keys: ElectionKeys.registers(1, name: "test")[0],
-                runner: FixedReply(draw.reply("observation", seen)), timeout: .seconds(1), seen: LargestToken())
+                runner: FixedReply(draw.reply("observation", seen)), timeout: .seconds(1), seen: LargestToken(),
+                votes: VoteWatch())
             if let seen = try? await observer.observe("n") { #expect(seen.term < PlausibleCount.limit) }
         }
         #expect(Vote(counter: 1, term: .max).term + 1 > 0)

@@ -51,6 +51,32 @@ struct LapsedLocksTests {
         #expect(fill(&locks, 10...12, log, after: 5) == [])
     }
 
+    @Test("in mid-term it ran out after its last renewal, and before it was known to be gone")
+    func whileATermGoesOn() {
+        let log = log(through: 5)
+        var locks = LapsedLocks()
+        let before = LapsedLocks.announced(logs.all)
+        #expect(before == ["r": 5])
+        log.hearMore(["k6"])
+        locks.ranOut(lock, after: before, through: LapsedLocks.known(logs.all))
+        #expect(locks.awaits(lock))
+        #expect(fill(&locks, 3...5, log, after: 0) == [], "it was held then")
+        #expect(fill(&locks, 8...9, log, after: 0) == [], "what began later does not hold it")
+        #expect(fill(&locks, 4...8, log, after: 0) == [8])
+        #expect(!locks.awaits(lock))
+        locks.ranOut(lock, after: before, through: LapsedLocks.known(logs.all))
+        locks.heard(lock)
+        #expect(fill(&locks, 7...8, log, after: 0) == [], "its end was announced")
+    }
+
+    @Test("a process that was not there when the lock was last renewed has not counted its end")
+    func whileATermGoesOnElsewhere() {
+        let log = log(through: 5)
+        var locks = LapsedLocks()
+        locks.ranOut(lock, after: ["another": 5], through: LapsedLocks.known(logs.all))
+        #expect(fill(&locks, 6...7, log, after: 0) == [])
+    }
+
     private func besides(
         _ locks: inout LapsedLocks, _ ordinals: ClosedRange<UInt64>, _ log: NodeLog, after last: UInt64
     ) -> [ClosedRange<UInt64>] {
