@@ -1,5 +1,6 @@
 import LeaderElection
 import Logging
+import RedisClient
 import Synchronization
 import Timing
 
@@ -12,15 +13,12 @@ struct GroupTroubles {
     var outage = LastingTrouble(patience: .seconds(10))
     /// Expirations that wait for longer than half of what the logs keep.
     var age = LastingTrouble(patience: .zero)
-    /// A cluster that elects a master, or Sentinels that restart, may leave looks unanswered for seconds.
-    var topology = LastingTrouble(patience: .seconds(10))
     /// A failover may leave the roles open for seconds.
     var proof = LastingTrouble(patience: .seconds(10))
     /// Registers that forbid reading while the others are a majority.
     var forbidding: [String: LastingTrouble] = [:]
     /// What readiness says meanwhile.
     var reasons: [String] = []
-    var topologyReason: String?
     var proofReason: String?
 }
 
@@ -66,7 +64,6 @@ extension RunningProcessor {
         case .nothing: break
         }
         tellForbidding(found, now)
-        watchTopology(now)
         watchAge(parts)
         for complaint in parts.keeper.takeComplaints() { logger.error("progress passed over: \(complaint)") }
     }
@@ -112,8 +109,9 @@ extension RunningProcessor {
 
     /// Why this replica is not ready, of what concerns the whole group.
     var troubleReasons: [String] {
-        troubles.withLock { troubles in
-            troubles.reasons + [troubles.topologyReason, troubles.proofReason].compactMap(\.self)
+        let topology = watch.troubleReason
+        return troubles.withLock { troubles in
+            troubles.reasons + [topology, troubles.proofReason].compactMap(\.self)
         }
     }
 }

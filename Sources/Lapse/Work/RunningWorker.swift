@@ -73,7 +73,8 @@ final class RunningWorker: Sendable {
 
     var readiness: [String] {
         guard isReady.load(ordering: .acquiring) else { return ["Redis has not been reached yet"] }
-        return troubles.withLock { $0.reasons } + handlerTroubles.withLock { $0.reasons }
+        return [watch.troubleReason].compactMap(\.self) + troubles.withLock { $0.reasons }
+            + handlerTroubles.withLock { $0.reasons }
     }
 
     var status: WorkerStatus {

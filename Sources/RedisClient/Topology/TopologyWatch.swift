@@ -22,6 +22,8 @@ package final class TopologyWatch: Sendable {
         var seenAt: Duration?
         /// Why the last look did not succeed, or not in full.
         var trouble: RedisError?
+        /// A cluster that elects a master, or Sentinels that restart, may leave looks unanswered for seconds.
+        var failing = LastingTrouble(patience: .seconds(10))
         var ended = false
         /// What has been said of aliases and outsiders; said once.
         var told: Set<String> = []
@@ -59,6 +61,12 @@ package final class TopologyWatch: Sendable {
     /// Why the last look did not succeed, or had to do with what the servers say of themselves.
     package var trouble: RedisError? { state.withLock { $0.trouble } }
 
+    /// What readiness says once that has lasted for so long that it was told.
+    package var troubleReason: String? {
+        let trouble = state.withLock { $0.failing.isTold ? $0.trouble : nil }
+        return trouble.map { "the topology cannot be looked at: \($0)" }
+    }
+
     /// How old the view is: how long ago a look succeeded. Nil before the first one did.
     ///
     /// - Parameter now: by the monotonic clock.
@@ -93,6 +101,7 @@ package final class TopologyWatch: Sendable {
             } catch {
                 logger.debug("topology unknown", metadata: ["error": "\(error)"])
             }
+            tellWhetherLooksFail()
             // A storm of surprises costs one look each 20 ms, no more.
             if await Doorbell(on: bell.loop).wait(upTo: .milliseconds(20)) == .cancelled { break }
         }
@@ -181,6 +190,26 @@ package final class TopologyWatch: Sendable {
             state.withLock { $0.trouble = error }
             answer(waiters, nil)
             throw error
+        }
+    }
+
+    /// Says that looks fail, once that lasts.
+    ///
+    /// What listens and works goes on meanwhile, so that nothing else shows it: a new master is not found,
+    /// and what comes after a silence of a node waits for proof of its role.
+    private func tellWhetherLooksFail() {
+        let now = SystemClock.read().monotonic
+        let (step, trouble) = state.withLock { ($0.failing.look($0.trouble != nil, now: now), $0.trouble) }
+        switch step {
+        case .tell:
+            logger.warning(
+                "topology cannot be looked at: roles and slots are as last seen",
+                metadata: [
+                    "error": "\(trouble?.description ?? "")",
+                    "ageSeconds": .stringConvertible(age(now: now)?.components.seconds ?? 0),
+                ])
+        case .over: logger.notice("topology is looked at again")
+        case .nothing: break
         }
     }
 
