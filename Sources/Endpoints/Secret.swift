@@ -18,6 +18,9 @@ package struct Credentials: Sendable, Equatable {
     /// Where the password is renewed; nil for one that never changes.
     private let file: SecretFile?
 
+    /// The file that holds the password, where one does.
+    package var passwordPath: String? { file?.path }
+
     /// Whether there is anything to log in with.
     package var hasPassword: Bool { file != nil || fixed != nil }
 

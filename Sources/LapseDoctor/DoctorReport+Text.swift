@@ -27,9 +27,14 @@ extension DoctorReport {
         let fixes = findings.compactMap(\.fix)
         if fixes.contains(where: { $0.contains("redis-cli ") }) {
             lines.append("")
+            let password =
+                facts.login.passwordPath == nil
+                ? "redis-cli takes the password from REDISCLI_AUTH. A user that may not run a command needs an administrator's "
+                    + "name in --user."
+                : "A user that may not run a command needs an administrator's name in --user, and that one's password in "
+                    + "REDISCLI_AUTH."
             lines += paragraph.lines(
-                "redis-cli takes the password from REDISCLI_AUTH. A user that may not run a command needs an administrator's name in "
-                    + "--user." + (fixes.contains { $0.contains("CONFIG SET") } ? " \(Self.lasting)" : ""), indent: "")
+                password + (fixes.contains { $0.contains("CONFIG SET") } ? " \(Self.lasting)" : ""), indent: "")
         }
         lines.append("")
         lines += paragraph.lines(summary, indent: "")
