@@ -10,9 +10,13 @@ extension ThrowawayReplica {
     /// A page of the admin port.
     func page(_ name: String) async throws -> String { try await get(name).text }
 
+    /// Where its admin port is; nil while it is not open.
+    var adminAddress: String? {
+        log.split(separator: "\n").last { $0.contains("admin port open") }?.split(separator: "=").last.map(String.init)
+    }
+
     private func get(_ name: String) async throws -> (status: Int, text: String) {
-        let line = log.split(separator: "\n").last { $0.contains("admin port open") }
-        guard let address = line?.split(separator: "=").last, let url = URL(string: "http://\(address)/\(name)") else {
+        guard let address = adminAddress, let url = URL(string: "http://\(address)/\(name)") else {
             throw ThrowawayRedisError("the admin port is not open")
         }
         let (data, response) = try await URLSession.shared.data(from: url)
