@@ -1,6 +1,7 @@
 import Glibc
 
-/// What the parent says on stderr, in the form of its worker's log: a reader of JSON finds nothing else.
+/// What the parent says on stderr, in the form of its worker's log: a reader of JSON finds nothing
+/// else.
 package struct ParentLines: Sendable {
     /// `--log-format` of the worker.
     package enum Form: String, Sendable {

@@ -4,7 +4,7 @@ import ThrowawayRedis
 
 /// A Prometheus that scrapes replicas each second and goes by the rules of `deploy/prometheus`.
 ///
-/// A state that a rule waits for (`for`) counts at once: an outage of minutes is Prometheus' own to test.
+/// A state that a rule waits for (`for`) counts at once: how long is tested by `promtool`.
 final class RunningPrometheus: Sendable {
     static var isInstalled: Bool { ThrowawayDaemon.isInstalled("prometheus") }
 

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// Looks at the topology fail while `lapse elect` and `lapse work` go on: they say so as `lapse run` does.
+/// Looks at the topology fail while `lapse elect` and `lapse work` go on: they say so as `lapse run`
+/// does.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct FailingLooksTests {
     @Test("no Sentinel answers any more: both say so once, with the address, and say when it is over")
     func noSentinel() async throws {
