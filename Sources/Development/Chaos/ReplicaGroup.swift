@@ -23,8 +23,8 @@ package final class ReplicaGroup: Sendable {
     package static func start(
         _ count: Int = 3, binary: String, redis: String, name: String = ReplicaGroup.name, leaseTTL: Duration,
         nodes: Int,
-        extra: [String] = [], handler: [String] = ["--handler", "ndjson"], isSupervised: Bool = false,
-        hasReaders: Bool = false
+        extra: [String] = [], handler: [String] = ["--handler", "ndjson"],
+        isSupervised: Bool = ThrowawayReplica.isSupervisedByDefault, hasReaders: Bool = false
     ) async throws -> ReplicaGroup {
         let milliseconds = leaseTTL.components.seconds * 1000 + leaseTTL.components.attoseconds / 1_000_000_000_000_000
         let arguments =

@@ -18,7 +18,7 @@ package struct ScenarioRun: Sendable {
     package var logs: URL?
     package var replicaOptions: [String] = []
     /// Each replica is a worker below a parent; faults of replicas are done to the worker.
-    package var isSupervised = false
+    package var isSupervised = ThrowawayReplica.isSupervisedByDefault
 
     package init(
         _ scenario: Scenario, leaseTTL: Duration, rate: Double, nodeTimeout: Duration = .seconds(5), pace: Pace = .full,

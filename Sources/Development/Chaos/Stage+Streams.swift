@@ -72,7 +72,7 @@ extension Stage {
                 arguments: [
                     "--redis", ReplicaGroup.urls(cluster.nodes), "--stream", Self.stream, "--group", Self.workGroup,
                     "--claim-after", "2s", "--dead-letter", Self.deadLetters,
-                ])
+                ], isSupervised: group.replicas.allSatisfy(\.isSupervised))
         }
         for worker in workers { try await worker.start() }
         try await waitUntil("every worker works", within: .seconds(30)) {
@@ -82,14 +82,15 @@ extension Stage {
         return workers
     }
 
-    /// One after the other dies at random, with what it has in hand, and is started again.
+    /// One after the other dies at random, with what it has in hand, and is started again: by its parent
+    /// where it has one.
     func killWorkers(for time: Duration) async throws -> Trace {
         let end = ContinuousClock.now + time
         var kills = 0
         while ContinuousClock.now < end, let worker = workers.randomElement() {
-            await worker.kill()
+            await worker.killWorker()
             kills += 1
-            try await worker.start()
+            if !worker.isSupervised { try await worker.start() }
             try await Task.sleep(for: .milliseconds(Int.random(in: 50...600)))  // The pace of the fault.
         }
         return Trace(note: "\(kills) workers killed ")

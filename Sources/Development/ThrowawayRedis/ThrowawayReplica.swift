@@ -67,6 +67,8 @@ package final class ThrowawayReplica: Sendable {
     private let hasReader: Bool
     /// The process that is started is a parent, and its only child does the work.
     package let isSupervised: Bool
+    /// What holds where nothing else is said: `THROWAWAY_SUPERVISE=on` runs all tests below parents.
+    package static let isSupervisedByDefault = ProcessInfo.processInfo.environment["THROWAWAY_SUPERVISE"] == "on"
     private let state: Mutex<State>
     private var outputFile: URL { directory.appending(path: "handled.ndjson") }
     private var logFile: URL { directory.appending(path: "log") }
@@ -80,7 +82,8 @@ package final class ThrowawayReplica: Sendable {
     ///   - hasReader: its output goes through a pipe to a reader (see ``readOutput(bytesPerSecond:)``).
     package init(
         id: String, binary: String, command: String = "run", arguments: [String], environment: [String: String] = [:],
-        handler: [String] = ["--handler", "ndjson"], isSupervised: Bool = false, hasReader: Bool = false
+        handler: [String] = ["--handler", "ndjson"], isSupervised: Bool = isSupervisedByDefault,
+        hasReader: Bool = false
     ) throws {
         self.id = id
         self.isSupervised = isSupervised
@@ -173,7 +176,13 @@ package final class ThrowawayReplica: Sendable {
         }
     }
 
-    package func signal(_ number: Int32) { state.withLock { $0.child?.signal(number) } }
+    /// A parent passes on what it can catch; the rest goes to the process that works.
+    package func signal(_ number: Int32) {
+        guard isSupervised, [SIGKILL, SIGSTOP, SIGCONT].contains(number) else {
+            return state.withLock { $0.child?.signal(number) }
+        }
+        if let worker { _ = Glibc.kill(worker, number) }
+    }
 
     /// Waits until the process has ended.
     @discardableResult
