@@ -58,6 +58,13 @@ package enum Defect: String, CaseIterable, Sendable {
     /// A mark that does not come back is like one that could not be made.
     case swallowedIsFailed = "swallowed-is-failed"
 
+    /// What a leader tells its followers while the registers refuse to write is not taken in.
+    case tellingUnheard = "telling-unheard"
+    /// What a node counts without an event is missing like any other.
+    case countedIsLost = "counted-is-lost"
+    /// A lease may be renewed for longer than the rules are signed that it began under.
+    case permitOutlastsSignature = "permit-outlasts-signature"
+
     /// A look at which no Sentinel answers has failed, whatever the servers say.
     case looksNeedSentinels = "looks-need-sentinels"
     /// While no Sentinel answers each server's word for its role is believed.
@@ -81,6 +88,9 @@ package enum Defect: String, CaseIterable, Sendable {
         case .refusedBaseTold, .refusedAnswerGiven: .refusedTelling
         case .anyTryEnds: .lateRefusal
         case .swallowedIsFailed: .swallowedMarks
+        case .tellingUnheard: .fullStore
+        case .countedIsLost: .silentTakeover
+        case .permitOutlastsSignature: .otherLease
         case .looksNeedSentinels, .lastViewStands: .noSentinels
         case .leaseAskedOnce, .halfIsWhole, .nodeNotAwaited: .batches
         case .termsUncounted, .suspectsForgotten, .endUnnoted: .poison

@@ -71,6 +71,9 @@ package enum Fault: Sendable, Equatable {
     case lateRefusals(for: Duration)
     /// A relay comes between a replica and a server: the feed begins anew, and no mark comes back over it.
     case swallowMarks(replica: Int, node: Int, for: Duration)
+    /// The leader cannot reach a register until its lock has run out, and just then no replica listens to
+    /// the server that has the lock.
+    case lockUnheard(register: Int)
     /// The progress of the first log there turns into the how many-th of a list of texts.
     case damage(register: Int, text: Int)
     /// A register's replica takes its place, without its last vote, or with the vote and without its last

@@ -21,8 +21,12 @@ struct Ledger {
     var handledKeys: Set<[UInt8]> = []
     /// How many leaders died over a key that kills.
     var deaths: [[UInt8]: Int] = [:]
-    /// When each term ended, by order.
+    /// When each term's handlers were cancelled, or it ended, by order.
     var termEnds: [Int: Duration] = [:]
+    /// Those whose lease was given back.
+    var termsGivenBack: Set<Int> = []
+    /// When a replica was last killed.
+    var lastDeath: Duration = .seconds(-100)
     var requests = 0
     var isDone = false
 

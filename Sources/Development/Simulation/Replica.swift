@@ -92,12 +92,14 @@ final class Replica {
         self.clock = clock
         self.registerMap = registerMap
         machine = LeaseMachine(settings: settings, random: random)
-        relay = ProgressRelay(lease: conditions.lease)
+        relay = ProgressRelay(lease: settings.timing.ttl)
         logs = LogSet(limitBytes: conditions.logBytes, limitAge: conditions.logAge, chunkBytes: conditions.chunkBytes)
         deliveryMachine = DeliveryMachine(
             logs: logs, filter: filter, lanes: lanes, order: conditions.batchLimit == nil ? .ofKeys : .ofNodes,
             readyLimit: conditions.pendingLimit)
     }
+
+    var lease: Duration { machine.settings.timing.ttl }
 
     /// It will do nothing any more.
     func letGo() {

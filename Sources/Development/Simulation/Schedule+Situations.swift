@@ -15,6 +15,9 @@ extension Situation {
     /// Came later still: another tenth.
     package static let heldLately: [Situation] = [.refusedTelling, .lateRefusal, .swallowedMarks]
 
+    /// The last ones: every twentieth seed has one of these.
+    package static let heldLast: [Situation] = [.fullStore, .halfHeardReset, .otherLease]
+
     /// None, or one of these: two at once have not been made green yet.
     static func drawn(from all: [Situation], _ random: inout RandomSource) -> [Situation] {
         all.isEmpty || random.chance(40) ? [] : [all[random.pick(all.count)]]
@@ -62,6 +65,9 @@ extension Schedule {
         case .lateRefusal: lateRefusal(&random)
         case .swallowedMarks: swallowedMarks(&random)
         case .noSentinels: noSentinels(&random)
+        case .silentTakeover: silentTakeover(&random)
+        case .otherLease: otherLease(&random)
+        case .lapsedMidTerm: lapsedMidTerm(&random)
         case .batches: batches(&random)
         case .poison: poison(&random)
         }

@@ -51,6 +51,9 @@ package struct Schedule: Sendable {
         if wanted == nil, choice == Situation.held, seed % 10 == 4 {
             situations = [Situation.heldLately[Int(seed / 10) % Situation.heldLately.count]]
         }
+        if wanted == nil, choice == Situation.held, seed % 20 == 9 {
+            situations = [Situation.heldLast[Int(seed / 20) % Situation.heldLast.count]]
+        }
         if wanted == nil, choice == Situation.held, seed % 10 == 8 { situations = [.poison] }
         if !situations.isEmpty { faults = faults.filter(\.fault.isPlain).prefix(rough.pick(5)).map(\.self) }
         for situation in situations { shape(situation, &rough) }

@@ -16,6 +16,11 @@ final class NodeProcess {
     /// False when the counter was reset while a replica was not listening: none can know the numbers then.
     var isExact = true
 
+    /// When its counter was last reset, or messages were last forged.
+    var disturbedAt: Duration = .seconds(-100)
+    /// What leaders have called lost of what it counted without an event.
+    var calledLost: UInt64 = 0
+
     /// It belongs to another deployment.
     let isForeign: Bool
 

@@ -20,14 +20,27 @@ extension SimulatedWorld {
         }
         let isStranger = conditions.hasStranger && place == 0
         if isStranger { map = [registers.count / 2] }
+        // Registers of its own: nothing but the signatures tells.
+        if conditions.strangerLease != nil { map = isStranger ? [registers.count - 1] : Array(map.dropLast()) }
+        let lease = lease(isStranger: isStranger)
         let settings = try LeaseMachine.Settings(
-            name: "sim", id: "r\(place)-\(lives)",
-            rules: isStranger && defect != .rulesUncompared ? "other" : Self.rules, registers: map.count,
-            timing: timing,
+            name: "sim", id: "r\(place)-\(lives)", rules: rules(isStranger: isStranger, lease),
+            registers: map.count, timing: lease == conditions.lease ? timing : LeaseTiming(ttl: lease),
             drainLimit: .seconds(2))
         return Replica(
             place: place, life: lives, clock: clock, settings: settings, registerMap: map,
             random: .seeded(random.next()), filter: filter, lanes: Self.lanes, conditions: conditions)
+    }
+
+    private func lease(isStranger: Bool) -> Duration {
+        let isLater = lives > schedule.replicas
+        return (isStranger ? conditions.strangerLease : isLater ? conditions.laterLease : nil) ?? conditions.lease
+    }
+
+    private func rules(isStranger: Bool, _ lease: Duration) -> String {
+        guard defect != .rulesUncompared else { return Self.rules }
+        if isStranger { return "other" }
+        return lease == conditions.lease ? Self.rules : "\(Self.rules) \(lease)"
     }
 
     func step(_ event: LeaseMachine.Event, _ replica: Replica) {

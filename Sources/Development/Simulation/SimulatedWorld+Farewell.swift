@@ -6,7 +6,7 @@ extension SimulatedWorld {
     func leave(_ replica: Replica) {
         guard !replica.isLeaving else { return }
         replica.isLeaving = true
-        if judges(.otherRules) {
+        if rulesAreSigned {
             let id = replica.id
             askAll(replica) {
                 $0.withdraw(id)

@@ -1,4 +1,5 @@
 import LeaderElection
+import LeaderElectionRedis
 
 /// What the schedule does to the world, and how it ends.
 extension SimulatedWorld {
@@ -96,6 +97,7 @@ extension SimulatedWorld {
         guard node.answers(now) else { return }
         node.process.counter = 0
         node.process.resetAt = now
+        node.process.disturbedAt = now
         node.process.wasResetUnheard = node.connections.isEmpty
         let isHeardByAll = replicas.allSatisfy { replica in
             let feed = replica.feeds.first { $0.node == node.index }
@@ -119,6 +121,7 @@ extension SimulatedWorld {
         guard replicas[place].isAlive else { return }
         trace.note("killed", replicas[place].life)
         checkCustody(replicas[place], isGraceful: false)
+        ledger.lastDeath = now
         gone(replicas[place], away: away)
     }
 
@@ -130,8 +133,9 @@ extension SimulatedWorld {
     }
 
     private func gone(_ replica: Replica, away: Duration) {
+        endsUntold(replica)
         replica.isAlive = false
-        if let body = replica.body { ledger.termEnds[body.order] = now }
+        if let body = replica.body, ledger.termEnds[body.order] == nil { ledger.termEnds[body.order] = now }
         for feed in replica.feeds {
             guard let connection = feed.connection else { continue }
             connection.isOpen = false
@@ -186,7 +190,9 @@ extension SimulatedWorld {
         isHealed = true
         // I6: the lease of the last leader, or of a young register, and two retries; a second for starting and
         // asking. Messages that were sent before may be applied five seconds late.
-        let patience = conditions.lease + timing.retryLimit * 2 + .seconds(1) + .seconds(5)
+        var patience = conditions.lease + timing.retryLimit * 2 + .seconds(1) + .seconds(5)
+        // Other rules wait for the signatures of those that died.
+        if judges(.otherLease) { patience += GroupRules.Life(lease: .seconds(4)).signature - .seconds(5) }
         after(patience) { [unowned self] in
             if !ledAfterHealing { ledger.violate(.i6, "no leader \(patience) after the faults had ended") }
         }

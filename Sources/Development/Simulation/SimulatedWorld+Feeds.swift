@@ -114,7 +114,8 @@ extension SimulatedWorld {
 
     private func resolveMark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         guard let mark = feed.mark, mark.arrived, let counter = mark.counter else { return }
-        let finding = feed.log?.resolve(counter: counter, floor: feed.floorAtMark, flagsWereFine: true)
+        let finding = feed.log?.resolve(
+            counter: counter, floor: feed.floorAtMark, flagsWereFine: defect != .countedIsLost)
         trace.note("marked", replica.life, counter, "\(feed.log?.runID ?? "") \(finding.map { "\($0)" } ?? "nothing")")
         if connection.process.wasResetUnheard, case .numbered = finding {
             connection.process.wasResetUnheard = false

@@ -23,7 +23,7 @@ extension SimulatedWorld {
         guard leaseIsValid(replica, body), !body.drainRequested else { return returnBody(replica, body) }
         readProgress(replica, fencing: body.info.token.rawValue) { [unowned self] read in
             guard replica.body === body, body.phase == .reading else { return }
-            if read == nil, now - body.begunReading > conditions.lease * 1.75 { step(.resign, replica) }
+            if read == nil, now - body.begunReading > replica.lease * 1.75 { step(.resign, replica) }
             guard let read, leaseIsValid(replica, body), !body.drainRequested else {
                 after(.milliseconds(50), in: replica) { [unowned self] in
                     if replica.body === body, body.phase == .reading { readLastProgress(replica, body) }
@@ -58,6 +58,7 @@ extension SimulatedWorld {
         guard let body = replica.body else { return }
         trace.note("drain", replica.life)
         body.drainRequested = true
+        ledger.termsGivenBack.insert(body.order)
         if defect == .releaseBeforeDrain { returnAtOnce(replica, body) }
         guard body.phase == .running else { return }
         replica.deliveryMachine.stop()
@@ -91,6 +92,7 @@ extension SimulatedWorld {
 
     private func cancelBody(_ replica: Replica, _ body: Body) {
         body.phase = .cancelled
+        ledger.termEnds[body.order] = now
         for lane in body.lanes {
             guard let handler = lane.running else {
                 if !body.batch.isEmpty { goOn(lane, replica, body) }
@@ -122,7 +124,7 @@ extension SimulatedWorld {
     private func handOver(_ final: [Progress], _ replica: Replica, _ body: Body, since began: Duration) {
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
         writeProgress(final, replica, body) { [unowned self] outcome in
-            guard outcome == .failed, now - began < conditions.lease * 1.75, !registers.contains(where: \.refusesWrites)
+            guard outcome == .failed, now - began < replica.lease * 1.75, !registers.contains(where: \.refusesWrites)
             else {
                 if outcome == .failed, leaseIsValid(replica, body) { share(final, replica, body) }
                 return returnBody(replica, body)
@@ -134,7 +136,7 @@ extension SimulatedWorld {
     private func returnBody(_ replica: Replica, _ body: Body) {
         guard replica.body === body, body.phase != .over else { return }
         body.phase = .over
-        ledger.termEnds[body.order] = now
+        if ledger.termEnds[body.order] == nil { ledger.termEnds[body.order] = now }
         replica.body = nil
         if !body.hasReturned { step(.bodyReturned(.returned), replica) }
     }

@@ -3,6 +3,8 @@ import LeaderElection
 
 /// The registers' locks as keys of the servers: one that runs out is counted and announced there (81).
 extension SimulatedWorld {
+    private var locksAreKeys: Bool { judges(.ownLocks) || judges(.lapsedMidTerm) }
+
     private func lockKey(_ register: Int) -> String { "{lapse-r\(register)}:sim:lock" }
 
     private func lockHome(_ register: Int) -> SimulatedNode {
@@ -11,7 +13,7 @@ extension SimulatedWorld {
 
     /// Announces the end of a lock, once it has run out.
     func announceLapse(_ register: Int) {
-        guard judges(.ownLocks), registers[register].lock != nil, registers[register].held(at: now) == nil else {
+        guard locksAreKeys, registers[register].lock != nil, registers[register].held(at: now) == nil else {
             return
         }
         registers[register].lapse()
@@ -22,7 +24,7 @@ extension SimulatedWorld {
 
     /// Plans the end of a lock as it is now: it may be extended or given back before.
     func watchLock(_ register: Int) {
-        guard judges(.ownLocks), let lock = registers[register].held(at: now) else { return }
+        guard locksAreKeys, let lock = registers[register].held(at: now) else { return }
         let left = (lock.until - registers[register].clock(now)) / registers[register].clockRate
         after(left + .milliseconds(1)) { [unowned self] in
             if registers[register].lock == lock { announceLapse(register) }
@@ -31,7 +33,7 @@ extension SimulatedWorld {
 
     /// A term begins: which locks ran out?
     func askForLapsedLocks(_ replica: Replica, _ body: Body) {
-        guard judges(.ownLocks) else { return }
+        guard locksAreKeys else { return }
         let time = { [unowned self] in now }
         askAll(replica) { register in
             register.beginLeading(body.info.claim, at: time())
@@ -42,7 +44,7 @@ extension SimulatedWorld {
 
     /// - Parameter progress: where the last leader stood.
     func ownLocksBegin(_ progress: [String: Progress], _ replica: Replica, _ body: Body) {
-        guard judges(.ownLocks) else { return }
+        guard locksAreKeys else { return }
         replica.lapsedLocks = LapsedLocks(body.lapsed.map(lockKey), replica.logs.all)
         for register in body.lapsed {
             let logs = replica.logs.logs(at: lockHome(register).address)
@@ -52,7 +54,7 @@ extension SimulatedWorld {
     }
 
     func heardLock(_ key: [UInt8], _ replica: Replica) {
-        guard judges(.ownLocks) else { return }
+        guard locksAreKeys else { return }
         replica.lapsedLocks.heard(String(decoding: key, as: UTF8.self))
     }
 
@@ -60,7 +62,7 @@ extension SimulatedWorld {
     func holesOfOwnLocks(
         besides hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica
     ) -> [Repairer.Hole] {
-        guard judges(.ownLocks), let log = replica.logs[hole.runID] else { return [] }
+        guard locksAreKeys, let log = replica.logs[hole.runID] else { return [] }
         return replica.lapsedLocks.besides(
             hole, end, of: log, after: replica.deliveryMachine.throughAtBegin(hole.runID)
         ) { key in
@@ -71,7 +73,7 @@ extension SimulatedWorld {
     /// Own locks take a place in a hole; the ledger, too, takes the two for each other: they cannot be told
     /// apart.
     func fillWithOwnLocks(_ hole: Repairer.Hole, _ end: RepairInquiry.End, _ replica: Replica) {
-        guard judges(.ownLocks), let log = replica.logs[hole.runID], let process = ledger.processes[hole.runID]
+        guard locksAreKeys, let log = replica.logs[hole.runID], let process = ledger.processes[hole.runID]
         else { return }
         let missing = hole.settled(by: end).clamped(to: 1...UInt64(max(1, process.announced.count))).filter {
             log.entry($0) == nil
@@ -101,13 +103,23 @@ extension SimulatedWorld {
 
     /// What a term was told of must not be called lost.
     func checkOwnLocks(_ hole: Repairer.Hole, _ missing: [UInt64], _ process: NodeProcess, _ replica: Replica) {
-        guard judges(.ownLocks) else { return }
-        for register in registers.indices where replica.lapsedLocks.awaits(lockKey(register)) {
+        guard locksAreKeys else { return }
+        for register in registers.indices
+        where judges(.lapsedMidTerm) || replica.lapsedLocks.awaits(lockKey(register)) {
             let bytes = Array(lockKey(register).utf8)
             // The last one: of what a term before was told, that term has not settled anything.
             if let last = process.announced.lastIndex(where: { $0.key == bytes }), missing.contains(UInt64(last + 1)) {
                 ledger.violate(.lock, "\(hole.runID):\(last + 1), an own lock, is called lost")
             }
+        }
+    }
+
+    /// A lock is renewed every third of the lease: it runs out in the last third of this one.
+    func lapseUnheard(_ register: Int) {
+        let leader = resolve(Fault.leader)
+        happen(.partition(replica: leader, registers: 1 << register, for: conditions.lease * 1.5))
+        after(conditions.lease * 0.6) { [unowned self] in
+            happen(.allFeedsCut(node: lockHome(register).index, for: conditions.lease * 0.5))
         }
     }
 

@@ -7,13 +7,16 @@ extension SimulatedWorld {
     /// tells.
     var judgesKeys: Bool {
         judges(.unheardReset) || judges(.halfHeardReset) || judges(.hostileMessages) || judges(.silentCounter)
-            || judges(.refusedTelling)
+            || judges(.refusedTelling) || judges(.silentTakeover)
     }
 
     /// I12: what a replica takes with it, another one has, or it is finished. One that dies without warning
     /// may take what no other could have had; a replica that has been there for a while has everything.
     func checkCustody(_ leaving: Replica, isGraceful: Bool) {
-        guard judges(.rollingRestart), network.badUntil <= now else { return }
+        guard judges(.rollingRestart) || conditions.laterLease != nil, network.badUntil <= now,
+            // One that leaves just then does not know yet.
+            now - ledger.lastDeath > .seconds(5)
+        else { return }
         let others = replicas.filter { other in
             other !== leaving && other.isAlive && !other.feeds.isEmpty
                 && (isGraceful || now - other.bornAt > .seconds(5))
@@ -63,18 +66,23 @@ extension SimulatedWorld {
         guard lost > 0, let first = process.announced.first(where: \.isCountedOnly),
             let witness = unbroken(process, since: first.at)
         else { return }
+        if allowances.contains(.unheardCount), !isUnbroken(replica, process, since: first.at) {
+            process.calledLost += lost
+            guard process.calledLost > process.announced.count(where: \.isCountedOnly) else { return }
+        }
         ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, \(witness.id) heard all there was")
     }
 
     /// A replica whose subscription has stood, with numbers, from before this time until now.
     private func unbroken(_ process: NodeProcess, since time: Duration) -> Replica? {
         guard now - time > .seconds(3) else { return nil }
-        return replicas.first { replica in
-            replica.isAlive
-                && replica.feeds.contains { feed in
-                    guard let connection = feed.connection, connection.process === process else { return false }
-                    return connection.numberedAt.map { $0 < time } ?? false && !connection.isDeaf
-                }
+        return replicas.first { $0.isAlive && isUnbroken($0, process, since: time) }
+    }
+
+    private func isUnbroken(_ replica: Replica, _ process: NodeProcess, since time: Duration) -> Bool {
+        replica.feeds.contains { feed in
+            guard let connection = feed.connection, connection.process === process else { return false }
+            return connection.numberedAt.map { $0 < time } ?? false && !connection.isDeaf
         }
     }
 
@@ -84,6 +92,14 @@ extension SimulatedWorld {
             registers[register].cursor(runID).map { $0.pending.sorted.contains(ordinal) } ?? false
         }
         return said > registers.count / 2
+    }
+
+    /// A replica ends that may have been the only one to hear of a reset, or of forged messages.
+    func endsUntold(_ leaving: Replica) {
+        guard judges(.halfHeardReset), allowances.contains(.untoldReset) else { return }
+        for process in ledger.processes.values where now - process.disturbedAt < .seconds(5) {
+            if leaving.logs[process.runID] != nil { process.isUndecidable = true }
+        }
     }
 
     /// A key that comes all the time must not hold up the others; and no Sentinel is waited for where the
@@ -104,9 +120,17 @@ extension SimulatedWorld {
         guard judges(.fullStore), first.handledBy != body.order, let ended = ledger.termEnds[first.handledBy],
             ended - first.handledAt > .milliseconds(1_500)
         else { return }
+        if allowances.contains(.untoldNewcomer), isUntold(body, of: first.handledBy, ended) { return }
         ledger.violate(
             .twice,
             "\(delivery.key) was handled \(ended - first.handledAt) before its term ended, and is handled again")
+    }
+
+    /// Whether a leader may not know what the leader of a term before told, whose end it has not seen.
+    private func isUntold(_ body: Body, of term: Int, _ ended: Duration) -> Bool {
+        guard let replica = replicas.first(where: { $0.body === body }) else { return false }
+        if replica.bornAt > ended, ledger.termsGivenBack.contains(term) { return true }
+        return body.began - replica.bornAt < .seconds(1) || body.order > term + 1
     }
 
     /// Only a feed without a byte is given up.

@@ -4,16 +4,19 @@ import Timing
 
 /// Every replica signs its rules in the deployment, whatever registers it counts: see ``GroupRules``.
 extension SimulatedWorld {
+    var rulesAreSigned: Bool { judges(.otherRules) || judges(.otherLease) }
+
     func signRules(_ replica: Replica) {
-        guard judges(.otherRules), !replica.isLeaving else { return }
+        guard rulesAreSigned, !replica.isLeaving else { return }
         let signature = (member: "\(replica.id)", terms: replica.machine.settings.rules)
         let sentAt = replica.clock.read(now).monotonic
         let time = { [unowned self] in now }
-        let life = GroupRules.Life(lease: replica.machine.settings.timing.ttl)
+        let life = GroupRules.Life(lease: replica.lease)
+        let permit = defect == .permitOutlastsSignature ? GroupRules.Life(lease: replica.lease * 1.5) : life
         askAll(replica) { register in
             register.sign(signature.member, terms: signature.terms, for: life.signature, at: time())
         } done: { [unowned self] answers in
-            replica.standing.take(GroupRules.verdict(answers), sentAt: sentAt, life: life)
+            replica.standing.take(GroupRules.verdict(answers), sentAt: sentAt, life: permit)
             let readAt = replica.clock.read(now).monotonic
             let verdict = replica.standing.verdict(at: readAt)
             if case .refused = verdict, replica.standing.mayWithdraw(at: readAt) {
@@ -29,7 +32,7 @@ extension SimulatedWorld {
 
     /// What the rules answer in place of a register; nil where they permit to ask it.
     func answerByRules(_ operation: LeaseMachine.Operation, _ replica: Replica) -> LeaseMachine.Outcome? {
-        guard judges(.otherRules), defect != .rulesUncompared else { return nil }
+        guard rulesAreSigned, defect != .rulesUncompared else { return nil }
         let time = replica.clock.read(now).monotonic
         let isHeld = replica.standing.isHeld(at: time)
         switch (operation, replica.standing.verdict(at: time)) {

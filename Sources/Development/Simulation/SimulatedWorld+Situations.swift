@@ -43,6 +43,7 @@ extension SimulatedWorld {
             let place = resolve(place)
             network.relays.append((place, node, now + time))
             endFeed(of: place, nodes[node])
+        case .lockUnheard(let register): lapseUnheard(register)
         case .damage(let register, let text): registers[register].damage(text)
         case .registerFailover(let register, let keepsVote):
             if mayForget() { registers[register].failOver(keepsVote: keepsVote) }
@@ -179,7 +180,10 @@ extension SimulatedWorld {
     /// counts it.
     private func forge(_ node: SimulatedNode, _ count: Int) {
         guard node.answers(now) else { return }
-        for other in nodes where other.answers(now) { other.process.isExact = false }
+        for other in nodes where other.answers(now) {
+            other.process.isExact = false
+            other.process.disturbedAt = now
+        }
         for _ in 0..<count {
             timersPlanned += 1
             let key = Array("k:{forged-\(timersPlanned)}".utf8)
@@ -212,6 +216,7 @@ extension SimulatedWorld {
             replica.relay.wanted()
             repeatDueProgress(replica)
         }
+        guard defect != .tellingUnheard else { return }
         if let message = SharedProgress(text), message.leader != replica.id, believes(message, replica) {
             learn(message.entries, replica)
             replica.relay.heard(message, now: replica.clock.read(now).monotonic)

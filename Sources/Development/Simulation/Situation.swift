@@ -64,6 +64,14 @@ package enum Situation: String, CaseIterable, Sendable {
     case swallowedMarks = "swallowed-marks"
     /// No Sentinel is in reach for longer than a log keeps an expiration, and a master is frozen meanwhile.
     case noSentinels = "no-sentinels"
+    /// 70. A counter rises without an event, replicas find that out one after the other, and the leader dies
+    ///   meanwhile.
+    case silentTakeover = "silent-takeover"
+    /// 109. Replicas with leases of different lengths: a rolling restart with another one, or one replica
+    ///   with other registers besides, which the others' rules do not reach for a while.
+    case otherLease = "other-lease"
+    /// 81. One of a leader's own locks runs out in the middle of its term, while no replica listens there.
+    case lapsedMidTerm = "lapsed-mid-term"
     /// Handlers take batches of a node.
     case batches
     /// 88. The handling of some keys kills the process.
@@ -73,6 +81,9 @@ package enum Situation: String, CaseIterable, Sendable {
 /// What stays as it is for a whole run.
 package struct Conditions: Sendable, Equatable {
     var lease: Duration = .seconds(2)
+    /// That of replicas which begin after the first ones, and that of the stranger.
+    var laterLease: Duration?
+    var strangerLease: Duration?
     /// How long a log keeps an expiration, in whole seconds, and how much of it.
     var logAge: Duration = .seconds(60)
     var logBytes = 64 << 20
