@@ -57,7 +57,9 @@ package struct DeadlineTable: Sendable {
     /// Keys in use whose deadline is not known.
     private var unknown = 0
     private var arena = KeyArena()
-    /// Open addressing with a step of one; a power of two, at most three quarters full.
+    /// Open addressing with a step of one; a power of two, at most three quarters full. A slot holds the
+    /// place in as many low bits as number the slots, for no place is beyond them, and the key's hash in
+    /// the others: most of the keys that stand in the way of a search need not be looked at.
     private var index: [UInt32]
     private var firstFree = none
     package private(set) var count = 0
@@ -100,9 +102,7 @@ package struct DeadlineTable: Sendable {
         if (count + 1) * 4 > index.count * 3 { rehash(index.count * 2) }
         let place = takePlace()
         wheel[place] = Entry(hash: hash, key: arena.add(key), length: UInt16(key.byteCount))
-        var slot = Int(hash) & (index.count - 1)
-        while index[slot] != Self.none { slot = (slot + 1) & (index.count - 1) }
-        index[slot] = UInt32(place)
+        Self.add(place, hash, to: &index)
         count += 1
         unknown += 1
         return (place, true)
@@ -162,15 +162,14 @@ package struct DeadlineTable: Sendable {
     /// again.
     private mutating func compact() {
         var fresh = arena.emptied()
-        for slot in index where slot != Self.none {
-            let place = Int(slot)
+        for place in places {
             wheel[place].key = withKey(place) { fresh.add($0) }
         }
         arena = fresh
     }
 
     /// All places in use, in no order.
-    package var places: [Int] { index.compactMap { $0 == Self.none ? nil : Int($0) } }
+    package var places: [Int] { index.compactMap { $0 == Self.none ? nil : place(in: $0) } }
 
     private mutating func takePlace() -> Int {
         guard firstFree != Self.none else { return wheel.addPlace() }
@@ -186,17 +185,29 @@ package struct DeadlineTable: Sendable {
     }
 
     private func find(_ key: RawSpan, _ hash: UInt32) -> Int? {
-        var slot = Int(hash) & (index.count - 1)
+        let mask = index.count - 1
+        var slot = Int(hash) & mask
         while index[slot] != Self.none {
-            let place = Int(index[slot])
-            if wheel[place].hash == hash, Int(wheel[place].length) == key.byteCount,
-                withKey(place, { Self.areEqual($0, key) })
-            {
-                return place
+            if (index[slot] ^ hash) & ~UInt32(mask) == 0 {
+                let place = place(in: index[slot])
+                if wheel[place].hash == hash, Int(wheel[place].length) == key.byteCount,
+                    withKey(place, { Self.areEqual($0, key) })
+                {
+                    return place
+                }
             }
-            slot = (slot + 1) & (index.count - 1)
+            slot = (slot + 1) & mask
         }
         return nil
+    }
+
+    private func place(in slot: UInt32) -> Int { Int(slot) & (index.count - 1) }
+
+    private static func add(_ place: Int, _ hash: UInt32, to index: inout [UInt32]) {
+        let mask = index.count - 1
+        var slot = Int(hash) & mask
+        while index[slot] != none { slot = (slot + 1) & mask }
+        index[slot] = hash & ~UInt32(mask) | UInt32(place)
     }
 
     private static func areEqual(_ left: RawSpan, _ right: RawSpan) -> Bool {
@@ -210,10 +221,9 @@ package struct DeadlineTable: Sendable {
 
     private mutating func rehash(_ size: Int) {
         var fresh = [UInt32](repeating: Self.none, count: size)
-        for place in index where place != Self.none {
-            var slot = Int(wheel[Int(place)].hash) & (size - 1)
-            while fresh[slot] != Self.none { slot = (slot + 1) & (size - 1) }
-            fresh[slot] = place
+        for slot in index where slot != Self.none {
+            let place = place(in: slot)
+            Self.add(place, wheel[place].hash, to: &fresh)
         }
         index = fresh
     }
@@ -223,13 +233,14 @@ package struct DeadlineTable: Sendable {
     private mutating func dropFromIndex(_ place: Int, _ hash: UInt32) -> Bool {
         let mask = index.count - 1
         var hole = Int(hash) & mask
-        while index[hole] != UInt32(place) {
+        let entry = hash & ~UInt32(mask) | UInt32(place)
+        while index[hole] != entry {
             guard index[hole] != Self.none else { return false }
             hole = (hole + 1) & mask
         }
         var slot = (hole + 1) & mask
         while index[slot] != Self.none {
-            let home = Int(wheel[Int(index[slot])].hash) & mask
+            let home = Int(wheel[self.place(in: index[slot])].hash) & mask
             if (slot - home) & mask >= (slot - hole) & mask {
                 index[hole] = index[slot]
                 hole = slot
