@@ -3,8 +3,8 @@ import Foundation
 import Testing
 import ThrowawayRedis
 
-/// Row 91 on real processes: hints of keys that never were, to a replica that keeps deadlines. The server
-/// expires nothing by itself.
+/// Row 91 on real processes: hints of keys that never were, to a replica that keeps deadlines. The
+/// server expires nothing by itself.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct ForgedHintsTests {
     private static let megabyte = String(repeating: "q", count: 1 << 20)

@@ -64,8 +64,8 @@ package enum Situation: String, CaseIterable, Sendable {
     case swallowedMarks = "swallowed-marks"
     /// No Sentinel is in reach for longer than a log keeps an expiration, and a master is frozen meanwhile.
     case noSentinels = "no-sentinels"
-    /// 70. A counter rises without an event, replicas find that out one after the other, and the leader dies
-    ///   meanwhile.
+    /// 70. A counter rises without an event, replicas find that out one after the other, and the leader
+    /// dies meanwhile.
     case silentTakeover = "silent-takeover"
     /// 109. Replicas with leases of different lengths: a rolling restart with another one, or one replica
     ///   with other registers besides, which the others' rules do not reach for a while.

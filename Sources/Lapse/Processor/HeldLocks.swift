@@ -37,7 +37,8 @@ package struct HeldLocks: Sendable {
         grants[key] = grant
     }
 
-    /// A term begins with this claim. It learns of the locks of earlier ones by what those left beside them.
+    /// A term begins with this claim. It learns of the locks of earlier ones by what those left beside
+    /// them.
     package mutating func begins(_ value: String) {
         grants = grants.filter { $0.value.value == value }
         lapses = lapses.filter { $0.value.grant.value == value }

@@ -1,5 +1,5 @@
-/// Lapse's own locks that ran out, before a term began or while it went on: the node has counted such an
-/// expiration, and it is no loss.
+/// Lapse's own locks that ran out, before a term began or while it went on: the node has counted such
+/// an expiration, and it is no loss.
 ///
 /// Had a replica heard that, it would be in the log by the time a hole is settled; if not, one ordinal
 /// of the hole is the lock's.

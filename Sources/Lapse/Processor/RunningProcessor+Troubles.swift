@@ -68,8 +68,8 @@ extension RunningProcessor {
         for complaint in parts.keeper.takeComplaints() { logger.error("progress passed over: \(complaint)") }
     }
 
-    /// A missing right is told before another register is away, too. Without a majority, what cannot be read
-    /// is told instead.
+    /// A missing right is told before another register is away, too. Without a majority, what cannot be
+    /// read is told instead.
     private func tellForbidding(_ found: ProgressTroubles, _ now: Duration) {
         guard found.reading == nil else { return }
         let steps = troubles.withLock { troubles in

@@ -89,18 +89,15 @@ import Testing
         var machine = machine(retries: 1)
         _ = handling(&machine)
         var now = Duration.zero
-        func fail(_ attempt: Int, _ advice: AnotherAttempt) -> [WorkMachine.Action] {
-            let failed = machine.step(.failed(entry(1), .init(text: "no", advice: advice)), now: now)
+        let error = AttemptFailure(text: "no", advice: .whenPossible(after: .milliseconds(100), others: true))
+        func fail(_ attempt: Int) -> [WorkMachine.Action] {
             now += .seconds(1)
-            _ = machine.step(.tick, now: now)
-            return failed + machine.step(.begun("s", [id(1): attempt + 1]), now: now)
+            return machine.step(.failed(entry(1), error), now: now - .seconds(1)) + machine.step(.tick, now: now)
+                + machine.step(.begun("s", [id(1): attempt + 1]), now: now)
         }
-        let noAttempt = AnotherAttempt.whenPossible(after: .milliseconds(100), others: true)
-        for attempt in 1...64 {
-            #expect(fail(attempt, noAttempt).contains(.handle(entry(1), attempt: attempt + 1)))
-        }
-        #expect(fail(65, noAttempt).contains(.handle(entry(1), attempt: 66)), "the configured one")
-        #expect(fail(66, noAttempt).contains(.bury(entry(1), attempts: 66, error: "no")))
+        for attempt in 1...64 { #expect(fail(attempt).contains(.handle(entry(1), attempt: attempt + 1))) }
+        #expect(fail(65).contains(.handle(entry(1), attempt: 66)), "the configured one")
+        #expect(fail(66).contains(.bury(entry(1), attempts: 66, error: "no")))
     }
 
     @Test func whatIsInHandIsKept() {
