@@ -90,6 +90,31 @@ import Testing
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
     }
 
+    /// Full stores, counters that rise or fall unheard, and leases of different lengths.
+    @Test(arguments: Situation.heldLast)
+    func whatCameLast(situation: Situation) throws {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let violation = try SimulatedWorld(Schedule(seed: seed, situations: [situation])).run()
+            #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (.tellingUnheard, [.twice], 20), (.countedIsLost, [.i9], 20), (.permitOutlastsSignature, [.i1], 60),
+        ] as [(Defect, Set<Invariant>, UInt64)])
+    func aMistakeAboutWhatCameLastIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
+        try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
+    }
+
+    /// Every twentieth seed has one of them, and all others are the runs that they were.
+    @Test func onlyEveryTwentiethSeedHasThem() {
+        let drawn = (1...100 as ClosedRange<UInt64>).filter { seed in
+            !Set(Schedule(seed: seed).situations).isDisjoint(with: Situation.heldLast)
+        }
+        #expect(drawn == [9, 29, 49, 69, 89])
+    }
+
     /// While no Sentinel is in reach a silence of the master is settled by what the servers say.
     @Test func noSentinelIsInReach() throws {
         for seed in 1...20 as ClosedRange<UInt64> {
