@@ -34,6 +34,15 @@ package struct ReplyBatch: ~Copyable {
         return unsafe ReplyNode(tape.nodes[index], in: tape.bytes)
     }
 
+    /// Bytes from the first of a string to the last of a string behind it.
+    func withBytes<T>(_ range: Range<Int>, _ body: (RawSpan) -> T) -> T {
+        // Unsafe: the C side has written the bytes of every string, one behind the other.
+        unsafe body(
+            RawSpan(
+                _unsafeBytes: UnsafeRawBufferPointer(
+                    start: tape.bytes.map { unsafe $0 + range.lowerBound }, count: range.count)))
+    }
+
     /// Messages from here on, at least one.
     func run(at index: Int, of channel: Int) -> MessageRun {
         var end = index + 1
@@ -92,6 +101,9 @@ struct ReplyNode {
         }
     }
     var integer: Int64 { node.value }
+    /// Where its bytes begin among those of the batch.
+    var offset: Int { Int(node.offset) }
+    var byteCount: Int { unsafe string.count }
     /// The values that follow and belong to this one.
     var elements: Int { node.kind == lapse_node_array ? Int(node.value) : 0 }
 

@@ -34,7 +34,7 @@ extension ReplyBatch {
     }
 
     /// Recursion is safe: the C side refuses arrays nested deeper than seven.
-    private func value(at index: inout Int) -> RESPValue {
+    private func value(at index: inout Int, in shared: SharedBytes? = nil) -> RESPValue {
         let node = node(index)
         index += 1
         switch node.kind {
@@ -45,17 +45,47 @@ extension ReplyBatch {
         case lapse_node_integer:
             return .integer(node.integer)
         case lapse_node_bulk:
+            if let slice = shared?.slice(at: node.offset, length: node.byteCount) { return .bulk(slice) }
             return .bulk(node.withBytes(ByteBuffer.init(copying:)))
         case lapse_node_array:
+            let shared = shared ?? sharedBytes(of: index..<end(of: index - 1))
             var elements: [RESPValue] = []
             elements.reserveCapacity(node.elements)
             for _ in 0..<node.elements {
-                elements.append(value(at: &index))
+                elements.append(value(at: &index, in: shared))
             }
             return .array(elements)
         default:
             return .null
         }
+    }
+}
+
+/// The bytes of all strings of one reply in one piece of memory: one of its own for each would cost
+/// more than to read them.
+private struct SharedBytes {
+    /// The most: one string that is kept keeps all of them.
+    static let limit = 256 << 10
+
+    /// Where they begin on the tape.
+    let start: Int
+    let bytes: ByteBuffer
+
+    func slice(at offset: Int, length: Int) -> ByteBuffer? { bytes.getSlice(at: offset - start, length: length) }
+}
+
+extension ReplyBatch {
+    /// Nil where they are too many, or one string alone.
+    private func sharedBytes(of nodes: Range<Int>) -> SharedBytes? {
+        var (start, end, count) = (Int.max, 0, 0)
+        for index in nodes where node(index).kind == lapse_node_bulk {
+            let node = node(index)
+            start = min(start, node.offset)
+            end = max(end, node.offset + node.byteCount)
+            count += 1
+        }
+        guard count > 1, end - start <= SharedBytes.limit else { return nil }
+        return SharedBytes(start: start, bytes: withBytes(start..<end, ByteBuffer.init(copying:)))
     }
 }
 

@@ -38,6 +38,17 @@ import Testing
         }
     }
 
+    /// The strings of one reply share memory up to a size, and each of its parts has its own beyond.
+    @Test(arguments: [1, 100, 60_000, 200_000]) func stringsOfOneReplyAreEachTheirOwn(size: Int) {
+        let words = ["", "a", String(repeating: "x", count: size), "", "last"]
+        let list = "*5\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
+        let wire = "*3\r\n$2\r\nid\r\n\(list)\(list)"
+        let values = RESPValue.array(words.map { .bulk(ByteBuffer(string: $0)) })
+        let whole = RESPValue.array([.bulk(ByteBuffer(string: "id")), values, values])
+        #expect(decode(wire + wire) == Decoded(values: [whole, whole]))
+        #expect(decode(wire + wire, step: 7) == Decoded(values: [whole, whole]))
+    }
+
     @Test func decodesAStreamCutAnywhere() {
         let stream = Self.table.map(\.0).joined()
         let whole = Decoded(values: Self.table.map(\.1))
