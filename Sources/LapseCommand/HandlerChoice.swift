@@ -120,7 +120,8 @@ enum HandlerChoice: Sendable {
         // The processor has it done by the stream's writer.
         case .stream: return .one { _, _ in }
         case .webhook(let handler): return .one { try await handler($0, $1) }
-        case .webhookBatches(let handler): return .batches({ try await handler($0, $1) }, limit: handler.size)
+        case .webhookBatches(let handler):
+            return .batches({ try await handler($0, $1) }, limit: handler.size, buried: handler.buried)
         }
     }
 

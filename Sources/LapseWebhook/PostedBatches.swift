@@ -112,6 +112,16 @@ struct PostedBatches: Sendable {
         if batch.open.isEmpty { drop(place) }
     }
 
+    /// This one does not come again.
+    mutating func forget(_ id: String) {
+        guard let place = places.removeValue(forKey: id), var batch = batches[place] else { return }
+        bytes -= batch.bytes
+        batch.open.remove(id)
+        bytes += batch.bytes
+        batches[place] = batch
+        if batch.open.isEmpty { drop(place) }
+    }
+
     private mutating func forget(now: Duration) {
         for place in batches.filter({ $0.value.touched + Self.patience <= now }).keys { drop(place) }
     }

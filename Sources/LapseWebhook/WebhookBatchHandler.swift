@@ -33,6 +33,12 @@ package final class WebhookBatchHandler: Sendable {
         try await post(batch[...], of: batch, context)
     }
 
+    /// It comes in no batch again: it was given up, perhaps before its attempts were over.
+    @Sendable package func buried(_ expiration: Expiration) {
+        let id = WebhookHandler.id(expiration)
+        posted.withLock { $0.forget(id) }
+    }
+
     private func post(
         _ part: Slice<ExpirationBatch>, of batch: ExpirationBatch, _ context: BatchContext
     ) async throws -> BatchResult {

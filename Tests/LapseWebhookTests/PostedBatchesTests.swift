@@ -58,6 +58,21 @@ struct PostedBatchesTests {
         #expect(batches.count == 2)
     }
 
+    @Test("what is given up before its last attempt makes room, and takes nothing from the rest of its batch")
+    func buried() throws {
+        var batches = PostedBatches(retries: 5, limit: 1_000)
+        guard case .post(let request) = post(&batches, ["a", "b"], bytes: 1_000) else { return #expect(Bool(false)) }
+        batches.ended(request, ["a", "b"], attempt: 1, failure)
+        #expect(post(&batches, ["c", "d"]) == .full)
+        batches.forget("a")
+        batches.forget("of none")
+        #expect(post(&batches, ["c", "d"]) == .full)
+        #expect(post(&batches, ["b"], attempt: 2) == .post(request))
+        batches.forget("b")
+        #expect(batches.count == 0)
+        guard case .post = post(&batches, ["c", "d"]) else { return #expect(Bool(false)) }
+    }
+
     @Test("past the bound one alone is posted all the same: it comes back as the same request")
     func oneAlonePastTheBound() throws {
         var batches = PostedBatches(retries: 5, limit: 1_000)

@@ -244,6 +244,7 @@ extension Lane.Dependencies {
     /// The dead letters have it, and its key may go on.
     func buried(_ delivery: Delivery) {
         metrics.deadLettered(delivery)
+        handler.buried?(delivery.expiration)
         dispatcher.handBack { $0.finish(delivery, as: .deadLettered) }
         care?.ended(delivery)
     }

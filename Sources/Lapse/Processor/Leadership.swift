@@ -71,7 +71,7 @@ struct Leadership: Sendable {
             group.addTask(executorPreference: executor) { await dependencies.deadLetters.check() }
             if let care { group.addTask(executorPreference: executor) { await care.run() } }
             group.addTask(executorPreference: executor) { await closeInTime(term, care) }
-            if case .batches(let handler, let atOnce, let limit) = dependencies.handler {
+            if case .batches(let handler, let atOnce, let limit, _) = dependencies.handler {
                 for _ in 0..<min(lanes, atOnce ?? lanes) {
                     group.addTask {
                         guard await mayServe(care) else { return }

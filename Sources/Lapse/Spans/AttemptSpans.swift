@@ -25,8 +25,8 @@ struct AttemptSpans: Sendable {
                     try await handler(expiration, context)
                 }
             }
-        case .batches(let handler, let atOnce, let limit):
-            .batches({ try await around($0, $1, handler) }, atOnce: atOnce, limit: limit)
+        case .batches(let handler, let atOnce, let limit, let buried):
+            .batches({ try await around($0, $1, handler) }, atOnce: atOnce, limit: limit, buried: buried)
         }
     }
 

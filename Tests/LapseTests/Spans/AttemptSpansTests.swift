@@ -54,7 +54,8 @@ struct AttemptSpansTests {
         let handler: BatchHandler = { batch, _ in
             BatchResult(handledUpTo: 1, of: batch.count, error: Refused())
         }
-        guard case .batches(let traced, atOnce: 4, limit: 9) = spans.around(.batches(handler, atOnce: 4, limit: 9))
+        guard
+            case .batches(let traced, atOnce: 4, limit: 9, _) = spans.around(.batches(handler, atOnce: 4, limit: 9))
         else {
             Issue.record("it is no batch handler any more")
             return
