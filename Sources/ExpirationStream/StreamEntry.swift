@@ -85,7 +85,7 @@ package struct StreamEntry: Sendable, Equatable {
     package static let textLimit = 512
 
     /// Where the value of each field that is read stands in the list.
-    private struct Found {
+    fileprivate struct Found {
         /// In the order of ``StreamEntry/fields``.
         enum Name: Int, CaseIterable {
             case id, key, keyBase64, database, node, runId, ordinal, origin, deadline, lagMs, value, valueBase64, term,
@@ -93,7 +93,7 @@ package struct StreamEntry: Sendable, Equatable {
             case uncertain
         }
 
-        private static let names = Name.allCases.map { Array("\($0)".utf8) }
+        private static let names = Name.allCases.map { ByteBuffer(string: "\($0)") }
         private let words: [RESPValue]
         /// Of no value: 0. A list is not as long as what a place can tell.
         private var places = SIMD16<UInt8>(repeating: 0)
@@ -116,8 +116,7 @@ package struct StreamEntry: Sendable, Equatable {
         private static func place(of name: ByteBuffer, from expected: Int) -> Int? {
             for offset in 0..<names.count {
                 let place = (expected + offset) % names.count
-                let text = names[place]
-                if text.count == name.readableBytes, name.readableBytesView.elementsEqual(text) { return place }
+                if names[place] == name { return place }
             }
             return nil
         }
@@ -127,10 +126,8 @@ package struct StreamEntry: Sendable, Equatable {
             return place == 0 ? nil : words[Int(place)].bytes
         }
 
-        /// - Parameter other: what may be said again: the same text then is the same memory.
-        func text(_ name: Name, or other: String? = nil) -> String? {
+        func text(_ name: Name) -> String? {
             guard let value = self[name], value.readableBytes <= StreamEntry.textLimit else { return nil }
-            if let other, other.utf8.elementsEqual(value.readableBytesView) { return other }
             return String(validating: value.readableBytesView, as: UTF8.self)
         }
 
@@ -144,20 +141,48 @@ package struct StreamEntry: Sendable, Equatable {
         }
     }
 
+    /// Texts of the entries of one answer, most of which say the same of the node: the same bytes are the
+    /// same memory, and are looked at once.
+    package struct Texts {
+        private struct Last {
+            var bytes = ByteBuffer()
+            var text = ""
+        }
+
+        private var last = [Last](repeating: Last(), count: Found.Name.allCases.count)
+
+        package init() {}
+
+        fileprivate mutating func read(_ name: Found.Name, of found: Found) -> String? {
+            guard let bytes = found[name] else { return nil }
+            if last[name.rawValue].bytes == bytes { return last[name.rawValue].text }
+            guard let text = found.text(name) else { return nil }
+            last[name.rawValue] = Last(bytes: bytes, text: text)
+            return text
+        }
+    }
+
     /// Reads the list of names and values that `XREADGROUP`, `XRANGE` and `XAUTOCLAIM` answer with. Any
     /// client may have added it.
     ///
-    /// - Parameter previous: of the same answer, as most of them say the same of the node.
     /// - Returns: nil for what is no expiration. Nil stands there, too, for an entry that was deleted
     ///   meanwhile.
-    package init?(fields reply: RESPValue, after previous: StreamEntry? = nil) {
+    package init?(fields reply: RESPValue) {
+        var texts = Texts()
+        self.init(fields: reply, &texts)
+    }
+
+    /// The same.
+    ///
+    /// - Parameter texts: of the same answer.
+    package init?(fields reply: RESPValue, _ texts: inout Texts) {
         guard let words = reply.array, words.count <= Self.wordLimit, words.count.isMultiple(of: 2),
             let found = Found(words)
         else { return nil }
         guard let key = found.bytes(.key, orBase64: .keyBase64), let database = found.count(.database),
-            database <= UInt64(UInt16.max), let node = found.text(.node, or: previous?.node),
-            let runID = found.text(.runId, or: previous?.runID), let ordinal = found.count(.ordinal),
-            let origin = found.text(.origin, or: previous?.origin),
+            database <= UInt64(UInt16.max), let node = texts.read(.node, of: found),
+            let runID = texts.read(.runId, of: found), let ordinal = found.count(.ordinal),
+            let origin = texts.read(.origin, of: found),
             ["live", "takeover", "repair", "reconcile"].contains(origin), let term = found.count(.term),
             let token = found[.token].flatMap({ PlausibleCount.number($0.readableBytesView) }),
             (ordinal == 0) == runID.isEmpty

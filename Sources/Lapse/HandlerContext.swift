@@ -35,15 +35,36 @@ public struct HandlerContext: Sendable {
 /// each, and no other thread counts it.
 final class LaneRound: Sendable {
     let term: Term
-    let logger: Logger
     let keys: KeyDisclosure
     let batch: Batch
+    private let base: Base
+
+    /// What its loggers derive from.
+    private enum Base {
+        case logger(Logger)
+        /// Made when asked for.
+        case context(WorkContext)
+    }
 
     init(_ batch: Batch, _ term: Term, _ logger: Logger, _ keys: KeyDisclosure = .full) {
         self.keys = keys
         self.batch = batch
         self.term = term
-        self.logger = logger
+        base = .logger(logger)
+    }
+
+    init(_ batch: Batch, _ term: Term, _ context: WorkContext, _ keys: KeyDisclosure) {
+        self.keys = keys
+        self.batch = batch
+        self.term = term
+        base = .context(context)
+    }
+
+    var logger: Logger {
+        switch base {
+        case .logger(let logger): logger
+        case .context(let context): context.logger
+        }
     }
 }
 

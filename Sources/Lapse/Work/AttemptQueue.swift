@@ -16,12 +16,18 @@ final class AttemptQueue: Sendable {
 
     private struct State {
         var jobs: Deque<Job> = []
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [CheckedContinuation<Bool, Never>] = []
         var isClosed = false
+        /// A lane was woken and has not come yet.
+        var isWaking = false
 
         /// The lane that waited last: the others sleep on. It wakes the next one itself if it finds more than
-        /// it takes, so that few are woken for what one can do.
-        mutating func toWake() -> CheckedContinuation<Void, Never>? { jobs.isEmpty ? nil : waiters.popLast() }
+        /// it takes, and until it comes none else is woken, so that few are for what one can do.
+        mutating func toWake() -> CheckedContinuation<Bool, Never>? {
+            guard !jobs.isEmpty, !isWaking, let waiter = waiters.popLast() else { return nil }
+            isWaking = true
+            return waiter
+        }
     }
 
     private let state = Mutex(State())
@@ -29,30 +35,33 @@ final class AttemptQueue: Sendable {
     /// - Returns: false when it is closed: no lane takes them.
     func add(_ jobs: [Job]) -> Bool {
         let (isTaken, waiter) = state.withLock { state in
-            guard !state.isClosed else { return (false, CheckedContinuation<Void, Never>?.none) }
+            guard !state.isClosed else { return (false, CheckedContinuation<Bool, Never>?.none) }
             state.jobs += jobs
             return (true, state.toWake())
         }
-        waiter?.resume()
+        waiter?.resume(returning: true)
         return isTaken
     }
 
     /// Waits for a job; nil once it is closed.
     func next() async -> Job? {
+        var isWoken = false
         while true {
             let (job, isClosed, waiter) = state.withLock { state in
+                if isWoken { state.isWaking = false }
                 let job = state.jobs.popFirst()
                 return (job, state.isClosed, job == nil ? nil : state.toWake())
             }
-            waiter?.resume()
+            waiter?.resume(returning: true)
             if job != nil || isClosed { return job }
-            await withCheckedContinuation { continuation in
+            // Woken, or with something to do at once.
+            isWoken = await withCheckedContinuation { continuation in
                 let mayGoOn = state.withLock { state in
                     if !state.jobs.isEmpty || state.isClosed { return true }
                     state.waiters.append(continuation)
                     return false
                 }
-                if mayGoOn { continuation.resume() }
+                if mayGoOn { continuation.resume(returning: false) }
             }
         }
     }
@@ -66,7 +75,7 @@ final class AttemptQueue: Sendable {
             defer { (state.jobs, state.waiters) = ([], []) }
             return (state.jobs, state.waiters)
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.resume(returning: true) }
         return Array(left)
     }
 }

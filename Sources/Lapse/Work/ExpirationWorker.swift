@@ -44,9 +44,7 @@ public final class ExpirationWorker: Service {
     /// entry.
     package convenience init(configuration: WorkerConfiguration, logger: Logger, handling: Handling) {
         self.init(configuration: configuration, logger: logger) { expiration, context in
-            try await handling.call(
-                expiration, term: context.term, token: context.fencingToken, attempt: context.attempt,
-                logger: context.logger, keys: configuration.logKeys)
+            try await handling.call(expiration, context, keys: configuration.logKeys)
         }
     }
 

@@ -22,14 +22,17 @@ extension RunningWorker {
             }
         case .claim(let name, let from, let limit): return await claim(name, from, limit)
         case .reclaim(let name, let from, let limit, let held): return await claim(name, from, limit, held: held)
-        case .begin(let name, let begins):
+        case .begin(let name, let begins, let done):
             do throws(RedisError) {
-                let counts = try await stream.begin(name, begins)
+                let counts = try await stream.begin(name, begins, acknowledging: done)
                 worked("begin", name)
-                return .init(event: .begun(name, counts))
+                return .init(
+                    event: .begun(name, counts), before: done.isEmpty ? nil : .acknowledged(name, done))
             } catch {
                 failed("begin", name, error)
-                return .init(event: .beginFailed(name, begins.map(\.id)))
+                return .init(
+                    event: .beginFailed(name, begins.map(\.id)),
+                    before: done.isEmpty ? nil : .acknowledgeFailed(name, done))
             }
         case .acknowledge(let name, let ids):
             do throws(RedisError) {
@@ -114,9 +117,7 @@ extension RunningWorker {
         let (entry, content) = (job.entry, job.content.entry)
         let expiration = content.expiration(at: entry.id)
         let context = WorkContext(
-            attempt: job.attempt, stream: entry.partition, group: configuration.group, entryID: "\(entry.id)",
-            eventID: content.id, term: content.term, fencingToken: FencingToken(rawValue: content.token),
-            isUncertain: content.isUncertain, logger: logger)
+            attempt: job.attempt, entry, content, group: configuration.group, logger: logger)
         let began = SystemClock.glance().monotonic
         let (handler, spans) = (handler, spans)
         deadline.start(began)

@@ -1,5 +1,7 @@
+import ExpirationStream
 public import LeaderElection
 public import Logging
+import RedisClient
 
 /// What a worker's handler is told besides the expiration. There is no lease here: any number of
 /// workers handle at once.
@@ -11,7 +13,7 @@ public struct WorkContext: Sendable {
     /// The consumer group.
     public let group: String
     /// The entry's ID in ``stream``.
-    public let entryID: String
+    public var entryID: String { entryText ?? "\(entry)" }
     /// Tells this expiration from all others, the same at each attempt and in each worker: an idempotency
     /// key.
     public let eventID: String
@@ -22,6 +24,9 @@ public struct WorkContext: Sendable {
     /// The stream may hold this expiration twice.
     public let isUncertain: Bool
     private let base: Logger
+    /// Made into a text when asked for.
+    private let entry: StreamID
+    private let entryText: String?
 
     /// Also for tests of a handler.
     public init(
@@ -32,11 +37,27 @@ public struct WorkContext: Sendable {
         self.attempt = attempt
         self.stream = stream
         self.group = group
-        self.entryID = entryID
+        entryText = entryID
+        entry = .zero
         self.eventID = eventID
         self.term = term
         self.fencingToken = fencingToken
         self.isUncertain = isUncertain
+        base = logger
+    }
+
+    init(
+        attempt: Int, _ entry: WorkEntry, _ content: StreamEntry, group: String, logger: Logger
+    ) {
+        self.attempt = attempt
+        stream = entry.partition
+        self.group = group
+        self.entry = entry.id
+        entryText = nil
+        eventID = content.id
+        term = content.term
+        fencingToken = FencingToken(rawValue: content.token)
+        isUncertain = content.isUncertain
         base = logger
     }
 

@@ -11,6 +11,8 @@ struct WorkLoop {
     struct Report: Sendable {
         /// Nil when it says nothing to the machine.
         var event: WorkMachine.Event?
+        /// What it is told before that.
+        var before: WorkMachine.Event?
         var partition = ""
         var found: [WorkStream.Found] = []
         /// The layout was looked at; it is looked at again later.
@@ -63,11 +65,19 @@ struct WorkLoop {
             if report.hasLooked { lookLater(&group) }
             take(report)
         }
-        let events = reports.compactMap(\.event)
+        var events: [WorkMachine.Event] = []
+        events.reserveCapacity(reports.count)
+        for report in reports {
+            if let before = report.before { events.append(before) }
+            if let event = report.event { events.append(event) }
+        }
         guard !events.isEmpty else { return }
-        start(machine.step(events, now: now), &group)
+        // First, alone: a call's own copy of the loop would have the machine copy all that is in hand.
+        let actions = machine.step(events, now: now)
+        start(actions, &group)
         for event in events {
             switch event {
+            case .handled(let entry): drop(entry)
             case .leave: later(worker.configuration.drain, .drainOver, &group)
             case .drainOver: later(Self.cancelPause, .cancelOver, &group)
             case .cancelOver: worker.waitsForHandlers(machine.givenUp)
@@ -87,6 +97,11 @@ struct WorkLoop {
             contents[name] = found.content
             bytes += found.content.bytes
         }
+    }
+
+    /// Its content is needed no more.
+    private mutating func drop(_ entry: WorkEntry) {
+        if let content = contents.removeValue(forKey: entry) { bytes -= content.bytes }
     }
 
     /// Drops what is in hand no more, once that has become as much as what is, or as an answer.

@@ -43,16 +43,17 @@ extension WorkMachine {
         ready.prepend(entry)
     }
 
-    mutating func finished(_ entry: WorkEntry) {
+    mutating func finished(_ entry: WorkEntry, _ now: Duration) {
         guard case .running = entries[entry]?.phase else { return }
         busy -= 1
-        done(entry)
+        pace.add(1, now: now)
+        done(entry, now)
     }
 
-    mutating func done(_ entry: WorkEntry) {
-        guard entries[entry] != nil else { return }
-        entries[entry]?.phase = .done
-        partitions[entry.partition]?.done.append(entry.id)
+    mutating func done(_ entry: WorkEntry, _ now: Duration) {
+        guard let index = entries.index(forKey: entry) else { return }
+        entries.values[index].phase = .done
+        noteDone(entry, now)
     }
 
     mutating func failed(

@@ -16,7 +16,7 @@ extension WorkMachine {
     /// What may still be read and claimed. What a partition has beyond its part, by retries or of large
     /// entries, takes no room from the others.
     var room: Int {
-        let all = settings.lanes + settings.prefetch
+        let all = mostInHand
         let (most, mostBytes) = (mostOfOne(of: all), mostOfOne(of: Self.mostBytes))
         var (room, bytes) = (all - busy - ready.count, 0)
         for partition in partitions.values {
@@ -34,12 +34,7 @@ extension WorkMachine {
     mutating func plan(_ name: String, _ now: Duration, _ actions: inout [Action]) {
         guard var partition = partitions[name] else { return }
         defer { partitions[name] = partition }
-        if !partition.isAcknowledging, !partition.done.isEmpty, partition.acknowledgeAt <= now {
-            let ids = Array(partition.done.prefix(Self.mostAcknowledged))
-            partition.done.removeFirst(ids.count)
-            partition.isAcknowledging = true
-            actions.append(.acknowledge(name, ids))
-        }
+        if isDue(partition, now) { actions.append(.acknowledge(name, partition.takeDone(Self.mostAcknowledged))) }
         if !partition.isKeeping, partition.keepAt <= now, !partition.hasLeft {
             partition.keepAt = now + settings.claimAfter / 3
             let ids = held(of: name)
@@ -52,10 +47,11 @@ extension WorkMachine {
         // Handled ones that cannot be acknowledged are in hand, too.
         guard partition.done.count < 4 * Self.mostAcknowledged else { return }
         let room = room
-        let own = mostOfOne(of: settings.lanes + settings.prefetch) - partition.queued
+        let own = mostOfOne(of: mostInHand) - partition.queued
         guard room > 0, own > 0, partition.bytes < mostOfOne(of: Self.mostBytes) else { return }
         // What a partition may bring at once, so that several do not bring too much.
-        let share = max(1, min(room, own, (settings.lanes + settings.prefetch) / max(1, order.count), partition.limit))
+        let fair = min(mostInHand / max(1, order.count), partition.limit)
+        let share = max(1, min(room, own, fair))
         // A claim is answered at once: with little room they go one after the other. Reads wait, each for its
         // own partition.
         let claimed = min(share, room - claiming)
@@ -70,8 +66,11 @@ extension WorkMachine {
                 actions.append(.claim(name, from: partition.claimFrom, limit: claimed))
             }
         }
+        // A few more are not worth an order while there are others to go on with.
+        if isFast, !ready.isEmpty, share < fair / 2 { return }
         if !partition.isReading, partition.readAt <= now {
             partition.isReading = true
+            partition.asked = share
             actions.append(.read(name, limit: share))
         }
     }
@@ -79,32 +78,41 @@ extension WorkMachine {
     /// Attempts for the lanes that are free.
     mutating func planBegins(_ now: Duration, _ actions: inout [Action]) {
         retryDue(now, &actions)
-        guard !isLeaving else { return }
+        guard !isLeaving, !ready.isEmpty, busy < settings.lanes, !waitsForLanes(now) else { return }
         var begins: [String: [Begin]] = [:]
         let most = mostOfOne(of: settings.lanes)
         var passedOver: [WorkEntry] = []
-        while busy < settings.lanes, let entry = ready.popFirst() {
-            guard entries[entry]?.phase == .ready else { continue }
+        // Ready in partitions that can be asked now.
+        var left = partitions.values.reduce(0) { $0 + ($1.mayBegin(now) ? $1.queued : 0) }
+        while busy < settings.lanes, let entry = ready.first {
+            let inHand = entries[entry]
+            guard var inHand, inHand.phase == .ready else {
+                ready.removeFirst()
+                continue
+            }
+            guard left > 0 else { break }
+            ready.removeFirst()
+            let mayBegin = partitions[entry.partition]?.mayBegin(now) ?? false
+            if mayBegin { left -= 1 }
             // A partition that cannot be asked now, or has not answered yet, does not keep the lanes from the
             // others.
-            guard partitions[entry.partition].map({ !$0.isBeginning && $0.beginAt <= now }) ?? false,
-                begins[entry.partition]?.count ?? 0 < most
-            else {
+            guard mayBegin, begins[entry.partition]?.count ?? 0 < most else {
                 passedOver.append(entry)
                 continue
             }
-            if entries[entry]?.turn == 0 {
+            if inHand.turn == 0 {
                 lastTurn += 1
-                entries[entry]?.turn = lastTurn
+                inHand.turn = lastTurn
             }
-            entries[entry]?.phase = .beginning
+            inHand.phase = .beginning
+            entries[entry] = inHand
             busy += 1
-            begins[entry.partition, default: []].append(Begin(id: entry.id, turn: entries[entry]?.turn ?? 0))
+            begins[entry.partition, default: []].append(Begin(id: entry.id, turn: inHand.turn))
         }
         for entry in passedOver.reversed() { ready.prepend(entry) }
         for name in begins.keys.sorted() {
             partitions[name]?.isBeginning = true
-            actions.append(.begin(name, begins[name] ?? []))
+            actions.append(.begin(name, begins[name] ?? [], acknowledging: toAcknowledge(besides: name, now)))
         }
     }
 
@@ -155,13 +163,16 @@ extension WorkMachine {
         for name in order {
             guard let partition = partitions[name] else { continue }
             if holds, !partition.isKeeping { consider(partition.keepAt) }
-            if !partition.done.isEmpty, !partition.isAcknowledging { consider(partition.acknowledgeAt) }
+            if !partition.done.isEmpty, !partition.isAcknowledging {
+                consider(max(partition.acknowledgeAt, partition.acknowledgeBy))
+            }
             guard !isLeaving else { continue }
             if !ready.isEmpty, busy < settings.lanes, !partition.isBeginning { consider(partition.beginAt) }
             guard hasRoom else { continue }
             if !partition.isReading { consider(partition.readAt) }
             if !partition.isClaiming { consider(partition.claimAt) }
         }
+        if let beginBy { consider(beginBy) }
         guard let next, wakeAt.map({ next < $0 || $0 <= now }) ?? true else { return }
         wakeAt = next
         actions.append(.wake(at: max(next, now)))

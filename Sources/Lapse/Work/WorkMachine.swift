@@ -15,6 +15,8 @@ package struct WorkMachine: Sendable {
         package var retries: RetryPolicy
         /// An entry whose worker was silent for this long may be claimed by any other.
         package var claimAfter: Duration
+        /// From so many entries a second on orders wait for each other.
+        package var fast = 2_000
 
         package init(lanes: Int, retries: RetryPolicy, claimAfter: Duration) {
             self.lanes = lanes
@@ -22,8 +24,6 @@ package struct WorkMachine: Sendable {
             self.claimAfter = claimAfter
         }
 
-        /// Entries in hand for lanes to come. Few: an idle worker cannot have them.
-        var prefetch: Int { min(lanes / 4, 64) }
         /// Between looks for what silent workers have; what a worker gives back as it leaves is claimed as
         /// soon.
         var claimPause: Duration { min(claimAfter / 8, .seconds(2)) }
@@ -55,7 +55,7 @@ package struct WorkMachine: Sendable {
         case claimed(String, [StreamID], bytes: [Int] = [], next: StreamID)
         case claimFailed(String)
         /// For each: the number of attempts begun, or nil: another worker has it.
-        case begun(String, [StreamID: Int?])
+        case begun(String, AttemptCounts)
         case beginFailed(String, [StreamID])
         case handled(WorkEntry)
         case failed(WorkEntry, AttemptFailure)
@@ -84,7 +84,8 @@ package struct WorkMachine: Sendable {
         /// What the group has as this worker's beside `held`: answered as a claim.
         case reclaim(String, from: StreamID, limit: Int, held: [StreamID])
         /// Each with a number of its own: an order that is repeated counts once.
-        case begin(String, [Begin])
+        /// Those that are to be acknowledged are so first, in the same step of the server: answered for both.
+        case begin(String, [Begin], acknowledging: [StreamID] = [])
         case handle(WorkEntry, attempt: Int)
         case bury(WorkEntry, attempts: Int, error: String)
         case acknowledge(String, [StreamID])
@@ -132,6 +133,10 @@ package struct WorkMachine: Sendable {
         var limit = 256
         var failures = 0
         var done: [StreamID] = []
+        /// When these are acknowledged alone, if there is nothing to begin meanwhile.
+        var acknowledgeBy = Duration.zero
+        /// Of the read under way, or the last one.
+        var asked = 0
         /// Entries in hand that no handler has had yet, or has to have again.
         var queued = 0
         /// About what all in hand take in memory.
@@ -174,6 +179,11 @@ package struct WorkMachine: Sendable {
     /// Entries that are being claimed, of all partitions, at most.
     var claiming = 0
     var lastTurn: UInt64 = 0
+    var pace = WorkPace()
+    /// When what is ready is begun, however few lanes are free.
+    var beginBy: Duration?
+    /// Entries a second, as of this step.
+    var rate = 0
     var wakeAt: Duration?
     var isLeaving = false
     var isDrainOver = false
@@ -203,6 +213,7 @@ package struct WorkMachine: Sendable {
     package mutating func step(_ events: some Sequence<Event>, now: Duration) -> [Action] {
         var actions: [Action] = []
         for event in events { take(event, now, &actions) }
+        rate = pace.rate(now: now)
         order.forEach { plan($0, now, &actions) }
         planBegins(now, &actions)
         planLeaving(now, &actions)
@@ -215,6 +226,7 @@ package struct WorkMachine: Sendable {
         case .partitions(let names): for name in names where partitions[name] == nil { add(name, now) }
         case .read(let name, let ids, let bytes):
             partitions[name]?.isReading = false
+            gather(name, ids.count, now)
             arrived(name, ids, bytes)
         case .readFailed(let name): readFailed(name, now)
         case .claimed(let name, let ids, let bytes, let next):
@@ -223,19 +235,18 @@ package struct WorkMachine: Sendable {
         case .claimFailed(let name): claimFailed(name, now)
         case .begun(let name, let counts):
             partitions[name]?.isBeginning = false
-            // In order, so that one history has one outcome.
-            for (id, count) in counts.sorted(by: { $0.key < $1.key }) { begun(WorkEntry(name, id), count, &actions) }
+            for (id, count) in counts.all { begun(WorkEntry(name, id), count, &actions) }
         case .beginFailed(let name, let ids):
             // First in turn again, with the same number: it may have been counted.
             partitions[name]?.isBeginning = false
             for id in ids.reversed() { beginsAgain(WorkEntry(name, id)) }
             put(off: name, \.beginAt, now)
-        case .handled(let entry): finished(entry)
+        case .handled(let entry): finished(entry, now)
         case .failed(let entry, let failure): failed(entry, failure, now, &actions)
         case .buried(let entry):
             guard case .burying = entries[entry]?.phase else { break }
             waits -= 1
-            done(entry)
+            done(entry, now)
         case .buryFailed(let entry):
             if entries[entry] != nil { waiting.insert(Due(at: now + .seconds(1), entry: entry)) }
         case .acknowledged(let name, let ids):

@@ -47,17 +47,23 @@ enum WorkScripts {
         return {#silent == most and silent[most][1] or '0-0', found, gone}
         """)
 
-    /// Counts an attempt for each entry, a turn only once. Returns the counts, 0 for what is not this
-    /// consumer's.
+    /// Acknowledges as ``acknowledge`` does, then counts an attempt for each entry, a turn only once.
+    /// Returns the counts, 0 for what is not this consumer's.
     ///
     /// - Arguments: group, consumer, how long the counts are kept, from which idle time on (both in
-    ///   milliseconds) an entry is kept from being claimed, then ID and turn in pairs, the IDs ascending.
+    ///   milliseconds) an entry is kept from being claimed, how many IDs are handled, these; then ID and
+    ///   turn in pairs, the IDs ascending.
     /// - What was deleted stays pending, as in ``keep``. One XPENDING asks for all; one for each only where
     ///   the consumer has too many others in between.
     static let begin = Script(
         """
-        local wanted, ids, idle = (#ARGV - 4) / 2, {}, {}
-        for i = 5, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+        local first = 5 + ARGV[5]
+        if first > 5 then
+          redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 6, first))
+          redis.call('HDEL', KEYS[2], unpack(ARGV, 6, first))
+        end
+        local wanted, ids, idle = (#ARGV - first) / 2, {}, {}
+        for i = first + 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
         local most = 2 * wanted + 16
         local own = redis.call('XPENDING', KEYS[1], ARGV[1], ids[1], ids[wanted], most, ARGV[2])
         for _, pending in ipairs(own) do idle[pending[1]] = pending[3] end
@@ -70,7 +76,7 @@ enum WorkScripts {
         local known = redis.call('HMGET', KEYS[2], unpack(ids))
         local counts, changes = {}, {}
         for i, id in ipairs(ids) do
-          local turn, count = ARGV[4 + 2 * i], 0
+          local turn, count = ARGV[first + 2 * i], 0
           if idle[id] then
             local last
             if known[i] then

@@ -84,31 +84,42 @@ struct WorkStream: Sendable {
             gone: Int(max(0, parts[2].int ?? 0)))
     }
 
-    func begin(_ partition: String, _ begins: [WorkMachine.Begin]) async throws(RedisError) -> [StreamID: Int?] {
-        var answer: [StreamID: Int?] = [:]
-        for begins in parts(begins) {
-            answer.merge(try await beginPart(partition, begins)) { _, new in new }
+    /// - Parameter done: what is acknowledged first.
+    func begin(
+        _ partition: String, _ begins: [WorkMachine.Begin], acknowledging done: [StreamID]
+    ) async throws(RedisError) -> AttemptCounts {
+        var (answer, done) = (AttemptCounts(), done)
+        answer.reserve(begins.count)
+        for begins in parts(begins.sorted { $0.id < $1.id }) {
+            try await begin(partition, part: begins, acknowledging: done, &answer)
+            done = []
         }
         return answer
     }
 
-    private func beginPart(
-        _ partition: String, _ begins: ArraySlice<WorkMachine.Begin>
-    ) async throws(RedisError) -> [StreamID: Int?] {
-        let begins = begins.sorted { $0.id < $1.id }
-        var arguments = words(
-            group, consumer, "\(Self.countsLast.inMilliseconds)", "\(claimAfter.inMilliseconds / 4)")
-        for begin in begins { arguments += words("\(begin.id)", "\(nonce)-\(begin.turn)") }
-        let reply = try await client.run(WorkScripts.begin, keys: try keys(partition), arguments: arguments)
+    private func begin(
+        _ partition: String, part begins: ArraySlice<WorkMachine.Begin>, acknowledging done: [StreamID],
+        _ answer: inout AttemptCounts
+    ) async throws(RedisError) {
+        var rest = RESPCommand()
+        rest.append(Int64(done.count))
+        for id in done { rest.append("\(id)") }
+        for begin in begins {
+            rest.append("\(begin.id)")
+            rest.append("\(nonce)-\(begin.turn)")
+        }
+        let reply = try await client.run(
+            WorkScripts.begin, keys: try keys(partition).map { Array($0.utf8) },
+            arguments: words(
+                group, consumer, "\(Self.countsLast.inMilliseconds)", "\(claimAfter.inMilliseconds / 4)"),
+            rest: rest)
         guard let counts = reply.array, counts.count == begins.count else {
             throw implausible("the script that counts attempts", partition)
         }
-        var answer: [StreamID: Int?] = [:]
         for (begin, count) in zip(begins, counts) {
             let count = count.int ?? 0
-            answer.updateValue(count > 0 ? Int(min(count, Int64(Int32.max - 1))) : nil, forKey: begin.id)
+            answer.append(begin.id, count > 0 ? Int(min(count, Int64(Int32.max - 1))) : nil)
         }
-        return answer
     }
 
     func acknowledge(_ partition: String, _ ids: [StreamID]) async throws(RedisError) {
@@ -149,16 +160,15 @@ struct WorkStream: Sendable {
     }
 
     private func found(_ entries: RESPValue?) -> [Found] {
-        var previous: StreamEntry?
+        var texts = StreamEntry.Texts()
         return (entries?.array ?? []).compactMap { entry in
             guard let parts = entry.array, parts.count == 2, let id = parts[0].bytes.flatMap({ StreamID($0) }) else {
                 return nil
             }
             if case .integer(let bytes) = parts[1] { return Found(id: id, content: .failure(.tooLarge(bytes: bytes))) }
-            guard let entry = StreamEntry(fields: parts[1], after: previous) else {
+            guard let entry = StreamEntry(fields: parts[1], &texts) else {
                 return Found(id: id, content: .failure(.foreign))
             }
-            previous = entry
             return Found(id: id, content: .success(WorkContent(entry)))
         }
     }

@@ -28,6 +28,10 @@ struct ModelWorkers {
     /// The attempts with which handlers were called.
     private(set) var attempts: [WorkEntry: [Int]] = [:]
     private(set) var mostBusy = 0
+    /// Acknowledged with a begin.
+    private(set) var combined = 0
+    /// From so many entries a second on orders wait for each other.
+    var fast = Int.max
     /// Steps after which a partition's count of its queue, or of its bytes, was wrong.
     private(set) var miscounts = 0
     private(set) var now = Duration.zero
@@ -63,8 +67,9 @@ struct ModelWorkers {
 
     mutating func start(_ partitions: [String]) {
         let retries = RetryPolicy(retries: Self.retries, first: .milliseconds(20), cap: .milliseconds(200))
-        workers.append(
-            Worker(machine: WorkMachine(.init(lanes: lanes, retries: retries, claimAfter: Self.claimAfter))))
+        var settings = WorkMachine.Settings(lanes: lanes, retries: retries, claimAfter: Self.claimAfter)
+        settings.fast = fast
+        workers.append(Worker(machine: WorkMachine(settings)))
         tell(workers.count - 1, .partitions(partitions))
     }
 
@@ -129,8 +134,12 @@ struct ModelWorkers {
         if workers[worker].machine.isFinished { workers[worker].isAlive = false }
     }
 
-    private mutating func answer(_ worker: Int, _ event: WorkMachine.Event) {
-        schedule(.milliseconds(draw(15)), worker, .event(event))
+    private mutating func answer(_ worker: Int, _ events: WorkMachine.Event...) { answer(worker, events) }
+
+    /// In their order.
+    private mutating func answer(_ worker: Int, _ events: [WorkMachine.Event]) {
+        let wait = Duration.milliseconds(draw(15))
+        for event in events { schedule(wait, worker, .event(event)) }
     }
 
     private func sizes(_ ids: [StreamID]) -> [Int] { ids.map { Int($0.milliseconds % 7) << 20 } }
@@ -172,15 +181,20 @@ struct ModelWorkers {
             let found = group.claim(name, from, limit, by: worker, held: held, idle: Self.claimAfter, now: now)
             let claimed = WorkMachine.Event.claimed(name, found.ids, bytes: sizes(found.ids), next: found.next)
             answer(worker, answerIsLost ? .claimFailed(name) : claimed)
-        case .begin(let name, let begins):
-            guard !requestIsLost else { return answer(worker, .beginFailed(name, begins.map(\.id))) }
-            var counts: [StreamID: Int?] = [:]
+        case .begin(let name, let begins, let done):
+            let failed = [.acknowledgeFailed(name, done), WorkMachine.Event.beginFailed(name, begins.map(\.id))]
+            guard !requestIsLost else { return answer(worker, done.isEmpty ? Array(failed.suffix(1)) : failed) }
+            for id in done { group.acknowledge(WorkEntry(name, id)) }
+            combined += done.count
+            var counts: [(StreamID, Int?)] = []
             for begin in begins {
                 let entry = WorkEntry(name, begin.id)
                 let count = group.begin(entry, turn: "\(worker)-\(begin.turn)", by: worker, now: now)
-                counts.updateValue(count, forKey: begin.id)
+                counts.append((begin.id, count))
             }
-            answer(worker, answerIsLost ? .beginFailed(name, begins.map(\.id)) : .begun(name, counts))
+            let answered = [.acknowledged(name, done), WorkMachine.Event.begun(name, AttemptCounts(counts))]
+            let events = answerIsLost ? failed : answered
+            answer(worker, done.isEmpty ? Array(events.suffix(1)) : events)
         case .acknowledge(let name, let ids):
             if !requestIsLost { for id in ids { group.acknowledge(WorkEntry(name, id)) } }
             answer(

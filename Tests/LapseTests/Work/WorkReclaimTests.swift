@@ -6,6 +6,15 @@ import Testing
 /// What a worker does when an answer does not come: what it held is in the worker's name, and in no
 /// hand.
 @Suite struct WorkReclaimTests {
+    @Test("without a limit of retries no attempt is the last")
+    func unlimited() {
+        var machine = WorkMachine(.init(lanes: 4, retries: .init(retries: .max), claimAfter: .seconds(8)))
+        _ = machine.step(.partitions(["s"]), now: .zero)
+        _ = machine.step(.read("s", [StreamID(milliseconds: 1)]), now: .zero)
+        let begun = machine.step(.begun("s", [StreamID(milliseconds: 1): 1000]), now: .zero)
+        #expect(begun.contains(.handle(.init("s", StreamID(milliseconds: 1)), attempt: 1000)))
+    }
+
     private func id(_ number: UInt64) -> StreamID { StreamID(milliseconds: number) }
 
     private func machine(lanes: Int) -> WorkMachine {

@@ -24,9 +24,10 @@ import Testing
                     let ids = (0..<min(UInt64(limit), 10_000 - added)).map { id(added + $0 + 1) }
                     added += UInt64(ids.count)
                     if !ids.isEmpty { events.append(.read(name, ids)) }
-                case .begin(let name, let orders):
+                case .begin(let name, let orders, let done):
                     begins += 1
-                    events.append(.begun(name, Dictionary(uniqueKeysWithValues: orders.map { ($0.id, 1) })))
+                    if !done.isEmpty { events.append(.acknowledged(name, done)) }
+                    events.append(.begun(name, AttemptCounts(orders.map { ($0.id, 1) })))
                 case .handle(let entry, _): running.append(entry)
                 case .acknowledge(let name, let ids): events.append(.acknowledged(name, ids))
                 default: break
@@ -56,8 +57,9 @@ import Testing
                     let ids = (0..<limit).map { id(number + UInt64($0) + 1) }
                     number += UInt64(limit)
                     events.append(.read(name, ids))
-                case .begin("s", let orders):
-                    events.append(.begun("s", Dictionary(uniqueKeysWithValues: orders.map { ($0.id, 1) })))
+                case .begin("s", let orders, let done):
+                    if !done.isEmpty { events.append(.acknowledged("s", done)) }
+                    events.append(.begun("s", AttemptCounts(orders.map { ($0.id, 1) })))
                 case .handle(let entry, _):
                     handled += 1
                     events.append(.handled(entry))
@@ -88,9 +90,10 @@ import Testing
                 case .read(let name, let limit) where name != "silent" || !isSilent:
                     number += UInt64(limit)
                     return [.read(name, (0..<UInt64(limit)).map { id(number - $0) })]
-                case .begin("silent", let orders) where isSilent: return [.beginFailed("silent", orders.map(\.id))]
-                case .begin(let name, let orders):
-                    return [.begun(name, Dictionary(uniqueKeysWithValues: orders.map { ($0.id, 1) }))]
+                case .begin("silent", let orders, _) where isSilent: return [.beginFailed("silent", orders.map(\.id))]
+                case .begin(let name, let orders, let done):
+                    let acknowledged: [WorkMachine.Event] = done.isEmpty ? [] : [.acknowledged(name, done)]
+                    return acknowledged + [.begun(name, AttemptCounts(orders.map { ($0.id, 1) }))]
                 case .handle(let entry, _) where entry.partition == "silent":
                     return [.failed(entry, .init(text: "away"))]
                 case .handle(let entry, _):
@@ -137,8 +140,8 @@ import Testing
                 case .read(let name, let limit):
                     number += UInt64(limit)
                     events.append(.read(name, (0..<UInt64(limit)).map { id(number - $0) }))
-                case .begin(let name, let orders):
-                    events.append(.begun(name, Dictionary(uniqueKeysWithValues: orders.map { ($0.id, 1) })))
+                case .begin(let name, let orders, _):
+                    events.append(.begun(name, AttemptCounts(orders.map { ($0.id, 1) })))
                 case .handle(let entry, _): events.append(.handled(entry))
                 default: break
                 }
