@@ -15,8 +15,8 @@ extension WorkMachine {
 
     var isFast: Bool { rate >= settings.fast }
 
-    /// Entries in hand that lanes have or will have. Few for lanes to come: an idle worker cannot have them.
-    /// Those of 10 ms are gone before one could.
+    /// Entries in hand that lanes have or will have. Few for lanes to come: an idle worker cannot have
+    /// them. Those of 10 ms are gone before one could.
     var mostInHand: Int {
         let few = min(settings.lanes / 4, 64)
         return settings.lanes + (isFast ? min(max(few, rate / 100), Self.mostPrefetched) : few)

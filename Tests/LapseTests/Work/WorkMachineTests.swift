@@ -89,7 +89,8 @@ import Testing
         var machine = machine(retries: 1)
         _ = handling(&machine)
         var now = Duration.zero
-        let error = WorkMachine.AttemptFailure(text: "no", advice: .whenPossible(after: .milliseconds(100), others: true))
+        let advice = AnotherAttempt.whenPossible(after: .milliseconds(100), others: true)
+        let error = WorkMachine.AttemptFailure(text: "no", advice: advice)
         func fail(_ attempt: Int) -> [WorkMachine.Action] {
             now += .seconds(1)
             return machine.step(.failed(entry(1), error), now: now - .seconds(1)) + machine.step(.tick, now: now)
