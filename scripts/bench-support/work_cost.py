@@ -5,7 +5,8 @@
 
 One server of its own; the entries stand in the stream before the worker starts. Processor seconds (user and system) for each million
 entries, of the worker and of the server, and entries a second. With --rate entries come at that
-pace instead, and the time from XADD to the printed line is told. Needs redis-server; a row for redis-py where it is installed.
+pace instead, and the time from XADD to the printed line is told; with --feed they do, too, and the same is told as without.
+Needs redis-server; a row for redis-py where it is installed.
 """
 import argparse, json, shutil, socket, subprocess, sys, tempfile, threading, time
 
@@ -17,6 +18,7 @@ options.add_argument("--entries", type=int, default=300_000)
 options.add_argument("--handler", default="none")
 options.add_argument("--concurrency", type=int)
 options.add_argument("--rate", type=int)
+options.add_argument("--feed", type=int)
 options = options.parse_args()
 
 
@@ -56,14 +58,32 @@ def until(what, condition):
         time.sleep(0.02)
 
 
+def feed(redis, rate, entries):
+    """Adds what is due, each half millisecond."""
+    began, added = time.time(), 0
+    while added < entries:
+        due = min(entries, int((time.time() - began) * rate))
+        for number in range(added + 1, due + 1):
+            redis.write("XADD", "exp", "*", *fields(number))
+        redis.file.flush()
+        for _ in range(added, due):
+            redis.read()
+        added = due
+        time.sleep(0.0005)
+
+
 def row(name, redis, server, words, entries):
-    fill(redis, entries)
+    fill(redis, 0 if options.feed else entries)
     before = seconds(server.pid)
-    began = time.time()
+    began, start = time.time(), 0
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if options.feed:
+        until("the worker does not read", lambda: b"XREADGROUP" in redis("CLIENT", "LIST").upper())
+        began, start, before = time.time(), seconds(process.pid), seconds(server.pid)
+        feed(redis, options.feed, entries)
     await_end(redis, process)
     took = time.time() - began
-    cost, own = seconds(process.pid), seconds(server.pid) - before
+    cost, own = seconds(process.pid) - start, seconds(server.pid) - before
     process.terminate()
     process.wait()
     million = 1e6 / entries
