@@ -47,10 +47,12 @@ import Testing
         #expect(LapseCommand.helpMessage(for: WorkCommand.self).contains("--\(name) <"))
     }
 
+    /// Once: in a debug build it takes most of a second.
+    private static let help = LapseCommand.helpMessage(for: RunCommand.self)
+
     @Test(arguments: runRows.map(\.name))
     func everyOptionIsInTheHelp(name: String) {
-        let help = LapseCommand.helpMessage(for: RunCommand.self)
-        #expect(help.contains("--\(name) <"), "\(help)")
+        #expect(Self.help.contains("--\(name) <"), "\(Self.help)")
     }
 
     @Test(arguments: runRows.map(\.name))
