@@ -70,7 +70,7 @@ final class WebhookClients: Sendable {
         return retired.withLock { $0 } + [current]
     }
 
-    /// Ends the connections of all.
+    /// Ends the connections of all. One that was retired may have ended already, which is the only error.
     func shutDown() async {
         for client in all { try? await client.shutdown() }
         try? await loop.shutdownGracefully()

@@ -57,7 +57,7 @@ struct AlertOutageTests {
         await cluster.shutDown()
     }
 
-    @Test("LapsePredictedLate: a server with many volatile keys and a slow expire cycle, while nobody asks it")
+    @Test("LapsePredictedLate: a server with many volatile keys and a slow expire cycle, of which no key is asked for")
     func predictedLate() async throws {
         let server = try await ThrowawayServer.start()
         try await server.cli("CONFIG", "SET", "hz", "1")

@@ -72,9 +72,10 @@ import Testing
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
     }
 
-    /// Words that are refused once, answered late, or swallowed.
-    @Test(arguments: Situation.heldLately)
-    func wordsThatDoNotArriveAtOnce(situation: Situation) throws {
+    /// Words that are refused once, answered late, or swallowed; full stores, counters that rise or fall
+    /// unheard, and leases of different lengths.
+    @Test(arguments: Situation.heldLately + Situation.heldLast)
+    func eachSituationHolds(situation: Situation) throws {
         for seed in 1...20 as ClosedRange<UInt64> {
             let violation = try SimulatedWorld(Schedule(seed: seed, situations: [situation])).run()
             #expect(violation == nil, "seed \(seed)")
@@ -84,30 +85,14 @@ import Testing
     @Test(
         arguments: [
             (.refusedBaseTold, [.i8, .i13], 100), (.refusedAnswerGiven, [.i8], 50), (.anyTryEnds, [.tries], 50),
-            (.swallowedIsFailed, [.said], 20),
+            (.swallowedIsFailed, [.said], 20), (.tellingUnheard, [.twice], 20), (.countedIsLost, [.i9], 20),
+            (.permitOutlastsSignature, [.i1], 60),
         ] as [(Defect, Set<Invariant>, UInt64)])
     func aMistakeAboutWordsIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
     }
 
-    /// Full stores, counters that rise or fall unheard, and leases of different lengths.
-    @Test(arguments: Situation.heldLast)
-    func whatCameLast(situation: Situation) throws {
-        for seed in 1...20 as ClosedRange<UInt64> {
-            let violation = try SimulatedWorld(Schedule(seed: seed, situations: [situation])).run()
-            #expect(violation == nil, "seed \(seed)")
-        }
-    }
-
-    @Test(
-        arguments: [
-            (.tellingUnheard, [.twice], 20), (.countedIsLost, [.i9], 20), (.permitOutlastsSignature, [.i1], 60),
-        ] as [(Defect, Set<Invariant>, UInt64)])
-    func aMistakeAboutWhatCameLastIsFound(defect: Defect, breaks: Set<Invariant>, within seeds: UInt64) throws {
-        try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
-    }
-
-    /// Every twentieth seed has one of them, and all others are the runs that they were.
+    /// Every twentieth seed has one of the situations that came last, and all others are the runs that they were.
     @Test func onlyEveryTwentiethSeedHasThem() {
         let drawn = (1...100 as ClosedRange<UInt64>).filter { seed in
             !Set(Schedule(seed: seed).situations).isDisjoint(with: Situation.heldLast)

@@ -71,6 +71,7 @@ final class OwnLocks: Sendable {
         guard let log = logs[hole.runID] else { return }
         let suspects = held.withLock { $0.suspects(now: SystemClock.read().monotonic) }
         for key in suspects where client.node(for: key) == log.address {
+            // One that does not answer in time explains nothing: its end counts as a loss, as without this look.
             let reply = try? await client.run(Self.holder, keys: [key], arguments: [], timeout: Self.patience)
             guard let words = reply?.array, words.count == 2, let holder = words[0].string,
                 words[1].string == hole.runID

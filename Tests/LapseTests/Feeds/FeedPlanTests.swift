@@ -68,7 +68,7 @@ struct FeedPlanTests {
         #expect(step(.silent(holding: "run"), refusals: 2, second: 2) == .init(closes: [old]))
     }
 
-    @Test mutating func aFeedThatGoesOnIsLeftItsTimeWhoeverWaits() {
+    @Test mutating func aFeedThatGoesOnIsLeftItsTimeThoughOthersWait() {
         for second in 0...10 {
             #expect(step(.subscribed, refusals: second, second: second) == .init(), "\(second) s")
         }
