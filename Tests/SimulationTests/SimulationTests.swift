@@ -92,7 +92,7 @@ import Testing
         try everyPlantedMistakeIsFound(defect: defect, breaks: breaks, within: seeds)
     }
 
-    /// Every twentieth seed has one of the situations that came last, and all others are the runs that they were.
+    /// Every twentieth seed has one of the situations that came last; all others are as they were.
     @Test func onlyEveryTwentiethSeedHasThem() {
         let drawn = (1...100 as ClosedRange<UInt64>).filter { seed in
             !Set(Schedule(seed: seed).situations).isDisjoint(with: Situation.heldLast)
