@@ -141,13 +141,14 @@ private final class TrialEar: PushReceiver {
         var key = false
     }
 
-    private let mark: [UInt8]
+    /// The nonce of the mark.
+    private let mark: String
     private let key: [UInt8]
     private let bell: Doorbell
     private let heard = Mutex(Heard())
 
     init(mark: String, key: String, bell: Doorbell) {
-        self.mark = Array(mark.utf8)
+        self.mark = mark
         self.key = Array(key.utf8)
         self.bell = bell
     }
@@ -165,7 +166,7 @@ private final class TrialEar: PushReceiver {
         batch.forEachPush { kind, _, payload in
             guard kind == .message else { return }
             heard.withLock { heard in
-                if payload.equals(mark) { heard.mark = true }
+                if let heardMark = HeardMark(payload), heardMark.nonce == mark { heard.mark = true }
                 if payload.equals(key) { heard.key = true }
             }
         }

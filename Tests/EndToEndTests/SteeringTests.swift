@@ -28,7 +28,7 @@ struct SteeringTests {
     private func withGroup(_ body: (ThrowawayServer, ReplicaGroup) async throws -> Void) async throws {
         let server = try await ThrowawayServer.start()
         let group = try await ReplicaGroup.start(
-            binary: Binary.lapse, redis: server.url, name: "steered", leaseTTL: .seconds(2), nodes: 1)
+            binary: Binary.lapse, redis: server.url, name: "steered", leaseTTL: .seconds(4), nodes: 1)
         do {
             _ = try await group.leader()
             // The registers have seen all of them.

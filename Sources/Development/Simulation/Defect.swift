@@ -62,6 +62,8 @@ package enum Defect: String, CaseIterable, Sendable {
     case tellingUnheard = "telling-unheard"
     /// What a node counts without an event is missing like any other.
     case countedIsLost = "counted-is-lost"
+    /// Each replica puts what was counted only where it finds it itself.
+    case marksOfOthersPassed = "marks-of-others-passed"
     /// A lease may be renewed for longer than the rules are signed that it began under.
     case permitOutlastsSignature = "permit-outlasts-signature"
 
@@ -89,7 +91,7 @@ package enum Defect: String, CaseIterable, Sendable {
         case .anyTryEnds: .lateRefusal
         case .swallowedIsFailed: .swallowedMarks
         case .tellingUnheard: .fullStore
-        case .countedIsLost: .silentTakeover
+        case .countedIsLost, .marksOfOthersPassed: .silentTakeover
         case .permitOutlastsSignature: .otherLease
         case .looksNeedSentinels, .lastViewStands: .noSentinels
         case .leaseAskedOnce, .halfIsWhole, .nodeNotAwaited: .batches

@@ -16,7 +16,7 @@ extension Situation {
     package static let heldLately: [Situation] = [.refusedTelling, .lateRefusal, .swallowedMarks]
 
     /// The last ones: every twentieth seed has one of these.
-    package static let heldLast: [Situation] = [.fullStore, .halfHeardReset, .otherLease]
+    package static let heldLast: [Situation] = [.fullStore, .halfHeardReset, .otherLease, .silentTakeover]
 
     /// None, or one of these: two at once have not been made green yet.
     static func drawn(from all: [Situation], _ random: inout RandomSource) -> [Situation] {

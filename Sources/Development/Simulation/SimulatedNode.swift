@@ -19,7 +19,7 @@ final class NodeProcess {
     /// When its counter was last reset, or messages were last forged.
     var disturbedAt: Duration = .seconds(-100)
     /// What leaders have called lost of what it counted without an event.
-    var calledLost: UInt64 = 0
+    var calledLost: Set<UInt64> = []
 
     /// It belongs to another deployment.
     let isForeign: Bool
@@ -135,7 +135,7 @@ final class Connection {
 enum FeedMessage {
     /// The number of an announcement of the process.
     case expired(UInt64)
-    case nonce(String)
+    case mark(HeardMark)
     /// Published by a client on the event channel.
     case forged([UInt8])
     /// Published by a client on the control channel.

@@ -92,7 +92,7 @@ extension SimulatedWorld {
             ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, missing are \(missing)")
         }
         guard let process = ledger.processes[hole.runID] else { return }
-        checkSilentCount(hole, lost, process, replica)
+        checkSilentCount(hole, missing, process, replica)
         guard process.isExact else { return }
         checkOwnLocks(hole, missing, process, replica)
         for ordinal in missing {

@@ -41,9 +41,10 @@ extension SimulatedWorld {
             hear(EventChannel.name(0), key, feed, replica)
             pump(replica)
         case .words(let text): hearWords(text, feed, replica)
-        case .nonce(let nonce):
-            guard feed.mark?.nonce == nonce else { return }
-            hear("lapse:sim", Array(nonce.utf8), feed, replica, isMark: true)
+        case .mark(let mark):
+            let isOwn = feed.mark?.nonce == mark.nonce
+            hear(mark, isOwn: isOwn, feed, replica, connection)
+            guard isOwn else { return }
             feed.mark?.arrived = true
             resolveMark(feed, replica, connection)
         case .pong:
@@ -58,7 +59,8 @@ extension SimulatedWorld {
 
     /// The message as its bytes come, through the product's own reader into its own log.
     func hear(
-        _ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica, isMark: Bool = false
+        _ channel: String, _ payload: [UInt8], _ feed: Feed, _ replica: Replica,
+        control: (RawSpan) -> Void = { _ in }
     ) {
         var bytes = ByteBuffer()
         var command = RESPCommand("message", channel)
@@ -67,9 +69,7 @@ extension SimulatedWorld {
         let time = replica.clock.milliseconds(now)
         do throws(ProtocolError) {
             try reader.read(bytes) { batch in
-                _ = feed.log?.take(batch, now: time, since: feed.since, look: replica.looks) { _ in
-                    if isMark { feed.log?.pinMark() }
-                }
+                _ = feed.log?.take(batch, now: time, since: feed.since, look: replica.looks, control: control)
             }
         } catch { ledger.violate(.position, "\(error)") }
     }
@@ -93,11 +93,12 @@ extension SimulatedWorld {
     func mark(_ feed: Feed, _ replica: Replica, _ connection: Connection) {
         feed.marks += 1
         feed.floorAtMark = feed.log?.floor ?? 0
-        let nonce = "mark:\(replica.id):\(feed.node)-\(feed.marks)"
+        let nonce = "\(replica.id)-\(feed.node)-\(feed.marks)"
         feed.mark = (nonce, false, nil)
         let node = nodes[feed.node]
         ask(replica, node: node) { [unowned self] in
-            for connection in node.connections where !swallowsMarks(connection) { send(.nonce(nonce), connection) }
+            let mark = HeardMark(runID: node.process.runID, counter: node.process.counter, nonce: nonce)
+            for connection in node.connections where !swallowsMarks(connection) { send(.mark(mark), connection) }
             return node.process.counter
         } done: { [unowned self] counter in
             guard feed.mark?.nonce == nonce, feed.connection === connection else { return }

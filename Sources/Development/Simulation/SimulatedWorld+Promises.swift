@@ -61,16 +61,18 @@ extension SimulatedWorld {
     }
 
     /// A counter rose without events: a replica that listened all along knows that nothing was lost. Where
-    /// in the row they were counted is not known, so the numbers do not count here.
-    func checkSilentCount(_ hole: Repairer.Hole, _ lost: UInt64, _ process: NodeProcess, _ replica: Replica) {
-        guard lost > 0, let first = process.announced.first(where: \.isCountedOnly),
-            let witness = unbroken(process, since: first.at)
-        else { return }
+    /// in the row they were counted is not known; what came before has its numbers.
+    func checkSilentCount(_ hole: Repairer.Hole, _ lost: [UInt64], _ process: NodeProcess, _ replica: Replica) {
+        guard let index = process.announced.firstIndex(where: \.isCountedOnly) else { return }
+        let (first, lost) = (process.announced[index], lost.filter { $0 > index })
+        guard !lost.isEmpty, let witness = unbroken(process, since: first.at) else { return }
         if allowances.contains(.unheardCount), !isUnbroken(replica, process, since: first.at) {
-            process.calledLost += lost
-            guard process.calledLost > process.announced.count(where: \.isCountedOnly) else { return }
+            // What a leader says that dies before it is written, the next one says again.
+            process.calledLost.formUnion(lost)
+            guard process.calledLost.count > process.announced.count(where: \.isCountedOnly) else { return }
         }
-        ledger.violate(.i9, "\(lost) of \(hole.runID):\(hole.ordinals) called lost, \(witness.id) heard all there was")
+        ledger.violate(
+            .i9, "\(lost.count) of \(hole.runID):\(hole.ordinals) called lost, \(witness.id) heard all there was")
     }
 
     /// A replica whose subscription has stood, with numbers, from before this time until now.

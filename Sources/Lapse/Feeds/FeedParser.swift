@@ -24,13 +24,15 @@ package enum FeedParser {
     }
 }
 
-/// A message on the control channel, but for marks: those are compared with the one that is awaited.
+/// A message on the control channel.
 enum ControlMessage {
     /// A leader has released the lease.
     case released
     /// A leader asks its peers for what it did not hear: the text of a ``RepairRequest``.
     case asked(String)
     case told(GroupMessage)
+    /// The count of some process at this place of its stream.
+    case marked(HeardMark)
 
     private static let release = Array("released".utf8)
     private static let repairPrefix = Array(RepairRequest.prefix.utf8)
@@ -41,6 +43,8 @@ enum ControlMessage {
         } else if payload.starts(with: Self.repairPrefix) {
             guard payload.byteCount <= RepairRequest.limitBytes else { return nil }
             self = .asked(payload.text)
+        } else if let mark = HeardMark(payload) {
+            self = .marked(mark)
         } else {
             guard let message = GroupMessage(payload) else { return nil }
             self = .told(message)

@@ -33,12 +33,14 @@ final class FeedSink: PushReceiver {
     }
 
     private struct Mark {
-        var nonce: [UInt8]
+        var nonce: String
         var arrived = false
     }
 
     /// Questions taken from one read: a true one is asked again.
     private static let requestLimit = 64
+    /// Marks of others that put in question what follows. They are rare; any client may publish some.
+    private static let claimsPerSecond = 4.0
     /// Longer than the lock's key of any election; any client may announce others.
     private static let lockBytes = 1 << 10
 
@@ -46,6 +48,7 @@ final class FeedSink: PushReceiver {
     private let listeners: Listeners
     private let bell: Doorbell
     private let mark = Mutex<Mark?>(nil)
+    private let claims = Mutex(Allowance(perSecond: claimsPerSecond, most: claimsPerSecond * 4))
     private let silence = Atomic(false)
     /// Something has come since the silence began.
     private let spoken = Atomic(false)
@@ -68,7 +71,7 @@ final class FeedSink: PushReceiver {
     }
 
     /// The mark to listen for.
-    func expect(_ nonce: String) { mark.withLock { $0 = Mark(nonce: Array(nonce.utf8)) } }
+    func expect(_ nonce: String) { mark.withLock { $0 = Mark(nonce: nonce) } }
 
     /// Whether the expected mark has arrived.
     var markArrived: Bool { mark.withLock { $0?.arrived ?? false } }
@@ -106,7 +109,8 @@ final class FeedSink: PushReceiver {
             case .released: freed = .released
             case .asked(let request): if requests.count < Self.requestLimit { requests.append(request) }
             case .told(let message): if messages.count < Self.requestLimit { messages.append(message) }
-            case nil: if arrives(payload) { rings = true }
+            case .marked(let mark): if arrives(mark) { rings = true }
+            case nil: break
             }
         } deadlines: { run, database in
             punctuality?.heard(run, database: database, at: log.address) ?? []
@@ -119,14 +123,17 @@ final class FeedSink: PushReceiver {
         if count > 0 { hasAppended.store(true, ordering: .relaxed) }
     }
 
-    /// Whether this is the mark that is awaited.
-    private func arrives(_ payload: RawSpan) -> Bool {
-        mark.withLock { mark in
-            guard let nonce = mark?.nonce, payload.equals(nonce) else { return false }
+    /// Whether this is the mark that is awaited, or one of which the node is to be asked.
+    private func arrives(_ heard: HeardMark) -> Bool {
+        guard heard.runID == log.runID else { return false }
+        let isAwaited = mark.withLock { mark in
+            guard let awaited = mark, awaited.nonce == heard.nonce, !awaited.arrived else { return false }
             mark?.arrived = true
             log.pinMark()
             return true
         }
+        guard isAwaited || claims.withLock({ $0.take(SystemClock.read().monotonic) }) else { return false }
+        return log.heard(heard) || isAwaited
     }
 
     func receivedAll() {

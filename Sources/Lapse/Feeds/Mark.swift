@@ -2,15 +2,16 @@ import RESP
 package import RedisClient
 
 /// Reads a node's count of expirations at an exact place of its stream: INFO and PUBLISH in one step on
-/// the node.
+/// the node. What is published is a ``HeardMark``, and tells the count to all replicas.
 ///
 /// A script, since a server whose memory is full refuses MULTI, but not this; MULTI where scripts are
 /// refused. Marks are rare, since a cluster passes each PUBLISH on to every node.
 package enum Mark {
-    /// ARGV: channel, nonce. No keys, and no flags: a script declared as read-only may not publish.
+    /// ARGV: channel, run ID, nonce. No keys, and no flags: a script declared as read-only may not publish.
     private static let script = """
         local info = redis.call('INFO', 'stats')
-        redis.call('PUBLISH', ARGV[1], ARGV[2])
+        local count = string.match(info, 'expired_keys:(%d+)') or ''
+        redis.call('PUBLISH', ARGV[1], '\(HeardMark.prefix)' .. ARGV[2] .. ':' .. count .. ':' .. ARGV[3])
         return info
         """
 
@@ -20,22 +21,24 @@ package enum Mark {
         nonce: String, channel: String, on node: NodeClient, of runID: String
     ) async throws(RedisError) -> UInt64 {
         let process = ServerIdentity.process(runID)
-        let reply = try await node.send([RESPCommand("EVAL", script, "0", channel, nonce)], to: process).first ?? .null
+        let eval = RESPCommand("EVAL", script, "0", channel, runID, nonce)
+        let reply = try await node.send([eval], to: process).first ?? .null
         // Only a refusal has surely not published: what was not answered in time may have.
         guard case .error(let refusal) = reply else { return try counter(reply, node) }
         do throws(RedisError) {
-            return try await takeInTransaction(nonce, channel, node, process)
+            let mark = HeardMark(runID: runID, counter: nil, nonce: nonce)
+            return try await takeInTransaction(mark, channel, node, process)
         } catch {
             throw RedisError(error.kind, node: node.address, "EVAL: \(refusal.text); MULTI: \(error.text)")
         }
     }
 
     private static func takeInTransaction(
-        _ nonce: String, _ channel: String, _ node: NodeClient, _ process: ServerIdentity
+        _ mark: HeardMark, _ channel: String, _ node: NodeClient, _ process: ServerIdentity
     ) async throws(RedisError) -> UInt64 {
         let replies = try await node.send(
             [
-                RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, nonce),
+                RESPCommand("MULTI"), RESPCommand("INFO", "stats"), RESPCommand("PUBLISH", channel, mark.text),
                 RESPCommand("EXEC"),
             ], to: process)
         for reply in replies {

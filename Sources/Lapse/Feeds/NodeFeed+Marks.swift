@@ -23,7 +23,7 @@ extension NodeFeed {
         _ subscription: Subscription, _ sink: FeedSink, flagsWereFine: Bool
     ) async -> FeedWatch.MarkOutcome {
         let (floor, base) = (sink.log.floor, sink.log.base)
-        let nonce = "mark:\(dependencies.id):\(UInt64.random(in: .min ... .max))"
+        let nonce = String(UInt64.random(in: .min ... .max), radix: 16)
         sink.expect(nonce)
         defer { sink.markDone() }
         do throws(RedisError) {
@@ -43,6 +43,7 @@ extension NodeFeed {
                 return .unusable
             }
             report(finding, counter, grown: sink.log.base - base)
+            report(sink.log.takeFound(), counter)
             dependencies.listeners.appended()
             current.withLock { $0.error = nil }
             return .numbered
@@ -54,6 +55,33 @@ extension NodeFeed {
         }
     }
 
+    /// Marks of any replica whose word awaits the node's own.
+    ///
+    /// - Parameters:
+    ///   - heard: how much was heard before the node was asked; nil where nothing waits.
+    ///   - counter: nil when it did not answer.
+    ///   - looks: how many it has left unanswered.
+    func settleMarks(
+        of log: NodeLog, heard: UInt64?, counter: UInt64?, flagsWereFine: Bool, unanswered looks: inout Int
+    ) {
+        guard let heard else {
+            looks = 0
+            return
+        }
+        if let counter {
+            log.settle(counter: counter, heard: heard, flagsWereFine: flagsWereFine)
+            report(log.takeFound(), counter)
+            looks = 0
+        } else {
+            looks += 1
+            // It goes on announcing, perhaps: that must not wait for ever.
+            guard looks >= 3 else { return }
+            log.abandonClaims()
+            logger.notice("mark not confirmed", metadata: ["node": "\(address)"])
+        }
+        dependencies.listeners.appended()
+    }
+
     /// Stands until the next mark that numbers.
     private func tell(_ error: RedisError) {
         let isNews = current.withLock { status in
@@ -61,6 +89,10 @@ extension NodeFeed {
             return status.error != error.description
         }
         if isNews { logger.warning("mark failed", metadata: ["node": "\(address)", "error": "\(error.text)"]) }
+    }
+
+    private func report(_ missed: [ClosedRange<UInt64>], _ counter: UInt64) {
+        for ordinals in missed { report(.missed(ordinals), counter, grown: 0) }
     }
 
     /// - Parameter grown: by how much the base has grown.

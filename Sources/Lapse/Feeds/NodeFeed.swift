@@ -180,6 +180,8 @@ final class NodeFeed: Sendable {
         // A silence that could not be settled at once.
         var lookedInto: Int?
         var flags = FlagsWatch()
+        // Looks that said nothing of a mark that was heard.
+        var unconfirmed = 0
         // A replica that heard the process all the while knows of resets and forged messages that this replica
         // missed.
         var isNewcomer = sink.log.counts.last == nil
@@ -227,10 +229,14 @@ final class NodeFeed: Sendable {
             }
             let before = sink.log.counts.last
             let floor = sink.log.floor
+            let openClaims = sink.log.openClaims
             let finding = await inspector.look(at: subscription.runID)
             if finding.isOtherServer { return "another server answers at this address" }
             flags.looked(areFine: finding.notifications.map(Notifications.suffice) ?? false)
             current.withLock { $0.notifications = finding.notifications }
+            settleMarks(
+                of: sink.log, heard: openClaims, counter: finding.counter, flagsWereFine: flags.wereFine,
+                unanswered: &unconfirmed)
             watch.looked(mended: finding.mended)
             if let counter = finding.counter, let before, let now = sink.log.counts.last, !isSilent {
                 let announced = Int64(counter) + sink.log.base

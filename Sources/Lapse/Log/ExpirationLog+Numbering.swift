@@ -17,16 +17,25 @@ extension ExpirationLog {
         return inserted
     }
 
-    /// Gives the unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
-    package mutating func number(from offset: UInt64) {
-        guard let begin = chunks.firstIndex(where: { !$0.isNumbered }) else { return }
-        let ahead = cutRepaired(before: begin, from: chunks[begin].first + offset)
+    /// Gives unnumbered entries their ordinals. Between two parts a mark was heard: see ``seal()``.
+    mutating func number(_ parts: [Numbering.Settlement.Part]) {
+        guard let first = parts.first, let begin = chunks.firstIndex(where: { !$0.isNumbered }) else { return }
+        let ahead = cutRepaired(before: begin, from: chunks[begin].first + first.offset)
+        var rest = parts[...]
         for index in chunks.indices where !chunks[index].isNumbered {
-            chunks[index].first += offset
+            while let part = rest.first, chunks[index].first > part.through { rest.removeFirst() }
+            guard let part = rest.first else { break }
+            chunks[index].first += part.offset
             chunks[index].isNumbered = true
         }
         for (heard, provenance) in ahead { _ = insert([heard], provenance: provenance) }
     }
+
+    /// Gives all unnumbered entries their ordinals: entry i of the subscription is number `offset + i`.
+    package mutating func number(from offset: UInt64) { number([.init(through: .max, offset: offset)]) }
+
+    /// What follows may get other numbers than what is here.
+    mutating func seal() { if !chunks.isEmpty { chunks[chunks.endIndex - 1].seal() } }
 
     /// Moves what the feed heard behind `ordinal` up; what peers told stays.
     package mutating func renumber(after ordinal: UInt64, by shift: UInt64) {

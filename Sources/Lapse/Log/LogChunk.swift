@@ -35,6 +35,8 @@ struct LogChunk: Sendable {
     var isNumbered: Bool
     var provenance: ExpirationLog.Provenance
     let isRepaired: Bool
+    /// What follows may get other numbers.
+    private var isSealed = false
     private let hasDeadlines: Bool
     private let began: UInt64
     private var slots: [Slot] = []
@@ -92,11 +94,13 @@ struct LogChunk: Sendable {
         if hasDeadlines { deadlines = [] + deadlines }
     }
 
+    mutating func seal() { isSealed = true }
+
     /// Whether entries like these may follow here.
     func mayBeFollowed(by origin: Origin) -> Bool {
-        isNumbered == origin.isNumbered && isRepaired == origin.isRepaired && hasDeadlines == origin.hasDeadlines
-            && last + 1 == origin.number && provenance == origin.provenance && origin.now >= began
-            && origin.now - began < UInt64(UInt32.max)
+        !isSealed && isNumbered == origin.isNumbered && isRepaired == origin.isRepaired
+            && hasDeadlines == origin.hasDeadlines && last + 1 == origin.number && provenance == origin.provenance
+            && origin.now >= began && origin.now - began < UInt64(UInt32.max)
     }
 
     /// Adds as many of these keys as there is room for; an empty chunk takes one of any size.

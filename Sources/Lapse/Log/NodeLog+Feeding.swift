@@ -15,6 +15,7 @@ extension NodeLog {
             state.subscribed = false
             state.awaitsPeers = false
             state.endedAt = now
+            take(state.numbering.believeClaims(), wereAnnounced: false, &state)
             // They come again as part of the gap that the next mark shows.
             _ = state.log.dropUnnumbered()
             charge(&state)
@@ -117,21 +118,25 @@ extension NodeLog {
         counter: UInt64, floor: UInt64 = 0, flagsWereFine: Bool = false
     ) -> Numbering.Finding? {
         state.withLock { state in
+            let isFine = flagsWereFine && !state.isSilencedBeforeMark
+            let pinned = state.numbering.pinned
+            if let pinned {
+                take(state.numbering.settle(counter: counter, heard: pinned), wereAnnounced: isFine, &state)
+            }
             let finding = state.numbering.resolve(counter: counter, floor: floor)
             switch finding {
             case .numbered(let offset, _):
-                state.log.number(from: offset)
+                state.log.number([state.numbering.firstPart(offset)])
                 if state.baseline == nil { state.baseline = state.isSuccessor ? 0 : offset }
+                if let pinned {
+                    take(state.numbering.settle(counter: counter, heard: pinned), wereAnnounced: isFine, &state)
+                }
             case .renumbered(let start, let shift):
                 state.log.renumber(after: start, by: shift)
                 state.unannounced.renumber(after: start, by: shift)
                 if state.baseline == start { state.baseline = start + shift }
             case .surplus(let count): state.surplus += count
-            // A connection that stands loses nothing.
-            case .missed(let ordinals):
-                let isFine = flagsWereFine && !state.isSilencedBeforeMark
-                state.unannounced.add(ordinals, isFine ? .countedOnly : .silenced)
-                state.unheard += UInt64(ordinals.count)
+            case .missed(let ordinals): miss(ordinals, wereAnnounced: isFine, &state)
             case .confirmed, .reset, nil: break
             }
             if finding != nil { state.isSilencedBeforeMark = false }

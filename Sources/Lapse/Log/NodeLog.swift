@@ -46,6 +46,8 @@ package final class NodeLog: Sendable {
         var baseline: UInt64?
         var subscribed = false
         var unannounced = UnannouncedOrdinals()
+        /// See ``NodeLog/takeFound()``.
+        var found: [ClosedRange<UInt64>] = []
         /// Finished through here, says the leader.
         var settled: UInt64 = 0
         /// A leader's progress speaks of it: what that does not call finished is kept, whatever its age.

@@ -4,6 +4,9 @@ import RESP
 /// `expired_keys` arrives behind exactly that many. One mark after each subscription gives the
 /// ordinals; later marks verify.
 ///
+/// What the node counted and did not announce lies where the next mark stands, of whatever replica (see
+/// ``Claim``): so all that hear it give what follows the same numbers.
+///
 /// A counter that falls was reset (`CONFIG RESETSTAT`), one that lags met forged messages: ordinal =
 /// counter + `base` goes on.
 package struct Numbering: Sendable, Equatable {
@@ -30,12 +33,14 @@ package struct Numbering: Sendable, Equatable {
     /// ``base`` as the last mark left it: what it has grown by since was told by another replica.
     private var markedBase: Int64 = 0
     /// The ordinal of the last expiration known, in whatever subscription.
-    package private(set) var last: UInt64?
+    package internal(set) var last: UInt64?
     /// Heard in this subscription.
-    private var heard: UInt64 = 0
-    private var offset: UInt64?
+    var heard: UInt64 = 0
+    var offset: UInt64?
     private var counter: UInt64 = 0
-    private var pinned: UInt64?
+    private(set) var pinned: UInt64?
+    /// Marks behind which nothing has a number yet, in the order in which they were heard.
+    var claims: [Claim] = []
     /// Where the subscription's numbers begin, before any was missed.
     private var start: UInt64 = 0
     /// The leader knows of a higher base: the next mark shows whether what is numbered here was counted
@@ -47,17 +52,18 @@ package struct Numbering: Sendable, Equatable {
 
     package init() {}
 
-    /// True once the subscription's entries have ordinals.
-    package var isNumbered: Bool { offset != nil }
+    /// True once the subscription's entries have ordinals, and while no mark puts that in question.
+    package var isNumbered: Bool { offset != nil && claims.isEmpty }
 
     /// Something was heard in this subscription that has no number yet.
-    package var awaitsNumbers: Bool { offset == nil && heard > 0 }
+    package var awaitsNumbers: Bool { !isNumbered && heard > (offset == nil ? 0 : claims[0].heard) }
 
     /// A subscription begins.
     package mutating func begin() {
         heard = 0
         offset = nil
         pinned = nil
+        claims = []
         isProvisional = false
     }
 
@@ -91,7 +97,7 @@ package struct Numbering: Sendable, Equatable {
     package mutating func next(_ count: Int = 1) -> UInt64 {
         let first = heard + 1
         heard += UInt64(count)
-        guard let offset else { return first }
+        guard let offset, claims.isEmpty else { return first }
         last = offset + heard
         return offset + first
     }
@@ -104,7 +110,7 @@ package struct Numbering: Sendable, Equatable {
         counter = max(counter, now)
     }
 
-    private func announced(_ counter: UInt64) -> Int64 { Int64(min(counter, Self.largest)) + base }
+    func announced(_ counter: UInt64) -> Int64 { Int64(min(counter, Self.largest)) + base }
 
     /// The nonce arrived in the stream.
     package mutating func pin() { pinned = heard }
@@ -130,6 +136,7 @@ package struct Numbering: Sendable, Equatable {
         defer { counter = now }
         guard let offset else {
             defer { markedBase = base }
+            if let first = firstClaim(now, pinned, floor) { return firstMark(first.counter, first.heard, 0) }
             return firstMark(now, pinned, floor)
         }
         let known = Int64(offset + pinned)
@@ -153,7 +160,8 @@ package struct Numbering: Sendable, Equatable {
         if announced > known {
             let missed = UInt64(announced - known)
             self.offset = offset + missed
-            let end = offset + heard
+            // Of what follows some may be handled: the stretch comes behind it.
+            let end = offset + (claims.first?.heard ?? heard)
             last = end + missed
             if isProvisional {
                 defer { start += missed }
@@ -188,7 +196,8 @@ package struct Numbering: Sendable, Equatable {
         start = UInt64(offset)
         self.offset = start
         let missed = last.flatMap { start > $0 ? $0 + 1...start : nil }
-        last = start + heard
+        claims.removeAll { $0.heard <= pinned }
+        last = start + (claims.first?.heard ?? heard)
         return .numbered(offset: start, missed: missed)
     }
 }
