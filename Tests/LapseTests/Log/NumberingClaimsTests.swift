@@ -1,4 +1,6 @@
+import LeaderElection
 import RESP
+import Synchronization
 import Testing
 
 @testable import Lapse
@@ -140,8 +142,8 @@ struct NumberingClaimsTests {
         #expect(newcomer.numbers == ["k0": 13, "k1": 14, "k2": 16])
     }
 
-    @Test("a mark's words: a run ID, a count within bounds, a nonce", arguments: 0..<400)
-    func words(_ seed: Int) throws {
+    @Test("a mark's words: a run ID, a count within bounds, a nonce", arguments: 0..<400 as Range<UInt64>)
+    func words(_ seed: UInt64) throws {
         var random = RandomSource.seeded(seed)
         let mark = HeardMark(runID: "0123abcd", counter: 1 << 52, nonce: "a:b")
         var bytes = Array(mark.text.utf8)
