@@ -13,7 +13,12 @@ public struct WorkContext: Sendable {
     /// The consumer group.
     public let group: String
     /// The entry's ID in ``stream``.
-    public var entryID: String { entryText ?? "\(entry)" }
+    public var entryID: String {
+        switch entry {
+        case .id(let id): id.description
+        case .text(let text): text
+        }
+    }
     /// Tells this expiration from all others, the same at each attempt and in each worker: an idempotency
     /// key.
     public let eventID: String
@@ -24,9 +29,14 @@ public struct WorkContext: Sendable {
     /// The stream may hold this expiration twice.
     public let isUncertain: Bool
     private let base: Logger
-    /// Made into a text when asked for.
-    private let entry: StreamID
-    private let entryText: String?
+    private let entry: EntryID
+
+    private enum EntryID {
+        /// Made into a text when asked for.
+        case id(StreamID)
+        /// A test's may be any.
+        case text(String)
+    }
 
     /// Also for tests of a handler.
     public init(
@@ -37,8 +47,7 @@ public struct WorkContext: Sendable {
         self.attempt = attempt
         self.stream = stream
         self.group = group
-        entryText = entryID
-        entry = .zero
+        entry = .text(entryID)
         self.eventID = eventID
         self.term = term
         self.fencingToken = fencingToken
@@ -52,8 +61,7 @@ public struct WorkContext: Sendable {
         self.attempt = attempt
         stream = entry.partition
         self.group = group
-        self.entry = entry.id
-        entryText = nil
+        self.entry = .id(entry.id)
         eventID = content.id
         term = content.term
         fencingToken = FencingToken(rawValue: content.token)
