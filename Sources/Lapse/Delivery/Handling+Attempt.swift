@@ -20,13 +20,15 @@ extension Handling {
         _ expiration: Expiration, term: UInt64, token: FencingToken, attempt: Int, logger: Logger,
         keys: KeyDisclosure = .full
     ) async throws {
-        let round = LaneRound(Batch(expiration, attempt), .withoutEnd(term, token), logger, keys)
+        let round = LaneRound(Batch(expiration, attempt), EndlessTerms.make(term, token), logger, keys)
         try await ofOne(expiration, HandlerContext(round: round, index: 0))
     }
 
     /// The same of an entry of a stream.
-    func call(_ expiration: Expiration, _ context: WorkContext, keys: KeyDisclosure) async throws {
-        let term = Term.withoutEnd(context.term, context.fencingToken)
+    func call(
+        _ expiration: Expiration, _ context: WorkContext, _ terms: EndlessTerms, keys: KeyDisclosure
+    ) async throws {
+        let term = terms.term(context.term, context.fencingToken)
         let round = LaneRound(Batch(expiration, context.attempt), term, context, keys)
         try await ofOne(expiration, HandlerContext(round: round, index: 0))
     }
@@ -69,21 +71,21 @@ extension Batch {
     }
 }
 
-extension Term {
-    /// The last one: most entries of a stream are of one term, and nothing ends it.
-    private static let latest = Mutex<Term?>(nil)
+/// Terms for what one worker handles outside of any. Keeps the last one: most entries of a stream are
+/// of one term, and nothing ends it.
+final class EndlessTerms: Sendable {
+    private let latest = Mutex<Term?>(nil)
 
-    /// For what is handled outside of a term.
-    fileprivate static func withoutEnd(_ number: UInt64, _ token: FencingToken) -> Term {
+    func term(_ number: UInt64, _ token: FencingToken) -> Term {
         latest.withLock { latest in
             if let latest, latest.number == number, latest.token == token { return latest }
-            let term = make(number, token)
+            let term = Self.make(number, token)
             latest = term
             return term
         }
     }
 
-    private static func make(_ number: UInt64, _ token: FencingToken) -> Term {
+    fileprivate static func make(_ number: UInt64, _ token: FencingToken) -> Term {
         // A century: an end that cannot come and cannot overflow.
         let end = SystemClock.read().advanced(by: .seconds(3_155_760_000))
         return Term(

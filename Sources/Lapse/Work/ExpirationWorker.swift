@@ -43,8 +43,9 @@ public final class ExpirationWorker: Service {
     /// With a handler of `lapse run`, which gets the term and the token of the leader that appended the
     /// entry.
     package convenience init(configuration: WorkerConfiguration, logger: Logger, handling: Handling) {
+        let terms = EndlessTerms()
         self.init(configuration: configuration, logger: logger) { expiration, context in
-            try await handling.call(expiration, context, keys: configuration.logKeys)
+            try await handling.call(expiration, context, terms, keys: configuration.logKeys)
         }
     }
 
