@@ -30,7 +30,11 @@ final class WorkContent: Sendable {
     init(_ entry: StreamEntry) { self.entry = entry }
 
     /// About what it takes in memory.
-    var bytes: Int { 512 + entry.id.utf8.count + entry.key.count + (entry.value?.count ?? 0) }
+    var bytes: Int {
+        // Entries of one answer share the last two, as long as they are the same.
+        512 + entry.id.utf8.count + entry.key.count + (entry.value?.count ?? 0) + entry.node.utf8.count
+            + entry.runID.utf8.count
+    }
 }
 
 /// Why an entry has no content for a handler.
