@@ -120,6 +120,26 @@ struct WebhookReceiverTests {
         }
     }
 
+    @Test("what was given up is no part of its batch any more: the same is posted by itself")
+    func buried() async throws {
+        try await receive([Response(status: .serviceUnavailable)]) { single, received in
+            let handler = WebhookBatchHandler(single, size: 3, retries: 5)
+            let context = BatchContext.testing(token: FencingToken(rawValue: 9), term: 2)
+            func post(_ ordinals: [UInt64], _ attempt: Int) async {
+                await #expect(throws: WebhookFailed.self) {
+                    try await handler(
+                        ExpirationBatch(testing: ordinals.map { expiration($0) }, attempt: attempt), context)
+                }
+            }
+            await post([5, 6], 1)
+            handler.buried(expiration(6))
+            await post([6], 1)
+            #expect(received().last?.id == "run-6" && received().count == 2)
+            await post([5], 2)
+            #expect(received().map(\.id) == [received().first?.id, "run-6", received().first?.id])
+        }
+    }
+
     @Test("with no room to remember a batch, what the first of it is answered fails that one alone")
     func withoutRoom() async throws {
         try await receive([Response(status: .serviceUnavailable), Response(status: .badRequest)]) { single, received in
