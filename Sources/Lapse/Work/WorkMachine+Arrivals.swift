@@ -61,14 +61,17 @@ extension WorkMachine {
         guard !isLeaving else { return }
         for (index, id) in ids.enumerated() {
             let entry = WorkEntry(name, id)
-            // Known: its heartbeat came late, and it was claimed by this worker itself.
-            guard entries[entry] == nil else { continue }
             let size = index < bytes.count ? bytes[index] : 0
-            entries[entry] = InHand(bytes: size)
+            // Known: its heartbeat came late, and it was claimed by this worker itself.
+            if let known = entries.updateValue(InHand(bytes: size), forKey: entry) {
+                entries[entry] = known
+                continue
+            }
             ready.append(entry)
-            partitions[name]?.queued += 1
-            partitions[name]?.bytes += size
+            partition.queued += 1
+            partition.bytes += size
         }
+        partitions[name] = partition
     }
 
     /// About what one answer is to bring, in bytes: it is read, and lies in memory, as a whole.
@@ -79,6 +82,13 @@ extension WorkMachine {
         if bytes > Self.answerBytes / 2 { return min(limit, max(1, count * Self.answerBytes / bytes)) }
         // Fewer say nothing about how many one answer can bring.
         return count >= limit ? min(256, limit * 2) : limit
+    }
+
+    /// They are in hand no more.
+    mutating func drop(_ name: String, _ ids: [StreamID]) {
+        var bytes = 0
+        for id in ids { bytes += entries.removeValue(forKey: WorkEntry(name, id))?.bytes ?? 0 }
+        partitions[name]?.bytes -= bytes
     }
 
     /// It is in hand no more.

@@ -4,7 +4,9 @@ import RedisClient
 
 extension WorkMachine {
     mutating func begun(_ entry: WorkEntry, _ count: Int?, _ actions: inout [Action]) {
-        guard var inHand = entries[entry], inHand.phase == .beginning else { return }
+        guard let index = entries.index(forKey: entry) else { return }
+        let inHand = entries.values[index]
+        guard inHand.phase == .beginning else { return }
         partitions[entry.partition]?.queued -= 1
         guard let attempt = count, !isDrainOver else {
             busy -= 1
@@ -18,9 +20,8 @@ extension WorkMachine {
             busy -= 1
             return bury(entry, attempts: attempt - 1, Self.neverEnded(attempt - 1), &actions)
         }
-        inHand.phase = .running(attempt: attempt)
-        inHand.attempts = attempt
-        entries[entry] = inHand
+        entries.values[index].phase = .running(attempt: attempt)
+        entries.values[index].attempts = attempt
         actions.append(.handle(entry, attempt: attempt))
     }
 
@@ -44,10 +45,11 @@ extension WorkMachine {
     }
 
     mutating func finished(_ entry: WorkEntry, _ now: Duration) {
-        guard case .running = entries[entry]?.phase else { return }
+        guard let index = entries.index(forKey: entry), case .running = entries.values[index].phase else { return }
         busy -= 1
         pace.add(1, now: now)
-        done(entry, now)
+        entries.values[index].phase = .done
+        noteDone(entry, now)
     }
 
     mutating func done(_ entry: WorkEntry, _ now: Duration) {

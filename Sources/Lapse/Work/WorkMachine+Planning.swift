@@ -79,41 +79,56 @@ extension WorkMachine {
     mutating func planBegins(_ now: Duration, _ actions: inout [Action]) {
         retryDue(now, &actions)
         guard !isLeaving, !ready.isEmpty, busy < settings.lanes, !waitsForLanes(now) else { return }
-        var begins: [String: [Begin]] = [:]
+        var begins: [PartitionBegins] = []
+        var places: [String: Int] = [:]
+        // Of the entry before: the next one is mostly of the same partition.
+        var place = 0
         let most = mostOfOne(of: settings.lanes)
         var passedOver: [WorkEntry] = []
         // Ready in partitions that can be asked now.
         var left = partitions.values.reduce(0) { $0 + ($1.mayBegin(now) ? $1.queued : 0) }
         while busy < settings.lanes, let entry = ready.first {
-            let inHand = entries[entry]
-            guard var inHand, inHand.phase == .ready else {
+            guard let index = entries.index(forKey: entry), entries.values[index].phase == .ready else {
                 ready.removeFirst()
                 continue
             }
             guard left > 0 else { break }
             ready.removeFirst()
-            let mayBegin = partitions[entry.partition]?.mayBegin(now) ?? false
-            if mayBegin { left -= 1 }
+            if begins.isEmpty || begins[place].name != entry.partition {
+                place = places[entry.partition] ?? begins.count
+                if place == begins.count {
+                    places[entry.partition] = place
+                    let mayBegin = partitions[entry.partition]?.mayBegin(now) ?? false
+                    begins.append(PartitionBegins(name: entry.partition, mayBegin: mayBegin))
+                }
+            }
+            if begins[place].mayBegin { left -= 1 }
             // A partition that cannot be asked now, or has not answered yet, does not keep the lanes from the
             // others.
-            guard mayBegin, begins[entry.partition]?.count ?? 0 < most else {
+            guard begins[place].mayBegin, begins[place].all.count < most else {
                 passedOver.append(entry)
                 continue
             }
-            if inHand.turn == 0 {
+            if entries.values[index].turn == 0 {
                 lastTurn += 1
-                inHand.turn = lastTurn
+                entries.values[index].turn = lastTurn
             }
-            inHand.phase = .beginning
-            entries[entry] = inHand
+            entries.values[index].phase = .beginning
             busy += 1
-            begins[entry.partition, default: []].append(Begin(id: entry.id, turn: inHand.turn))
+            begins[place].all.append(Begin(id: entry.id, turn: entries.values[index].turn))
         }
         for entry in passedOver.reversed() { ready.prepend(entry) }
-        for name in begins.keys.sorted() {
-            partitions[name]?.isBeginning = true
-            actions.append(.begin(name, begins[name] ?? [], acknowledging: toAcknowledge(besides: name, now)))
+        for order in begins.sorted(by: { $0.name < $1.name }) where !order.all.isEmpty {
+            partitions[order.name]?.isBeginning = true
+            actions.append(.begin(order.name, order.all, acknowledging: toAcknowledge(besides: order.name, now)))
         }
+    }
+
+    /// What of one partition is begun in a step.
+    private struct PartitionBegins {
+        let name: String
+        let mayBegin: Bool
+        var all: [Begin] = []
     }
 
     /// The end: nothing is read or begun any more, and what is in no handler is given up.

@@ -251,13 +251,13 @@ package struct WorkMachine: Sendable {
             if entries[entry] != nil { waiting.insert(Due(at: now + .seconds(1), entry: entry)) }
         case .acknowledged(let name, let ids):
             partitions[name]?.isAcknowledging = false
-            for id in ids { drop(WorkEntry(name, id)) }
+            drop(name, ids)
         case .acknowledgeFailed(let name, let ids):
             partitions[name]?.isAcknowledging = false
             put(off: name, \.acknowledgeAt, now)
             // Past the drain it is tried no more: the worker that claims it handles it again.
             if isDrainOver {
-                for id in ids { drop(WorkEntry(name, id)) }
+                drop(name, ids)
             } else {
                 partitions[name]?.done += ids
             }
