@@ -7,7 +7,8 @@ import Timing
 /// What is said of what does not work.
 extension RunningWorker {
     func worked(_ what: String, _ partition: String) {
-        if troubles.withLock({ $0.succeeded("\(partition): \(what)") }) { answersAgain() }
+        // Mostly there are none, and this comes with each order.
+        if troubles.withLock({ !$0.isEmpty && $0.succeeded("\(partition): \(what)") }) { answersAgain() }
     }
 
     func answersAgain() {

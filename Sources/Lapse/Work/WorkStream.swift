@@ -13,6 +13,7 @@ struct WorkStream: Sendable {
     let client: KeyedClient
     /// Makes the turns of this process its own.
     let nonce: String
+    private let knownKeys = WorkKeys()
 
     /// How long a read waits for entries. The answer comes a little later at most, or the server is away.
     static let block = Duration.seconds(2)
@@ -28,11 +29,9 @@ struct WorkStream: Sendable {
         var content: Result<WorkContent, NoExpiration>
     }
 
-    private func keys(_ partition: String) throws(RedisError) -> [String] {
-        guard let keys = try? StreamKeys(partition) else {
-            throw RedisError(.noNode, node: nil, "\(partition) is no key of a stream")
-        }
-        return [partition, keys.beside(0, "attempts:\(group)")]
+    /// For each script: the stream, and the hash of the attempts begun.
+    private func keys(_ partition: String) throws(RedisError) -> [[UInt8]] {
+        try knownKeys.of(partition, group)
     }
 
     /// Makes the group where it is missing, from the beginning of the stream on: nothing in it has been
@@ -72,10 +71,11 @@ struct WorkStream: Sendable {
     ) async throws(RedisError) -> Claimed {
         let idle = held == nil ? claimAfter.inMilliseconds : 0
         let reply = try await client.run(
-            WorkScripts.claim, keys: try keys(partition).map { Array($0.utf8) },
+            WorkScripts.claim, keys: try keys(partition),
             arguments: words(
                 group, consumer, "\(idle)", "\(from)", "\(limit)", "\(WorkMachine.answerBytes)", "\(Self.entryBytes)",
-                "\(StreamEntry.wordLimit)") + words(held ?? []),
+                "\(StreamEntry.wordLimit)"),
+            rest: encoded(held ?? []),
             // Once: run again it finds nothing idle any more, and what it had claimed would be in no hand.
             timeout: Self.block + .seconds(2), isPatient: false)
         guard let parts = reply.array, parts.count == 3 else { throw implausible("the script that claims", partition) }
@@ -101,18 +101,22 @@ struct WorkStream: Sendable {
         _ partition: String, part begins: ArraySlice<WorkMachine.Begin>, acknowledging done: [StreamID],
         _ answer: inout AttemptCounts
     ) async throws(RedisError) {
-        var rest = RESPCommand()
-        rest.append(Int64(done.count))
-        for id in done { rest.append("\(id)") }
+        var rest = RESPWords()
+        rest.append(UInt64(done.count))
+        var word: [UInt8] = []
+        for id in done { rest.append(id, &word) }
+        let nonce = Array("\(nonce)-".utf8)
         for begin in begins {
-            rest.append("\(begin.id)")
-            rest.append("\(nonce)-\(begin.turn)")
+            rest.append(begin.id, &word)
+            word = nonce
+            word.append(decimal: begin.turn)
+            rest.append(word)
         }
         let reply = try await client.run(
-            WorkScripts.begin, keys: try keys(partition).map { Array($0.utf8) },
+            WorkScripts.begin, keys: try keys(partition),
             arguments: words(
                 group, consumer, "\(Self.countsLast.inMilliseconds)", "\(claimAfter.inMilliseconds / 4)"),
-            rest: rest)
+            rest: RESPCommand(rest))
         guard let counts = reply.array, counts.count == begins.count else {
             throw implausible("the script that counts attempts", partition)
         }
@@ -124,7 +128,7 @@ struct WorkStream: Sendable {
 
     func acknowledge(_ partition: String, _ ids: [StreamID]) async throws(RedisError) {
         _ = try await client.run(
-            WorkScripts.acknowledge, keys: try keys(partition), arguments: words(group) + words(ids))
+            WorkScripts.acknowledge, keys: try keys(partition), arguments: words(group), rest: encoded(ids))
     }
 
     struct Kept {
@@ -138,7 +142,7 @@ struct WorkStream: Sendable {
         var kept = Kept()
         for ids in parts(ids) {
             let reply = try await client.run(
-                WorkScripts.keep, keys: try keys(partition), arguments: words(group, consumer) + words(ids))
+                WorkScripts.keep, keys: try keys(partition), arguments: words(group, consumer), rest: encoded(ids))
             guard let parts = reply.array, parts.count == 2 else { throw implausible("the heartbeat", partition) }
             kept.lost += identifiers(parts[0])
             kept.gone += identifiers(parts[1])
@@ -180,7 +184,11 @@ struct WorkStream: Sendable {
     }
 
     private func words(_ words: String...) -> [[UInt8]] { words.map { Array($0.utf8) } }
-    private func words(_ ids: some Sequence<StreamID>) -> [[UInt8]] { ids.map { Array("\($0)".utf8) } }
+    private func encoded(_ ids: some Sequence<StreamID>) -> RESPCommand {
+        var (words, word) = (RESPWords(), [UInt8]())
+        for id in ids { words.append(id, &word) }
+        return RESPCommand(words)
+    }
     private func identifiers(_ list: RESPValue) -> [StreamID] {
         (list.array ?? []).compactMap { $0.string.flatMap { StreamID($0) } }
     }
