@@ -7,11 +7,6 @@ final class AttemptQueue: Sendable {
         var entry: WorkEntry
         var content: WorkContent
         var attempt: Int
-
-        /// What the machine is told of one that no lane takes any more.
-        var untaken: WorkLoop.Report {
-            .init(event: .failed(entry, .init(text: "\(CancellationError())")))
-        }
     }
 
     private struct State {
@@ -78,4 +73,9 @@ final class AttemptQueue: Sendable {
         for waiter in waiters { waiter.resume(returning: true) }
         return Array(left)
     }
+}
+
+extension WorkMachine.AttemptFailure {
+    /// Of a job that no lane takes any more.
+    static var untaken: Self { .init(text: "\(CancellationError())") }
 }

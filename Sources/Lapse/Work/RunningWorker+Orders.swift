@@ -112,8 +112,8 @@ extension RunningWorker {
         }
     }
 
-    /// One attempt.
-    func handle(_ job: AttemptQueue.Job, _ deadline: Deadline) async -> WorkMachine.Event {
+    /// One attempt. Returns why it failed; nil when the entry is handled.
+    func handle(_ job: AttemptQueue.Job, _ deadline: Deadline) async -> WorkMachine.AttemptFailure? {
         let (entry, content) = (job.entry, job.content.entry)
         let expiration = content.expiration(at: entry.id)
         let context = WorkContext(
@@ -132,7 +132,7 @@ extension RunningWorker {
             deadline.end()
             let now = SystemClock.glance()
             metrics.handled(expiration, in: now.monotonic - began, wall: now.wall)
-            return .handled(entry)
+            return nil
         } catch {
             // Whether it heeded the cancellation or not: it has not handled it in its time.
             let overran = deadline.stop()
@@ -140,7 +140,9 @@ extension RunningWorker {
         }
     }
 
-    private func failed(_ job: AttemptQueue.Job, _ error: any Error, _ began: Int64) -> WorkMachine.Event {
+    private func failed(
+        _ job: AttemptQueue.Job, _ error: any Error, _ began: Int64
+    ) -> WorkMachine.AttemptFailure {
         metrics.handlerTook(SystemClock.glance().monotonic - began)
         let text = "\(error)".cut(toBytes: DeadLetterRecord.errorLimit)
         if !cancelled.isOpen {
@@ -152,11 +154,9 @@ extension RunningWorker {
                     "attempt": .stringConvertible(job.attempt), "error": "\(text)",
                 ])
         }
-        return .failed(
-            job.entry,
-            .init(
-                text: text, advice: (error as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured,
-                random: .random(in: 0..<1)))
+        return .init(
+            text: text, advice: (error as? any AdvisesOnAttempts)?.anotherAttempt ?? .asConfigured,
+            random: .random(in: 0..<1))
     }
 
     /// Writes a dead letter, to the stream or to the log.

@@ -20,7 +20,7 @@ struct WorkLanes: Sendable {
             group.addTask { await self.watch(attempts) }
             await worker.cancelled.wait()
             group.cancelAll()
-            for job in queue.close() { mailbox.put(job.untaken) }
+            for job in queue.close() { mailbox.ended(job.entry, .untaken) }
         }
     }
 
@@ -40,9 +40,9 @@ struct WorkLanes: Sendable {
         await Deadline.rounds({ worker.bell() }, timeout: worker.configuration.handlerTimeout) { deadline in
             while let job = await queue.next() {
                 attempt.begins()
-                let event = await worker.handle(job, deadline)
+                let failure = await worker.handle(job, deadline)
                 attempt.ends()
-                mailbox.put(.init(event: event))
+                mailbox.ended(job.entry, failure)
                 // The round was cancelled, and what is called in it would be, too.
                 if deadline.hasPassed { return false }
             }

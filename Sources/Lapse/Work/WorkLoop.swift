@@ -32,6 +32,8 @@ struct WorkLoop {
     private var contents: [WorkEntry: Result<WorkContent, NoExpiration>] = [:]
     /// About what these take in memory.
     private var bytes = 0
+    /// When the machine is to have a tick.
+    private var wakeAt: Duration?
 
     init(_ worker: RunningWorker) {
         self.worker = worker
@@ -52,7 +54,10 @@ struct WorkLoop {
             }
             lookLater(&group)
             mailbox.put(Report(event: .partitions(partitions)))
-            while !machine.isFinished, !Task.isCancelled { take(await mailbox.take(), &group) }
+            while !machine.isFinished, !Task.isCancelled {
+                let wait = wakeAt.map { max(.zero, $0 - now) }
+                take(await mailbox.take(upTo: wait), &group)
+            }
             // Timers, the look at the layout; and everything, where the task was cancelled.
             group.cancelAll()
             worker.cancelled.open()
@@ -60,24 +65,29 @@ struct WorkLoop {
     }
 
     /// All that has come meanwhile is one step: what became free goes into one order.
-    private mutating func take(_ reports: [Report], _ group: inout DiscardingTaskGroup) {
-        for report in reports {
+    private mutating func take(_ mail: WorkMailbox.Mail, _ group: inout DiscardingTaskGroup) {
+        var events: [WorkMachine.Event] = []
+        events.reserveCapacity(2 * mail.reports.count + 2)
+        // Before any order to give them up.
+        if !mail.handled.isEmpty { events.append(.handledAll(mail.handled)) }
+        for report in mail.reports {
             if report.hasLooked { lookLater(&group) }
             take(report)
-        }
-        var events: [WorkMachine.Event] = []
-        events.reserveCapacity(reports.count)
-        for report in reports {
             if let before = report.before { events.append(before) }
             if let event = report.event { events.append(event) }
+        }
+        let now = now
+        if let wakeAt, wakeAt <= now {
+            self.wakeAt = nil
+            events.append(.tick)
         }
         guard !events.isEmpty else { return }
         // First, alone: a call's own copy of the loop would have the machine copy all that is in hand.
         let actions = machine.step(events, now: now)
         start(actions, &group)
-        for event in events {
-            switch event {
-            case .handled(let entry): drop(entry)
+        for entry in mail.handled { drop(entry) }
+        for report in mail.reports {
+            switch report.event {
             case .leave: later(worker.configuration.drain, .drainOver, &group)
             case .drainOver: later(Self.cancelPause, .cancelOver, &group)
             case .cancelOver: worker.waitsForHandlers(machine.givenUp)
@@ -93,9 +103,9 @@ struct WorkLoop {
     private mutating func take(_ report: Report) {
         for found in report.found {
             let name = WorkEntry(report.partition, found.id)
-            guard contents[name] == nil else { continue }
-            contents[name] = found.content
-            bytes += found.content.bytes
+            // Known ones are the same.
+            let known = contents.updateValue(found.content, forKey: name)
+            bytes += found.content.bytes - (known?.bytes ?? 0)
         }
     }
 
@@ -129,7 +139,7 @@ struct WorkLoop {
         }
     }
 
-    private func start(_ actions: [WorkMachine.Action], _ group: inout DiscardingTaskGroup) {
+    private mutating func start(_ actions: [WorkMachine.Action], _ group: inout DiscardingTaskGroup) {
         var jobs: [AttemptQueue.Job] = []
         for action in actions {
             guard case .handle(let entry, let attempt) = action else {
@@ -144,18 +154,12 @@ struct WorkLoop {
                 mailbox.put(Report(event: .failed(entry, failure)))
             }
         }
-        if !jobs.isEmpty, !queue.add(jobs) { for job in jobs { mailbox.put(job.untaken) } }
+        if !jobs.isEmpty, !queue.add(jobs) { for job in jobs { mailbox.ended(job.entry, .untaken) } }
     }
 
-    private func start(_ action: WorkMachine.Action, _ group: inout DiscardingTaskGroup) {
+    private mutating func start(_ action: WorkMachine.Action, _ group: inout DiscardingTaskGroup) {
         switch action {
-        case .wake(let at):
-            let time = at - now
-            // A timer.
-            group.addTask { [worker, mailbox] in
-                await worker.sleep(max(time, .zero))
-                mailbox.put(Report(event: .tick))
-            }
+        case .wake(let at): wakeAt = at
         case .bury(let entry, let attempts, let error):
             let content = try? contents[entry]?.get().entry
             // As all that asks Redis, beside the loop.

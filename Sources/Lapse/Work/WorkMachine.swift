@@ -58,6 +58,7 @@ package struct WorkMachine: Sendable {
         case begun(String, AttemptCounts)
         case beginFailed(String, [StreamID])
         case handled(WorkEntry)
+        case handledAll([WorkEntry])
         case failed(WorkEntry, AttemptFailure)
         case buried(WorkEntry)
         case buryFailed(WorkEntry)
@@ -242,6 +243,7 @@ package struct WorkMachine: Sendable {
             for id in ids.reversed() { beginsAgain(WorkEntry(name, id)) }
             put(off: name, \.beginAt, now)
         case .handled(let entry): finished(entry, now)
+        case .handledAll(let entries): for entry in entries { finished(entry, now) }
         case .failed(let entry, let failure): failed(entry, failure, now, &actions)
         case .buried(let entry):
             guard case .burying = entries[entry]?.phase else { break }

@@ -9,6 +9,8 @@ struct ModelWorkers {
         var machine: WorkMachine
         var isAlive = true
         var isLeaving = false
+        /// One timer: an order for another time replaces it.
+        var wakeAt: Duration?
     }
 
     private struct Due {
@@ -124,7 +126,9 @@ struct ModelWorkers {
         for action in actions {
             let wait: Duration
             switch action {
-            case .wake(let at): wait = max(.zero, at - now)
+            case .wake(let at):
+                wait = max(.zero, at - now)
+                workers[worker].wakeAt = at
             case .handle: wait = .milliseconds(draw(120))
             default: wait = .milliseconds(draw(15))
             }
@@ -149,7 +153,10 @@ struct ModelWorkers {
         let requestIsLost = draw(100) < losses
         let answerIsLost = draw(100) < losses
         switch action {
-        case .wake: tell(worker, .tick)
+        case .wake(let at):
+            guard workers[worker].wakeAt == at else { break }
+            workers[worker].wakeAt = nil
+            tell(worker, .tick)
         case .stopReading, .cancelHandlers: break
         case .handle(let entry, _):
             if isPoison(entry) {

@@ -121,6 +121,26 @@ import Testing
         #expect(machine.partitions["s"]?.readAt ?? .zero <= now, "there is more")
     }
 
+    @Test("what is handled is told together, and each of it as if it were told alone")
+    mutating func telling() {
+        hurry()
+        let ids = (1001...1128 as ClosedRange<UInt64>).map { id($0) }
+        _ = step(.read("s", ids))
+        _ = step(.begun("s", AttemptCounts(ids.prefix(64).map { ($0, 1) })))
+        let ended = ids.prefix(64).map { WorkEntry("s", $0) }
+        // Of one that is not running, and of one that is not in hand, nothing is noted.
+        let next = step(.handledAll(ended + [WorkEntry("s", ids[127]), WorkEntry("s", id(5000)), ended[0]]))
+        #expect(
+            next.contains {
+                if case .begin("s", let begins, let done) = $0 {
+                    begins.map(\.id) == Array(ids.suffix(64)) && done == Array(ids.prefix(64))
+                } else {
+                    false
+                }
+            }, "\(next)")
+        #expect(machine.running == 64 && machine.inHand == 128)
+    }
+
     @Test("where few come nothing waits")
     mutating func slow() {
         _ = step(.partitions(["s"]))
