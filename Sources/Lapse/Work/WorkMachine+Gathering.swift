@@ -3,11 +3,14 @@ import RedisClient
 /// Where many entries come, orders wait a little for each other, and what is ready stands for longer.
 extension WorkMachine {
     /// How long a handled one waits for others, or for a begin, to be acknowledged together.
-    private static let acknowledgePause = Duration.milliseconds(5)
+    private static let acknowledgePause = Duration.milliseconds(10)
     /// How many do not wait for more.
     private static let enoughDone = 256
-    /// Between reads that bring less than they ask for: what is added meanwhile comes together.
-    private static let readPause = Duration.milliseconds(2)
+    /// Between reads that bring less than they ask for: what is added meanwhile comes together. As long as
+    /// so many take to come, but not shorter or longer than these. Less than half of what a handled one
+    /// waits, so that the next begin acknowledges it.
+    private static let enoughRead = 32
+    private static let readPauses = (least: Duration.milliseconds(2), most: Duration.milliseconds(5))
     /// How long free lanes wait for others to be free, too, where a lane takes less than four times that.
     private static let lanePause = Duration.microseconds(500)
     /// In hand for lanes to come, at most.
@@ -25,7 +28,8 @@ extension WorkMachine {
     /// A read has brought so many.
     mutating func gather(_ name: String, _ count: Int, _ now: Duration) {
         guard isFast, count > 0, let partition = partitions[name], count < partition.asked else { return }
-        partitions[name]?.readAt = now + Self.readPause
+        let pause = Duration.seconds(1) * Self.enoughRead / max(1, rate)
+        partitions[name]?.readAt = now + min(max(pause, Self.readPauses.least), Self.readPauses.most)
     }
 
     /// It is handled, or buried.

@@ -82,7 +82,7 @@ import Testing
         #expect(again.contains { if case .begin("s", _, []) = $0 { true } else { false } }, "\(again)")
     }
 
-    @Test("nothing handled waits longer than 5 ms to be acknowledged; nothing at the end")
+    @Test("nothing handled waits longer than 10 ms to be acknowledged; nothing at the end")
     mutating func patience() {
         hurry()
         _ = step(.read("s", [id(1001), id(1002)]))
@@ -90,8 +90,8 @@ import Testing
         let handled = step(.handled(.init("s", id(1001))))
         #expect(acknowledged(handled) == nil)
         let wakes = handled.compactMap { if case .wake(let at) = $0 { at } else { nil } }
-        #expect(wakes.allSatisfy { $0 <= now + .milliseconds(5) })
-        now += .milliseconds(5)
+        #expect(wakes.allSatisfy { $0 <= now + .milliseconds(10) })
+        now += .milliseconds(10)
         #expect(acknowledged(step(.tick)) == [id(1001)])
         _ = step(.acknowledged("s", [id(1001)]))
         #expect(acknowledged(step(.leave, .handled(.init("s", id(1002))))) == [id(1002)])
@@ -109,12 +109,27 @@ import Testing
         #expect(acknowledged(step(.handled(.init("s", ids[255])))) == ids)
     }
 
-    @Test("after a read that brings less than it asks for the next one waits 2 ms")
+    @Test("after a read that brings less than it asks for the next one waits until 32 more have come, 2 to 5 ms")
     mutating func readings() {
         hurry()
         #expect(!reads(step(.read("s", [id(1001)]))))
-        now += .milliseconds(2)
+        now += .microseconds(4_999)
+        #expect(!reads(step(.tick)), "at 4000 a second these would take 8 ms")
+        now += .microseconds(1)
         #expect(reads(step(.tick)))
+        for (pace, wait) in [(120, 2_667), (1_000, 2_000)] {
+            machine.pace = WorkPace()
+            machine.pace.add(pace, now: now)
+            now += .milliseconds(10)
+            machine.pace.add(0, now: now)
+            _ = step(.tick)
+            last += 1
+            _ = step(.read("s", [id(10_000 + last)]))
+            let pause = (machine.partitions["s"]?.readAt ?? .zero) - now
+            #expect(pause >= .microseconds(wait - 1) && pause <= .microseconds(wait), "\(pause)")
+        }
+        now += .milliseconds(2)
+        _ = step(.tick)
         let asked = machine.partitions["s"]?.asked ?? 0
         let full = (1...UInt64(asked)).map { id(2000 + $0) }
         _ = step(.read("s", full))
