@@ -54,11 +54,12 @@ extension WorkMachine {
         return partitions[name]?.takeDone(Self.enoughDone) ?? []
     }
 
-    /// Whether the free lanes are too few for an order of their own, and others will be free at once.
+    /// Whether the free lanes are too few for an order of their own, and others will be free at once. At
+    /// half of them all went on in two halves for long, in turns, with twice the orders.
     mutating func waitsForLanes(_ now: Duration) -> Bool {
         let free = settings.lanes - busy
         let areQuick = isFast && settings.lanes < rate / 500
-        guard areQuick, 2 * free < settings.lanes, beginBy.map({ now < $0 }) ?? true else {
+        guard areQuick, 8 * free < 7 * settings.lanes, beginBy.map({ now < $0 }) ?? true else {
             beginBy = nil
             return false
         }

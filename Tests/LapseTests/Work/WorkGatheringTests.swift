@@ -204,9 +204,10 @@ import Testing
         now += .microseconds(500)
         #expect(begun(step(.tick)) == 1)
         _ = step(.begun("s", [ids[64]: 1]))
-        // With half of them free there is nothing to wait for.
-        let half = ids[1...32].map { WorkMachine.Event.handled(.init("s", $0)) }
-        #expect(begun(machine.step(half, now: now)) == 32)
+        // With nearly all of them free there is nothing to wait for.
+        let most = ids[1...55].map { WorkMachine.Event.handled(.init("s", $0)) }
+        #expect(begun(machine.step(most, now: now)) == 0)
+        #expect(begun(step(.handled(.init("s", ids[56])))) == 56)
     }
 
     @Test("the pace is that of the last 10 ms, and falls by itself")
