@@ -8,9 +8,9 @@ import RESP
 package struct DeadlineTable: Sendable {
     /// What is going on about a key.
     package struct State: OptionSet, Sendable {
-        package let rawValue: UInt8
+        package let rawValue: UInt16
 
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        package init(rawValue: UInt16) { self.rawValue = rawValue }
 
         /// Its deadline is known.
         package static let known = State(rawValue: 1)
@@ -28,6 +28,10 @@ package struct DeadlineTable: Sendable {
         package static let gone = State(rawValue: 1 << 6)
         /// Its slot is on the way to this node, which takes no question without ASKING.
         package static let importing = State(rawValue: 1 << 7)
+        /// It was gone, and the role of the node that said so was confirmed behind that.
+        package static let missed = State(rawValue: 1 << 8)
+        /// It was set again after its deadline: an expiration of before may still be announced.
+        package static let owed = State(rawValue: 1 << 9)
 
         /// While one of these holds, the place is referred to from elsewhere.
         static let pinning: State = [.queued, .asked, .trailing]
@@ -43,8 +47,6 @@ package struct DeadlineTable: Sendable {
         var moment: UInt32 = 0
         fileprivate var length: UInt16 = 0
         package var state: State = []
-        /// Answers in a row that it is gone, from a node whose role was confirmed behind them.
-        var misses: UInt8 = 0
     }
 
     private static let none = UInt32.max
@@ -133,6 +135,14 @@ package struct DeadlineTable: Sendable {
             remove(place)
         }
         return gone
+    }
+
+    /// The expiration of that deadline was heard, and more is asked about the key.
+    mutating func forgetDeadline(of place: Int) {
+        guard wheel[place].state.contains(.known) else { return }
+        wheel[place].state.remove(.known)
+        wheel.remove(place)
+        unknown += 1
     }
 
     /// How many others are looked at before the new deadline itself gives way.

@@ -65,11 +65,8 @@ extension PunctualMachine {
     /// Tries again in a while: the node is loading, or the one that the key is at now is not known yet.
     package mutating func putOff(_ place: Int, _ now: Int64) {
         guard table[place].state.contains(.asked) else { return }
-        // What could not be asked is not gone a second time.
-        table[place].state.subtract([.asked, .gone])
-        // A hint since then is of the time after the expiration.
-        if table[place].state.contains(.again) { table[place].state.remove(.heard) }
-        guard !table[place].state.contains(.heard) else { return forget(place) }
+        // What could not be asked is not gone a second time, and what was heard may be of before the question.
+        table[place].state.subtract([.asked, .gone, .heard])
         table.wheel.insert(place, at: clock.surely(now) + limits.patience / 1_000_000)
     }
 
@@ -105,7 +102,7 @@ extension PunctualMachine {
         case .integer(-2): isGone(place, now)
         case .integer(-1): hasNoDeadline(place, now)
         case .integer(let number) where number >= 0:
-            table[place].state.subtract([.asked, .heard])
+            table[place].state.remove(.asked)
             keep(deadline(number, place, batch, latest), place, now)
             askAgainIfHinted(place, now)
         case .error(let error):
@@ -160,7 +157,7 @@ extension PunctualMachine {
         if state.contains(.again) { return askAgainIfHinted(place, now) }
         if state.contains(.heard) { return forget(place) }
         // Soon the first time: a pause during a failover is short. Confirmation takes up to two looks.
-        let wait: Int64 = state.contains(.gone) ? 900 : table[place].misses == 0 ? 250 : 2_100
+        let wait: Int64 = state.contains(.gone) ? 900 : state.contains(.missed) ? 2_100 : 250
         if !state.contains(.gone) { table[place].moment = milliseconds(now) }
         table[place].state.insert(.gone)
         table.wheel.insert(place, at: clock.surely(now) + wait)

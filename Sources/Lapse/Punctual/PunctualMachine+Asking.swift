@@ -74,10 +74,10 @@ extension PunctualMachine {
     private mutating func mayAskAgain(_ place: Int, _ now: Int64) -> Bool {
         let since = Int64(milliseconds(now) &- table[place].moment) * 1_000_000
         guard min(confirmedAt, wroteAt) > now - since else { return true }
-        table[place].misses += 1
-        guard table[place].misses >= 2 else {
+        guard table[place].state.contains(.missed) else {
             // The next answer is to be confirmed anew.
             table[place].state.remove(.gone)
+            table[place].state.insert(.missed)
             return true
         }
         forget(place)

@@ -137,16 +137,27 @@ package struct PunctualMachine: Sendable {
         let entry = table[place]
         if entry.state.contains(.known), entry.deadline > clock.atMost(now) {
             // One that came before: the key was set again meanwhile.
+            table[place].state.remove(.owed)
             if entry.state.contains(.asked) { table[place].state.insert(.again) } else { ask(place, now) }
             return nil
         }
+        if entry.state.contains(.owed) {
+            // One that came before, too, where this deadline was not nudged yet. Else more likely its own, but
+            // servers whose writes are paused say that a key is gone: it is looked at once more.
+            table[place].state.remove(.owed)
+            return entry.state.isDisjoint(with: [.asked, .gone]) ? nil : entry.deadline
+        }
         if entry.state.isDisjoint(with: .pinning) {
-            table.remove(place)
+            // It may be of before where a question was not answered: that is still to be asked.
+            if !entry.state.isDisjoint(with: [.known, .gone]) { table.remove(place) }
         } else if entry.state.isDisjoint(with: [.queued, .trailing]) {
             table[place].state.insert(.heard)
             table.wheel.remove(place)
+        } else {
+            // A hint may be of the time after: the answer decides, and soon, for that time may be short.
+            table.forgetDeadline(of: place)
+            ask(place, now)
         }
-        // Where a question waits, a hint may be of the time after: its answer decides.
         return entry.state.contains(.known) ? entry.deadline : nil
     }
 
@@ -159,8 +170,7 @@ package struct PunctualMachine: Sendable {
         if isImporting { table[place].state.insert(.importing) } else { table[place].state.remove(.importing) }
         // It may have been given away just now, and a question still stand in the queue: that one is to be
         // asked.
-        table[place].state.subtract([.heard, .gone])
-        table[place].misses = 0
+        table[place].state.subtract([.heard, .gone, .missed])
         // What this server was asked itself is newer.
         guard let deadline = known.deadline, !table[place].state.contains(.known) else { return ask(place, now) }
         if known.isDoubtful { ask(place, now) }
@@ -215,8 +225,7 @@ package struct PunctualMachine: Sendable {
                 return
             }
             // An answer from before the hint says nothing about the key now.
-            table[place].state.subtract([.heard, .gone])
-            table[place].misses = 0
+            table[place].state.subtract([.heard, .gone, .missed])
             guard entry.state.isDisjoint(with: [.queued, .trailing]) else { return }
             let since = milliseconds(now) &- entry.moment
             if entry.state.contains(.gone) || since < limits.again {
@@ -243,8 +252,13 @@ package struct PunctualMachine: Sendable {
     }
 
     mutating func keep(_ deadline: Int64, _ place: Int, _ now: Int64) {
-        table[place].misses = 0
-        table[place].state.remove(.gone)
+        let entry = table[place]
+        if entry.state.contains(.known), entry.state.isDisjoint(with: .heard), entry.deadline < deadline,
+            entry.deadline < clock.surely(now)
+        {
+            table[place].state.insert(.owed)
+        }
+        table[place].state.subtract([.heard, .gone, .missed])
         for displaced in table.set(deadline, of: place) where displaced - clock.atMost(now) < horizon { uncovered += 1 }
     }
 

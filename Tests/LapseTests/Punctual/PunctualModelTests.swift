@@ -83,7 +83,7 @@ struct PunctualWorld {
 
     /// Whether nothing is to be done about a key but to wait.
     func isAhead(_ place: Int) -> Bool {
-        machine.table[place].state == .known && machine.table[place].deadline > server
+        machine.table[place].state.subtracting(.owed) == .known && machine.table[place].deadline > server
     }
 
     private var server: Int64 { now / 1_000_000 + offset }

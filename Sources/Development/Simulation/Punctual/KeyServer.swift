@@ -28,6 +28,8 @@ final class KeyServer {
     var stalledUntil: Duration = .zero
     /// What is late until then is excused by what befell the server.
     var excusedUntil: Duration = .zero
+    /// When the last that it announced is heard.
+    var lastHeard: Duration = .zero
     /// The connections of the questions.
     var lines: [KeyLine] = []
     var hintLines: [HintLine] = []

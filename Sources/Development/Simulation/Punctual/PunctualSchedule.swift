@@ -23,6 +23,8 @@ package struct PunctualSchedule: Sendable {
     package let demotedSaysGone: Bool
     /// The servers expire a key now and then by themselves.
     package let expiresItself: Bool
+    /// Expirations are heard up to a second and a half late.
+    package let isFeedLate: Bool
     package var faults: [PlannedPunctualFault]
     /// The faults and the writes end here; the rest of the run heals.
     package let faultsEnd = Duration.seconds(20)
@@ -47,6 +49,7 @@ package struct PunctualSchedule: Sendable {
             PlannedPunctualFault(
                 at: random.milliseconds(1_000...18_000), fault: Self.draw(shards, keys, &random), number: number)
         }
+        isFeedLate = random.chance(20)
         faults.sort { ($0.at, $0.number) < ($1.at, $1.number) }
     }
 

@@ -58,7 +58,9 @@ extension PunctualWorld {
         announced += 1
         note("expired", key)
         settle(key)
-        after(random.microseconds(100...1_000)) { [unowned self] in heard(key, server) }
+        let delay = schedule.isFeedLate ? random.milliseconds(0...1_500) : random.microseconds(100...1_000)
+        server.lastHeard = max(server.lastHeard, now + delay)
+        after(server.lastHeard - now) { [unowned self] in heard(key, server) }
     }
 
     /// The feed has brought it.

@@ -131,7 +131,7 @@ extension PunctualWorld {
             for place in table.places {
                 let entry = table[place]
                 let isAhead = entry.deadline > asker.server.time(now)
-                if entry.state.subtracting(.importing) == .known, isAhead { continue }
+                if entry.state.subtracting([.importing, .owed]) == .known, isAhead { continue }
                 let name = table.withKey(place) { [UInt8](copying: $0) }
                 violate(
                     .kept, "\(String(decoding: name, as: UTF8.self)) at \(asker.server.index): \(entry.state.rawValue)")
