@@ -45,7 +45,8 @@ extension PunctualNode {
         command.append("\(pace.withLock { $0.pageKeys })")
         let begun = now
         do throws(RedisError) {
-            let reply = try await client.send([command], to: identity).first ?? .null
+            // While writes are paused, SCAN passes overdue keys over in silence: it is not to be done then.
+            let reply = try await client.send([Self.write, command], to: identity).last ?? .null
             guard let page = reply.array, page.count == 2, let next = page[0].string, next.utf8.count <= 20,
                 let keys = page[1].array
             else {

@@ -165,7 +165,7 @@ final class PunctualNode: Sendable {
     private static let interval = Duration.milliseconds(500)
     /// Changes nothing, but waits while writes are paused: then overdue keys are told to be gone, and are
     /// not announced.
-    private static let write = RESPCommand("EVAL", "return 0", "0")
+    static let write = RESPCommand("EVAL", "return 0", "0")
     /// Questions at the start: each narrows down what is known.
     private static let atFirst = 8
 

@@ -31,7 +31,8 @@ extension PunctualWorld {
         // Fewer than a server would have: a pass is to have several pages.
         let size = max(1, asker.pace.pageKeys / 40)
         note("scan", asker.server.index, cursor)
-        send(asker) { [unowned self] _ in
+        // A write goes before it: SCAN waits while writes are paused.
+        send(asker, isWrite: mistake != .pauseOverlooked) { [unowned self] _ in
             page(from: Int(cursor) ?? 0, size, asker.server)
         } then: { [unowned self] answer in
             if case .page(let next, let keys)? = answer {
