@@ -21,6 +21,22 @@ struct ClusterViewMergeTests {
         ClusterNodes.merge(views, map: AddressMap(), useHostNames: useHostNames)
     }
 
+    @Test func whoHasReceivedSlots() {
+        let (a, c) = (line("a", 1, "myself,master", epoch: 1, "0-8191"), line("c", 3, "master", epoch: 2, "8192-16383"))
+        let before = merge([view(a, c)])
+        #expect(before.receivers(since: before).isEmpty)
+        let moved = merge([
+            view(
+                line("a", 1, "myself,master", epoch: 1, "0-8190"), line("c", 3, "master", epoch: 3, "8191-16383"))
+        ])
+        #expect(moved.receivers(since: before) == [NodeAddress(host: "10.0.0.3", port: 6379)])
+        #expect(before.receivers(since: moved) == [NodeAddress(host: "10.0.0.1", port: 6379)])
+        // Neither a node that comes, nor slots that nobody has.
+        let left = merge([view(a, line("b", 2, "slave", of: "a", epoch: 1), line("c", 3, "master", epoch: 2))])
+        #expect(left.receivers(since: before).isEmpty)
+        #expect(before.receivers(since: left).isEmpty)
+    }
+
     @Test(arguments: [false, true])
     func aFrozenMastersViewLoses(_ isReversed: Bool) throws {
         let stale = view(

@@ -1,5 +1,6 @@
-import Simulation
 import Testing
+
+@testable import Simulation
 
 /// What makes servers punctual, in simulated time, under faults drawn from seeds.
 @Suite struct PunctualSimulationTests {
@@ -31,6 +32,31 @@ import Testing
             found = PunctualWorld(PunctualSchedule(seed: seed), mistake: mistake).run()
         }
         #expect(found.map { breaks.contains($0.promise) } == true, "\(found.map { "\($0)" } ?? "not found")")
+    }
+
+    /// Sweeps that were over before a pause was; 2706: an expiration of a key's earlier life, heard while
+    /// a question was refused.
+    @Test(arguments: [725, 1380, 1700, 2706] as [UInt64])
+    func whatWasLateOnce(seed: UInt64) {
+        #expect(PunctualWorld(PunctualSchedule(seed: seed)).run() == nil)
+    }
+
+    /// Nothing tells the next owner: too rare among the faults that seeds draw.
+    @Test func slotsMoveWhileHintsAreLost() {
+        func violations(_ mistake: PunctualMistake?) -> [PunctualViolation] {
+            (1...30 as ClosedRange<UInt64>).compactMap { seed in
+                var schedule = PunctualSchedule(seed: seed)
+                let faults: [(Double, PunctualFault)] = [
+                    (5, .hintsCut(shard: 0, noticedAfter: .seconds(1))), (5.8, .move(slot: 0, further: 1, for: nil)),
+                ]
+                schedule.faults = faults.enumerated().map { number, fault in
+                    PlannedPunctualFault(at: .seconds(fault.0), fault: fault.1, number: number)
+                }
+                return PunctualWorld(schedule, mistake: mistake).run()
+            }
+        }
+        #expect(violations(nil).isEmpty)
+        #expect(violations(.arrivalsOverlooked).contains { $0.promise == .late })
     }
 
     @Test(arguments: [2, 5, 11] as [UInt64])

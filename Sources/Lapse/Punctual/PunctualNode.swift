@@ -78,6 +78,12 @@ final class PunctualNode: Sendable {
         for bell in [askBell, nudgeBell, sweepBell, hintBell, clockBell] { bell.ring() }
     }
 
+    /// It owns slots that were another master's.
+    func receivedSlots() {
+        pace.withLock { $0.wantArrivals() }
+        sweepBell.ring()
+    }
+
     /// It keeps deadlines that it did not ask for itself.
     func wake() {
         askBell.ring()

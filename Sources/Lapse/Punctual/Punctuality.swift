@@ -38,6 +38,7 @@ final class Punctuality: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             isOpen.store(dependencies.tracks, ordering: .releasing)
+            var seen: Topology?
             repeat {
                 guard let topology = dependencies.watch.current else { continue }
                 let (new, left) = adjust(to: topology)
@@ -45,6 +46,8 @@ final class Punctuality: Sendable {
                 for node in new { group.addTask(executorPreference: executor) { await node.run() } }
                 // Not here: the progress is written on this thread, and a million keys take a second.
                 for node in left { group.addTask(executorPreference: executor) { await self.handOver(node) } }
+                if let seen { sweepArrivals(topology.receivers(since: seen)) }
+                seen = topology
             } while await bell.wait(upTo: .seconds(1)) != .cancelled
             isOpen.store(false, ordering: .releasing)
             group.cancelAll()
@@ -99,6 +102,12 @@ final class Punctuality: Sendable {
         for node in left.values { node.stop() }
         keepsNothing(left)
         return (new, Array(left.values))
+    }
+
+    /// Hints about what came with slots may have been missed where it came from.
+    private func sweepArrivals(_ masters: Set<NodeAddress>) {
+        guard dependencies.tracks, !masters.isEmpty else { return }
+        for (place, node) in nodes.withLock({ $0 }) where masters.contains(place.address) { node.receivedSlots() }
     }
 
     /// Gauges that stood still would look like those of a node that is asked.

@@ -10,6 +10,8 @@ package struct SweepPace: Sendable {
         case catchingUp
         /// Everything, for there are no hints.
         case unhinted
+        /// What came with slots of another master, where hints about it may have been missed.
+        case arrivals
         /// What came without a hint, or found no room.
         case steady
 
@@ -17,13 +19,25 @@ package struct SweepPace: Sendable {
         fileprivate var share: Int64 {
             switch self {
             case .catchingUp: 30
-            case .unhinted: 10
+            case .unhinted, .arrivals: 10
             case .steady: 2
             }
         }
 
         /// How long after the begin of one pass the next begins, in nanoseconds.
         fileprivate var interval: Int64 { self == .steady ? 60_000_000_000 : 100_000_000 }
+    }
+
+    /// What a pass is to bring in.
+    private enum Reach: Comparable {
+        /// What it meets, in no hurry.
+        case steady
+        /// What came with slots, of which nothing is known.
+        case arrivals
+        /// What is not known: it found no room.
+        case unknown
+        /// Everything: what is known is asked for again, for hints were missed.
+        case everything
     }
 
     package enum Step: Sendable, Equatable {
@@ -49,7 +63,6 @@ package struct SweepPace: Sendable {
     package private(set) var pageKeys = mostKeys
     private static let mostKeys = 500
     private var cursor = "0"
-    private var isUnderWay = false
     private var begunAt: Int64 = .min
     /// After a failure.
     private var restsUntil: Int64 = .min
@@ -58,51 +71,53 @@ package struct SweepPace: Sendable {
     /// How long a page gives way to questions that wait, in nanoseconds: they may wait for ever.
     private static let mostGivingWay: Int64 = 100_000_000
     private static let aMoment: Int64 = 2_000_000
-    /// Hints were missed since the pass under way began: another one is needed, which asks again for what
-    /// is known.
-    private var isWanted = true
-    /// Keys found no room since the pass under way began: the next one comes early.
-    private var isRoomWanted = false
-    private var isCatchingUp = true
-    /// The pass under way asks again for what is known.
-    private var renews = false
+    /// Of the next pass, by what has happened since the one under way began.
+    private var wanted = Reach.everything
+    /// Of the pass under way; nil where none is.
+    private var current: Reach?
     /// A pass was wanted for keys that found no room, and none has begun by itself since.
     private var hasWantedRoom = false
 
     package init() {}
 
-    package var purpose: Purpose { isCatchingUp || isUrgent ? .catchingUp : isHinted ? .steady : .unhinted }
-
-    private var isUrgent: Bool { isWanted || isRoomWanted }
+    package var purpose: Purpose {
+        switch max(current ?? .steady, wanted) {
+        case .steady: isHinted ? .steady : .unhinted
+        case .arrivals: .arrivals
+        case .unknown, .everything: .catchingUp
+        }
+    }
 
     /// Deadlines that are known may be wrong, but for those that were asked for since then; nil where they
     /// are right.
-    package var renewsSince: Int64? { renews ? begunAt : nil }
+    package var renewsSince: Int64? { current == .everything ? begunAt : nil }
 
     /// Hints may have been missed.
-    package mutating func want() { isWanted = true }
+    package mutating func want() { wanted = .everything }
+
+    /// Slots have come from another master.
+    package mutating func wantArrivals() { wanted = max(wanted, .arrivals) }
 
     /// Keys found no room. The next pass may find some; where it does not, another one at once would not
     /// either.
     package mutating func wantRoom() {
         guard !hasWantedRoom else { return }
-        (hasWantedRoom, isRoomWanted) = (true, true)
+        hasWantedRoom = true
+        wanted = max(wanted, .unknown)
     }
 
     /// - Parameter isBusy: many questions wait.
     package mutating func next(now: Int64, isBusy: Bool = false) -> Step {
         // The rest of a pass that does not ask again would help nothing, and may take hours.
-        if isWanted, !renews { (isUnderWay, isCatchingUp) = (false, false) }
+        if wanted == .everything, current != .everything { current = nil }
         let rested = max(restsUntil, restAfterPage)
         guard now >= rested else { return .wait(until: rested) }
         if isBusy, let lastPage, now - lastPage.end < Self.mostGivingWay { return .wait(until: now + Self.aMoment) }
-        if !isUnderWay {
-            let due = isUrgent || begunAt == .min ? now : begunAt + purpose.interval
+        if current == nil {
+            let due = wanted > .steady || begunAt == .min ? now : begunAt + purpose.interval
             guard now >= due else { return .wait(until: due) }
-            isUnderWay = true
-            (isCatchingUp, renews) = (isUrgent, isWanted)
-            if !isCatchingUp { hasWantedRoom = false }
-            (isWanted, isRoomWanted) = (false, false)
+            if wanted == .steady { hasWantedRoom = false }
+            (current, wanted) = (wanted, .steady)
             begunAt = now
             (work, travel) = (0, 0)
             cursor = "0"
@@ -123,7 +138,7 @@ package struct SweepPace: Sendable {
         travel += took - work
         cursor = next
         guard next == "0" else { return }
-        (isUnderWay, isCatchingUp, renews) = (false, false, false)
+        current = nil
         let next: Purpose = isHinted ? .steady : .unhinted
         nextPass = next.interval + travel + self.work * 100 / next.share
     }
@@ -146,8 +161,8 @@ package struct SweepPace: Sendable {
         restsUntil = now + min(200_000_000 << Int64(min(failures - 1, 5)), 5_000_000_000)
         guard oversized >= Self.enoughOversized else { return false }
         // From the front again: what was set there since is found, and the key may be gone by then.
-        if renews { isWanted = true }
-        (isUnderWay, isCatchingUp, renews) = (false, false, false)
+        if current == .everything { wanted = .everything }
+        current = nil
         (failures, oversized, pageKeys) = (0, 0, Self.mostKeys)
         restsUntil = now + Self.pauseAfterOversized
         return true

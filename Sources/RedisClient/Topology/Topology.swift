@@ -169,6 +169,19 @@ package struct Topology: Sendable {
     /// Slots without an owner.
     package var uncoveredSlots: Int { owners.count { $0 == Self.noOwner } }
 
+    /// The nodes that own slots which were another's then.
+    package func receivers(since former: Topology) -> Set<NodeAddress> {
+        guard owners.count == former.owners.count, owners != former.owners || nodes != former.nodes else { return [] }
+        var receivers: Set<NodeAddress> = []
+        for slot in owners.indices {
+            let (index, before) = (owners[slot], former.owners[slot])
+            guard index != Self.noOwner, before != Self.noOwner else { continue }
+            let address = nodes[Int(index)].address
+            if former.nodes[Int(before)].address != address { receivers.insert(address) }
+        }
+        return receivers
+    }
+
     /// Same nodes in the same roles owning the same slots.
     package func isSame(as other: Topology) -> Bool {
         mode == other.mode && nodes == other.nodes && owners == other.owners && aliases == other.aliases

@@ -24,6 +24,23 @@ struct SweepPaceTests {
         #expect(early == [true, true, false, true, false, true])
     }
 
+    @Test("slots that come are worth an early pass, in less of a hurry than missed hints, that renews nothing")
+    func arrivals() {
+        var pace = SweepPace()
+        pace.isHinted = true
+        _ = pace.next(now: 0)
+        pace.wantArrivals()
+        #expect(pace.purpose == .catchingUp, "what hints were missed of comes first")
+        let work: Int64 = 1_000_000
+        pace.page(next: "0", took: work, work: work, now: work)
+        #expect(pace.purpose == .arrivals)
+        #expect(pace.next(now: work) == .wait(until: 10 * work))
+        #expect(pace.next(now: 10 * work) == .scan(cursor: "0"))
+        #expect(pace.renewsSince == nil)
+        pace.page(next: "0", took: work, work: work, now: 11 * work)
+        #expect(pace.purpose == .steady)
+    }
+
     @Test("pages that do not come are made smaller, and asked for less often; those that come grow again")
     func pagesTooLarge() {
         var pace = SweepPace()

@@ -18,6 +18,8 @@ package enum PunctualMistake: String, CaseIterable, Sendable {
     case clockNotChecked = "clock-not-checked"
     /// No sweep makes up for what was set before the term, or while no hints were heard.
     case notCaughtUp = "not-caught-up"
+    /// No sweep looks for what came with slots.
+    case arrivalsOverlooked = "arrivals-overlooked"
     /// Each hint is a question.
     case everyHintAsks = "every-hint-asks"
 }

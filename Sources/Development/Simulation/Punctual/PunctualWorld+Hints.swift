@@ -68,9 +68,10 @@ extension PunctualWorld {
         }
     }
 
-    /// A sweep makes up for it, unless the key is another server's by now.
+    /// A sweep makes up for it, unless the key is another server's by now, and the leader does not know.
     private func missed(_ key: Int, _ asker: Asker) {
-        if key < watched.count, home(of: key).server !== asker.server { watched[key].isUnheard = true }
+        guard key < watched.count, home(of: key).server !== asker.server, !isSeen(slot(of: key)) else { return }
+        watched[key].isUnheard = true
     }
 
     private func take(_ key: Int, _ asker: Asker) {

@@ -9,6 +9,8 @@ final class PunctualLeader {
     let lookBell = AskerBell()
     /// When the last look was over, by the leader's clock: the next one began later.
     fileprivate var lookedAt: Int64 = .min
+    /// By slot, the server that owned it when its leader last looked.
+    fileprivate var seenOwners: [Int] = []
 
     fileprivate init(_ servers: Int) { askers = [Asker?](repeating: nil, count: servers) }
 
@@ -118,6 +120,28 @@ extension PunctualWorld {
         }
         if !left.isEmpty { hasChangedOwners() }
         for asker in new { start(asker) }
+        let owners = view.owners.map { view.masters[$0] }
+        for (slot, former) in leader.seenOwners.enumerated() where owners[slot] != former {
+            received(slot, owners[slot], leader)
+        }
+        leader.seenOwners = owners
+    }
+
+    /// A slot has come to a server: what no hint told of where it was, a sweep finds from now on.
+    private func received(_ slot: Int, _ owner: Int, _ leader: PunctualLeader) {
+        guard let asker = leader.asker(at: owner) else { return }
+        if mistake != .arrivalsOverlooked { asker.pace.wantArrivals() }
+        ring(asker.sweepBell)
+        for key in watched.indices where self.slot(of: key) == slot && home(of: key).server === asker.server {
+            if watched[key].isUnheard { excuse(key, until: now + Self.grace) }
+            watched[key].isUnheard = false
+        }
+    }
+
+    /// Whether the leader knows which server owns a slot.
+    func isSeen(_ slot: Int) -> Bool {
+        guard let leader, leader.seenOwners.indices.contains(slot) else { return false }
+        return leader.seenOwners[slot] == masters[owners[slot]]
     }
 
     private func machine() -> PunctualMachine {

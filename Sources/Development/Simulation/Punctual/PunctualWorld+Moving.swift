@@ -68,16 +68,19 @@ extension PunctualWorld {
     /// The next owner has the keys and their deadlines from one moment to the next, and gives no hints.
     private func moveAtOnce(_ slot: Int, _ target: Int) {
         let (source, next) = (servers[masters[owners[slot]]], servers[masters[target]])
-        // What no hint told of before, no redirection brings to the next owner.
         guard source.takesWrites(now), next.takesWrites(now), let asker = leader?.asker(at: source.index),
-            asker.pace.purpose == .steady, !asker.isDeaf, !asker.machine.hasMissedHints, now > asker.excusedUntil,
-            let nextAsker = leader?.asker(at: next.index), nextAsker.pace.purpose == .steady
+            leader?.asker(at: next.index) != nil
         else { return }
+        // What no hint told of before, no redirection brings to the next owner: a sweep does.
+        let isKnown =
+            asker.pace.purpose == .steady && !asker.isDeaf && !asker.machine.hasMissedHints && now > asker.excusedUntil
         for key in watched.indices where self.slot(of: key) == slot {
             if source.isOverdue(key, now) { expire(key, source) }
             (next.keys[key], next.before[key]) = (source.keys[key], source.before[key])
             (source.keys[key], source.before[key]) = (.absent, .absent)
-            if next.keys[key] != .absent { watched[key].heldBy = source.index }
+            guard next.keys[key] != .absent else { continue }
+            watched[key].heldBy = source.index
+            if !isKnown { watched[key].isUnheard = true }
         }
         owners[slot] = target
         hasChangedOwners()

@@ -9,7 +9,7 @@ struct WatchedKey {
     var excusedUntil: Duration = .zero
     /// The server whose deadline for it is the one that is kept, after its slot has moved without a hint.
     var heldBy: Int?
-    /// A hint about it was lost, and it is no longer at the server that a sweep makes up for it.
+    /// A hint about it was lost, and the leader does not know yet at which server a sweep would find it.
     var isUnheard = false
     /// By how much the deadline that is kept may be wrong.
     var inexactness: Duration = .zero
@@ -25,7 +25,7 @@ extension PunctualWorld {
     /// A second, and what messages take.
     private static let bound = Duration.milliseconds(1_300)
     /// How long it takes until a new connection has brought what it is to bring.
-    private static let grace = Duration.milliseconds(400)
+    static let grace = Duration.milliseconds(400)
 
     // MARK: - Late
 
