@@ -130,7 +130,8 @@ extension PunctualWorld {
     /// A slot has come to a server: what no hint told of where it was, a sweep finds from now on.
     private func received(_ slot: Int, _ owner: Int, _ leader: PunctualLeader) {
         guard let asker = leader.asker(at: owner) else { return }
-        if mistake != .arrivalsOverlooked { asker.pace.wantArrivals() }
+        // The sweep would hide what is forgotten at a redirection.
+        if mistake != .arrivalsOverlooked, mistake != .forgottenAtMoved { asker.pace.wantArrivals() }
         ring(asker.sweepBell)
         for key in watched.indices where self.slot(of: key) == slot && home(of: key).server === asker.server {
             if watched[key].isUnheard { excuse(key, until: now + Self.grace) }
