@@ -1,5 +1,6 @@
 import Chaos
 import Foundation
+import Glibc
 import Testing
 import ThrowawayRedis
 
@@ -148,6 +149,38 @@ struct RefusedWritesTests {
         _ = try await server.cli("CONFIG", "SET", "maxmemory", "0")
         try await expire(["last"], server)
         try await waitUntilHandled(["last"], by: group)
+        let twice = group.handled.count - group.handledKeys.count
+        #expect(twice == 0, "\(twice) of 600 were handled twice")
+        await group.shutDown()
+        await server.shutDown()
+    }
+
+    @Test("row 56: memory is full, and a leader leaves before it has told its progress once: nothing twice")
+    func memoryIsFullAtTheEnd() async throws {
+        let server = try await ThrowawayServer.start()
+        let group = try await group(2, server)
+        for round in 0..<3 {
+            let leader = try await group.leader()
+            let follower = try #require(group.replicas.first { $0.id != leader.id })
+            let heard = follower.count(of: "progress comes over the control channel")
+            let keys = (0..<200).map { "k:\(round):\($0)" }
+            try await expire(keys, server, milliseconds: 700)
+            _ = try await server.cli("CONFIG", "SET", "maxmemory", "1")
+            try await waitUntil("some are handled", within: .seconds(20)) {
+                group.handledKeys.isDisjoint(with: keys) ? "not yet" : nil
+            }
+            let untold = leader.count(of: "last progress not written")
+            leader.signal(SIGTERM)
+            try await waitUntil("it has given up writing", within: .seconds(20)) {
+                leader.count(of: "last progress not written") > untold ? nil : "\(leader.log.suffix(1_000))"
+            }
+            #expect(follower.count(of: "progress comes over the control channel") == heard + 1)
+            _ = try await server.cli("CONFIG", "SET", "maxmemory", "0")
+            #expect(await leader.waitForExit(within: .seconds(20)))
+            #expect(leader.exitCode == 0)
+            try await waitUntilHandled(keys, by: group)
+            try await group.startAgain(leader)
+        }
         let twice = group.handled.count - group.handledKeys.count
         #expect(twice == 0, "\(twice) of 600 were handled twice")
         await group.shutDown()

@@ -23,9 +23,17 @@ import Testing
     }
 
     /// The same of runs with their situations.
-    @Test(arguments: [2_962, 6_200, 6_951, 13_647, 19_339, 21_275, 53_376, 76_496, 97_922] as [UInt64])
+    @Test(arguments: [2_962, 6_200, 6_951, 13_647, 16_749, 19_339, 21_275, 53_376, 76_496, 97_922] as [UInt64])
     func whatOnceBrokeInASituationHolds(seed: UInt64) throws {
         #expect(try SimulatedWorld(Schedule(seed: seed)).run() == nil)
+    }
+
+    /// Row 56: what a leader told that left in order, or died, and a replica that began meanwhile.
+    @Test(arguments: [68, 156, 236, 2_579] as [UInt64])
+    func whatTheRegistersRefuseIsKnown(seed: UInt64) throws {
+        let allowances = Set(Allowance.allCases).subtracting([.untoldNewcomer])
+        let schedule = Schedule(seed: seed, situations: [.fullStore])
+        #expect(try SimulatedWorld(schedule, allowing: allowances).run() == nil)
     }
 
     /// The simulation has teeth: each planted mistake breaks an invariant, within so many seeds.

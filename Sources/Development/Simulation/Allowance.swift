@@ -23,9 +23,10 @@ package enum Allowance: String, CaseIterable, Sendable {
     case unmarked
     /// A handled one may be called lost when the word that it was handled reached no majority.
     case unwrittenWord = "unwritten-word"
-    /// What a leader told while the registers refused to write is not heard by a replica that leads within
-    /// a second of its start, nor believed by one that starts once the lease was given back or a second
-    /// leader has died: all that was handled meanwhile may be handled again. Never lost.
+    /// What a leader told while the registers refused to write its followers write in its place once they
+    /// take it, four times a second; a newcomer that leads within a second of that may have read before,
+    /// and has not heard it, or cannot believe it where the lease was given back or a second leader has
+    /// died: all that was handled meanwhile may be handled again. Never lost.
     case untoldNewcomer = "untold-newcomer"
     /// A leader whose feed was not there calls lost what a server counted without an event: never more
     /// than were counted.

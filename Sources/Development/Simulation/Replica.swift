@@ -72,6 +72,8 @@ final class Replica {
     var leavers: Set<String> = []
     /// Own locks that ran out before its term.
     var lapsedLocks = LapsedLocks()
+    /// Those that its registers granted, and what became of them.
+    var heldLocks = HeldLocks()
     /// The token of its last term.
     var lastToken: UInt64 = 0
 
@@ -189,9 +191,8 @@ final class Body {
     var hasReturned = false
     /// What it last said of its logs.
     var saidWhole: Bool?
-    /// When its progress was last told to the followers, and how often.
+    /// When its progress was last told to the followers.
     var sharedAt: Duration?
-    var shares = 0
 
     init(_ info: LeaseMachine.TermInfo, order: Int, lanes: Int) {
         self.info = info

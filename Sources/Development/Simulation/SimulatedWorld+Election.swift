@@ -116,15 +116,17 @@ extension SimulatedWorld {
         default: isDrawn = false
         }
         let trip = isDrawn ? trips.removeFirst() : trip(replica, register: register)
+        let told = asksForVote(request.operation, register, replica)
         guard !trip.isLost else { return }
-        after(trip.there) { [unowned self] in arrive(request, register, replica, trip, number) }
+        after(trip.there) { [unowned self] in arrive(request, register, replica, trip, number, told) }
         if let again = trip.again {
             after(trip.there + again) { [unowned self] in _ = apply(request.operation, register) }
         }
     }
 
     private func arrive(
-        _ request: LeaseMachine.Request, _ register: Int, _ replica: Replica, _ trip: Trip, _ number: UInt64?
+        _ request: LeaseMachine.Request, _ register: Int, _ replica: Replica, _ trip: Trip, _ number: UInt64?,
+        _ told: @escaping (LeaseMachine.Outcome) -> Void
     ) {
         guard !registers[register].isBlackHole else { return }
         var outcome =
@@ -133,7 +135,10 @@ extension SimulatedWorld {
         guard !trip.answerIsLost else { return }
         let back = trip.back + lateness(of: outcome)
         for _ in 0..<(trip.isDoubled ? 2 : 1) {
-            after(back, in: replica) { [unowned self] in answered(request, outcome, number, register, replica) }
+            after(back, in: replica) { [unowned self] in
+                told(outcome)
+                answered(request, outcome, number, register, replica)
+            }
         }
     }
 

@@ -117,19 +117,20 @@ extension SimulatedWorld {
         replica.deliveryMachine.end()
         sayThatItLives(replica, body)
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
-        handOver(final, replica, body, since: now)
+        handOver(final, replica, body, ProgressHandOver(patience: replica.lease * 1.75, now: now))
     }
 
-    /// Tried again while the lease lasts and the registers may yet answer.
-    private func handOver(_ final: [Progress], _ replica: Replica, _ body: Body, since began: Duration) {
+    /// Tried again while the lease lasts and `ProgressHandOver` says.
+    private func handOver(_ final: [Progress], _ replica: Replica, _ body: Body, _ state: ProgressHandOver) {
         guard leaseIsValid(replica, body) else { return returnBody(replica, body) }
         writeProgress(final, replica, body) { [unowned self] outcome in
-            guard outcome == .failed, now - began < replica.lease * 1.75, !registers.contains(where: \.refusesWrites)
-            else {
-                if outcome == .failed, leaseIsValid(replica, body) { share(final, replica, body) }
-                return returnBody(replica, body)
+            var state = state
+            let step = state.wrote(outcome, isRefused: registers.contains(where: \.refusesWrites), now: now)
+            if step == .giveUp || step == .tryAgain(tells: true), leaseIsValid(replica, body) {
+                share(final, replica, body)
             }
-            after(.milliseconds(50), in: replica) { [unowned self] in handOver(final, replica, body, since: began) }
+            guard case .tryAgain = step else { return returnBody(replica, body) }
+            after(.milliseconds(50), in: replica) { [unowned self] in handOver(final, replica, body, state) }
         }
     }
 

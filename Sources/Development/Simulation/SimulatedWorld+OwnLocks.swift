@@ -1,5 +1,6 @@
 import Lapse
 import LeaderElection
+import Timing
 
 /// The registers' locks as keys of the servers: one that runs out is counted and announced there (81).
 extension SimulatedWorld {
@@ -34,6 +35,7 @@ extension SimulatedWorld {
     /// A term begins: which locks ran out?
     func askForLapsedLocks(_ replica: Replica, _ body: Body) {
         guard locksAreKeys else { return }
+        replica.heldLocks.begins(body.info.claim.value)
         let time = { [unowned self] in now }
         askAll(replica) { register in
             register.beginLeading(body.info.claim, at: time())
@@ -55,7 +57,63 @@ extension SimulatedWorld {
 
     func heardLock(_ key: [UInt8], _ replica: Replica) {
         guard locksAreKeys else { return }
-        replica.lapsedLocks.heard(String(decoding: key, as: UTF8.self))
+        let key = String(decoding: key, as: UTF8.self)
+        replica.heldLocks.heard(
+            key, isOwn: registers.indices.contains { lockKey($0) == key }, now: replica.clock.read(now).monotonic)
+        replica.lapsedLocks.heard(key)
+    }
+
+    /// A register is about to be asked for a vote; what is returned takes its answer.
+    func asksForVote(
+        _ operation: LeaseMachine.Operation, _ register: Int, _ replica: Replica
+    ) -> (LeaseMachine.Outcome) -> Void {
+        guard locksAreKeys else { return { _ in } }
+        let (key, claim) = (lockKey(register), operation.claim)
+        if case .release = operation { replica.heldLocks.givesBack(key, claim.value) }
+        let grant = HeldLocks.Grant(
+            value: claim.value, ttl: claim.ttl, askedAt: replica.clock.read(now).monotonic,
+            announced: LapsedLocks.announced(replica.logs.logs(at: lockHome(register).address)))
+        return { [unowned self] outcome in
+            switch outcome {
+            case .acquired(.granted), .confirmed(true), .renewed(.renewed): replica.heldLocks.granted(key, grant)
+            case .confirmed(false), .renewed(.lost):
+                let through = LapsedLocks.known(replica.logs.logs(at: lockHome(register).address))
+                replica.heldLocks.gone(key, claim.value, through: through, now: replica.clock.read(now).monotonic)
+            default: break
+            }
+        }
+    }
+
+    /// Makes sure of the locks that seem to have run out on the process of a hole while this term went on.
+    func lookAtOwnLocks(_ hole: Repairer.Hole, _ replica: Replica, done: @escaping () -> Void) {
+        guard locksAreKeys, let log = replica.logs[hole.runID] else { return done() }
+        let suspects = replica.heldLocks.suspects(now: replica.clock.read(now).monotonic)
+        let here = registers.indices.filter { suspects.contains(lockKey($0)) && lockHome($0).address == log.address }
+        look(here[...], hole, log, replica, done)
+    }
+
+    private func look(
+        _ suspects: ArraySlice<Int>, _ hole: Repairer.Hole, _ log: NodeLog, _ replica: Replica,
+        _ done: @escaping () -> Void
+    ) {
+        guard let register = suspects.first else { return done() }
+        let node = lockHome(register)
+        ask(replica, node: node, timeout: .milliseconds(100)) { [unowned self] () -> (holder: String, runID: String) in
+            announceLapse(register)
+            return (registers[register].held(at: now)?.value ?? "", node.process.runID)
+        } done: { [unowned self] reply in
+            if let reply, reply.runID == hole.runID {
+                let lapse = replica.heldLocks.looked(
+                    lockKey(register), holder: reply.holder, runID: hole.runID,
+                    through: LapsedLocks.known(replica.logs.logs(at: log.address)),
+                    now: replica.clock.read(now).monotonic)
+                if let lapse {
+                    replica.lapsedLocks.ranOut(
+                        lockKey(register), after: lapse.grant.announced, through: lapse.through)
+                }
+            }
+            look(suspects.dropFirst(), hole, log, replica, done)
+        }
     }
 
     /// Where else an own lock may have ended that would be put into this hole.

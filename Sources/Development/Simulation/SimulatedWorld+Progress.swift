@@ -109,18 +109,36 @@ extension SimulatedWorld {
     func share(_ progress: [Progress], _ replica: Replica, _ body: Body) {
         guard registers.contains(where: \.refusesWrites) else { return }
         body.sharedAt = now
-        for message in SharedProgress.messages(
-            leader: replica.id, token: body.info.token.rawValue, progress, turn: body.shares)
-        {
-            body.shares += 1
-            publish(message.text, replica)
-        }
+        let messages = SharedProgress.messages(
+            leader: replica.id, token: body.info.token.rawValue, progress, turn: Int(progress.first?.write ?? 0))
+        for message in messages { publish(message.text, replica) }
     }
 
     /// A follower repeats what a leader told that has fallen silent.
     func repeatProgress(_ replica: Replica) {
         repeatDueProgress(replica)
+        passOn(replica)
         after(.milliseconds(250), in: replica) { [unowned self] in repeatProgress(replica) }
+    }
+
+    /// A follower writes in the leader's place what the registers refused.
+    private func passOn(_ replica: Replica) {
+        for message in replica.relay.dueToWrite(now: replica.clock.read(now).monotonic) {
+            let told = message.entries.filter { entry in
+                replica.known[entry.runID].map { ($0.token, $0.write) == (entry.token, entry.write) } ?? false
+            }
+            guard message.token > replica.lastToken, !told.isEmpty else {
+                replica.relay.wrote(message, .fenced)
+                continue
+            }
+            let fields = told.map { ($0.field, $0.text) }
+            let number = told.map(\.write).max() ?? 0
+            askAll(replica) { register in
+                register.write(fields, token: message.token, number: number)
+            } done: { accepted in
+                replica.relay.wrote(message, ProgressVote.outcome(accepted.map { $0 ?? nil }))
+            }
+        }
     }
 
     func repeatDueProgress(_ replica: Replica) {

@@ -130,7 +130,9 @@ extension SimulatedWorld {
 
     /// Whether a leader may not know what the leader of a term before told, whose end it has not seen.
     private func isUntold(_ body: Body, of term: Int, _ ended: Duration) -> Bool {
-        guard let replica = replicas.first(where: { $0.body === body }) else { return false }
+        guard let replica = replicas.first(where: { $0.body === body }),
+            body.began - network.takesWritesSince < .seconds(1)
+        else { return false }
         if replica.bornAt > ended, ledger.termsGivenBack.contains(term) { return true }
         return body.began - replica.bornAt < .seconds(1) || body.order > term + 1
     }

@@ -13,8 +13,11 @@ extension SimulatedWorld {
         trace.note(
             "asks", replica.life, hole.ordinals.lowerBound, "\(hole.runID) \(hole.ordinals) of \(others.sorted())")
         ask(hole, for: hole, replica, body) { [unowned self] end in
-            // Where else an own lock may have ended is asked about first.
-            askBesides(hole, end, replica, body) { [unowned self] in conclude(hole, end, replica, body) }
+            lookAtOwnLocks(hole, replica) { [unowned self] in
+                guard replica.body === body, replica.deliveryMachine.waits(for: hole) else { return }
+                // Where else an own lock may have ended is asked about first.
+                askBesides(hole, end, replica, body) { [unowned self] in conclude(hole, end, replica, body) }
+            }
         }
     }
 

@@ -36,6 +36,7 @@ extension SimulatedWorld {
             for index in registers.indices where refusing & (1 << index) != 0 { registers[index].refusesWrites = true }
             after(time) { [unowned self] in
                 for index in registers.indices { registers[index].refusesWrites = false }
+                network.takesWritesSince = now
             }
         case .refuseFirstTries(let time): network.firstTriesRefusedUntil = now + time
         case .lateRefusals(let time): network.refusalsLateUntil = now + time

@@ -147,6 +147,8 @@ struct Network {
     var sentinelsAwayUntil: Duration = .zero
     var sentinelsPromote = true
     var tried: Set<String> = []
+    /// Since when no register refuses to write.
+    var takesWritesSince: Duration = .zero
     /// Until when registers answer refusals late.
     var refusalsLateUntil: Duration = .zero
     /// Relays between a replica's place and a node that swallow its marks.

@@ -124,23 +124,26 @@ struct Leadership: Sendable {
     }
 
     /// Writes where this term ends, so that the next leader finds everything finished that was. Tried again
-    /// as long as the lease lasts and the registers may yet answer; a lease that has lapsed writes no more.
+    /// as long as the lease lasts and ``ProgressHandOver`` says; a lease that has lapsed writes no more.
     private func handOver(_ final: [Progress], _ term: Term) async {
         let bell = Doorbell(on: loop)
         var backoff = Backoff(first: .milliseconds(20), cap: .milliseconds(200))
-        let deadline = SystemClock.read().monotonic + readingPatience
-        while term.lease.isValid {
-            guard await keeper.write(final, token: term.token) == .failed else { return }
+        var handOver = ProgressHandOver(patience: readingPatience, now: SystemClock.read().monotonic)
+        tries: while term.lease.isValid {
+            let outcome = await keeper.write(final, token: term.token)
             let isRefused = keeper.troubles.writing?.isRefusal ?? false
-            guard !isRefused, SystemClock.read().monotonic < deadline else { break }
+            switch handOver.wrote(outcome, isRefused: isRefused, now: SystemClock.read().monotonic) {
+            case .done: return
+            case .giveUp: break tries
+            case .tryAgain(let tells): if tells, term.lease.isValid { await share(final, term.token) }
+            }
             if await bell.wait(upTo: backoff.next()) == .cancelled { break }
         }
-        guard term.lease.isValid else { return }
-        await share(final, term.token)
-        let trouble = keeper.troubles.writing
+        if term.lease.isValid { await share(final, term.token) }
+        guard let trouble = keeper.troubles.writing else { return }
         logger.warning(
             "last progress not written: what was handled lately may be handled again",
-            metadata: ["register": "\(trouble?.register ?? "")", "error": "\(trouble?.text ?? "")"])
+            metadata: ["register": "\(trouble.register)", "error": "\(trouble.text)"])
     }
 
     /// A majority's word on where the last leader stood; nil when the term ends before it is had.

@@ -53,7 +53,7 @@ package final class ProgressKeeper: Sendable {
     /// The fields that hold the largest token seen, and the number of its last write. Tokens of different
     /// stores are not comparable, each has its own.
     let tokenField: String
-    private let writeField: String
+    let writeField: String
     let timeout: Duration
     private static let attemptsToNote = 4
     let state = Mutex(State())
@@ -165,7 +165,7 @@ package final class ProgressKeeper: Sendable {
             + Self.fields(all)
     }
 
-    private static func fields(_ progress: [Progress]) -> [[UInt8]] {
+    static func fields(_ progress: [Progress]) -> [[UInt8]] {
         var fields: [[UInt8]] = []
         for entry in progress {
             fields += [Array(entry.field.utf8), Array(entry.text.utf8)]

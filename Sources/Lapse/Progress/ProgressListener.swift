@@ -5,12 +5,15 @@ import Synchronization
 import Timing
 
 /// Takes in what the leader tells over the control channel while the registers refuse to write its
-/// progress; what a silent leader has told is repeated for replicas that begin meanwhile
-/// (``ProgressRelay``), and one that begins asks for it.
+/// progress; what a silent leader has told is repeated for replicas that begin meanwhile, and written
+/// once that is possible (``ProgressRelay``), and one that begins asks for it.
 ///
 /// Any client may publish there, so only the lease holder's token counts: the registers are asked for
 /// the holder once for each token, and at most once a second.
 final class ProgressListener: Sendable {
+    /// Between two questions to the registers.
+    static let spacing = Duration.seconds(1)
+
     private let id: String
     private let name: String
     private let keeper: ProgressKeeper
@@ -68,8 +71,18 @@ final class ProgressListener: Sendable {
             {
                 let due = relay.withLock { $0.due(now: SystemClock.read().monotonic) }
                 for message in due where message.token > ownToken() { _ = await publish(.progress(message.text)) }
+                await passOn()
             }
             group.cancelAll()
+        }
+    }
+
+    /// A replica that begins when the lease is given back believes nobody: it reads.
+    private func passOn() async {
+        for message in relay.withLock({ $0.dueToWrite(now: SystemClock.read().monotonic) }) {
+            let isOver = message.token <= ownToken()
+            let outcome = isOver ? .fenced : await keeper.passOn(message.entries, token: message.token)
+            relay.withLock { $0.wrote(message, outcome) }
         }
     }
 
@@ -97,7 +110,7 @@ final class ProgressListener: Sendable {
                 continue
             }
             if holder?.leader != message.leader || holder?.token != message.token {
-                if let askedAt, now - askedAt < .seconds(1) { continue }
+                if let askedAt, now - askedAt < Self.spacing { continue }
                 askedAt = now
                 guard await holds(message) else { continue }
                 holder = (message.leader, message.token)

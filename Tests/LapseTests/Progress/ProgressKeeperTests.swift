@@ -12,7 +12,7 @@ import ThrowawayRedis
 /// Progress on a real server, where writes may come late.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct ProgressKeeperTests {
-    private static func withKeeper(_ body: (ProgressKeeper) async throws -> Void) async throws {
+    static func withKeeper(_ body: (ProgressKeeper) async throws -> Void) async throws {
         let server = try await ThrowawayServer.start()
         let client = NodeClient(
             NodeAddress(host: server.host, port: server.port),
@@ -31,7 +31,7 @@ struct ProgressKeeperTests {
         await server.shutDown()
     }
 
-    private func progress(_ through: UInt64, token: UInt64, write: UInt64) -> Progress {
+    func progress(_ through: UInt64, token: UInt64, write: UInt64) -> Progress {
         Progress(
             runID: "run", node: "10.0.0.1:6379", base: 0, cursor: Cursor(through: through), token: token, write: write)
     }

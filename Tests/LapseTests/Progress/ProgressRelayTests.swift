@@ -36,7 +36,6 @@ struct ProgressRelayTests {
             told.append(now)
         }
         #expect(told.first == .milliseconds(3_250) && told.last == .milliseconds(11_750))
-        #expect(relay.isIdle)
     }
 
     @Test mutating func oneFollowerRepeatsForAll() {
@@ -67,6 +66,7 @@ struct ProgressRelayTests {
         relay.heard(message(1), now: .zero)
         relay.wanted()
         #expect(relay.due(now: .seconds(11)).isEmpty)
+        relay.wrote(message(1), .fenced)
         #expect(relay.isIdle)
     }
 
@@ -75,5 +75,37 @@ struct ProgressRelayTests {
         relay.heard(message(1, token: 8), now: .seconds(1))
         relay.heard(message(10), now: .seconds(1))
         #expect(relay.due(now: .seconds(3)) == [message(1, token: 8)])
+    }
+
+    @Test("the last telling of all is written in the leader's place, however late the registers take it")
+    mutating func itIsWrittenInTheLeadersPlace() {
+        relay.heard(message(1), now: .zero)
+        relay.heard(message(2, log: "x"), now: .seconds(1))
+        relay.heard(message(2, log: "y"), now: .seconds(1))
+        // The leader, if it lives, tells more by then.
+        #expect(relay.dueToWrite(now: .milliseconds(1_200)).isEmpty)
+        let all = [message(2, log: "x"), message(2, log: "y")]
+        #expect(relay.dueToWrite(now: .milliseconds(1_250)) == all)
+        #expect(relay.dueToWrite(now: .milliseconds(1_400)).isEmpty)
+        #expect(relay.dueToWrite(now: .milliseconds(1_500)) == all)
+        for message in all { relay.wrote(message, .failed) }
+        // No lease depends on it any more.
+        #expect(relay.due(now: .seconds(60)).isEmpty)
+        #expect(relay.dueToWrite(now: .seconds(60)) == all && !relay.isIdle)
+        #expect(relay.dueToWrite(now: .milliseconds(60_900)).isEmpty)
+        relay.wrote(all[0], .written)
+        #expect(relay.dueToWrite(now: .seconds(61)) == [all[1]])
+        relay.wrote(all[1], .fenced)
+        #expect(relay.dueToWrite(now: .seconds(63)).isEmpty && relay.isIdle)
+    }
+
+    @Test mutating func whatHasBeenWrittenIsNotWrittenAgainForBeingRepeated() {
+        relay.heard(message(1), now: .zero)
+        #expect(relay.dueToWrite(now: .seconds(1)) == [message(1)])
+        relay.wrote(message(1), .written)
+        relay.heard(message(1), now: .seconds(2))
+        #expect(relay.dueToWrite(now: .seconds(3)).isEmpty)
+        relay.heard(message(1, token: 8), now: .seconds(3))
+        #expect(relay.dueToWrite(now: .seconds(4)) == [message(1, token: 8)])
     }
 }
