@@ -20,7 +20,7 @@ extension ProgressKeeper {
         let arguments = bytes([tokenField, "\(token)", writeField, "\(number)", "\(epoch)"]) + Self.fields(progress)
         let replies = await onAll { [timeout] place throws(RedisError) in
             try await place.runner.run(
-                ProgressScripts.write, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
+                ProgressScripts.passOn, keys: [place.keys.progress], arguments: arguments, timeout: timeout)
         }
         // A register that knows nothing of the epoch is the leader's to bring into it.
         return ProgressVote.outcome(

@@ -79,6 +79,25 @@ enum ProgressScripts {
             return 1
             """)
 
+    /// The same for a leader's word that its follower writes. The number of the leader's last write stays
+    /// what it was, so that a number which somebody made up does not make its own writes come too late.
+    static let passOn = Script(
+        count + inSlices + epoch + """
+
+            local now = epoch()
+            if now > tonumber(ARGV[5]) then return 0 end
+            if now < tonumber(ARGV[5]) then return 2 end
+            local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
+            if token > tonumber(ARGV[2]) then return 0 end
+            if token < tonumber(ARGV[2]) then
+                redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], '0')
+            elseif count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then
+                return 1
+            end
+            inSlices('HSET', 6)
+            return 1
+            """)
+
     /// ARGV: the epoch, then all fields and texts of its begin, with the record of the store and the fence.
     /// What the register held of cursors before goes: it was numbered by another store's tokens. So does
     /// the word whether logs are whole.

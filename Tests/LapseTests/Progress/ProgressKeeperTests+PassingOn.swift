@@ -1,4 +1,7 @@
 import LeaderElection
+import LeaderElectionRedis
+import RESP
+import RedisClient
 import Testing
 
 @testable import Lapse
@@ -26,6 +29,24 @@ extension ProgressKeeperTests {
             let last = try #require(await keeper.read())
             #expect(last["run"]?.cursor.through == 11)
             #expect(keeper.troubles.writing == nil)
+        }
+    }
+
+    @Test("a made-up number of a write that a follower passes on does not shut out the leader's own writes")
+    func aForgedNumberIsNoFence() async throws {
+        try await Self.withKeeper { keeper in
+            let token = FencingToken(rawValue: 7)
+            _ = await keeper.write([progress(5, token: 7, write: 1)], token: token)
+            let forged = [progress(500, token: 7, write: 1 << 40)]
+            keeper.learn(forged)
+            #expect(await keeper.passOn(forged, token: 7) == .written)
+            #expect(await keeper.write([progress(6, token: 7, write: 2)], token: token) == .written)
+            let place = keeper.places[0]
+            let kept = try await place.runner.run(
+                Script("return redis.call('HGET', KEYS[1], 'log:run')"), keys: [place.keys.progress], arguments: [],
+                timeout: .seconds(5))
+            let text = try #require(kept.string)
+            #expect(Progress(field: "log:run", text: text)?.cursor.through == 6)
         }
     }
 }
