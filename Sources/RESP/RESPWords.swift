@@ -30,6 +30,23 @@ package struct RESPWords: Sendable, Equatable {
         end()
     }
 
+    /// A number behind a prefix, as one word.
+    package mutating func append(_ prefix: [UInt8], _ number: UInt64) {
+        begin(prefix.count + Self.digits(number))
+        bytes.append(contentsOf: prefix)
+        write(number)
+        end()
+    }
+
+    /// Two numbers with a byte between them, as one word.
+    package mutating func append(_ first: UInt64, _ separator: UInt8, _ second: UInt64) {
+        begin(Self.digits(first) + 1 + Self.digits(second))
+        write(first)
+        bytes.append(separator)
+        write(second)
+        end()
+    }
+
     package mutating func append(contentsOf other: RESPWords) {
         bytes.append(contentsOf: other.bytes)
         count += other.count

@@ -57,7 +57,6 @@ package struct WorkMachine: Sendable {
         /// For each: the number of attempts begun, or nil: another worker has it.
         case begun(String, AttemptCounts)
         case beginFailed(String, [StreamID])
-        case handled(WorkEntry)
         case handledAll([WorkEntry])
         case failed(WorkEntry, AttemptFailure)
         case buried(WorkEntry)
@@ -242,7 +241,6 @@ package struct WorkMachine: Sendable {
             partitions[name]?.isBeginning = false
             for id in ids.reversed() { beginsAgain(WorkEntry(name, id)) }
             put(off: name, \.beginAt, now)
-        case .handled(let entry): finished(entry, now)
         case .handledAll(let entries): for entry in entries { finished(entry, now) }
         case .failed(let entry, let failure): failed(entry, failure, now, &actions)
         case .buried(let entry):

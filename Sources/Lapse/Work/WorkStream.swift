@@ -103,14 +103,11 @@ struct WorkStream: Sendable {
     ) async throws(RedisError) {
         var rest = RESPWords()
         rest.append(UInt64(done.count))
-        var word: [UInt8] = []
-        for id in done { rest.append(id, &word) }
+        for id in done { rest.append(id) }
         let nonce = Array("\(nonce)-".utf8)
         for begin in begins {
-            rest.append(begin.id, &word)
-            word = nonce
-            word.append(decimal: begin.turn)
-            rest.append(word)
+            rest.append(begin.id)
+            rest.append(nonce, begin.turn)
         }
         let reply = try await client.run(
             WorkScripts.begin, keys: try keys(partition),
@@ -185,8 +182,8 @@ struct WorkStream: Sendable {
 
     private func words(_ words: String...) -> [[UInt8]] { words.map { Array($0.utf8) } }
     private func encoded(_ ids: some Sequence<StreamID>) -> RESPCommand {
-        var (words, word) = (RESPWords(), [UInt8]())
-        for id in ids { words.append(id, &word) }
+        var words = RESPWords()
+        for id in ids { words.append(id) }
         return RESPCommand(words)
     }
     private func identifiers(_ list: RESPValue) -> [StreamID] {

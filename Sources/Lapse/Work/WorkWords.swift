@@ -20,26 +20,5 @@ final class WorkKeys: Sendable {
 }
 
 extension RESPWords {
-    /// - Parameter word: memory for one word after the other.
-    mutating func append(_ id: StreamID, _ word: inout [UInt8]) {
-        word.removeAll(keepingCapacity: true)
-        word.append(decimal: id.milliseconds)
-        word.append(UInt8(ascii: "-"))
-        word.append(decimal: id.number)
-        append(word)
-    }
-}
-
-extension [UInt8] {
-    /// Adds the digits of a number. Two or three of them go with each entry: a text of each would cost more
-    /// than the rest of the order.
-    mutating func append(decimal number: UInt64) {
-        let start = count
-        var rest = number
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
-    }
+    mutating func append(_ id: StreamID) { append(id.milliseconds, UInt8(ascii: "-"), id.number) }
 }

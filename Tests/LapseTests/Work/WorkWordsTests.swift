@@ -12,9 +12,10 @@ import Testing
             StreamID.zero, StreamID(milliseconds: 1_700_000_000_000, number: 10), StreamID(milliseconds: 9, number: 99),
             StreamID(milliseconds: .max, number: .max),
         ]
-        var (words, word) = (RESPWords(), [UInt8]())
-        for id in ids { words.append(id, &word) }
-        #expect(RESPCommand(words) == RESPCommand(ids.map { "\($0)" }))
+        var words = RESPWords()
+        for id in ids { words.append(id) }
+        words.append(Array("nonce-".utf8), 100)
+        #expect(RESPCommand(words) == RESPCommand(ids.map { "\($0)" } + ["nonce-100"]))
     }
 
     @Test("the hash of the attempts stands in the slot of its stream, one for each group's worker")
