@@ -31,7 +31,7 @@ struct ClusterViewMergeTests {
         ])
         #expect(moved.receivers(since: before) == [NodeAddress(host: "10.0.0.3", port: 6379)])
         #expect(before.receivers(since: moved) == [NodeAddress(host: "10.0.0.1", port: 6379)])
-        // Neither a node that comes, nor slots that nobody has.
+        // Neither a node that comes, nor slots without an owner.
         let left = merge([view(a, line("b", 2, "slave", of: "a", epoch: 1), line("c", 3, "master", epoch: 2))])
         #expect(left.receivers(since: before).isEmpty)
         #expect(before.receivers(since: left).isEmpty)

@@ -27,7 +27,7 @@ extension Numbering {
 
     /// Marks are rare: more than this are forged.
     private static let claimLimit = 16
-    /// How much a mark may claim that nobody bears out.
+    /// How much a mark may claim that no answer bears out.
     private static let believedLimit: Int64 = 1 << 16
 
     /// A mark was heard, of this replica or another one.
@@ -58,7 +58,7 @@ extension Numbering {
     /// The node does not answer: what waits for its word gets the numbers that it would have without it.
     mutating func abandonClaims() -> Settlement { settle(upTo: .max) { _, _ in false } }
 
-    /// The subscription has ended, and nobody will be asked: a mark is seldom forged, and a peer may have
+    /// The subscription has ended, and the node is not asked: a mark is seldom forged, and a peer may have
     /// heard what follows under the numbers that this gives.
     mutating func believeClaims() -> Settlement { settle(upTo: .max) { $1 <= Self.believedLimit } }
 

@@ -77,7 +77,7 @@ final class ProgressListener: Sendable {
         }
     }
 
-    /// A replica that begins when the lease is given back believes nobody: it reads.
+    /// For a replica that begins when the lease is given back: it believes no telling, and reads.
     private func passOn() async {
         for message in relay.withLock({ $0.dueToWrite(now: SystemClock.read().monotonic) }) {
             let isOver = message.token <= ownToken()

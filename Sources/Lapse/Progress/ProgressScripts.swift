@@ -33,6 +33,16 @@ enum ProgressScripts {
 
         """
 
+    /// Of a write: see ``write``. Leaves the largest token seen in `token`.
+    private static let fence = """
+
+        local now = epoch()
+        if now > tonumber(ARGV[5]) then return 0 end
+        if now < tonumber(ARGV[5]) then return 2 end
+        local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
+        if token > tonumber(ARGV[2]) then return 0 end
+        """
+
     /// ARGV: this replica's id; of a term that begins also the token's field, token, the write's field, and
     /// the record of the store for a hash that has none; the register counts it as not closed. Reading
     /// needs no right to write, and works where memory is full: what cannot be written here is told in the
@@ -64,13 +74,8 @@ enum ProgressScripts {
     /// Answers 1 when written, 0 when refused, 2 when the register knows nothing of the epoch yet:
     /// ``adopt`` brings it all of the progress.
     static let write = Script(
-        count + inSlices + epoch + """
+        count + inSlices + epoch + fence + """
 
-            local now = epoch()
-            if now > tonumber(ARGV[5]) then return 0 end
-            if now < tonumber(ARGV[5]) then return 2 end
-            local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
-            if token > tonumber(ARGV[2]) then return 0 end
             if token == tonumber(ARGV[2]) and count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then
                 return 1
             end
@@ -80,15 +85,10 @@ enum ProgressScripts {
             """)
 
     /// The same for a leader's word that its follower writes. The number of the leader's last write stays
-    /// what it was, so that a number which somebody made up does not make its own writes come too late.
+    /// what it was, so that a made-up number does not make its own writes come too late.
     static let passOn = Script(
-        count + inSlices + epoch + """
+        count + inSlices + epoch + fence + """
 
-            local now = epoch()
-            if now > tonumber(ARGV[5]) then return 0 end
-            if now < tonumber(ARGV[5]) then return 2 end
-            local token = count(redis.call('HGET', KEYS[1], ARGV[1]))
-            if token > tonumber(ARGV[2]) then return 0 end
             if token < tonumber(ARGV[2]) then
                 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], '0')
             elseif count(redis.call('HGET', KEYS[1], ARGV[3])) > tonumber(ARGV[4]) then

@@ -121,7 +121,7 @@ struct NumberingClaimsTests {
         }
     }
 
-    @Test("a replica that has just subscribed numbers from the first mark that it hears, of whomever")
+    @Test("a replica that has just subscribed numbers from the first mark that it hears, of any replica")
     func newcomer() {
         var veteran = subscribed(at: 10)
         var newcomer = Listener()
